@@ -1,0 +1,75 @@
+"""Beats from samples: cut a fixed window around each R peak out of the unfiltered signal."""
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_ecg.contract import CONTRACT, Contract
+from edge_ecg.rpeaks import RPeak
+
+MOST_DELAY_SAMPLES = 3072  # search-back may find an R this long after it happened
+
+
+@dataclass(frozen=True)
+class Beat:
+    """One heartbeat as the encoder sees it."""
+
+    r_index: int  # 512 Hz samples since the stream began
+    known_at_s: float  # on the recording's own clock: the first wake that had the whole beat
+    values: (
+        np.ndarray
+    )  # (384,) float32: 383 microvolt samples, R at index 128, then the RR interval in seconds
+
+
+class BeatCutter:
+    """Cut beats while the signal arrives. Any chunk size gives the same beats.
+
+    A beat needs a previous R (for its RR interval), a window that lies wholly after the settling
+    time, and the 255 samples from its R on.
+    """
+
+    def __init__(self, contract: Contract = CONTRACT):
+        self._contract = contract
+        # A peak found by search-back may be this old, and its window begins before it.
+        self._keep_samples = MOST_DELAY_SAMPLES + contract.before_r_samples
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the stream."""
+        self._samples_uv = np.empty(0)
+        self._first_index = 0  # of the oldest sample that is kept
+        self._previous_r: int | None = None
+        self._waiting: deque[tuple[RPeak, int]] = deque()  # peaks with their RR interval in samples
+
+    def push(self, samples_uv: np.ndarray, peaks: list[RPeak]) -> list[Beat]:
+        """Take the next samples and the peaks that the detector found by then; return the beats completed."""
+        self._samples_uv = np.concatenate([self._samples_uv, samples_uv])
+        heard = self._first_index + len(self._samples_uv)
+        for peak in peaks:
+            if self._previous_r is not None:
+                self._waiting.append((peak, peak.index - self._previous_r))
+            self._previous_r = peak.index
+        beats = []
+        while self._waiting and self._waiting[0][0].index + self._contract.after_r_samples <= heard:
+            peak, rr_samples = self._waiting.popleft()
+            if peak.index - self._contract.before_r_samples >= self._contract.settle_samples:
+                beats.append(self._cut(peak, rr_samples))
+        self._forget_before(heard - self._keep_samples)
+        return beats
+
+    def _cut(self, peak: RPeak, rr_samples: int) -> Beat:
+        end = peak.index + self._contract.after_r_samples
+        start = peak.index - self._contract.before_r_samples - self._first_index
+        values = np.empty(self._contract.beat_length, np.float32)
+        values[:-1] = self._samples_uv[start : start + self._contract.window_samples]
+        values[-1] = rr_samples / self._contract.sample_rate_hz
+        wakes = -(-max(end, peak.confirmed_at) // self._contract.wake_samples)
+        known_at_s = wakes * self._contract.wake_samples / self._contract.sample_rate_hz
+        return Beat(peak.index, known_at_s, values)
+
+    def _forget_before(self, index: int) -> None:
+        oldest = self._waiting[0][0].index - self._contract.before_r_samples if self._waiting else index
+        drop = max(0, min(index, oldest) - self._first_index)
+        self._samples_uv = self._samples_uv[drop:]
+        self._first_index += drop

@@ -1,0 +1,184 @@
+"""The bundle: everything a device needs of one person's comparator, verified before it is used.
+
+A folder (or the same files in one zip) with `manifest.json`, which holds the contract and the size
+and SHA-256 of every other file. Nothing in it can run code: ONNX, safetensors and JSON.
+"""
+
+import hashlib
+import json
+import os
+import re
+import stat
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from edge_ecg.comparator import Comparator, OnnxComparator
+from edge_ecg.contract import Contract
+from edge_ecg.encoder import Encoder, OnnxEncoder
+from edge_ecg.errors import BundleError, ContractError, EdgeEcgError
+from edge_ecg.references import ReferenceBank
+
+SCHEMA_VERSION = 1
+MANIFEST, ENCODER, COMPARATOR = "manifest.json", "encoder.onnx", "comparator.onnx"
+REFERENCES, GOLDEN = "references.safetensors", "golden.json"
+REQUIRED_FILES = (ENCODER, COMPARATOR, REFERENCES)
+MOST_MANIFEST_BYTES = 4_000_000
+MOST_FILE_BYTES = 64_000_000
+MOST_FILES = 1000
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*){0,7}")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle, ready to judge beats."""
+
+    path: Path
+    manifest: dict[str, Any]
+    contract: Contract
+    labels: tuple[str, str]  # baseline, target
+    encoder: Encoder
+    comparator: Comparator
+    references: ReferenceBank
+
+    def with_references(self, references: ReferenceBank) -> "Bundle":
+        """The same bundle, judging by other references."""
+        return replace(self, references=references)
+
+
+def load_bundle(path: str | Path) -> Bundle:
+    """Open and verify a bundle (folder or zip). Raises BundleError on anything missing, altered or unsafe."""
+    path = Path(path)
+    manifest, files = read_files(path)
+    try:
+        labels = manifest["labels"]
+        if not isinstance(labels, list) or len(labels) != 2 or len({str(label) for label in labels}) != 2:
+            raise ContractError(f"labels are {labels}, expected two different names")
+        contract = Contract.from_json(manifest["contract"])
+        encoder = OnnxEncoder(files[ENCODER], contract.beat_length)
+        comparator = OnnxComparator(files[COMPARATOR], encoder.embedding_length)
+        references = ReferenceBank.from_bytes(files[REFERENCES])
+        if references.embeddings.shape[1] != encoder.embedding_length:
+            raise ContractError(
+                f"references have {references.embeddings.shape[1]} numbers each, "
+                f"the encoder gives {encoder.embedding_length}"
+            )
+    except KeyError as error:
+        raise BundleError(f"{path}: the manifest has no entry {error}") from None
+    except EdgeEcgError as error:
+        raise BundleError(f"{path}: {error}") from None
+    except Exception as error:  # ONNX Runtime's own errors share no useful base class
+        raise BundleError(f"{path}: a graph can't be opened: {str(error).splitlines()[0]}") from None
+    return Bundle(path, manifest, contract, (labels[0], labels[1]), encoder, comparator, references)
+
+
+def read_files(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """A bundle's manifest and the verified content of every file that it lists. Raises BundleError."""
+    try:
+        if path.is_dir():
+            return _verified(path, lambda name, most: _read_below(path, name, most))
+        with zipfile.ZipFile(path) as archive:
+            return _verified(path, lambda name, most: _read_member(archive, name, most))
+    except zipfile.BadZipFile:
+        raise BundleError(f"{path}: expected a bundle (a folder or a zip), this is another file") from None
+    except FileNotFoundError as error:
+        missing = Path(error.filename or path).name
+        raise BundleError(f"{path}: {missing} is missing, expected a bundle with its files") from None
+    except OSError as error:
+        raise BundleError(f"{path}: can't be read: {error.strerror or error}") from None
+
+
+def write_bundle(path: str | Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
+    """Write a bundle folder beside `path` and move it into place, so that a crash leaves the old one or none.
+
+    `manifest` gets the schema version, the files' sizes and hashes, and a hash of its own.
+    """
+    path = Path(path)
+    if path.exists() and not (path / MANIFEST).is_file() and (not path.is_dir() or any(path.iterdir())):
+        raise BundleError(f"{path}: is there already and is no bundle; give an empty folder or a new name")
+    listed = {n: {"bytes": len(c), "sha256": hashlib.sha256(c).hexdigest()} for n, c in sorted(files.items())}
+    sealed = _sealed({**manifest, "schema": SCHEMA_VERSION, "files": listed})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as scratch:
+        fresh = Path(scratch) / "fresh"
+        for name, content in {MANIFEST: sealed, **files}.items():
+            (fresh / name).parent.mkdir(parents=True, exist_ok=True)
+            (fresh / name).write_bytes(content)
+        read_files(fresh)  # what is moved into place has been read back
+        if path.exists():
+            path.rename(Path(scratch) / "old")
+        fresh.rename(path)
+
+
+def _sealed(manifest: dict[str, Any]) -> bytes:
+    """The manifest as bytes, with a hash over everything else in it."""
+    content = {k: v for k, v in manifest.items() if k != "sha256"}
+    plain = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    seal = hashlib.sha256(plain.encode()).hexdigest()
+    return json.dumps({**content, "sha256": seal}, indent=1, sort_keys=True, ensure_ascii=False).encode()
+
+
+def _verified(path: Path, read: Callable[[str, int], bytes]) -> tuple[dict[str, Any], dict[str, bytes]]:
+    raw = read(MANIFEST, MOST_MANIFEST_BYTES)
+    try:
+        manifest = json.loads(raw)
+        unaltered = isinstance(manifest, dict) and _sealed(manifest) == raw
+    except (ValueError, RecursionError):
+        raise BundleError(f"{path}: {MANIFEST} is not JSON as a bundle has it") from None
+    if not unaltered:
+        raise BundleError(f"{path}: {MANIFEST} does not match its own SHA-256: it was altered")
+    if manifest.get("schema") != SCHEMA_VERSION:
+        raise BundleError(f"{path}: schema is {manifest.get('schema')}, this edge_ecg reads {SCHEMA_VERSION}")
+    listed = manifest.get("files")
+    if not isinstance(listed, dict) or len(listed) > MOST_FILES:
+        raise BundleError(
+            f"{path}: the manifest lists no files, expected at least {', '.join(REQUIRED_FILES)}"
+        )
+    for name in REQUIRED_FILES:
+        if name not in listed:
+            raise BundleError(f"{path}: the manifest lists no {name}")
+    files = {}
+    for name, facts in listed.items():
+        if not _PLAIN_NAME.fullmatch(name):
+            raise BundleError(f"{path}: {name!r} is no plain file name inside the bundle")
+        size = facts.get("bytes") if isinstance(facts, dict) else None
+        if type(size) is not int or not 0 <= size <= MOST_FILE_BYTES:
+            raise BundleError(f"{path}: {name} declares {size} bytes, expected 0 to {MOST_FILE_BYTES}")
+        content = read(name, size)
+        if len(content) != size or hashlib.sha256(content).hexdigest() != facts.get("sha256"):
+            raise BundleError(
+                f"{path}: {name} does not match its size and SHA-256 in the manifest: it was altered"
+            )
+        files[name] = content
+    return manifest, files
+
+
+def _read_below(folder: Path, name: str, most: int) -> bytes:
+    """At most `most` + 1 bytes of a regular file below `folder`, through no link."""
+    file = folder
+    for part in name.split("/"):
+        file /= part
+        if file.is_symlink():
+            raise BundleError(f"{folder}: {name} goes through a link, expected a plain file")
+    # O_NONBLOCK: opening a pipe must not wait for a writer.
+    handle = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(handle, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise BundleError(f"{folder}: {name} is no plain file")
+        return stream.read(most + 1)
+
+
+def _read_member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
+    """At most `most` + 1 bytes of a zip's member."""
+    try:
+        with archive.open(name) as stream:
+            return stream.read(most + 1)
+    except KeyError:
+        raise FileNotFoundError(2, "missing", name) from None
+    except (RuntimeError, NotImplementedError, zlib.error) as error:
+        raise BundleError(f"{archive.filename}: {name} can't be unpacked: {error}") from None

@@ -1,0 +1,140 @@
+"""The contract: the numbers and names that every part agrees on, written into each bundle's manifest.
+
+Python and Swift read them from the manifest, so a bundle is always judged by the numbers it was made with.
+"""
+
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from math import isfinite
+from typing import Any, get_args, get_origin, get_type_hints
+
+from edge_ecg.errors import ContractError
+
+INTENDED_USE = (
+    "Research and engineering of on-device ECG models. Not a medical device: no diagnosis, "
+    "no glucose value, no treatment decision. Trained for one person."
+)
+
+
+@dataclass(frozen=True)
+class DetectorConstants:
+    """What the R-peak detector needs to know; `edge_ecg.rpeaks` says what each number does."""
+
+    # Butterworth band-pass, 8 to 20 Hz, order 2, as second-order sections (b0 b1 b2 a0 a1 a2) at 512 Hz.
+    bandpass_sos: tuple[tuple[float, ...], ...] = (
+        (
+            0.004903034970785108,
+            0.009806069941570216,
+            0.004903034970785108,
+            1.0,
+            -1.8255868180963664,
+            0.8705404166847642,
+        ),
+        (1.0, -2.0, 1.0, 1.0, -1.9211178199955894, 0.9327513822815059),
+    )
+    # A step between samples times this is as large as the sample, for a sine at 12.65 Hz: 1 / (2 sin(pi 12.65 / 512)).
+    quadrature_gain: float = 6.45
+    # Samples by which the envelope's maximum follows R.
+    envelope_delay: int = 40
+    # R is looked for this far on either side of where the envelope says (100 ms).
+    refine_reach: int = 51
+    # Of two candidates closer than this the higher is kept: the ventricles' refractory time (200 ms).
+    refractory: int = 102
+    # The first 2 s teach the levels; their peaks come out then.
+    learning: int = 1024
+    # Levels follow a new peak by this part of the difference.
+    adaptation: float = 0.125
+    # One peak counts for at most this many times the level, so that an artefact can't blind the detector.
+    lift: float = 2.0
+    # Where the threshold lies between noise level (0) and signal level (1).
+    threshold: float = 0.3
+    # A candidate this soon after an R (360 ms) may be its T wave ...
+    t_wave_reach: int = 184
+    # ... and is, if it is lower than this part of the R before it.
+    t_wave_height: float = 0.5
+    # Search-back begins this many mean RR intervals after an R ...
+    search_back_rr: float = 1.66
+    # ... and accepts the highest rejected candidate above this part of the threshold.
+    search_back_height: float = 0.5
+    # The mean RR interval starts at 1 s and stays within 0.3 and 1.5 s.
+    rr_start: float = 512.0
+    rr_min: float = 154.0
+    rr_max: float = 768.0
+    # The levels fall by this factor when search-back finds nothing.
+    decay: float = 0.5
+    # R is the first deflection of the QRS that reaches this part of the other one: what is smaller is a q wave.
+    first_deflection: float = 0.25
+    # R changes sides only when the mean vote of recent beats (-1 to 1) is this far on the other side.
+    polarity_margin: float = 0.5
+
+
+@dataclass(frozen=True)
+class VotingConstants:
+    """How beats become a decision; `edge_ecg.votes` says what each number does."""
+
+    slope: float = 1.0  # log odds of "target" for one unit of evidence, calibrated on recordings held out
+    offset: float = 0.0
+    clip: float = 4.0  # the most that one beat may say, in log odds
+    news: float = 0.25  # the share of a beat that its neighbours have not said yet
+    alpha: float = 0.01  # accepted rate of "target" on baseline recordings
+    beta: float = 0.01  # accepted rate of "baseline" on target recordings
+    calibration_recordings: int = 0  # how many recordings slope and offset were fitted on
+
+
+@dataclass(frozen=True)
+class Contract:
+    """Sampling, beat window, detector and voting constants of one bundle."""
+
+    version: int = 1
+    sample_rate_hz: int = 512
+    settle_samples: int = 1536  # the first 3 s of a recording settle and give no beats
+    before_r_samples: int = 128
+    after_r_samples: int = 255  # from R on, R included: R is index 128 of the beat
+    wake_samples: int = 128  # the watch works through what it heard every 0.25 s
+    detector: DetectorConstants = field(default_factory=DetectorConstants)
+    voting: VotingConstants = field(default_factory=VotingConstants)
+
+    @property
+    def window_samples(self) -> int:
+        """Raw samples in a beat (383)."""
+        return self.before_r_samples + self.after_r_samples
+
+    @property
+    def beat_length(self) -> int:
+        """Numbers in a beat (384): the raw samples, then the RR interval in seconds."""
+        return self.window_samples + 1
+
+    def to_json(self) -> dict[str, Any]:
+        """The contract as plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Any) -> "Contract":
+        """The contract that `to_json` wrote. Raises ContractError on a missing, unknown or mistyped entry."""
+        contract: Contract = _read(cls, value, "contract")
+        if contract.version != cls.version:
+            raise ContractError(f"contract version is {contract.version}, this edge_ecg reads {cls.version}")
+        return contract
+
+
+def _read(kind: Any, value: Any, name: str) -> Any:
+    """`value`, as JSON gave it, as the dataclass or plain type `kind`."""
+    if is_dataclass(kind):
+        names = [f.name for f in fields(kind)]
+        if not isinstance(value, dict) or sorted(value) != sorted(names):
+            got = sorted(value) if isinstance(value, dict) else type(value).__name__
+            raise ContractError(f"{name} has {got}, expected {sorted(names)}")
+        types = get_type_hints(kind)
+        return kind(**{n: _read(types[n], value[n], f"{name}.{n}") for n in names})
+    if get_origin(kind) is tuple:
+        item, *rest = get_args(kind)
+        if not isinstance(value, list | tuple) or (rest != [...] and len(value) != len(get_args(kind))):
+            raise ContractError(f"{name} is {str(value)[:60]}, expected a list like {kind}")
+        return tuple(_read(item, v, f"{name}[{i}]") for i, v in enumerate(value))
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
+        return float(value)
+    if type(value) is not kind or kind is float:
+        raise ContractError(f"{name} is {str(value)[:60]}, expected {kind.__name__}")
+    return value
+
+
+CONTRACT = Contract()

@@ -1,0 +1,29 @@
+"""What can go wrong with what a person hands us: each error is one sentence that names the thing."""
+
+
+class EdgeEcgError(ValueError):
+    """Bad input: the message names the thing, what was expected and what came. Commands exit with 2."""
+
+
+class RecordingError(EdgeEcgError):
+    """A recording that can't be read or used."""
+
+
+class ContractError(EdgeEcgError):
+    """Two parts that don't agree on the contract (`edge_ecg.contract`)."""
+
+
+class BundleError(EdgeEcgError):
+    """A bundle that is incomplete, altered or unsafe to open."""
+
+
+class DatasetError(EdgeEcgError):
+    """A dataset file or folder that can't be trained on as it is described."""
+
+
+class RunError(EdgeEcgError):
+    """A training run's folder that is missing a part or does not fit the code."""
+
+
+class ParityError(EdgeEcgError):
+    """An exported artefact that does not decide as the model it came from."""

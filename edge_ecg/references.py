@@ -1,0 +1,49 @@
+"""The reference bank: embeddings of labelled beats that every new beat is compared with."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from edge_ecg.errors import BundleError
+
+
+@dataclass(frozen=True)
+class ReferenceBank:
+    """Embeddings (R, D) float32 of reference beats, and (R,) bool: is the beat from the target state?
+
+    Raises BundleError unless all numbers are finite and both states are there.
+    """
+
+    embeddings: np.ndarray
+    is_target: np.ndarray
+
+    def __post_init__(self) -> None:
+        shape, count = self.embeddings.shape, len(self.is_target)
+        if len(shape) != 2 or shape[0] != count or not 0 < np.count_nonzero(self.is_target) < count:
+            raise BundleError(
+                f"references are {shape} with {count} labels, expected (R, D) beats of both states"
+            )
+        if not np.isfinite(self.embeddings).all():
+            raise BundleError("references hold NaN or infinity, expected finite numbers")
+
+    def to_bytes(self) -> bytes:
+        """The bank as a safetensors file."""
+        tensors = {"embeddings": self.embeddings, "is_target": self.is_target.astype(np.uint8)}
+        content: bytes = safetensors.numpy.save(tensors)
+        return content
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> "ReferenceBank":
+        """Read what `to_bytes` wrote. Raises BundleError on anything else."""
+        try:
+            tensors = safetensors.numpy.load(content)
+            embeddings, is_target = tensors["embeddings"], tensors["is_target"]
+        except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise BundleError(f"references are not the expected safetensors file: {error}") from None
+        if embeddings.dtype != np.float32 or is_target.dtype != np.uint8 or is_target.ndim != 1:
+            raise BundleError(
+                f"references are {embeddings.dtype} with {is_target.dtype} labels, expected float32 with uint8"
+            )
+        return cls(embeddings, is_target.astype(bool))

@@ -1,0 +1,109 @@
+"""From comparisons to a decision: each beat votes, the tally grows, and Wald's test says when it is enough.
+
+Two voting rules of the field stand side by side in `Vote`: hard votes (how many references of each
+state call the beat "same") and soft evidence (mean logit of "different" against the baseline minus
+that against the target). The sequential decision uses the soft one; hard votes are counted beside it.
+
+Sequential test: A. Wald, "Sequential Tests of Statistical Hypotheses", Ann. Math. Statist. 16(2), 1945.
+Departures: a beat's log odds are clipped, so that no single beat decides, and shrunk, since neighbouring
+beats of one recording are alike and Wald's test wants independent ones.
+"""
+
+from dataclasses import dataclass
+from math import exp, log
+
+import numpy as np
+
+from edge_ecg.contract import CONTRACT, VotingConstants
+from edge_ecg.references import ReferenceBank
+
+INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True)
+class Vote:
+    """What the references say of one beat."""
+
+    same_as_baseline: int  # references of the baseline that call it "same"
+    same_as_target: int
+    share_baseline: float  # the same as shares, since the two states may differ in references
+    share_target: float
+    evidence: float  # soft: above 0 speaks for the target
+
+    @property
+    def hard_target(self) -> bool:
+        """The hard vote; a tie is a vote for the baseline: no change is claimed without evidence."""
+        return self.share_target > self.share_baseline
+
+    @property
+    def soft_target(self) -> bool:
+        """The soft vote of this beat alone, with the same tie rule."""
+        return self.evidence > 0
+
+
+def cast_vote(logits: np.ndarray, references: ReferenceBank) -> Vote:
+    """The vote of one beat from its (R,) logits of "different" against every reference."""
+    target = references.is_target
+    against_target, against_baseline = logits[target], logits[~target]
+    same_target = int(np.count_nonzero(against_target < 0))
+    same_baseline = int(np.count_nonzero(against_baseline < 0))
+    return Vote(
+        same_baseline,
+        same_target,
+        same_baseline / len(against_baseline),
+        same_target / len(against_target),
+        float(against_baseline.mean(dtype=np.float64) - against_target.mean(dtype=np.float64)),
+    )
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is known so far of a recording."""
+
+    label: str  # one of the two labels, or "inconclusive"
+    confidence: float  # 0.5 to 1: how sure of the label; of the likelier one while inconclusive
+    beats: int  # beats judged
+    beats_to_decision: int | None
+    seconds_to_decision: float | None  # on the recording's own clock
+    votes: dict[str, int]  # hard votes by label
+
+
+class Tally:
+    """Add up beats until the evidence crosses a boundary; a decision once made stays."""
+
+    def __init__(self, labels: tuple[str, str], constants: VotingConstants = CONTRACT.voting):
+        self._labels = labels
+        self._constants = constants
+        self.upper = log((1 - constants.beta) / constants.alpha)  # at or above: the target
+        self.lower = log(constants.beta / (1 - constants.alpha))  # at or below: the baseline
+        # A rate that n recordings without an error can support (Laplace's rule of succession).
+        n = constants.calibration_recordings
+        self._most_confident = (n + 1) / (n + 2)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the recording."""
+        self.log_odds = 0.0
+        self._hard_votes = [0, 0]
+        self._decided: tuple[str, float, int, float] | None = None
+
+    def add(self, vote: Vote, time_s: float) -> Decision:
+        """Count one beat's vote, known at `time_s` of the recording, and return what is known by then."""
+        c = self._constants
+        said = min(c.clip, max(-c.clip, c.slope * vote.evidence + c.offset))
+        self.log_odds += c.news * said
+        self._hard_votes[vote.hard_target] += 1
+        if self._decided is None and not self.lower < self.log_odds < self.upper:
+            label = self._labels[self.log_odds > 0]
+            self._decided = label, self._confidence(), sum(self._hard_votes), time_s
+        return self.decision
+
+    @property
+    def decision(self) -> Decision:
+        """What is known now."""
+        label, confidence, beats, seconds = self._decided or (INCONCLUSIVE, self._confidence(), None, None)
+        votes = dict(zip(self._labels, self._hard_votes, strict=True))
+        return Decision(label, confidence, sum(self._hard_votes), beats, seconds, votes)
+
+    def _confidence(self) -> float:
+        return min(self._most_confident, 1 / (1 + exp(-abs(self.log_odds))))

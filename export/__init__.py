@@ -1,0 +1,1 @@
+"""Turn a trained comparator into files that a device can run."""

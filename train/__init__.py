@@ -1,0 +1,1 @@
+"""Train a personal comparator from labelled recordings."""

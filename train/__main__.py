@@ -1,0 +1,107 @@
+"""`python -m train`: from labelled recordings to a run with weights, figures and a picture."""
+
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import click
+import torch
+
+from edge_ecg.console import run
+from edge_ecg.contract import CONTRACT
+from edge_ecg.errors import RunError
+from train.calibrate import calibrate
+from train.checkpoint import (
+    BEATS,
+    CONFIG,
+    HISTORY,
+    METRICS,
+    PROGRESS,
+    load_run,
+    write_beats,
+    write_file,
+    write_json,
+)
+from train.data import read_beats
+from train.dataset import read_dataset
+from train.evaluate import table
+from train.history import history_png
+from train.judge import judge
+from train.loop import Settings, Trainer
+from train.model import ARCHITECTURES, DEFAULT_ARCHITECTURE
+
+
+@click.command()
+@click.argument("dataset_file", metavar="DATASET.toml", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the run.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml]."
+)
+@click.option(
+    "--arch", type=click.Choice(list(ARCHITECTURES)), default=DEFAULT_ARCHITECTURE, show_default=True
+)
+@click.option("--seed", default=0, show_default=True)
+@click.option("--epochs", default=Settings.epochs, show_default=True, type=click.IntRange(1))
+@click.option("--resume", is_flag=True, help="Go on with an interrupted run.")
+def train(
+    dataset_file: Path, out: Path, data: Path | None, arch: str, seed: int, epochs: int, resume: bool
+) -> None:
+    """Train a comparator on the train dates, stopped by the validation dates. Test dates are not read."""
+    began = time.perf_counter()
+    torch.set_num_threads(1)  # small matrices: more threads are slower, and one always adds in the same order
+    if (out / PROGRESS).exists() and not resume:
+        raise RunError(f"{out}: holds a run already; give --resume to go on, or another folder")
+    dataset = read_dataset(dataset_file, data)
+    sets = {}
+    for which in ("train", "validation"):
+        entries = dataset.entries(which)
+        with click.progressbar(entries, label=f"reading {which:10}", file=sys.stderr) as bar:
+            sets[which] = read_beats(entries, progress=lambda _, bar=bar: bar)
+    settings = Settings(architecture=arch, seed=seed, epochs=epochs)
+    trainer = Trainer(settings, sets["train"], sets["validation"], out)
+    if resume:
+        trainer.resume()
+
+    def show(row: dict[str, float], of: int) -> None:
+        click.echo(
+            f"epoch {len(trainer.history.epochs):3}/{of}  loss {row['loss']:.4f}  "
+            f"validation loss {row['validation_loss']:.4f}  beats {row['validation_beat_accuracy']:.2%}",
+            err=True,
+        )
+
+    model = trainer.fit(show)
+    write_beats(out / BEATS, sets)
+    config = {
+        "labels": dataset.labels,
+        "contract": CONTRACT.to_json(),
+        "settings": asdict(settings),
+        "dataset": {
+            "name": dataset.name,
+            "dates": dataset.dates,
+            "recordings": {w: len(b.sources) for w, b in sets.items()},
+            "beats": {w: len(b.values) for w, b in sets.items()},
+        },
+        "parameters": model.parameter_count,
+        "best_epoch": trainer.history.best_epoch,
+        "torch": torch.__version__,
+    }
+    write_json(out / CONFIG, config)
+    finished = load_run(out)
+    _, references = finished.references()
+    voting = CONTRACT.voting
+    held_out = judge(model, references, sets["validation"], dataset.labels, voting)
+    voting = calibrate(held_out, voting)
+    write_json(out / CONFIG, {**config, "contract": replace(CONTRACT, voting=voting).to_json()})
+    metrics = {
+        which: judge(model, references, beats, dataset.labels, voting).to_json()
+        for which, beats in sets.items()
+    }
+    write_json(out / METRICS, {**metrics, "history": asdict(trainer.history)})
+    write_file(out / HISTORY, history_png(trainer.history))
+    click.echo(table({"validation": metrics["validation"]}, dataset.labels))
+    click.echo(f"{model.parameter_count} parameters, {time.perf_counter() - began:.0f} s, in {out}")
+
+
+if __name__ == "__main__":
+    run(train)

@@ -1,0 +1,71 @@
+"""Beats with their labels: cut by the runtime's own code, kept together by recording and date."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_ecg.contract import CONTRACT, Contract
+from edge_ecg.errors import DatasetError
+from edge_ecg.recording import read_recording
+from edge_ecg.stream import cut_beats
+from train.dataset import Entry
+
+
+@dataclass(frozen=True)
+class BeatSet:
+    """The beats of some recordings. N beats, M recordings."""
+
+    values: np.ndarray  # (N, 384) float32, as the encoder takes them
+    recording: np.ndarray  # (N,) which recording a beat is from
+    known_at_s: np.ndarray  # (N,) when the stream had the beat
+    sources: tuple[str, ...]  # (M,) file names
+    dates: np.ndarray  # (M,) names of dates
+    recording_is_target: np.ndarray  # (M,) bool
+
+    @property
+    def is_target(self) -> np.ndarray:
+        """(N,) bool: the label of each beat is that of its recording."""
+        return self.recording_is_target[self.recording]
+
+    @property
+    def date(self) -> np.ndarray:
+        """(N,) the date of each beat."""
+        return self.dates[self.recording]
+
+    def on_dates(self, dates: Iterable[str]) -> "BeatSet":
+        """The recordings of some dates, with their beats."""
+        keep = np.isin(self.dates, list(dates))
+        beats = keep[self.recording]
+        return BeatSet(
+            self.values[beats],
+            (np.cumsum(keep) - 1)[self.recording[beats]],
+            self.known_at_s[beats],
+            tuple(source for source, kept in zip(self.sources, keep, strict=True) if kept),
+            self.dates[keep],
+            self.recording_is_target[keep],
+        )
+
+
+def read_beats(
+    entries: list[Entry],
+    contract: Contract = CONTRACT,
+    progress: Callable[[list[Entry]], Iterable[Entry]] = lambda entries: entries,
+) -> BeatSet:
+    """Read recordings and cut their beats. Raises DatasetError for a recording without a beat."""
+    values, known_at_s, counts = [], [], []
+    for entry in progress(entries):
+        beats = cut_beats(read_recording(entry.path), contract)
+        if not beats:
+            raise DatasetError(f"{entry.path}: no beat was found; leave the recording out of the dataset")
+        values += [beat.values for beat in beats]
+        known_at_s += [beat.known_at_s for beat in beats]
+        counts.append(len(beats))
+    return BeatSet(
+        np.stack(values),
+        np.repeat(np.arange(len(entries)), counts),
+        np.array(known_at_s),
+        tuple(f"{entry.date}/{entry.label}/{entry.path.name}" for entry in entries),
+        np.array([entry.date for entry in entries]),
+        np.array([entry.is_target for entry in entries]),
+    )

@@ -1,0 +1,121 @@
+"""Which recordings, with which labels, in which set: the dataset file, split by date."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_ecg.errors import DatasetError
+
+SETS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One recording of a dataset."""
+
+    path: Path
+    date: str
+    label: str
+    is_target: bool
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset file: two labels, the baseline first, and a split by date."""
+
+    name: str
+    root: Path
+    labels: tuple[str, str]
+    folders: dict[str, tuple[str, ...]]  # by label
+    dates: dict[str, tuple[str, ...]]  # by set
+    layout: str  # such as "{date}/{label}/*.csv", below the root
+    exclude: tuple[str, ...]  # folders that are left out on purpose
+
+    def entries(self, which: str) -> list[Entry]:
+        """The recordings of one set, in the order of date, label and name.
+
+        Raises DatasetError if a date has no recordings, or the set lacks a state.
+        """
+        found = []
+        for date in self.dates[which]:
+            of_date = [
+                Entry(path, date, label, label == self.labels[1])
+                for label in self.labels
+                for folder in self.folders[label]
+                for path in sorted(self.root.glob(self.layout.format(date=date, label=folder)))
+            ]
+            if not of_date:
+                pattern = self.layout.format(date=date, label="|".join(sum(self.folders.values(), ())))
+                raise DatasetError(f"{self.root}: no recordings of {date} ({which}), looked for {pattern}")
+            found += of_date
+        for label in self.labels:
+            if not any(entry.label == label for entry in found):
+                raise DatasetError(f"{self.root}: the {which} set has no recording of {label!r}")
+        return found
+
+
+def read_dataset(path: str | Path, root: str | Path | None = None) -> Dataset:
+    """Read a dataset file; `root` is where the recordings are (default: beside the file).
+
+    Raises DatasetError on anything missing or mistyped, and on a date that stands in two sets.
+    """
+    path = Path(path)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DatasetError(f"{path}: can't be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path}: expected a TOML dataset file: {error}") from None
+
+    labels = _table(path, content, "labels")
+    split = _table(path, content, "split")
+    files = content.get("files", {})
+    folders = {label: _names(path, f"labels.{label}", value) for label, value in labels.items()}
+    if len(folders) != 2:
+        raise DatasetError(
+            f"{path}: [labels] has {list(folders)}, expected two: the baseline, then the target"
+        )
+    if sorted(split) != sorted(SETS):
+        raise DatasetError(f"{path}: [split] has {list(split)}, expected {list(SETS)}")
+    dates = {name: _names(path, f"split.{name}", split[name]) for name in SETS}
+    exclude = _names(path, "files.exclude", files.get("exclude", []), may_be_empty=True)
+    _no_overlap(path, "date", dates)
+    _no_overlap(path, "folder", {**folders, "files.exclude": exclude})
+
+    layout = files.get("layout", "{date}/{label}/*.csv")
+    if not isinstance(layout, str) or "{date}" not in layout or "{label}" not in layout:
+        raise DatasetError(
+            f"{path}: files.layout is {layout!r}, expected a pattern with {{date}} and {{label}}"
+        )
+    root = Path(root) if root is not None else path.parent / files.get("root", ".")
+    if not root.is_dir():
+        raise DatasetError(f"{root}: expected the folder with the recordings of {path.name}")
+    baseline, target = folders
+    return Dataset(
+        str(content.get("name", path.stem)), root, (baseline, target), folders, dates, layout, exclude
+    )
+
+
+def _table(path: Path, content: dict[str, Any], name: str) -> dict[str, Any]:
+    table = content.get(name)
+    if not isinstance(table, dict):
+        raise DatasetError(f"{path}: has no table [{name}]")
+    return table
+
+
+def _names(path: Path, entry: str, value: Any, may_be_empty: bool = False) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
+        raise DatasetError(f"{path}: {entry} is {value!r}, expected a list of names")
+    if not value and not may_be_empty:
+        raise DatasetError(f"{path}: {entry} is empty")
+    return tuple(value)
+
+
+def _no_overlap(path: Path, kind: str, groups: dict[str, tuple[str, ...]]) -> None:
+    owner: dict[str, str] = {}
+    for group, names in groups.items():
+        for name in names:
+            if name in owner:
+                raise DatasetError(f"{path}: {kind} {name} stands in {owner[name]} and in {group}")
+            owner[name] = group

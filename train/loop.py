@@ -1,0 +1,184 @@
+"""The training loop: all pairs of a batch, weights averaged, stopped when validation dates stop improving."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from edge_ecg.errors import RunError
+from train.checkpoint import PROGRESS, WEIGHTS, read_weights, write_file, write_weights
+from train.data import BeatSet
+from train.judge import compare, embed
+from train.model import DEFAULT_ARCHITECTURE, Model, build_model
+from train.pairs import Variation, batches, pairs, vary
+from train.references import choose_references
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that a training run can be told."""
+
+    architecture: str = DEFAULT_ARCHITECTURE
+    seed: int = 0
+    epochs: int = 20
+    patience: int = 8  # epochs without a better validation loss before it stops
+    batch_beats: int = 128
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.05
+    averaging: float = 0.98  # of the weights over steps; 0 turns it off
+    references_per_state: int = 16
+    variation: Variation = field(default_factory=Variation)
+
+
+@dataclass
+class History:
+    """One row an epoch."""
+
+    epochs: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = 0
+
+    @property
+    def best_loss(self) -> float:
+        return min((row["validation_loss"] for row in self.epochs), default=float("inf"))
+
+
+class Trainer:
+    """Train one model. Deterministic for a seed; resumed training gives the same weights as uninterrupted."""
+
+    def __init__(self, settings: Settings, training: BeatSet, validation: BeatSet, run: Path):
+        self.settings = settings
+        self.history = History()
+        self._training, self._validation, self._run = training, validation, run
+        torch.use_deterministic_algorithms(True)
+        torch.manual_seed(settings.seed)
+        self._generator = torch.Generator().manual_seed(settings.seed)
+        self.model = build_model(settings.architecture)
+        self._averaged = build_model(settings.architecture)
+        self._averaged.load_state_dict(self.model.state_dict())
+        self._steps_per_epoch = max(1, len(training.values) // settings.batch_beats)
+        self._optimiser = torch.optim.AdamW(
+            self.model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        self._step = 0
+
+    def fit(self, progress: Callable[[dict[str, float], int], None] = lambda row, of: None) -> Model:
+        """Train until the epochs are used up or validation stops improving; return the best model."""
+        while not self._finished():
+            row = self._epoch()
+            self.history.epochs.append(row)
+            if row["validation_loss"] <= self.history.best_loss:
+                self.history.best_epoch = len(self.history.epochs)
+                write_weights(self._run / WEIGHTS, self._averaged)
+            self._save()
+            progress(row, self.settings.epochs)
+        best = build_model(self.settings.architecture)
+        read_weights(self._run / WEIGHTS, best)
+        return best.eval()
+
+    def _finished(self) -> bool:
+        done = len(self.history.epochs)
+        return done >= self.settings.epochs or done - self.history.best_epoch >= self.settings.patience
+
+    def _epoch(self) -> dict[str, float]:
+        self.model.train()
+        losses, right, count = [], 0, 0
+        values = torch.from_numpy(self._training.values)
+        is_target = torch.from_numpy(self._training.is_target)
+        for batch in batches(self._training, self.settings.batch_beats, self._generator):
+            beats = vary(values[batch], self.settings.variation, self._generator)
+            left, right_side = pairs(len(batch), self.model.partners, self._generator)
+            embeddings = self.model.encoder(beats)
+            logits = self.model.comparator(embeddings[left], embeddings[right_side])
+            differ = (is_target[batch][left] != is_target[batch][right_side]).float()
+            loss = binary_cross_entropy_with_logits(logits, differ)
+            self._update(loss)
+            losses.append(loss.item())
+            right += int(((logits > 0) == (differ > 0)).sum())
+            count += len(differ)
+        return {
+            "loss": float(np.mean(losses)),
+            "pair_accuracy": right / count,
+            **self._validate(),
+        }
+
+    def _update(self, loss: Tensor) -> None:
+        settings = self.settings
+        for group in self._optimiser.param_groups:
+            group["lr"] = settings.learning_rate * self._schedule()
+        self._optimiser.zero_grad()
+        loss.backward()
+        self._optimiser.step()
+        self._step += 1
+        keep = min(settings.averaging, self._step / (self._step + 10))
+        with torch.no_grad():
+            for name, average in self._averaged.state_dict().items():
+                value = self.model.state_dict()[name]
+                average.copy_(average.lerp(value, 1 - keep) if average.is_floating_point() else value)
+
+    def _schedule(self) -> float:
+        """Share of the learning rate: up over the first 15 % of the steps, then down along a cosine."""
+        done = self._step / (self._steps_per_epoch * self.settings.epochs)
+        if done < 0.15:
+            return 0.04 + 0.96 * done / 0.15
+        return 0.5 * (1 + float(np.cos(np.pi * (done - 0.15) / 0.85)))
+
+    def _validate(self) -> dict[str, float]:
+        """Validation beats against references: loss of the pairs, and beats on the right side."""
+        embeddings = embed(self._averaged, self._training.values)
+        chosen = choose_references(self._training, embeddings, self.settings.references_per_state)
+        held_out = embed(self._averaged, self._validation.values)
+        logits = compare(self._averaged, held_out, embeddings[chosen])
+        reference_is_target = self._training.is_target[chosen]
+        truth = self._validation.is_target
+        differ = truth[:, None] != reference_is_target
+        loss = np.logaddexp(0, np.where(differ, -logits, logits)).mean()
+        evidence = logits[:, ~reference_is_target].mean(1) - logits[:, reference_is_target].mean(1)
+        return {
+            "validation_loss": float(loss),
+            "validation_beat_accuracy": float(np.mean((evidence > 0) == truth)),
+        }
+
+    def _save(self) -> None:
+        """Everything that the next epoch depends on."""
+        state = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        state |= {f"averaged.{k}": v for k, v in self._averaged.state_dict().items()}
+        state["generator"] = self._generator.get_state()
+        for index, moments in self._optimiser.state_dict()["state"].items():
+            state |= {f"optimiser.{index}.{k}": torch.as_tensor(v) for k, v in moments.items()}
+        facts = {"settings": asdict(self.settings), "step": self._step, "history": asdict(self.history)}
+        write_file(self._run / PROGRESS, safetensors.torch.save(state, {"facts": json.dumps(facts)}))
+
+    def resume(self) -> None:
+        """Go on where the last finished epoch left off. Raises RunError if that run had other settings."""
+        path = self._run / PROGRESS
+        try:
+            with safetensors.safe_open(path, "pt") as file:
+                facts: dict[str, Any] = json.loads(file.metadata()["facts"])
+                state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: no mapping
+        except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise RunError(f"{path}: there is no training to resume: {error}") from None
+        if facts["settings"] != asdict(self.settings):
+            changed = [k for k, v in asdict(self.settings).items() if facts["settings"].get(k) != v]
+            raise RunError(f"{path}: was begun with other settings ({', '.join(changed)}); start a new run")
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+
+        self.model.load_state_dict(part("model."))
+        self._averaged.load_state_dict(part("averaged."))
+        self._generator.set_state(state["generator"])
+        optimiser = self._optimiser.state_dict()
+        for name, value in part("optimiser.").items():
+            index, moment = name.split(".")
+            optimiser["state"].setdefault(int(index), {})[moment] = value
+        self._optimiser.load_state_dict(optimiser)
+        self.history = History(**facts["history"])
+        self._step = facts["step"]

@@ -1,0 +1,63 @@
+"""How well decisions fit the labels: counts first, an interval beside every accuracy."""
+
+from dataclasses import asdict, dataclass
+from math import sqrt
+from typing import Any
+
+import numpy as np
+
+Z_95 = 1.959964  # two-sided 95 % of the normal distribution
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Counts of right and wrong calls; positive means the target state."""
+
+    true_target: int
+    false_target: int
+    true_baseline: int
+    false_baseline: int
+
+    @classmethod
+    def count(cls, called_target: np.ndarray, is_target: np.ndarray) -> "Confusion":
+        """Compare calls with labels, both (N,) bool."""
+        return cls(
+            int(np.sum(called_target & is_target)),
+            int(np.sum(called_target & ~is_target)),
+            int(np.sum(~called_target & ~is_target)),
+            int(np.sum(~called_target & is_target)),
+        )
+
+    @property
+    def right(self) -> int:
+        return self.true_target + self.true_baseline
+
+    @property
+    def total(self) -> int:
+        return self.right + self.false_target + self.false_baseline
+
+    def to_json(self) -> dict[str, Any]:
+        """Counts, accuracy with its 95 % interval, sensitivity and specificity."""
+        return {
+            "right": self.right,
+            "total": self.total,
+            "accuracy": _share(self.right, self.total),
+            "accuracy_95": wilson_interval(self.right, self.total),
+            "sensitivity": _share(self.true_target, self.true_target + self.false_baseline),
+            "specificity": _share(self.true_baseline, self.true_baseline + self.false_target),
+            "confusion": asdict(self),
+        }
+
+
+def wilson_interval(right: int, total: int) -> tuple[float, float]:
+    """95 % interval of a share (Wilson 1927, J. Am. Stat. Assoc. 22(158)); the total must count independent things."""
+    if total == 0:
+        return 0.0, 1.0
+    share, z2 = right / total, Z_95**2
+    centre = (share + z2 / (2 * total)) / (1 + z2 / total)
+    half = Z_95 / (1 + z2 / total) * sqrt(share * (1 - share) / total + z2 / (4 * total**2))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None

@@ -1,0 +1,202 @@
+"""The comparators: an encoder for one beat, and a head that says whether two beats differ in state.
+
+Two architectures behind one shape, `Model`: the encoder takes raw microvolts, so that all preprocessing
+is inside the exported graph, and the comparator takes two embeddings.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from edge_ecg.contract import CONTRACT
+from edge_ecg.errors import RunError
+
+SAMPLES = CONTRACT.window_samples
+MOST_PARAMETERS = 9_000
+
+
+class Model(nn.Module):
+    """An encoder and a comparator that are trained together and exported apart.
+
+    encoder: beats (N, 384) in microvolts and seconds -> embeddings (N, D).
+    comparator: embeddings (N, D) or (1, D), references (N, D) -> logits (N,) that the states differ.
+    """
+
+    def __init__(self, encoder: nn.Module, comparator: nn.Module, partners: int):
+        super().__init__()
+        self.encoder = encoder
+        self.comparator = comparator
+        self.partners = partners  # beats of a batch that each beat is compared with in training
+
+    @property
+    def parameter_count(self) -> int:
+        """Trainable parameters."""
+        return sum(p.numel() for p in self.parameters())
+
+
+class NormaliseBeat(nn.Module):
+    """A beat's baseline to 0 and its root mean square to 1: gain and electrode offset carry no state.
+
+    Gives the 383 samples, padded to 384 with the last one, as (N, 1, 384), and the RR interval as (N, 1),
+    centred on 0.8 s in units of 0.1 s, so that both inputs are of order 1.
+    """
+
+    def forward(self, beat: Tensor) -> tuple[Tensor, Tensor]:
+        samples = beat[:, :SAMPLES]
+        samples = samples - samples.mean(1, keepdim=True)
+        scale = (samples * samples).mean(1, keepdim=True).sqrt() + 1.0  # 1 uV: a flat beat stays flat
+        samples = samples / scale
+        samples = torch.cat([samples, samples[:, -1:]], 1)
+        return samples.unsqueeze(1), (beat[:, SAMPLES:] - 0.8) * 10.0
+
+
+def _separable(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
+    """A depthwise-separable convolution that halves the length."""
+    return nn.Sequential(
+        nn.Conv1d(inputs, inputs, kernel, stride=2, padding=kernel // 2, groups=inputs, bias=False),
+        nn.BatchNorm1d(inputs),
+        nn.Conv1d(inputs, outputs, 1, bias=False),
+        nn.BatchNorm1d(outputs),
+        nn.ReLU(),
+    )
+
+
+class PositionalEncoder(nn.Module):
+    """An encoder that keeps positions: the feature map is flattened, never averaged over time.
+
+    When things happen is the signal (the T wave comes earlier), and global pooling would throw that away.
+    """
+
+    def __init__(self, channels: tuple[int, int, int] = (12, 24, 32), kept: int = 4, embedding: int = 32):
+        super().__init__()
+        self.normalise = NormaliseBeat()
+        self.features = nn.Sequential(
+            nn.Conv1d(1, channels[0], 15, stride=4, padding=7, bias=False),  # 384 -> 96
+            nn.BatchNorm1d(channels[0]),
+            nn.ReLU(),
+            _separable(channels[0], channels[1], 7),  # -> 48
+            _separable(channels[1], channels[2], 5),  # -> 24
+            nn.Conv1d(channels[2], kept, 1, bias=False),
+            nn.BatchNorm1d(kept),
+        )
+        self.project = nn.Linear(kept * 24 + 1, embedding)
+
+    def forward(self, beat: Tensor) -> Tensor:
+        samples, rr = self.normalise(beat)
+        projected: Tensor = self.project(torch.cat([self.features(samples).flatten(1), rr], 1))
+        return projected
+
+
+class DistanceComparator(nn.Module):
+    """A two-layer head on |a - b| and (a - b)^2: the order of the two beats can't matter."""
+
+    def __init__(self, embedding: int = 32, hidden: int = 16):
+        super().__init__()
+        self.hidden = nn.Linear(2 * embedding, hidden)
+        self.output = nn.Linear(hidden, 1)
+
+    def forward(self, embedding: Tensor, references: Tensor) -> Tensor:
+        difference = references - embedding
+        distances = torch.cat([difference.abs(), difference * difference], 1)
+        logit: Tensor = self.output(torch.relu(self.hidden(distances))).squeeze(1)
+        return logit
+
+
+class SqueezeExcite(nn.Module):
+    """Weigh channels by a gate that sees their means (Hu et al. 2018)."""
+
+    def __init__(self, channels: int, squeezed: int):
+        super().__init__()
+        self.gate = nn.Sequential(
+            nn.Linear(channels, squeezed), nn.SiLU(), nn.Linear(squeezed, channels), nn.Sigmoid()
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        gated: Tensor = features * self.gate(features.mean(2)).unsqueeze(2)
+        return gated
+
+
+def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> list[nn.Module]:
+    convolution = nn.Conv1d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
+    return [convolution, nn.BatchNorm1d(outputs)]
+
+
+class MBConv(nn.Module):
+    """The inverted residual block of EfficientNetV2 (Tan & Le 2021): fused at first, depthwise with a gate later."""
+
+    def __init__(self, channels: int, expansion: int, stride: int, gated: bool):
+        super().__init__()
+        inner = channels * expansion
+        if gated:
+            widen = [*_conv(channels, inner, 1), nn.SiLU(), *_conv(inner, inner, 3, stride, inner), nn.SiLU()]
+            layers = [*widen, SqueezeExcite(inner, 8)]
+        else:
+            layers = [*_conv(channels, inner, 3, stride), nn.SiLU()]
+        self.layers = nn.Sequential(*layers, *_conv(inner, channels, 1))
+        self.residual = stride == 1
+
+    def forward(self, features: Tensor) -> Tensor:
+        changed: Tensor = self.layers(features)
+        return features + changed if self.residual else changed
+
+
+class EffNetV2Encoder(nn.Module):
+    """The public comparator's encoder: stem 3x1, four MBConv blocks, a feature map of 8 x 96 (768 numbers)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.normalise = nn.BatchNorm1d(
+            1
+        )  # over the whole beat, the RR interval included, as the original has it
+        self.features = nn.Sequential(
+            *_conv(1, 8, 3),
+            nn.SiLU(),
+            MBConv(8, 1, 1, gated=False),
+            MBConv(8, 4, 1, gated=False),
+            MBConv(8, 4, 2, gated=True),
+            MBConv(8, 4, 2, gated=True),
+        )
+
+    def forward(self, beat: Tensor) -> Tensor:
+        embedding: Tensor = self.features(self.normalise(beat.unsqueeze(1))).flatten(1)
+        return embedding
+
+
+class EffNetV2Comparator(nn.Module):
+    """The public comparator's head: both feature maps side by side, then four MBConv blocks and a mean over time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            *_conv(16, 8, 1),
+            nn.SiLU(),
+            *_conv(8, 8, 3),
+            nn.SiLU(),
+            MBConv(8, 1, 1, gated=False),
+            MBConv(8, 4, 2, gated=True),
+            MBConv(8, 4, 2, gated=True),
+            MBConv(8, 4, 2, gated=True),
+            *_conv(8, 16, 1),
+            nn.SiLU(),
+        )
+        self.output = nn.Linear(16, 1)
+
+    def forward(self, embedding: Tensor, references: Tensor) -> Tensor:
+        pair = torch.cat([embedding.expand_as(references), references], 1).unflatten(1, (16, 96))
+        logit: Tensor = self.output(self.features(pair).mean(2)).squeeze(1)
+        return logit
+
+
+ARCHITECTURES: dict[str, Callable[[], Model]] = {
+    "positional": lambda: Model(PositionalEncoder(), DistanceComparator(), partners=64),
+    "effnetv2": lambda: Model(EffNetV2Encoder(), EffNetV2Comparator(), partners=2),
+}
+DEFAULT_ARCHITECTURE = "positional"
+
+
+def build_model(architecture: str) -> Model:
+    """A fresh model. Raises RunError for a name that is not in ARCHITECTURES."""
+    if architecture not in ARCHITECTURES:
+        raise RunError(f"architecture is {architecture!r}, expected one of {', '.join(ARCHITECTURES)}")
+    return ARCHITECTURES[architecture]()
