@@ -1,7 +1,7 @@
 """A recording as text: what Apple's Health app exports, in any language, or a bare column of numbers.
 
-Nothing here keeps or repeats the person's name or birth date. Of the header, an error shows at most the value
-of a key that means sample rate or unit; of the values, a line if it is made of numbers alone.
+Nothing here keeps or repeats the person's name or birth date. No error shows text of the file: of the header
+at most a rate's number and a unit's one word, of the values a line that is made of numbers alone.
 """
 
 import codecs
@@ -94,6 +94,7 @@ _SHOWN_NUMBER = re.compile(r"[-+]?\d*\.?\d*(?:e[-+]?\d+)?", re.IGNORECASE)
 _BINARY = re.compile(r"[\x00-\x08\x0e-\x1f]")
 # Before each value, where the columns are `Lead,Voltage`.
 _LEAD_I = re.compile(r"^(?:lead )?I[,;\t]", re.IGNORECASE | re.MULTILINE)
+_EMPTY_COLUMNS = ",;\t "  # a spreadsheet pads each line to the header's width
 _SAME_CHARACTER = str.maketrans(
     {"\N{MINUS SIGN}": "-", "\N{ARABIC DECIMAL SEPARATOR}": ",", '"': None}
     | dict.fromkeys("\N{LEFT-TO-RIGHT MARK}\N{RIGHT-TO-LEFT MARK}\N{ARABIC LETTER MARK}\N{BYTE ORDER MARK}")
@@ -105,8 +106,8 @@ def parse_apple_csv(data: bytes) -> Signal:
 
     The values begin at the first line made of numbers, and nothing else may follow. The header is searched by
     known keys, then by structure (a number of hertz, a unit, a timestamp with its zone), in any order;
-    without a rate it is 512 Hz, without a unit microvolts. A comma is a decimal mark, or follows an index that counts
-    0, 1, 2: the whole file decides.
+    without a rate it is 512 Hz, without a unit microvolts. A comma is a decimal mark, or follows an index
+    that counts 0, 1, 2: the whole file decides.
     Raises RecordingError for text without values, a line that is no finite number, and an ambiguous comma.
     """
     lines = enumerate((line.strip() for line in _decoded(data).splitlines()), 1)
@@ -138,7 +139,7 @@ def write_apple_csv(
     if isinstance(recorded_at, datetime):
         recorded_at = f"{recorded_at:%Y-%m-%d %H:%M:%S} " + (f"{recorded_at:%z}" or "+0000")
     lines = [
-        f"{words.name},{' '.join(name.split())}",
+        f"{words.name},{''.join(filter(str.isprintable, name))}",
         f'{words.birth},"Synthetic Date"',
         f"{words.recorded},{recorded_at}",
         f"{words.classification},{words.sinus_rhythm}",
@@ -185,8 +186,8 @@ def _plain(text: str) -> str:
 
 def _fields(header: list[str]) -> list[tuple[str, str]]:
     """Key and value of each line, the last first; the person's lines are gone."""
-    split = (re.split(r"\s*[,;:\t]\s*", line, maxsplit=1) for line in reversed(header))
-    fields = [(field[0].casefold(), field[-1]) for field in split]
+    split = (re.split(r"[,;:\t]", line, maxsplit=1) for line in reversed(header))
+    fields = [(field[0].strip().casefold(), field[-1].strip()) for field in split]
     return [(key, value) for key, value in fields if key not in _PERSON_KEYS]
 
 
@@ -195,7 +196,7 @@ def _sample_rate_hz(fields: list[tuple[str, str]]) -> float:
     if named is not None:
         found = _RATE_OF_KEY.fullmatch(named)
         if not found:
-            raise RecordingError(f"sample rate is {named[:20]!r}; expected hertz, such as '512 hertz'")
+            raise RecordingError("sample rate is not a number of hertz; expected it as in '512 hertz'")
     else:
         found = next(filter(None, (_RATE.search(value) for _, value in fields)), None)
     return float(found[1].replace(",", ".")) if found else float(CONTRACT.sample_rate_hz)
@@ -204,9 +205,7 @@ def _sample_rate_hz(fields: list[tuple[str, str]]) -> float:
 def _unit(fields: list[tuple[str, str]]) -> str:
     named = next((value for key, value in fields if key in _UNIT_KEYS and value), None)
     last_words = (re.findall(r"[^\W\d_]+", value)[-1:] for _, value in fields)
-    seen = next(
-        (word for words in last_words for word in words if word.casefold() in _UNITS_KNOWN_BY_SIGHT), "µV"
-    )
+    seen = next((word for words in last_words for word in words if word.casefold() in _UNITS_KNOWN_BY_SIGHT), "µV")
     return named or seen
 
 
@@ -223,7 +222,8 @@ def _values(rows: dict[int, str]) -> np.ndarray:
             raise ValueError
         values = np.fromiter(map(float, rows.values()), dtype=np.float64)
     except ValueError:
-        values = _patient_values(dict(zip(rows, _plain(body).split("\n"), strict=True)))
+        plain = (row.rstrip(_EMPTY_COLUMNS) for row in _plain(body).split("\n"))
+        values = _patient_values(dict(zip(rows, plain, strict=True)))
     finite = np.isfinite(values)
     if not finite.all():
         first = int(finite.argmin())

@@ -9,11 +9,13 @@ from scipy.signal import lfilter
 class Bandpass:
     """Causal band-pass for a live ECG. Any chunk size gives the same output, bit for bit.
 
-    The sections are b0 b1 b2 a0 a1 a2 with a0 = 1, run one after the other as transposed direct form II. The filter
-    starts as if the first sample had lasted for ever, so that an electrode offset makes no swing: a band-pass
-    answers a constant with zero, and subtracting the first sample from all others is the same as that memory.
+    The sections are b0 b1 b2 a0 a1 a2 with a0 = 1, run one after the other as transposed direct form II. The
+    filter starts as if the first sample had lasted for ever, so that an electrode offset makes no swing: a
+    band-pass answers a constant with zero, and subtracting the first sample from all others is the same as
+    that memory.
 
-    `scipy.signal.sosfilt` computes the same numbers and costs three times as much a call (33 us against 11 us).
+    `scipy.signal.sosfilt` computes the same numbers and costs three times as much a call (33 us against 11
+    us).
     """
 
     def __init__(self, sos: Sequence[Sequence[float]]):

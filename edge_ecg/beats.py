@@ -17,9 +17,7 @@ class Beat:
 
     r_index: int  # 512 Hz samples since the stream began
     known_at_s: float  # on the recording's own clock: the first wake that had the whole beat
-    values: (
-        np.ndarray
-    )  # (384,) float32: 383 microvolt samples, R at index 128, then the RR interval in seconds
+    values: np.ndarray  # (384,) float32: 383 microvolt samples, R at index 128, then the RR interval in seconds
 
 
 class BeatCutter:

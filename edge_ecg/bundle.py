@@ -136,9 +136,7 @@ def _verified(path: Path, read: Callable[[str, int], bytes]) -> tuple[dict[str, 
         raise BundleError(f"{path}: schema is {manifest.get('schema')}, this edge_ecg reads {SCHEMA_VERSION}")
     listed = manifest.get("files")
     if not isinstance(listed, dict) or len(listed) > MOST_FILES:
-        raise BundleError(
-            f"{path}: the manifest lists no files, expected at least {', '.join(REQUIRED_FILES)}"
-        )
+        raise BundleError(f"{path}: the manifest lists no files, expected at least {', '.join(REQUIRED_FILES)}")
     for name in REQUIRED_FILES:
         if name not in listed:
             raise BundleError(f"{path}: the manifest lists no {name}")
@@ -151,9 +149,7 @@ def _verified(path: Path, read: Callable[[str, int], bytes]) -> tuple[dict[str, 
             raise BundleError(f"{path}: {name} declares {size} bytes, expected 0 to {MOST_FILE_BYTES}")
         content = read(name, size)
         if len(content) != size or hashlib.sha256(content).hexdigest() != facts.get("sha256"):
-            raise BundleError(
-                f"{path}: {name} does not match its size and SHA-256 in the manifest: it was altered"
-            )
+            raise BundleError(f"{path}: {name} does not match its size and SHA-256 in the manifest: it was altered")
         files[name] = content
     return manifest, files
 

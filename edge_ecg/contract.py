@@ -3,7 +3,7 @@
 Python and Swift read them from the manifest, so a bundle is always judged by the numbers it was made with.
 """
 
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, is_dataclass
 from math import isfinite
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -17,7 +17,7 @@ INTENDED_USE = (
 
 @dataclass(frozen=True)
 class DetectorConstants:
-    """What the R-peak detector needs to know; `edge_ecg.rpeaks` says what each number does."""
+    """What the R-peak detector needs to know; counts are samples at 512 Hz (see `edge_ecg.rpeaks`)."""
 
     # Butterworth band-pass, 8 to 20 Hz, order 2, as second-order sections (b0 b1 b2 a0 a1 a2) at 512 Hz.
     bandpass_sos: tuple[tuple[float, ...], ...] = (
@@ -31,40 +31,52 @@ class DetectorConstants:
         ),
         (1.0, -2.0, 1.0, 1.0, -1.9211178199955894, 0.9327513822815059),
     )
-    # A step between samples times this is as large as the sample, for a sine at 12.65 Hz: 1 / (2 sin(pi 12.65 / 512)).
+    # A step between samples times this matches the sample, at 12.65 Hz: 1 / (2 sin(pi 12.65 / 512)).
     quadrature_gain: float = 6.45
-    # Samples by which the envelope's maximum follows R.
-    envelope_delay: int = 40
-    # R is looked for this far on either side of where the envelope says (100 ms).
-    refine_reach: int = 51
-    # Of two candidates closer than this the higher is kept: the ventricles' refractory time (200 ms).
+    # A lower envelope is no QRS: about 50 uV on the raw signal; a monitor may ignore 150 (ANSI/AAMI EC13).
+    faintest_uv: float = 20.0
+    # Of two candidates closer than this the higher is kept: the refractory time of the ventricles (200 ms).
     refractory: int = 102
-    # The first 2 s teach the levels; their peaks come out then.
+    # The first 2 s with a candidate teach the levels; their peaks come out then.
     learning: int = 1024
-    # Levels follow a new peak by this part of the difference.
+    # The first level is the highest candidate, but at most this many times the second highest.
+    transient: float = 2.0
+    # The signal level is the median height of this many QRS.
+    level_beats: int = 8
+    # A QRS counts for at most this many times the level.
+    cap: float = 4.0
+    # Noise level, mean RR and the vote on R's side move by this part of the difference (first votes by more).
     adaptation: float = 0.125
-    # One peak counts for at most this many times the level, so that an artefact can't blind the detector.
-    lift: float = 2.0
     # Where the threshold lies between noise level (0) and signal level (1).
-    threshold: float = 0.3
-    # A candidate this soon after an R (360 ms) may be its T wave ...
+    threshold: float = 0.35
+    # A candidate this soon after a QRS (360 ms) may be its T wave ...
     t_wave_reach: int = 184
-    # ... and is, if it is lower than this part of the R before it.
+    # ... and is, if it is lower than this part of that QRS.
     t_wave_height: float = 0.5
-    # Search-back begins this many mean RR intervals after an R ...
-    search_back_rr: float = 1.66
-    # ... and accepts the highest rejected candidate above this part of the threshold.
-    search_back_height: float = 0.5
-    # The mean RR interval starts at 1 s and stays within 0.3 and 1.5 s.
+    # Search-back begins this many mean RR intervals after a QRS: a premature beat's pause is over by then.
+    search_back_rr: float = 1.8
+    # It takes the highest rejected candidate above a threshold this part as high over the noise.
+    search_back_part: float = 0.5
+    # The mean RR interval in samples starts at 1 s; one interval counts for 0.3 to 1.5 s.
     rr_start: float = 512.0
     rr_min: float = 154.0
     rr_max: float = 768.0
-    # The levels fall by this factor when search-back finds nothing.
-    decay: float = 0.5
-    # R is the first deflection of the QRS that reaches this part of the other one: what is smaller is a q wave.
-    first_deflection: float = 0.25
-    # R changes sides only when the mean vote of recent beats (-1 to 1) is this far on the other side.
-    polarity_margin: float = 0.5
+    # Each time search-back finds nothing, the threshold takes the signal level as lower by this factor ...
+    fade: float = 0.6
+    # ... down to this part.
+    least_fade: float = 0.05
+    # By how much the envelope's maximum follows R: 12 for a narrow QRS, 30 with a deep S, 54 if wide.
+    envelope_delay: int = 28
+    # R is looked for this far on either side of where the envelope says it is (78 ms).
+    refine_reach: int = 40
+    # Samples in the running mean that R is placed on: 10 ms against muscle noise.
+    smooth_samples: int = 5
+    # Samples at either end of that window whose mean is the baseline there.
+    baseline_samples: int = 7
+    # R is the first deflection of the QRS that reaches this part of the other; a smaller one is a q wave.
+    first_deflection: float = 0.2
+    # R changes sides only when the vote of recent beats (-1 to 1) is this far on the other side.
+    side_margin: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -118,13 +130,14 @@ class Contract:
 
 def _read(kind: Any, value: Any, name: str) -> Any:
     """`value`, as JSON gave it, as the dataclass or plain type `kind`."""
-    if is_dataclass(kind):
-        names = [f.name for f in fields(kind)]
-        if not isinstance(value, dict) or sorted(value) != sorted(names):
-            got = sorted(value) if isinstance(value, dict) else type(value).__name__
-            raise ContractError(f"{name} has {got}, expected {sorted(names)}")
+    if isinstance(kind, type) and is_dataclass(kind):
+        if not isinstance(value, dict):
+            raise ContractError(f"{name} is {str(value)[:60]}, expected entries by name")
         types = get_type_hints(kind)
-        return kind(**{n: _read(types[n], value[n], f"{name}.{n}") for n in names})
+        if value.keys() != types.keys():
+            missing, unknown = sorted(types.keys() - value.keys()), sorted(value.keys() - types.keys())
+            raise ContractError(f"{name} lacks {missing} and has unknown {unknown}: it is of another version")
+        return kind(**{n: _read(types[n], value[n], f"{name}.{n}") for n in types})
     if get_origin(kind) is tuple:
         item, *rest = get_args(kind)
         if not isinstance(value, list | tuple) or (rest != [...] and len(value) != len(get_args(kind))):

@@ -64,9 +64,7 @@ def _signal(path: Path) -> Signal:
     if data.startswith(b"\x93NUMPY") or path.suffix == ".npy":
         return _parse_npy(data)
     if data.startswith(b"PK\x03\x04"):
-        raise RecordingError(
-            "is a zip archive; unpack it and give one of its recordings (electrocardiograms/*.csv)"
-        )
+        raise RecordingError("is a zip archive; unpack it and give one of its recordings (electrocardiograms/*.csv)")
     return parse_apple_csv(data)
 
 
@@ -96,9 +94,7 @@ def _read_wfdb(record: Path) -> Signal:
     try:
         import wfdb  # optional, and slow to import: it brings pandas
     except ImportError:
-        raise RecordingError(
-            "is a WFDB record, which needs one more package: pip install edge-ecg[wfdb]"
-        ) from None
+        raise RecordingError("is a WFDB record, which needs one more package: pip install edge-ecg[wfdb]") from None
     try:
         read = wfdb.rdrecord(str(record), channels=[0])
         values = np.array(read.p_signal[:, 0], dtype=np.float64)
@@ -113,16 +109,12 @@ def _judged(signal: Signal, source: str) -> Recording:
     """The recording in microvolts, if it can be one."""
     values, rate_hz = signal.values, signal.sample_rate_hz
     if len(values) < 2:
-        raise RecordingError(
-            f"holds {len(values) or 'no'} value{'' if len(values) else 's'}; expected a recording"
-        )
+        raise RecordingError(f"holds {len(values) or 'no'} value{'' if len(values) else 's'}; expected a recording")
     finite = np.isfinite(values)
     if not finite.all():
         raise RecordingError(f"value {finite.argmin() + 1} is {values[finite.argmin()]}, not a finite number")
     if not RATE_RANGE_HZ[0] <= rate_hz <= RATE_RANGE_HZ[1]:
-        raise RecordingError(
-            f"sample rate is {rate_hz:g} Hz; expected {RATE_RANGE_HZ[0]:g} to {RATE_RANGE_HZ[1]:g} Hz"
-        )
+        raise RecordingError(f"sample rate is {rate_hz:g} Hz; expected {RATE_RANGE_HZ[0]:g} to {RATE_RANGE_HZ[1]:g} Hz")
     duration_s = len(values) / rate_hz
     if duration_s < MIN_DURATION_S:
         settle_s = CONTRACT.settle_samples / CONTRACT.sample_rate_hz
@@ -138,12 +130,11 @@ def _judged(signal: Signal, source: str) -> Recording:
 def _microvolts(values: np.ndarray, unit: str) -> np.ndarray:
     scale = MICROVOLTS_PER.get(unit.casefold())
     if scale is None:
-        raise RecordingError(f"unit is {unit[:20]!r}; expected µV, mV or V")
+        one_word = unit.isalpha() and len(unit) <= 12  # a damaged header may have other words there
+        raise RecordingError(f"unit is {repr(unit) if one_word else 'unreadable'}; expected µV, mV or V")
     largest_uv = scale * float(np.abs(values).max())
     if largest_uv > MAX_ABS_UV:
-        raise RecordingError(
-            f"reaches {largest_uv / 1e6:.3g} V; no ECG exceeds 1 V, so the values can't be in {unit}"
-        )
+        raise RecordingError(f"reaches {largest_uv / 1e6:.3g} V; no ECG exceeds 1 V, so the values can't be in {unit}")
     span_uv = scale * float(np.ptp(values))
     if 0 < span_uv < MIN_SPAN_UV:  # a flat line is a matter of quality, not of units
         larger = "millivolts" if scale == 1 else "a larger unit"

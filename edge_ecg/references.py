@@ -22,9 +22,7 @@ class ReferenceBank:
     def __post_init__(self) -> None:
         shape, count = self.embeddings.shape, len(self.is_target)
         if len(shape) != 2 or shape[0] != count or not 0 < np.count_nonzero(self.is_target) < count:
-            raise BundleError(
-                f"references are {shape} with {count} labels, expected (R, D) beats of both states"
-            )
+            raise BundleError(f"references are {shape} with {count} labels, expected (R, D) beats of both states")
         if not np.isfinite(self.embeddings).all():
             raise BundleError("references hold NaN or infinity, expected finite numbers")
 

@@ -59,9 +59,7 @@ def chunks(recording: Recording, chunk_samples: int) -> Iterator[np.ndarray]:
         yield recording.samples_uv[start : start + chunk_samples]
 
 
-def replay(
-    bundle: Bundle, recording: Recording, chunk_samples: int = 64, speed: float | None = None
-) -> Replayed:
+def replay(bundle: Bundle, recording: Recording, chunk_samples: int = 64, speed: float | None = None) -> Replayed:
     """Push a recording through a `Watch`, chunk by chunk.
 
     With `speed` the chunks arrive paced, 1 being as fast as the sensor; without it, as fast as they are judged.
@@ -82,6 +80,4 @@ def replay(
         if beats:
             latency_us.append(took_s * 1e6)
             judged += beats
-    return Replayed(
-        recording.source, watch.decision, judged, busy_s, recording.duration_s, np.array(latency_us)
-    )
+    return Replayed(recording.source, watch.decision, judged, busy_s, recording.duration_s, np.array(latency_us))

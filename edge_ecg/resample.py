@@ -5,22 +5,23 @@ import numpy as np
 from edge_ecg.contract import CONTRACT
 from edge_ecg.errors import RecordingError
 
-
 TAPS = 4
 
 
 class Resampler:
     """Samples at `rate_hz` in, samples at 512 Hz out. Any chunk size gives the same output, bit for bit.
 
-    Output k lies at input position k * rate_hz / 512, counted from the first sample and computed from the integer k,
-    so that nothing drifts in a day. A recording keeps its own clock: output k was at k / 512 seconds of it
-    (`to_source_seconds`), and nearest to source sample `to_source_index`. At exactly 512 Hz the samples pass unchanged.
+    Output k lies at input position k * rate_hz / 512, counted from the first sample and computed from the
+    integer k, so that nothing drifts in a day. A recording keeps its own clock: output k was at k / 512
+    seconds of it (`to_source_seconds`), and nearest to source sample `to_source_index`. At exactly 512 Hz the
+    samples pass unchanged.
 
-    Between samples it is the cubic through the four nearest (Lagrange's formula; Laakso et al., Splitting the unit
-    delay, IEEE Signal Processing Magazine 13(1), 1996). It is exact for cubics and flattest at low frequencies: from
-    360 Hz it errs by 0.04 % at 20 Hz and by 0.6 % at 40 Hz, where a watch's ECG ends. At the first and the last sample
-    there are no neighbours outside, so the cubic of the outermost four is used, and not an invented sample.
-    There is no filter against aliasing: rates above 512 Hz must bring no content above 256 Hz.
+    Between samples it is the cubic through the four nearest (Lagrange's formula; Laakso et al., Splitting the
+    unit delay, IEEE Signal Processing Magazine 13(1), 1996). It is exact for cubics and flattest at low
+    frequencies: from 360 Hz it errs by 0.04 % at 20 Hz and by 0.6 % at 40 Hz, where a watch's ECG ends. At
+    the first and the last sample there are no neighbours outside, so the cubic of the outermost four is used,
+    and not an invented sample. There is no filter against aliasing: rates above 512 Hz must bring no content
+    above 256 Hz.
 
     Raises RecordingError for a rate that is not a positive number.
     """

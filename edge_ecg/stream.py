@@ -6,7 +6,7 @@ from edge_ecg.beats import Beat, BeatCutter
 from edge_ecg.contract import CONTRACT, Contract
 from edge_ecg.recording import Recording
 from edge_ecg.resample import Resampler
-from edge_ecg.rpeaks import RPeakDetector
+from edge_ecg.rpeaks import RPeakDetector, r_peaks
 
 
 class BeatStream:
@@ -48,3 +48,10 @@ class BeatStream:
 def cut_beats(recording: Recording, contract: Contract = CONTRACT) -> list[Beat]:
     """All beats of a finished recording: the same stream in one large chunk."""
     return BeatStream(recording.sample_rate_hz, contract).push(recording.samples_uv)
+
+
+def r_peak_times_s(recording: Recording) -> np.ndarray:
+    """All R peaks of a finished recording, in seconds from its first sample."""
+    resampler = Resampler(recording.sample_rate_hz)
+    samples_uv = np.concatenate([resampler.push(recording.samples_uv), resampler.finish()])
+    return r_peaks(samples_uv) / CONTRACT.sample_rate_hz

@@ -288,9 +288,7 @@ def write_dataset(
         for state, label in zip(STATES, labels, strict=True):
             for number in islice(numbers, recordings_per_state):
                 made = record(person, state, day, number=number, sample_rate_hz=form.sample_rate_hz)
-                path = (
-                    folder / f"{made.recorded_at:%m%d}/{label}/ecg_{made.recorded_at:%Y-%m-%d}_{number}.csv"
-                )
+                path = folder / f"{made.recorded_at:%m%d}/{label}/ecg_{made.recorded_at:%Y-%m-%d}_{number}.csv"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_apple_csv(path, made.samples_uv, form.sample_rate_hz, made.recorded_at, form.locale)
     description = folder / "dataset.toml"

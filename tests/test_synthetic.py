@@ -23,9 +23,7 @@ SETTLED = 1536
 
 def t_summit_ms(recording) -> float:
     """From R to the summit of T in the average beat, by the parabola through the three highest samples."""
-    inside = recording.r_peaks[
-        (recording.r_peaks > SETTLED) & (recording.r_peaks < len(recording.samples_uv) - 256)
-    ]
+    inside = recording.r_peaks[(recording.r_peaks > SETTLED) & (recording.r_peaks < len(recording.samples_uv) - 256)]
     beat = np.mean([recording.samples_uv[r : r + 256] for r in inside], axis=0)
     summit = 60 + beat[60:].argmax()
     before, top, after = beat[summit - 1 : summit + 2]
@@ -59,9 +57,7 @@ def test_rr_intervals_have_the_asked_mean_and_both_rhythms(state):
 
 
 def test_heart_rates_of_the_states_differ_less_than_they_vary():
-    rates = {
-        s: [record(PERSON, s, d, number=1, duration_s=5).heart_rate_bpm for d in range(40)] for s in STATES
-    }
+    rates = {s: [record(PERSON, s, d, number=1, duration_s=5).heart_rate_bpm for d in range(40)] for s in STATES}
     assert 4 < np.mean(rates["target"]) - np.mean(rates["baseline"]) < 10
     assert min(rates["target"]) < np.mean(rates["baseline"])
     assert max(rates["baseline"]) > np.mean(rates["target"])

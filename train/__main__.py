@@ -35,18 +35,12 @@ from train.model import ARCHITECTURES, DEFAULT_ARCHITECTURE
 @click.command()
 @click.argument("dataset_file", metavar="DATASET.toml", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the run.")
-@click.option(
-    "--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml]."
-)
-@click.option(
-    "--arch", type=click.Choice(list(ARCHITECTURES)), default=DEFAULT_ARCHITECTURE, show_default=True
-)
+@click.option("--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml].")
+@click.option("--arch", type=click.Choice(list(ARCHITECTURES)), default=DEFAULT_ARCHITECTURE, show_default=True)
 @click.option("--seed", default=0, show_default=True)
 @click.option("--epochs", default=Settings.epochs, show_default=True, type=click.IntRange(1))
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run.")
-def train(
-    dataset_file: Path, out: Path, data: Path | None, arch: str, seed: int, epochs: int, resume: bool
-) -> None:
+def train(dataset_file: Path, out: Path, data: Path | None, arch: str, seed: int, epochs: int, resume: bool) -> None:
     """Train a comparator on the train dates, stopped by the validation dates. Test dates are not read."""
     began = time.perf_counter()
     torch.set_num_threads(1)  # small matrices: more threads are slower, and one always adds in the same order
@@ -56,8 +50,8 @@ def train(
     sets = {}
     for which in ("train", "validation"):
         entries = dataset.entries(which)
-        with click.progressbar(entries, label=f"reading {which:10}", file=sys.stderr) as bar:
-            sets[which] = read_beats(entries, progress=lambda _, bar=bar: bar)
+        with click.progressbar(entries, label=f"reading {which:10}", file=sys.stderr) as shown:
+            sets[which] = read_beats(shown)
     settings = Settings(architecture=arch, seed=seed, epochs=epochs)
     trainer = Trainer(settings, sets["train"], sets["validation"], out)
     if resume:
@@ -94,8 +88,7 @@ def train(
     voting = calibrate(held_out, voting)
     write_json(out / CONFIG, {**config, "contract": replace(CONTRACT, voting=voting).to_json()})
     metrics = {
-        which: judge(model, references, beats, dataset.labels, voting).to_json()
-        for which, beats in sets.items()
+        which: judge(model, references, beats, dataset.labels, voting).to_json() for which, beats in sets.items()
     }
     write_json(out / METRICS, {**metrics, "history": asdict(trainer.history)})
     write_file(out / HISTORY, history_png(trainer.history))

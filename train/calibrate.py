@@ -8,9 +8,7 @@ from scipy.optimize import minimize_scalar
 from edge_ecg.contract import VotingConstants
 from train.judge import Judgement
 
-PRIOR_RECORDINGS = (
-    1.0  # imagined recordings on each side at evidence 0: keeps the slope finite on separable data
-)
+PRIOR_RECORDINGS = 1.0  # imagined recordings on each side at evidence 0: keeps the slope finite on separable data
 
 
 def calibrate(judgement: Judgement, voting: VotingConstants) -> VotingConstants:

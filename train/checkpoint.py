@@ -18,7 +18,6 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 import safetensors.torch
-import torch
 
 from edge_ecg.contract import Contract
 from edge_ecg.errors import EdgeEcgError, RunError
@@ -75,9 +74,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise RunError(
-            f"{path}: can't be read ({error.strerror}); expected a finished training run"
-        ) from None
+        raise RunError(f"{path}: can't be read ({error.strerror}); expected a finished training run") from None
     except ValueError as error:
         raise RunError(f"{path}: is not JSON as a run has it: {error}") from None
 
@@ -124,9 +121,7 @@ def read_weights(path: Path, model: Model) -> None:
     try:
         model.load_state_dict(safetensors.torch.load(path.read_bytes()))
     except OSError as error:
-        raise RunError(
-            f"{path}: can't be read ({error.strerror}); expected a finished training run"
-        ) from None
+        raise RunError(f"{path}: can't be read ({error.strerror}); expected a finished training run") from None
     except (safetensors.SafetensorError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise RunError(f"{path}: does not fit the architecture in {CONFIG}: {reason}") from None

@@ -1,6 +1,6 @@
 """Beats with their labels: cut by the runtime's own code, kept together by recording and date."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,25 +47,22 @@ class BeatSet:
         )
 
 
-def read_beats(
-    entries: list[Entry],
-    contract: Contract = CONTRACT,
-    progress: Callable[[list[Entry]], Iterable[Entry]] = lambda entries: entries,
-) -> BeatSet:
+def read_beats(entries: Iterable[Entry], contract: Contract = CONTRACT) -> BeatSet:
     """Read recordings and cut their beats. Raises DatasetError for a recording without a beat."""
-    values, known_at_s, counts = [], [], []
-    for entry in progress(entries):
+    values, known_at_s, read, counts = [], [], [], []
+    for entry in entries:
         beats = cut_beats(read_recording(entry.path), contract)
         if not beats:
             raise DatasetError(f"{entry.path}: no beat was found; leave the recording out of the dataset")
         values += [beat.values for beat in beats]
         known_at_s += [beat.known_at_s for beat in beats]
+        read.append(entry)
         counts.append(len(beats))
     return BeatSet(
         np.stack(values),
-        np.repeat(np.arange(len(entries)), counts),
+        np.repeat(np.arange(len(read)), counts),
         np.array(known_at_s),
-        tuple(f"{entry.date}/{entry.label}/{entry.path.name}" for entry in entries),
-        np.array([entry.date for entry in entries]),
-        np.array([entry.is_target for entry in entries]),
+        tuple(f"{entry.date}/{entry.label}/{entry.path.name}" for entry in read),
+        np.array([entry.date for entry in read]),
+        np.array([entry.is_target for entry in read]),
     )

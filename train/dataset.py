@@ -73,9 +73,7 @@ def read_dataset(path: str | Path, root: str | Path | None = None) -> Dataset:
     files = content.get("files", {})
     folders = {label: _names(path, f"labels.{label}", value) for label, value in labels.items()}
     if len(folders) != 2:
-        raise DatasetError(
-            f"{path}: [labels] has {list(folders)}, expected two: the baseline, then the target"
-        )
+        raise DatasetError(f"{path}: [labels] has {list(folders)}, expected two: the baseline, then the target")
     if sorted(split) != sorted(SETS):
         raise DatasetError(f"{path}: [split] has {list(split)}, expected {list(SETS)}")
     dates = {name: _names(path, f"split.{name}", split[name]) for name in SETS}
@@ -85,16 +83,12 @@ def read_dataset(path: str | Path, root: str | Path | None = None) -> Dataset:
 
     layout = files.get("layout", "{date}/{label}/*.csv")
     if not isinstance(layout, str) or "{date}" not in layout or "{label}" not in layout:
-        raise DatasetError(
-            f"{path}: files.layout is {layout!r}, expected a pattern with {{date}} and {{label}}"
-        )
+        raise DatasetError(f"{path}: files.layout is {layout!r}, expected a pattern with {{date}} and {{label}}")
     root = Path(root) if root is not None else path.parent / files.get("root", ".")
     if not root.is_dir():
         raise DatasetError(f"{root}: expected the folder with the recordings of {path.name}")
     baseline, target = folders
-    return Dataset(
-        str(content.get("name", path.stem)), root, (baseline, target), folders, dates, layout, exclude
-    )
+    return Dataset(str(content.get("name", path.stem)), root, (baseline, target), folders, dates, layout, exclude)
 
 
 def _table(path: Path, content: dict[str, Any], name: str) -> dict[str, Any]:

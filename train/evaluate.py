@@ -22,8 +22,7 @@ def table(figures: dict[str, dict[str, Any]], labels: tuple[str, str]) -> str:
         sequential = of_set["sequential"]
         lines += [
             f"{which}: {', '.join(of_set['dates'])}",
-            f"  {'':24}{'right':>12}  {'accuracy':>8}  {'95 % interval':>16}  "
-            f"{'sensitivity':>11}  {'specificity':>11}",
+            f"  {'':24}{'right':>12}  {'accuracy':>8}  {'95 % interval':>16}  {'sensitivity':>11}  {'specificity':>11}",
             _row("recordings, soft", of_set["recordings"]),
             _row("recordings, hard votes", of_set["recordings_hard_votes"]),
             _row("beats, soft", of_set["beats"], interval=False),
@@ -31,27 +30,21 @@ def table(figures: dict[str, dict[str, Any]], labels: tuple[str, str]) -> str:
             f"  sequential decision: {sequential['right']} right, {sequential['wrong']} wrong, "
             f"{sequential['inconclusive']} inconclusive, median {sequential['median_beats']:.0f} beats",
         ]
-    lines.append(
-        f"  sensitivity is the share of {labels[1]!r} that was recognised, specificity that of {labels[0]!r}"
-    )
+    lines.append(f"  sensitivity is the share of {labels[1]!r} that was recognised, specificity that of {labels[0]!r}")
     return "\n".join(lines)
 
 
 def _row(name: str, c: dict[str, Any], interval: bool = True) -> str:
     low, high = c["accuracy_95"]
     between = f"{low:.1%} to {high:.1%}" if interval else "not independent"
-    shares = "  ".join(
-        f"{'-' if s is None else f'{s:.1%}':>11}" for s in (c["sensitivity"], c["specificity"])
-    )
+    shares = "  ".join(f"{'-' if s is None else f'{s:.1%}':>11}" for s in (c["sensitivity"], c["specificity"]))
     return f"  {name:24}{c['right']:>6}/{c['total']:<5}  {c['accuracy']:>8.1%}  {between:>16}  {shares}"
 
 
 @click.command()
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.argument("dataset_file", metavar="DATASET.toml", type=click.Path(path_type=Path))
-@click.option(
-    "--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml]."
-)
+@click.option("--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml].")
 @click.option("--set", "which", type=click.Choice(SETS), default="test", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def evaluate(run_folder: Path, dataset_file: Path, data: Path | None, which: str, as_json: bool) -> None:
@@ -59,8 +52,8 @@ def evaluate(run_folder: Path, dataset_file: Path, data: Path | None, which: str
     torch.set_num_threads(1)
     finished = load_run(run_folder)
     entries = read_dataset(dataset_file, data).entries(which)
-    with click.progressbar(entries, label=f"reading {which}", file=sys.stderr, hidden=as_json) as bar:
-        beats = read_beats(entries, finished.contract, lambda _: bar)
+    with click.progressbar(entries, label=f"reading {which}", file=sys.stderr, hidden=as_json) as shown:
+        beats = read_beats(shown, finished.contract)
     _, references = finished.references()
     figures = judge(finished.model, references, beats, finished.labels, finished.contract.voting).to_json()
     click.echo(json.dumps({"set": which, **figures}) if as_json else table({which: figures}, finished.labels))

@@ -17,13 +17,9 @@ def history_png(history: History) -> bytes:
         (accuracy, "accuracy", "pair_accuracy", "validation_beat_accuracy"),
     )
     for axes, title, training, validation in columns:
-        axes.plot(
-            epochs, [row[training] for row in history.epochs], label=f"training ({training})", color="0.6"
-        )
+        axes.plot(epochs, [row[training] for row in history.epochs], label=f"training ({training})", color="0.6")
         axes.plot(epochs, [row[validation] for row in history.epochs], label=validation, color="tab:blue")
-        axes.axvline(
-            history.best_epoch, color="tab:orange", linewidth=1, label=f"kept: epoch {history.best_epoch}"
-        )
+        axes.axvline(history.best_epoch, color="tab:orange", linewidth=1, label=f"kept: epoch {history.best_epoch}")
         axes.set_xlabel("epoch")
         axes.set_title(title)
         axes.grid(alpha=0.3)

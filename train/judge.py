@@ -84,6 +84,17 @@ def judge(
 ) -> Judgement:
     """Vote on every beat and decide on every recording."""
     logits = compare(model, embed(model, beats.values), references.embeddings)
+    return decide(logits, references, beats, labels, voting)
+
+
+def decide(
+    logits: np.ndarray,
+    references: ReferenceBank,
+    beats: BeatSet,
+    labels: tuple[str, str],
+    voting: VotingConstants,
+) -> Judgement:
+    """Votes and decisions from logits (N, R), whatever engine computed them."""
     votes = [cast_vote(row, references) for row in logits]
     decisions = []
     for recording in range(len(beats.sources)):

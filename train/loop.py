@@ -162,7 +162,8 @@ class Trainer:
         try:
             with safetensors.safe_open(path, "pt") as file:
                 facts: dict[str, Any] = json.loads(file.metadata()["facts"])
-                state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: no mapping
+                names = file.keys()
+                state = {name: file.get_tensor(name) for name in names}
         except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
             raise RunError(f"{path}: there is no training to resume: {error}") from None
         if facts["settings"] != asdict(self.settings):

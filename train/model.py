@@ -14,6 +14,7 @@ from edge_ecg.errors import RunError
 
 SAMPLES = CONTRACT.window_samples
 MOST_PARAMETERS = 9_000
+MOST_LOGIT = 6.0
 
 
 class Model(nn.Module):
@@ -88,6 +89,11 @@ class PositionalEncoder(nn.Module):
         return projected
 
 
+def bounded(logit: Tensor) -> Tensor:
+    """At most 6 either way: one comparison of two beats never claims odds above 400 to 1."""
+    return MOST_LOGIT * torch.tanh(logit / MOST_LOGIT)
+
+
 class DistanceComparator(nn.Module):
     """A two-layer head on |a - b| and (a - b)^2: the order of the two beats can't matter."""
 
@@ -99,8 +105,7 @@ class DistanceComparator(nn.Module):
     def forward(self, embedding: Tensor, references: Tensor) -> Tensor:
         difference = references - embedding
         distances = torch.cat([difference.abs(), difference * difference], 1)
-        logit: Tensor = self.output(torch.relu(self.hidden(distances))).squeeze(1)
-        return logit
+        return bounded(self.output(torch.relu(self.hidden(distances))).squeeze(1))
 
 
 class SqueezeExcite(nn.Module):
@@ -108,9 +113,7 @@ class SqueezeExcite(nn.Module):
 
     def __init__(self, channels: int, squeezed: int):
         super().__init__()
-        self.gate = nn.Sequential(
-            nn.Linear(channels, squeezed), nn.SiLU(), nn.Linear(squeezed, channels), nn.Sigmoid()
-        )
+        self.gate = nn.Sequential(nn.Linear(channels, squeezed), nn.SiLU(), nn.Linear(squeezed, channels), nn.Sigmoid())
 
     def forward(self, features: Tensor) -> Tensor:
         gated: Tensor = features * self.gate(features.mean(2)).unsqueeze(2)
@@ -146,9 +149,7 @@ class EffNetV2Encoder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.normalise = nn.BatchNorm1d(
-            1
-        )  # over the whole beat, the RR interval included, as the original has it
+        self.normalise = nn.BatchNorm1d(1)  # over the whole beat, the RR interval included, as the original has it
         self.features = nn.Sequential(
             *_conv(1, 8, 3),
             nn.SiLU(),
@@ -184,8 +185,7 @@ class EffNetV2Comparator(nn.Module):
 
     def forward(self, embedding: Tensor, references: Tensor) -> Tensor:
         pair = torch.cat([embedding.expand_as(references), references], 1).unflatten(1, (16, 96))
-        logit: Tensor = self.output(self.features(pair).mean(2)).squeeze(1)
-        return logit
+        return bounded(self.output(self.features(pair).mean(2)).squeeze(1))
 
 
 ARCHITECTURES: dict[str, Callable[[], Model]] = {

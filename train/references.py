@@ -15,9 +15,7 @@ def choose_references(beats: BeatSet, embeddings: np.ndarray, per_state: int) ->
     chosen = []
     for target in (False, True):
         of_state = beats.recording_is_target == target
-        by_date = [
-            np.flatnonzero(of_state & (beats.dates == date)) for date in np.unique(beats.dates[of_state])
-        ]
+        by_date = [np.flatnonzero(of_state & (beats.dates == date)) for date in np.unique(beats.dates[of_state])]
         quotas = [0] * len(by_date)
         while sum(quotas) < min(per_state, of_state.sum()):
             room = [date for date, quota in enumerate(quotas) if quota < len(by_date[date])]
