@@ -8,8 +8,6 @@ import numpy as np
 from edge_ecg.contract import CONTRACT, Contract
 from edge_ecg.rpeaks import RPeak
 
-MOST_DELAY_SAMPLES = 3072  # search-back may find an R this long after it happened
-
 
 @dataclass(frozen=True)
 class Beat:
@@ -27,10 +25,10 @@ class BeatCutter:
     time, and the 255 samples from its R on.
     """
 
-    def __init__(self, contract: Contract = CONTRACT):
+    def __init__(self, longest_wait_samples: int, contract: Contract = CONTRACT):
+        """`longest_wait_samples`: how long after it happened a peak may still be found."""
         self._contract = contract
-        # A peak found by search-back may be this old, and its window begins before it.
-        self._keep_samples = MOST_DELAY_SAMPLES + contract.before_r_samples
+        self._keep_samples = longest_wait_samples + contract.before_r_samples
         self.reset()
 
     def reset(self) -> None:

@@ -78,7 +78,7 @@ class RPeakDetector:
         self._rr = self._constants.rr_start
         self._vote = 0.0  # recent beats' say on the side of R, -1 down to 1 up
         self._votes = 0
-        self._side = 1
+        self._side = 0  # the side that counts, -1 or 1; none before the first beat
         self._found: list[RPeak] = []
 
     def push(self, samples_uv: np.ndarray) -> list[RPeak]:
@@ -109,7 +109,11 @@ class RPeakDetector:
         if self._learning:
             self._learn(heard)
             found, self._found = self._found, []
-        return [RPeak(p.index, min(p.confirmed_at, heard)) for p in found if p.index < heard - c.smooth_samples // 2]
+        return [
+            RPeak(p.index, min(p.confirmed_at, heard))
+            for p in found
+            if p.index < heard - c.smooth_samples // 2
+        ]
 
     def _finite(self, samples: np.ndarray) -> np.ndarray:
         finite = np.isfinite(samples)
@@ -125,7 +129,9 @@ class RPeakDetector:
         envelope = np.concatenate((self._envelope, np.sqrt(now * now + step * step)))
         self._filtered, self._envelope = filtered[-1:], envelope[-2:]
         middle = envelope[1:-1]
-        is_maximum = (middle > envelope[:-2]) & (middle >= envelope[2:]) & (middle > self._constants.faintest_uv)
+        is_maximum = (
+            (middle > envelope[:-2]) & (middle >= envelope[2:]) & (middle > self._constants.faintest_uv)
+        )
         maxima = np.flatnonzero(is_maximum)
         indices = (maxima + (self._heard - 1)).tolist()
         return [_Candidate(*pair) for pair in zip(indices, middle[maxima].tolist(), strict=True)]
@@ -162,7 +168,10 @@ class RPeakDetector:
         for candidate in learnt:
             if candidate.height > self._threshold():
                 self._place(candidate)
-        self._side = 1 if self._vote >= 0 else -1
+        if (
+            self._vote != 0
+        ):  # on a tie the first beat's side stays, so that the inverted lead ties the same way
+            self._side = 1 if self._vote > 0 else -1
         for candidate in learnt:
             self._judge(candidate, now)
 
@@ -212,7 +221,9 @@ class RPeakDetector:
         self._rejected = [x for x in self._rejected if x.at > candidate.at]
         self._set_deadline(candidate.at, now)
         r_index = self._place(candidate)
-        if r_index > c.smooth_samples // 2:  # not the stream's very start, where only the end of a QRS is left
+        if (
+            r_index > c.smooth_samples // 2
+        ):  # not the stream's very start, where only the end of a QRS is left
             self._found.append(RPeak(r_index, now))
 
     def _set_deadline(self, index: int, now: int) -> None:
@@ -239,9 +250,10 @@ class RPeakDetector:
         early, late = min(top, bottom), max(top, bottom)
         r = early if abs(window[early]) >= c.first_deflection * abs(window[late]) else late
         self._votes += 1
-        self._vote += max(c.adaptation, 1 / self._votes) * ((1 if r == top else -1) - self._vote)
-        if self._vote * self._side < -c.side_margin:
-            self._side = -self._side
+        said = 1 if r == top else -1
+        self._vote += max(c.adaptation, 1 / self._votes) * (said - self._vote)
+        if self._side == 0 or self._vote * self._side < -c.side_margin:
+            self._side = said
         return first + c.smooth_samples // 2 + (top if self._side > 0 else bottom)
 
 

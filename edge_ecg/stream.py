@@ -20,7 +20,7 @@ class BeatStream:
         self._wake_samples = contract.wake_samples
         self._resampler = Resampler(sample_rate_hz)
         self._detector = RPeakDetector(contract.detector)
-        self._cutter = BeatCutter(contract)
+        self._cutter = BeatCutter(self._detector.longest_wait, contract)
         self.reset()
 
     def reset(self) -> None:

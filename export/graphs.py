@@ -76,9 +76,22 @@ def fold_batch_norm(model: Model) -> Model:
         for layer in parent:
             if isinstance(layer, nn.BatchNorm1d) and layers and isinstance(layers[-1], nn.Conv1d):
                 layers[-1] = fuse_conv_bn_eval(layers[-1], layer)
+                _pass_bias_on(layers)
             else:
                 layers.append(layer)
         parent._modules.clear()
         for index, layer in enumerate(layers):
             parent.add_module(str(index), layer)
     return folded
+
+
+def _pass_bias_on(layers: list[nn.Module]) -> None:
+    """Where the last layer takes single samples of a convolution's output, what that one adds can be added later."""
+    if len(layers) < 2 or not isinstance(layers[-2], nn.Conv1d) or layers[-2].bias is None:
+        return
+    first, last = layers[-2], layers[-1]
+    if isinstance(last, nn.Conv1d) and last.kernel_size == (1,) and last.padding == (0,) and last.groups == 1:
+        assert last.bias is not None  # it has just taken in a batch norm
+        with torch.no_grad():
+            last.bias += last.weight[:, :, 0] @ first.bias
+        first.bias = None

@@ -1,0 +1,150 @@
+"""The commands: their JSON, and one line with exit code 2 for whatever is broken."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+
+
+def edge_ecg(*arguments: object) -> subprocess.CompletedProcess:
+    return run("edge_ecg.cli", *arguments)
+
+
+@pytest.fixture(scope="module")
+def recordings(small_dataset: Path) -> list[Path]:
+    return sorted(small_dataset.parent.glob("030[89]/*/*.csv"))
+
+
+def test_replay_json_is_one_object_a_recording(small_bundle: Path, recordings: list[Path]) -> None:
+    done = edge_ecg("replay", small_bundle, *recordings, "--chunk", 64, "--json")
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["file"] for line in lines] == [str(path) for path in recordings]
+    for line, path in zip(lines, recordings, strict=True):
+        assert list(line) == [
+            *("file", "decision", "confidence", "beats", "beats_to_decision", "seconds_to_decision"),
+            *("votes", "latency_us", "realtime_factor"),
+        ]
+        assert line["decision"] in {"baseline", "target", "inconclusive"}
+        assert sum(line["votes"].values()) == line["beats"] > 15
+        assert set(line["latency_us"]) == {"p50", "p95", "p99"}
+        assert 0.5 <= line["confidence"] <= 1
+        if line["decision"] != "inconclusive":
+            assert 3 < line["seconds_to_decision"] <= 30, path
+    right = sum(line["decision"] == path.parent.name for line, path in zip(lines, recordings, strict=True))
+    assert right >= len(lines) - 2
+
+
+def test_detect_json_gives_seconds_on_the_recordings_clock(recordings: list[Path]) -> None:
+    done = edge_ecg("detect", recordings[0], "--json")
+    line = json.loads(done.stdout)
+    assert list(line) == ["file", "sample_rate_hz", "duration_s", "r_peaks_s"]
+    assert line["duration_s"] == pytest.approx(30, abs=0.05)
+    assert 20 < len(line["r_peaks_s"]) < 60
+    assert all(0 <= t <= line["duration_s"] for t in line["r_peaks_s"])
+
+
+def test_tables_for_people(small_bundle: Path, recordings: list[Path]) -> None:
+    for arguments in (("replay", small_bundle, recordings[0]), ("detect", recordings[0]), ("inspect", small_bundle)):
+        done = edge_ecg(*arguments)
+        assert done.returncode == 0
+        assert len(done.stdout.splitlines()) >= 1
+
+
+def ecg_text(seconds: float, scale: float = 1.0) -> str:
+    time = np.arange(int(512 * seconds)) / 512
+    return "\n".join(f"{v:.3f}" for v in scale * 600 * np.exp(-(((time % 0.8) - 0.4) ** 2) / 2e-4))
+
+
+@pytest.fixture
+def broken(tmp_path: Path, small_bundle: Path) -> dict[str, Path]:
+    """Ten things that are no recording or no bundle."""
+    texts = {
+        "empty": "",
+        "text": "Dear diary,\ntoday I feel fine.\n",
+        "one_value": "12.5\n",
+        "nan": ecg_text(10).replace("0.000", "nan", 1),
+        "wrong_unit": ecg_text(10, scale=1e-3),
+        "three_seconds": ecg_text(3),
+    }
+    for name, text in texts.items():
+        (tmp_path / f"{name}.csv").write_text(text)
+    (tmp_path / "directory.csv").mkdir()
+    (tmp_path / "no_permission.csv").write_text(ecg_text(10))
+    (tmp_path / "no_permission.csv").chmod(0)
+    for name in ("truncated_bundle", "missing_reference_bundle"):
+        shutil.copytree(small_bundle, tmp_path / name)
+    encoder = tmp_path / "truncated_bundle" / "encoder.onnx"
+    encoder.write_bytes(encoder.read_bytes()[:1000])
+    (tmp_path / "missing_reference_bundle" / "references.safetensors").unlink()
+    return {path.stem: path for path in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize(
+    "name", ["empty", "text", "one_value", "nan", "wrong_unit", "three_seconds", "directory", "no_permission", "absent"]
+)
+@pytest.mark.parametrize("command", ["replay", "detect"])
+def test_a_broken_recording_is_one_line_and_exit_code_2(
+    small_bundle: Path, broken: dict[str, Path], command: str, name: str
+) -> None:
+    path = broken.get(name, Path("absent.csv"))
+    if name == "no_permission" and os.access(path, os.R_OK):
+        pytest.skip("this user may read everything")
+    done = edge_ecg(command, *([small_bundle] if command == "replay" else []), path, "--json")
+    one_line_error(done, path.name)
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("name", ["truncated_bundle", "missing_reference_bundle", "directory", "absent", "empty"])
+@pytest.mark.parametrize("command", ["replay", "inspect"])
+def test_a_broken_bundle_is_one_line_and_exit_code_2(
+    broken: dict[str, Path], recordings: list[Path], command: str, name: str
+) -> None:
+    path = broken.get(name, Path("absent"))
+    done = edge_ecg(command, path, *([recordings[0]] if command == "replay" else []), "--json")
+    one_line_error(done, path.name)
+    assert done.stdout == ""
+
+
+def test_one_bad_recording_does_not_hide_the_others(
+    small_bundle: Path, broken: dict[str, Path], recordings: list[Path]
+) -> None:
+    done = edge_ecg("replay", small_bundle, recordings[0], broken["nan"], recordings[1], "--json")
+    assert len(done.stdout.splitlines()) == 2
+    one_line_error(done, "nan.csv")
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [
+        ("train", ["absent.toml", "--out", "OUT"]),
+        ("train.evaluate", ["absent", "absent.toml"]),
+        ("export.onnx", ["absent", "--out", "OUT"]),
+        ("export.coreml", ["absent", "--out", "OUT"]),
+        ("export.bundle", ["absent", "--out", "OUT"]),
+    ],
+)
+def test_every_command_refuses_in_one_line(tmp_path: Path, module: str, arguments: list[str]) -> None:
+    done = run(module, *(str(tmp_path / "out") if a == "OUT" else a for a in arguments))
+    one_line_error(done, "absent")
+    assert not (tmp_path / "out").exists()
+
+
+def one_line_error(done: subprocess.CompletedProcess, named: str) -> None:
+    assert done.returncode == 2
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("error: ")
+    assert named in lines[0]

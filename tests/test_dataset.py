@@ -1,0 +1,87 @@
+"""The dataset file: two labels, a split by date, and every mistake named."""
+
+from pathlib import Path
+
+import pytest
+
+from edge_ecg.errors import DatasetError
+from train.dataset import read_dataset
+
+GOOD = """
+[labels]
+rest = ["a", "b"]
+load = ["c"]
+[split]
+train = ["0101"]
+validation = ["0102"]
+test = ["0103"]
+[files]
+layout = "{date}/{label}/*.csv"
+exclude = ["d"]
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    for date in ("0101", "0102", "0103"):
+        for label in "abcd":
+            (folder / date / label).mkdir(parents=True, exist_ok=True)
+            (folder / date / label / "one.csv").touch()
+    (folder / "dataset.toml").write_text(text)
+    return folder / "dataset.toml"
+
+
+def test_a_label_may_collect_several_folders(tmp_path: Path) -> None:
+    dataset = read_dataset(write(tmp_path, GOOD))
+    assert dataset.labels == ("rest", "load")
+    found = [(e.label, e.path.parent.name, e.is_target) for e in dataset.entries("train")]
+    assert found == [("rest", "a", False), ("rest", "b", False), ("load", "c", True)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ('["0102"]', '["0101"]', "0101 stands in train and in validation"),
+        ('["0103"]', '["0103", "0103"]', "0103 stands in test and in test"),
+        ('load = ["c"]', 'load = ["a"]', "folder a stands in"),
+        ('exclude = ["d"]', 'exclude = ["c"]', "folder c stands in"),
+        ('load = ["c"]', "", "expected two"),
+        ('train = ["0101"]', "train = []", "split.train is empty"),
+        ('train = ["0101"]', "train = [101]", "expected a list of names"),
+        ("[split]", "[splits]", r"no table \[split\]"),
+        ("{date}", "date", "layout"),
+        ("[labels]", "[labels", "TOML"),
+    ],
+)
+def test_a_mistake_is_named(tmp_path: Path, old: str, new: str, reason: str) -> None:
+    with pytest.raises(DatasetError, match=reason):
+        read_dataset(write(tmp_path, GOOD.replace(old, new)))
+
+
+def test_a_date_without_recordings_is_named(tmp_path: Path) -> None:
+    dataset = read_dataset(write(tmp_path, GOOD.replace('"0103"', '"0104"')))
+    with pytest.raises(DatasetError, match="0104"):
+        dataset.entries("test")
+
+
+def test_a_set_without_one_state_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD)
+    (tmp_path / "0102" / "c" / "one.csv").unlink()
+    with pytest.raises(DatasetError, match="validation set has no recording of 'load'"):
+        read_dataset(path).entries("validation")
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD)
+    with pytest.raises(DatasetError, match="nowhere"):
+        read_dataset(path, tmp_path / "nowhere")
+
+
+def test_the_authors_split(ecg_data: Path) -> None:
+    """Recordings of each set and label as the data's own README counts them."""
+    dataset = read_dataset(Path("examples/apple_watch_ogtt.toml"), ecg_data / "watch")
+    counts = {}
+    for which in ("train", "validation", "test"):
+        entries = dataset.entries(which)
+        targets = sum(entry.is_target for entry in entries)
+        counts[which] = (len(entries) - targets, targets)
+    assert counts == {"train": (95, 65), "validation": (32, 35), "test": (25, 7)}

@@ -1,0 +1,186 @@
+"""Training: small, deterministic, resumable, balanced; and the figures beside it are right."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from edge_ecg.contract import CONTRACT
+from edge_ecg.errors import RunError
+from train.checkpoint import WEIGHTS, load_run
+from train.data import BeatSet
+from train.judge import embed, judge
+from train.loop import Settings, Trainer
+from train.metrics import Confusion, wilson_interval
+from train.model import ARCHITECTURES, MOST_PARAMETERS, build_model
+from train.pairs import Variation, batches, pairs, vary
+from train.references import choose_references
+
+QUICK = Settings(epochs=3, references_per_state=4)
+
+
+def weights(run: Path) -> dict[str, np.ndarray]:
+    return safetensors.numpy.load_file(run / WEIGHTS)
+
+
+@pytest.fixture
+def sets(small_run: Path) -> tuple[BeatSet, BeatSet]:
+    run = load_run(small_run)
+    return run.training, run.validation
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_fewer_than_9000_parameters(name: str) -> None:
+    assert sum(p.numel() for p in build_model(name).parameters()) < MOST_PARAMETERS == 9000
+
+
+def test_the_public_comparator_has_its_published_size() -> None:
+    assert build_model("effnetv2").parameter_count == 8771
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_one_beat_alone_is_judged_as_in_a_batch(name: str, sets: tuple[BeatSet, BeatSet]) -> None:
+    model = build_model(name).eval()
+    values = sets[0].values[:5]
+    one_by_one = np.concatenate([embed(model, beat[None]) for beat in values])
+    np.testing.assert_allclose(one_by_one, embed(model, values), atol=1e-5)
+
+
+def test_gain_and_offset_carry_no_state(sets: tuple[BeatSet, BeatSet]) -> None:
+    """The default encoder normalises inside its graph: an electrode's offset and gain change nothing."""
+    encoder = build_model("positional").eval().encoder
+    beat = torch.from_numpy(sets[0].values[:20])
+    other = beat.clone()
+    other[:, :383] = beat[:, :383] * 1.7 + 300
+    with torch.no_grad():
+        assert (encoder(beat) - encoder(other)).abs().max() < 0.02
+
+
+def test_the_same_seed_gives_the_same_weights(sets: tuple[BeatSet, BeatSet], tmp_path: Path) -> None:
+    for name, seed in (("a", 5), ("b", 5), ("c", 6)):
+        Trainer(replace(QUICK, seed=seed), *sets, tmp_path / name).fit()
+    a, b, c = (weights(tmp_path / name) for name in "abc")
+    assert all((a[k] == b[k]).all() for k in a)
+    assert any((a[k] != c[k]).any() for k in a)
+
+
+def test_resumed_training_is_uninterrupted_training(sets: tuple[BeatSet, BeatSet], tmp_path: Path) -> None:
+    whole = Trainer(QUICK, *sets, tmp_path / "whole")
+    whole.fit()
+
+    class Interrupted(Exception):
+        pass
+
+    def stop(*_: object) -> None:
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        Trainer(QUICK, *sets, tmp_path / "parts").fit(stop)  # after the first epoch
+    resumed = Trainer(QUICK, *sets, tmp_path / "parts")
+    resumed.resume()
+    assert len(resumed.history.epochs) == 1
+    resumed.fit()
+    assert resumed.history == whole.history
+    one, other = weights(tmp_path / "whole"), weights(tmp_path / "parts")
+    assert all((one[k] == other[k]).all() for k in one)
+
+
+def test_resuming_with_other_settings_is_refused(sets: tuple[BeatSet, BeatSet], tmp_path: Path) -> None:
+    Trainer(QUICK, *sets, tmp_path).fit()
+    with pytest.raises(RunError, match="seed"):
+        Trainer(replace(QUICK, seed=9), *sets, tmp_path).resume()
+    with pytest.raises(RunError, match="no training to resume"):
+        Trainer(QUICK, *sets, tmp_path / "empty").resume()
+
+
+def test_batches_are_balanced_by_state_and_date(sets: tuple[BeatSet, BeatSet]) -> None:
+    beats = sets[0]
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.cat([b for _ in range(20) for b in batches(beats, 64, generator)]).numpy()
+    assert beats.is_target[drawn].mean() == 0.5
+    for target in (False, True):
+        dates = beats.date[drawn[beats.is_target[drawn] == target]]
+        shares = np.unique(dates, return_counts=True)[1] / len(dates)
+        np.testing.assert_allclose(shares, 1 / len(shares), rtol=0.15)
+
+
+@given(st.integers(2, 60).map(lambda n: 2 * n), st.integers(1, 80), st.integers(0, 1000))
+def test_no_pair_twice_and_none_with_itself(count: int, partners: int, seed: int) -> None:
+    left, right = pairs(count, partners, torch.Generator().manual_seed(seed))
+    drawn = [frozenset(pair) for pair in zip(left.tolist(), right.tolist(), strict=True)]
+    assert all(len(pair) == 2 for pair in drawn)
+    assert len(set(drawn)) == len(drawn)
+    if partners >= count // 2:
+        assert len(drawn) == count * (count - 1) // 2
+
+
+def test_no_variation_changes_nothing(sets: tuple[BeatSet, BeatSet]) -> None:
+    beats = torch.from_numpy(sets[0].values[:30])
+    still = vary(beats, Variation(0, 0.0, 0.0, 0.0), torch.Generator().manual_seed(0))
+    assert (still == beats).all()
+
+
+def test_references_are_training_beats_of_both_states_and_all_dates(small_run: Path) -> None:
+    run = load_run(small_run)
+    beats = run.training
+    chosen = choose_references(beats, embed(run.model, beats.values), 8)
+    assert len(chosen) == len(set(chosen)) == 16
+    assert beats.is_target[chosen].sum() == 8
+    for target in (False, True):
+        assert set(beats.date[chosen[beats.is_target[chosen] == target]]) == set(beats.dates)
+
+
+def test_the_run_holds_dates_apart(small_run: Path) -> None:
+    run = load_run(small_run)
+    assert not set(run.training.dates) & set(run.validation.dates)
+    assert not set(run.config["dataset"]["dates"]["test"]) & (set(run.training.dates) | set(run.validation.dates))
+
+
+def test_the_small_run_decides_its_validation_recordings(small_run: Path) -> None:
+    run = load_run(small_run)
+    figures = judge(run.model, run.references()[1], run.validation, run.labels, run.contract.voting).to_json()
+    assert figures["recordings"]["right"] >= 7  # of 8
+    assert json.loads((small_run / "metrics.json").read_text())["validation"] == json.loads(json.dumps(figures))
+    assert run.contract.voting.calibration_recordings == 8
+    assert (small_run / "history.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", ["config.json", "checkpoint.safetensors", "beats.safetensors"])
+@pytest.mark.parametrize("content", [None, b"", b"{}", b"\xff" * 50])
+def test_a_damaged_run_is_refused(small_run: Path, tmp_path: Path, name: str, content: bytes | None) -> None:
+    for file in small_run.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / name).unlink()
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(RunError, match=name.split(".")[0]):
+        load_run(tmp_path)
+
+
+@given(st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_interval_is_scipys(counts: tuple[int, int]) -> None:
+    right, total = counts
+    expected = binomtest(right, total).proportion_ci(0.95, "wilson")
+    assert wilson_interval(right, total) == pytest.approx((expected.low, expected.high), abs=1e-6)
+
+
+def test_confusion_counts() -> None:
+    called = np.array([1, 1, 0, 0, 0], bool)
+    truth = np.array([1, 0, 0, 0, 1], bool)
+    figures = Confusion.count(called, truth).to_json()
+    assert (figures["right"], figures["total"]) == (3, 5)
+    assert figures["sensitivity"] == 1 / 2
+    assert figures["specificity"] == 2 / 3
+
+
+def test_the_contract_of_a_run_is_calibrated(small_run: Path) -> None:
+    voting = load_run(small_run).contract.voting
+    assert voting.slope > 0
+    assert voting.offset == CONTRACT.voting.offset == 0.0
