@@ -45,7 +45,7 @@ class DetectorConstants:
     level_beats: int = 8
     # A QRS counts for at most this many times the level.
     cap: float = 4.0
-    # Noise level, mean RR and the vote on R's side move by this part of the difference (first votes by more).
+    # Noise level, mean RR and the vote on R's side move by this part of the difference.
     adaptation: float = 0.125
     # Where the threshold lies between noise level (0) and signal level (1).
     threshold: float = 0.35
@@ -76,7 +76,7 @@ class DetectorConstants:
     # R is the first deflection of the QRS that reaches this part of the other; a smaller one is a q wave.
     first_deflection: float = 0.2
     # R changes sides only when the vote of recent beats (-1 to 1) is this far on the other side.
-    side_margin: float = 0.5
+    side_margin: float = 0.33
 
 
 @dataclass(frozen=True)

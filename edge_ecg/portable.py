@@ -19,7 +19,7 @@ LAYERS, WEIGHTS = "portable/layers.json", "portable/weights.safetensors"
 FORMAT, WEIGHTS_INT8 = 1, "portable/weights_int8.safetensors"  # the same layers
 
 
-def _conv1d(layer: dict[str, Any], x: np.ndarray, weight: np.ndarray, bias: np.ndarray | float = 0.0) -> np.ndarray:
+def _conv1d(layer: dict[str, Any], x: np.ndarray, weight: np.ndarray, *bias: np.ndarray) -> np.ndarray:
     """x (N, I, L), weight (O, I / groups, K), bias (O,): correlation; `padding` zeros before and after x."""
     groups, padding = layer.get("groups", 1), layer.get("padding", (0, 0))
     windows = _windows(np.pad(x, ((0, 0), (0, 0), padding)), weight.shape[2], layer.get("stride", 1))
@@ -28,15 +28,11 @@ def _conv1d(layer: dict[str, Any], x: np.ndarray, weight: np.ndarray, bias: np.n
     columns = windows.transpose(0, 1, 3, 2, 4).reshape(count, groups, length, -1)
     kernels = weight.reshape(groups, len(weight) // groups, -1).transpose(0, 2, 1)
     output = (columns @ kernels).transpose(0, 1, 3, 2).reshape(count, len(weight), length)
-    return output + np.reshape(bias, (-1, 1))
+    return output + bias[0][:, np.newaxis] if bias else output
 
 
 def _windows(x: np.ndarray, taps: int, stride: int) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(x, taps, -1)[..., ::stride, :]
-
-
-def _slice(layer: dict[str, Any], x: np.ndarray) -> np.ndarray:
-    return x[(slice(None),) * layer["axis"] + (slice(layer["start"], layer["stop"]),)]
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
@@ -44,7 +40,7 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
 
 
 def _by_element(function: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
-    """Of one input, or of two, broadcast as in NumPy; where the layer has a number `value`, that is the second."""
+    """Of one input, or of two, broadcast as in NumPy; a number `value` of the layer is the second."""
     return lambda layer, *x: function(*x, *([np.float32(layer["value"])] if "value" in layer else []))
 
 
@@ -53,7 +49,7 @@ OPS: dict[str, Callable[..., np.ndarray]] = {
     "linear": lambda layer, x, weight, *bias: sum(bias, x @ weight.T),  # x (..., I), weight (O, I), bias (O,)
     "avg_pool1d": lambda layer, x: _windows(x, layer["kernel"], layer["stride"]).mean(-1),  # no padding
     "mean": lambda layer, x: x.mean(layer["axis"]),  # over one axis, which `shape` keeps with size 1 or drops
-    "slice": _slice,  # start to stop (not included) of one axis
+    "slice": lambda layer, x: x.take(range(layer["start"], layer["stop"]), layer["axis"]),  # `stop` is not included
     "concat": lambda layer, *x: np.concatenate(x, layer["axis"]),
     "reshape": lambda layer, x: x,  # row-major, to `shape`
     "expand": lambda layer, x: x,  # repeated along axes of size 1, to `shape`
@@ -80,8 +76,7 @@ class Program:
         for layer in self._layers:
             result = OPS[layer["op"]](layer, *(values[name] for name in layer["inputs"]))
             shape = [sizes.get(size, size) for size in layer["shape"]]
-            give = np.broadcast_to if layer["op"] == "expand" else np.reshape
-            values[layer["output"]] = give(result, shape)
+            values[layer["output"]] = (np.broadcast_to if layer["op"] == "expand" else np.reshape)(result, shape)
         return values[self._output]
 
 

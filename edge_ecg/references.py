@@ -1,12 +1,14 @@
 """The reference bank: embeddings of labelled beats that every new beat is compared with."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import safetensors
 import safetensors.numpy
 
 from edge_ecg.errors import BundleError
+from edge_ecg.portable import dequantized
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,21 @@ class ReferenceBank:
         if not np.isfinite(self.embeddings).all():
             raise BundleError("references hold NaN or infinity, expected finite numbers")
 
+    @cached_property
+    def target_count(self) -> int:
+        """References of the target state."""
+        return int(np.count_nonzero(self.is_target))
+
+    @cached_property
+    def baseline_count(self) -> int:
+        """References of the baseline."""
+        return len(self.is_target) - self.target_count
+
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """(R,) float64: times the logits it is the mean against the baseline minus the mean against the target."""
+        return np.where(self.is_target, -1 / self.target_count, 1 / self.baseline_count)
+
     def to_bytes(self) -> bytes:
         """The bank as a safetensors file."""
         tensors = {"embeddings": self.embeddings, "is_target": self.is_target.astype(np.uint8)}
@@ -34,10 +51,11 @@ class ReferenceBank:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> "ReferenceBank":
-        """Read what `to_bytes` wrote. Raises BundleError on anything else."""
+        """Read what `to_bytes` wrote, or int8 embeddings with scales. Raises BundleError on anything else."""
         try:
             tensors = safetensors.numpy.load(content)
-            embeddings, is_target = tensors["embeddings"], tensors["is_target"]
+            embeddings = dequantized(tensors["embeddings"], tensors.get("embeddings.scale"))
+            is_target = tensors["is_target"]
         except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
             raise BundleError(f"references are not the expected safetensors file: {error}") from None
         if embeddings.dtype != np.float32 or is_target.dtype != np.uint8 or is_target.ndim != 1:

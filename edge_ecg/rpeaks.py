@@ -77,8 +77,7 @@ class RPeakDetector:
         self._fade = 1.0
         self._rr = self._constants.rr_start
         self._vote = 0.0  # recent beats' say on the side of R, -1 down to 1 up
-        self._votes = 0
-        self._side = 0  # the side that counts, -1 or 1; none before the first beat
+        self._side = 1  # the side that counts
         self._found: list[RPeak] = []
 
     def push(self, samples_uv: np.ndarray) -> list[RPeak]:
@@ -109,11 +108,8 @@ class RPeakDetector:
         if self._learning:
             self._learn(heard)
             found, self._found = self._found, []
-        return [
-            RPeak(p.index, min(p.confirmed_at, heard))
-            for p in found
-            if p.index < heard - c.smooth_samples // 2
-        ]
+        whole = (p for p in found if p.index < heard - c.smooth_samples // 2)
+        return [RPeak(p.index, min(p.confirmed_at, heard)) for p in whole]
 
     def _finite(self, samples: np.ndarray) -> np.ndarray:
         finite = np.isfinite(samples)
@@ -129,10 +125,8 @@ class RPeakDetector:
         envelope = np.concatenate((self._envelope, np.sqrt(now * now + step * step)))
         self._filtered, self._envelope = filtered[-1:], envelope[-2:]
         middle = envelope[1:-1]
-        is_maximum = (
-            (middle > envelope[:-2]) & (middle >= envelope[2:]) & (middle > self._constants.faintest_uv)
-        )
-        maxima = np.flatnonzero(is_maximum)
+        is_peak = (middle > envelope[:-2]) & (middle >= envelope[2:])
+        maxima = np.flatnonzero(is_peak & (middle > self._constants.faintest_uv))
         indices = (maxima + (self._heard - 1)).tolist()
         return [_Candidate(*pair) for pair in zip(indices, middle[maxima].tolist(), strict=True)]
 
@@ -165,13 +159,12 @@ class RPeakDetector:
         level = min(highest, c.transient * second) if second else highest
         self._heights = [level]
         self._set_deadline(0, now)
-        for candidate in learnt:
-            if candidate.height > self._threshold():
-                self._place(candidate)
-        if (
-            self._vote != 0
-        ):  # on a tie the first beat's side stays, so that the inverted lead ties the same way
-            self._side = 1 if self._vote > 0 else -1
+        strong = [x for x in learnt if x.height > self._threshold()]
+        weights = [min(x.height, second or highest) for x in strong]
+        sides = [self._deflections(x)[2] for x in strong]
+        self._vote = sum(w * side for w, side in zip(weights, sides, strict=True)) / sum(weights)
+        # On a tie the latest decides: a rule that the inverted lead shares.
+        self._side = (1 if self._vote > 0 else -1) if self._vote != 0 else sides[-1]
         for candidate in learnt:
             self._judge(candidate, now)
 
@@ -220,18 +213,21 @@ class RPeakDetector:
         self._last = _Candidate(candidate.at, height)
         self._rejected = [x for x in self._rejected if x.at > candidate.at]
         self._set_deadline(candidate.at, now)
-        r_index = self._place(candidate)
-        if (
-            r_index > c.smooth_samples // 2
-        ):  # not the stream's very start, where only the end of a QRS is left
+        top, bottom, side = self._deflections(candidate)
+        self._vote += c.adaptation * (side - self._vote)
+        if self._vote * self._side < -c.side_margin:
+            self._side = -self._side
+        r_index = top if self._side > 0 else bottom
+        # At the very start of the stream only the end of a QRS may be left.
+        if r_index > c.smooth_samples // 2:
             self._found.append(RPeak(r_index, now))
 
     def _set_deadline(self, index: int, now: int) -> None:
         c = self._constants
         self._deadline = max(index + int(c.search_back_rr * self._rr) + c.refractory + 2, now)
 
-    def _place(self, candidate: _Candidate) -> int:
-        """Where R is on the raw samples; the beat also votes for its side."""
+    def _deflections(self, candidate: _Candidate) -> tuple[int, int, int]:
+        """Where the raw samples are highest and lowest around a QRS, and which is its R (1 up, -1 down)."""
         c = self._constants
         oldest = self._heard - len(self._raw)
         centre = candidate.at - c.envelope_delay
@@ -249,12 +245,8 @@ class RPeakDetector:
         top, bottom = int(window.argmax()), int(window.argmin())
         early, late = min(top, bottom), max(top, bottom)
         r = early if abs(window[early]) >= c.first_deflection * abs(window[late]) else late
-        self._votes += 1
-        said = 1 if r == top else -1
-        self._vote += max(c.adaptation, 1 / self._votes) * (said - self._vote)
-        if self._side == 0 or self._vote * self._side < -c.side_margin:
-            self._side = said
-        return first + c.smooth_samples // 2 + (top if self._side > 0 else bottom)
+        start = first + c.smooth_samples // 2
+        return start + top, start + bottom, 1 if r == top else -1
 
 
 def r_peaks(samples_uv: np.ndarray) -> np.ndarray:

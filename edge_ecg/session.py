@@ -11,6 +11,7 @@ class Session:
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3  # warnings about unused initialisers would end up in the output
         self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self.inputs = {i.name: i.shape for i in self._session.get_inputs()}

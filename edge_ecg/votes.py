@@ -11,6 +11,7 @@ beats of one recording are alike and Wald's test wants independent ones.
 
 from dataclasses import dataclass
 from math import exp, log
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,40 +21,28 @@ from edge_ecg.references import ReferenceBank
 INCONCLUSIVE = "inconclusive"
 
 
-@dataclass(frozen=True)
-class Vote:
+class Vote(NamedTuple):
     """What the references say of one beat."""
 
     same_as_baseline: int  # references of the baseline that call it "same"
     same_as_target: int
-    share_baseline: float  # the same as shares, since the two states may differ in references
-    share_target: float
+    hard_target: bool  # the hard vote: a larger share of the target's references call it "same"
     evidence: float  # soft: above 0 speaks for the target
 
     @property
-    def hard_target(self) -> bool:
-        """The hard vote; a tie is a vote for the baseline: no change is claimed without evidence."""
-        return self.share_target > self.share_baseline
-
-    @property
     def soft_target(self) -> bool:
-        """The soft vote of this beat alone, with the same tie rule."""
+        """The soft vote of this beat alone; a tie, here as there, is a vote for the baseline."""
         return self.evidence > 0
 
 
 def cast_vote(logits: np.ndarray, references: ReferenceBank) -> Vote:
     """The vote of one beat from its (R,) logits of "different" against every reference."""
-    target = references.is_target
-    against_target, against_baseline = logits[target], logits[~target]
-    same_target = int(np.count_nonzero(against_target < 0))
-    same_baseline = int(np.count_nonzero(against_baseline < 0))
-    return Vote(
-        same_baseline,
-        same_target,
-        same_baseline / len(against_baseline),
-        same_target / len(against_target),
-        float(against_baseline.mean(dtype=np.float64) - against_target.mean(dtype=np.float64)),
-    )
+    same = logits < 0
+    same_as_target = int(np.count_nonzero(same & references.is_target))
+    same_as_baseline = int(np.count_nonzero(same)) - same_as_target
+    # Shares, since the two states may differ in references; compared without a division.
+    hard_target = same_as_target * references.baseline_count > same_as_baseline * references.target_count
+    return Vote(same_as_baseline, same_as_target, hard_target, float(references.weights @ logits))
 
 
 @dataclass(frozen=True)

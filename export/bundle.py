@@ -11,11 +11,14 @@ import numpy as np
 from edge_ecg.bundle import COMPARATOR, ENCODER, GOLDEN, REFERENCES, load_bundle, write_bundle
 from edge_ecg.console import run
 from edge_ecg.contract import INTENDED_USE
+from edge_ecg.portable import LAYERS, WEIGHTS
 from edge_ecg.references import ReferenceBank
 from edge_ecg.votes import Tally, cast_vote
 from export.coreml import coreml_files
 from export.onnx import checked_onnx, onnx_engine
 from export.parity import Engine, check, embed_references, torch_engine
+from export.portable import portable_engine, portable_files
+from export.references import REFERENCES_INT8, int8_references
 from train.checkpoint import METRICS, Run, load_run, read_json
 
 TOOLS = ("edge-ecg", "torch", "onnx", "onnxruntime", "coremltools", "numpy", "scipy")
@@ -28,7 +31,10 @@ def build_bundle(finished: Run) -> tuple[dict[str, Any], dict[str, bytes]]:
     engine = onnx_engine(files[ENCODER], files[COMPARATOR], finished.contract.beat_length)
     references = embed_references(finished, engine)
     files |= coreml_files(finished)
+    files |= portable_files(files)
+    check(finished, torch_engine(finished.model), portable_engine(files[LAYERS], files[WEIGHTS])).require(1e-5)
     files[REFERENCES] = references.to_bytes()
+    files[REFERENCES_INT8] = int8_references(references)
     files[GOLDEN] = json.dumps(golden(finished, engine, references)).encode()
     metrics = read_json(finished.path / METRICS)
     manifest = {

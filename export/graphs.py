@@ -87,11 +87,11 @@ def fold_batch_norm(model: Model) -> Model:
 
 def _pass_bias_on(layers: list[nn.Module]) -> None:
     """Where the last layer takes single samples of a convolution's output, what that one adds can be added later."""
-    if len(layers) < 2 or not isinstance(layers[-2], nn.Conv1d) or layers[-2].bias is None:
+    if len(layers) < 2 or not isinstance(layers[-2], nn.Conv1d) or not isinstance(layers[-1], nn.Conv1d):
         return
     first, last = layers[-2], layers[-1]
-    if isinstance(last, nn.Conv1d) and last.kernel_size == (1,) and last.padding == (0,) and last.groups == 1:
-        assert last.bias is not None  # it has just taken in a batch norm
+    pointwise = last.kernel_size == (1,) and last.padding == (0,) and last.groups == 1
+    if pointwise and first.bias is not None and last.bias is not None:
         with torch.no_grad():
             last.bias += last.weight[:, :, 0] @ first.bias
         first.bias = None

@@ -139,7 +139,7 @@ class _Translation:
             "padding": list(attributes.get("pads", [0, 0])),
             "groups": attributes.get("group", 1),
         }
-        unusual = {name: value for name, value in given.items() if value not in (1, [0, 0])}
+        unusual: dict[str, Any] = {name: value for name, value in given.items() if value not in (1, [0, 0])}
         self._layer("conv1d", [self._input(name) for name in node.input], node.output[0], **unusual)
 
     def _gemm(self, node: NodeProto, attributes: dict[str, Any]) -> None:
@@ -194,7 +194,7 @@ class _Translation:
         size = shape[axes[0]]
         if len(axes) != 1 or step != [1] or not isinstance(size, int):
             raise ParityError(f"the portable form slices one axis of known size, the graph slices {axes} by {step}")
-        first, last, _ = slice(start[0], stop[0]).indices(size)
+        first, last, _step = slice(start[0], stop[0]).indices(size)
         axis = axes[0] % len(shape)
         self._layer("slice", [self._input(node.input[0])], node.output[0], axis=axis, start=first, stop=last)
 

@@ -19,7 +19,7 @@ PLAIN = VotingConstants(slope=1.0, offset=0.0, clip=4.0, news=1.0, alpha=0.01, b
 
 
 def soft(evidence: float) -> Vote:
-    return Vote(0, 0, 0.0, 0.0, evidence)
+    return Vote(0, 0, False, evidence)
 
 
 @given(arrays(np.float32, 10, elements=st.floats(-20, 20, width=32)))

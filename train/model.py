@@ -39,8 +39,8 @@ class Model(nn.Module):
 class NormaliseBeat(nn.Module):
     """A beat's baseline to 0 and its root mean square to 1: gain and electrode offset carry no state.
 
-    Gives the 383 samples, padded to 384 with the last one, as (N, 1, 384), and the RR interval as (N, 1),
-    centred on 0.8 s in units of 0.1 s, so that both inputs are of order 1.
+    Gives the samples as (N, 1, 383), and the RR interval as (N, 1), centred on 0.8 s in units of 0.1 s, so
+    that both inputs are of order 1.
     """
 
     def forward(self, beat: Tensor) -> tuple[Tensor, Tensor]:
@@ -48,7 +48,6 @@ class NormaliseBeat(nn.Module):
         samples = samples - samples.mean(1, keepdim=True)
         scale = (samples * samples).mean(1, keepdim=True).sqrt() + 1.0  # 1 uV: a flat beat stays flat
         samples = samples / scale
-        samples = torch.cat([samples, samples[:, -1:]], 1)
         return samples.unsqueeze(1), (beat[:, SAMPLES:] - 0.8) * 10.0
 
 
@@ -73,7 +72,7 @@ class PositionalEncoder(nn.Module):
         super().__init__()
         self.normalise = NormaliseBeat()
         self.features = nn.Sequential(
-            nn.Conv1d(1, channels[0], 15, stride=4, padding=7, bias=False),  # 384 -> 96
+            nn.Conv1d(1, channels[0], 15, stride=4, padding=7, bias=False),  # 383 -> 96
             nn.BatchNorm1d(channels[0]),
             nn.ReLU(),
             _separable(channels[0], channels[1], 7),  # -> 48

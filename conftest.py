@@ -1,4 +1,4 @@
-"""What the tests share: the folder of real recordings, and a small run and bundle of a synthetic person."""
+"""What tests and benches share: the folder of real recordings, and a small run and bundle of a synthetic person."""
 
 import os
 from pathlib import Path

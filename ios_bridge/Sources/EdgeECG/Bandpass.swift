@@ -1,0 +1,47 @@
+/// The band where the QRS complex is loudest: a causal filter with carried memory, for the detector only.
+///
+/// Any chunk size gives the same output, bit for bit. The sections run one after the other as transposed direct
+/// form II, in the order of operations of `scipy.signal.lfilter`. The filter starts as if the first sample had
+/// lasted for ever, so that an electrode offset makes no swing: a band-pass answers a constant with zero, and
+/// subtracting the first sample from all others is the same as that memory.
+public struct Bandpass: Sendable {
+  /// A second-order section, its a0 being 1.
+  public struct Section: Hashable, Sendable {
+    let b0, b1, b2, a1, a2: Double
+  }
+
+  private struct Memory {
+    var z0 = 0.0
+    var z1 = 0.0
+  }
+
+  private let sections: [Section]
+  private var origin: Double?
+  private var memory: [Memory]
+
+  /// A filter of these sections.
+  public init(_ sections: [Section]) {
+    self.sections = sections
+    memory = sections.map { _ in Memory() }
+  }
+
+  /// Forgets the stream.
+  public mutating func reset() {
+    self = Bandpass(sections)
+  }
+
+  /// The filtered sample.
+  public mutating func push(_ sample: Double) -> Double {
+    let origin = self.origin ?? sample
+    self.origin = origin
+    var value = sample - origin
+    for index in sections.indices {
+      let section = sections[index]
+      let filtered = memory[index].z0 + section.b0 * value
+      memory[index].z0 = memory[index].z1 + value * section.b1 - filtered * section.a1
+      memory[index].z1 = value * section.b2 - filtered * section.a2
+      value = filtered
+    }
+    return value
+  }
+}

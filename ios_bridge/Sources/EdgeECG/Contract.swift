@@ -1,0 +1,138 @@
+/// Sampling, beat window, detector and voting constants of one bundle, as its manifest states them.
+///
+/// Nothing here has a default: a bundle is always judged by the numbers it was made with.
+public struct Contract: Hashable, Sendable {
+  /// The contract version that this package reads.
+  public static let supportedVersion = 1
+
+  /// Samples a second that the detector and the encoder work at.
+  public let sampleRateHz: Int
+  /// The first samples of a recording settle and give no beats.
+  public let settleSamples: Int
+  /// Samples of a beat before its R.
+  public let beforeRSamples: Int
+  /// Samples of a beat from R on, R included.
+  public let afterRSamples: Int
+  /// The watch works through what it heard every so many samples.
+  public let wakeSamples: Int
+  /// What the R-peak detector needs to know.
+  public let detector: DetectorConstants
+  /// How beats become a decision.
+  public let voting: VotingConstants
+
+  /// Raw samples in a beat.
+  public var windowSamples: Int { beforeRSamples + afterRSamples }
+
+  /// Numbers in a beat: the raw samples, then the RR interval in seconds.
+  public var beatLength: Int { windowSamples + 1 }
+
+  /// Reads `contract` of a manifest.
+  /// - Throws: ``EdgeECGError/contract(_:)`` on a missing, unknown, mistyped or senseless entry.
+  public init(_ json: JSONValue) throws {
+    var entries = try ContractEntries(json, name: "contract")
+    let version = try entries.integer("version", in: 0...Int.max)
+    guard version == Self.supportedVersion else {
+      throw EdgeECGError.contract("contract version is \(version), this package reads \(Self.supportedVersion)")
+    }
+    sampleRateHz = try entries.integer("sample_rate_hz", in: 1...100_000)
+    settleSamples = try entries.count("settle_samples")
+    beforeRSamples = try entries.count("before_r_samples")
+    afterRSamples = try entries.integer("after_r_samples", in: 1...ContractEntries.most)
+    wakeSamples = try entries.integer("wake_samples", in: 1...ContractEntries.most)
+    detector = try DetectorConstants(entries.value("detector"), name: "contract.detector")
+    voting = try VotingConstants(entries.value("voting"), name: "contract.voting")
+    try entries.requireNoOthers()
+  }
+}
+
+/// How beats become a decision; ``Tally`` says what each number does.
+public struct VotingConstants: Hashable, Sendable {
+  /// Log odds of "target" for one unit of evidence.
+  public let slope: Double
+  /// Log odds of "target" without evidence.
+  public let offset: Double
+  /// The most that one beat may say, in log odds.
+  public let clip: Double
+  /// The share of a beat that its neighbours have not said yet.
+  public let news: Double
+  /// Accepted rate of "target" on baseline recordings.
+  public let alpha: Double
+  /// Accepted rate of "baseline" on target recordings.
+  public let beta: Double
+  /// How many recordings slope and offset were fitted on.
+  public let calibrationRecordings: Int
+
+  init(_ json: JSONValue, name: String) throws {
+    var entries = try ContractEntries(json, name: name)
+    slope = try entries.number("slope")
+    offset = try entries.number("offset")
+    clip = try entries.number("clip")
+    news = try entries.number("news")
+    alpha = try entries.number("alpha", in: 1e-12...0.5)
+    beta = try entries.number("beta", in: 1e-12...0.5)
+    calibrationRecordings = try entries.count("calibration_recordings")
+    try entries.requireNoOthers()
+  }
+}
+
+/// The entries of one object of the contract: each is asked for once, and none may be left over.
+struct ContractEntries {
+  /// Beyond it no constant makes sense, and sums of a few of them still fit.
+  static let most = 1_000_000
+
+  private let name: String
+  private var entries: [String: JSONValue]
+
+  init(_ json: JSONValue, name: String) throws {
+    guard let members = json.members else { throw EdgeECGError.contract("\(name) is no object with entries by name") }
+    self.name = name
+    entries = Dictionary(members.map { ($0.key, $0.value) }) { first, _ in first }
+  }
+
+  mutating func value(_ key: String) throws -> JSONValue {
+    guard let value = entries.removeValue(forKey: key) else {
+      throw EdgeECGError.contract("\(name) lacks \(key): it is of another version")
+    }
+    return value
+  }
+
+  mutating func integer(_ key: String, in range: ClosedRange<Int>) throws -> Int {
+    guard let value = try value(key).integer, range.contains(value) else {
+      throw EdgeECGError.contract("\(name).\(key) is no whole number from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return value
+  }
+
+  /// A count of samples or recordings.
+  mutating func count(_ key: String) throws -> Int {
+    try integer(key, in: 0...Self.most)
+  }
+
+  mutating func number(_ key: String, in range: ClosedRange<Double> = -1e9...1e9) throws -> Double {
+    guard let value = try value(key).double, range.contains(value) else {
+      throw EdgeECGError.contract("\(name).\(key) is no number from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return value
+  }
+
+  /// Second-order sections: rows of b0 b1 b2 a0 a1 a2 with a0 = 1.
+  mutating func sections(_ key: String) throws -> [Bandpass.Section] {
+    let rows = try value(key).items ?? []
+    guard (1...16).contains(rows.count) else {
+      throw EdgeECGError.contract("\(name).\(key) is no list of 1 to 16 second-order sections")
+    }
+    return try rows.map { row in
+      let numbers = row.items?.compactMap(\.double) ?? []
+      guard numbers.count == 6, row.items?.count == 6, numbers[3] == 1, numbers.allSatisfy({ abs($0) <= 1e9 }) else {
+        throw EdgeECGError.contract("\(name).\(key) has a row that is not b0 b1 b2 1 a1 a2")
+      }
+      return Bandpass.Section(b0: numbers[0], b1: numbers[1], b2: numbers[2], a1: numbers[4], a2: numbers[5])
+    }
+  }
+
+  func requireNoOthers() throws {
+    if let unknown = entries.keys.sorted().first {
+      throw EdgeECGError.contract("\(name) has an unknown entry \(unknown.prefix(60)): it is of another version")
+    }
+  }
+}
