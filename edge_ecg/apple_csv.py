@@ -7,14 +7,11 @@ at most a rate's number and a unit's one word, of the values a line that is made
 import codecs
 import re
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from edge_ecg.apple_format import LOCALES
 from edge_ecg.contract import CONTRACT
 from edge_ecg.errors import RecordingError
 
@@ -28,63 +25,42 @@ class Signal(NamedTuple):
     recorded_at: str | None = None
 
 
-@dataclass(frozen=True)
-class Locale:
-    """The words and the decimal mark that one language and region put into the file."""
-
-    name: str
-    birth: str
-    recorded: str
-    classification: str
-    sinus_rhythm: str
-    symptoms: str
-    software: str
-    device: str
-    rate: str
-    lead: str
-    lead_i: str
-    unit: str
-    hertz: str  # as it follows the number, its space included
-    decimal: str
-
-
-_ENGLISH = Locale(
-    "Name", "Date of Birth", "Recorded Date", "Classification", "Sinus Rhythm", "Symptoms",
-    "Software Version", "Device", "Sample Rate", "Lead", "Lead I", "Unit", " hertz", ".",
-)  # fmt: skip
-
-# Keys from real exports; in Chinese only name, date and rate are. Other languages are read by structure.
-LOCALES = {
-    "en": _ENGLISH,
-    "en-DE": replace(_ENGLISH, hertz="\N{NO-BREAK SPACE}hertz", decimal=","),
-    "de": Locale(
-        "Name", "Geburtstag", "Aufzeichnungsdatum", "Klassifizierung", "Sinusrhythmus", "Symptome",
-        "Softwareversion", "Gerät", "Messrate", "Ableitung", "Ableitung I", "Einheit",
-        "\N{NO-BREAK SPACE}hertz", ",",
-    ),
-    "zh": Locale(
-        "姓名", "出生日期", "记录日期", "分类", "窦性心律", "症状",
-        "软件版本", "设备", "采样率", "导联", "导联 I", "单位", "赫兹", ".",
-    ),
-}  # fmt: skip
-
 MICROVOLTS_PER = {
-    **dict.fromkeys(("μv", "uv", "microvolt", "microvolts", "mikrovolt", "微伏"), 1.0),
-    **dict.fromkeys(("mv", "millivolt", "millivolts", "毫伏"), 1e3),
+    **dict.fromkeys(("μv", "uv", "microvolt", "microvolts", "mikrovolt", "微伏", "мкв"), 1.0),
+    **dict.fromkeys(("mv", "millivolt", "millivolts", "毫伏", "мв"), 1e3),
     **dict.fromkeys(("v", "volt", "volts", "伏"), 1e6),
 }  # keys are casefolded, which makes the micro sign the Greek letter
-_UNITS_KNOWN_BY_SIGHT = {"μv", "uv", "mv"}  # a lone V may be anything
+_UNITS_KNOWN_BY_SIGHT = {"μv", "uv", "mv", "мкв", "мв"}  # a lone V may be anything
 
 _PERSON_KEYS = {key.casefold() for locale in LOCALES.values() for key in (locale.name, locale.birth)}
 _RATE_KEYS = {locale.rate.casefold() for locale in LOCALES.values()}
 _UNIT_KEYS = {locale.unit.casefold() for locale in LOCALES.values()}
+_RECORDED_KEYS = {locale.recorded.casefold() for locale in LOCALES.values()}
 
 _NUMBER = r"(?<![-\d.,])(\d+(?:[.,]\d+)?)"
-_HERTZ = r"\s*(?:hertz|herc|hz|赫|ヘルツ|헤르츠|герц|гц|هرتز|הרץ|เฮิรตซ์)"
+_HERTZ = r"\s*(?:hert|herc|hz|赫|ヘルツ|헤르츠|герц|гц|херц|χερτζ|هرتز|הרץ|เฮิรตซ์)"
 _RATE = re.compile(_NUMBER + _HERTZ, re.IGNORECASE)
 _RATE_OF_KEY = re.compile(f"{_NUMBER}(?:{_HERTZ}.*)?", re.IGNORECASE)
+# Hertz in any other language: nothing else in Apple's header is three digits and a word, alone in its field.
+_RATE_IN_UNKNOWN_WORDS = re.compile(r"([1-9]\d\d(?:[.,]\d+)?)\s*[^\W\d_][^\d,.;:/]{0,20}")
 # The zone is Apple's, and keeps out a birth date under a key in an unknown language.
-_RECORDED_AT = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d ?(?:Z|[-+]\d\d:?\d\d)")
+_TIME = r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d"
+_RECORDED_AT = re.compile(_TIME + r" ?(?:Z|[-+]\d\d:?\d\d)")
+_RECORDED_AT_OF_KEY = re.compile(_TIME)
+
+# What text that is no Unicode may be: the first in which a rate is named.
+_LEGACY_ENCODINGS = (
+    "latin-1",
+    "gb18030",
+    "big5",
+    "shift_jis",
+    "euc_kr",
+    "cp1251",
+    "cp1253",
+    "cp1255",
+    "cp1256",
+    "cp874",
+)
 
 _NUMERIC_LINE = re.compile(
     r"(?=.*(?:\d|nan|inf))(?:[-+\d.,; \t]|(?<=[\d.,])e(?=[-+\d])|nan|inf(?:inity)?)+", re.IGNORECASE
@@ -120,61 +96,43 @@ def parse_apple_csv(data: bytes) -> Signal:
     return Signal(values, _unit(fields), _sample_rate_hz(fields), _recorded_at(fields))
 
 
-def write_apple_csv(
-    path: str | Path,
-    samples_uv: Sequence[float] | np.ndarray,
-    sample_rate_hz: float,
-    recorded_at: datetime | str,
-    locale: str = "en",
-    name: str = "Synthetic Person",
-) -> None:
-    """Write a recording as Apple's Health app would in `locale`, a key of LOCALES; for synthetic people.
-
-    As in Apple's files, numbers have up to three decimals, no zeros at the end. A time without a zone is UTC.
-    Raises RecordingError for an unknown locale.
-    """
-    if locale not in LOCALES:
-        raise RecordingError(f"locale is {locale!r}; expected one of {', '.join(LOCALES)}")
-    words = LOCALES[locale]
-    if isinstance(recorded_at, datetime):
-        recorded_at = f"{recorded_at:%Y-%m-%d %H:%M:%S} " + (f"{recorded_at:%z}" or "+0000")
-    lines = [
-        f"{words.name},{''.join(filter(str.isprintable, name))}",
-        f'{words.birth},"Synthetic Date"',
-        f"{words.recorded},{recorded_at}",
-        f"{words.classification},{words.sinus_rhythm}",
-        f"{words.symptoms},",
-        f"{words.software},1.90",
-        f'{words.device},"Watch0,0"',
-        f"{words.rate},{_written(sample_rate_hz, words.decimal)}{words.hertz}",
-        "",
-        "",
-        f"{words.lead},{words.lead_i}",
-        f"{words.unit},µV",
-        "",
-        *(_written(value, words.decimal) for value in np.asarray(samples_uv, dtype=np.float64)),
-    ]
-    Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
-
-
-def _written(value: float, decimal: str) -> str:
-    return f"{value:.3f}".rstrip("0").rstrip(".").replace(".", decimal)
-
-
-def _decoded(data: bytes) -> str:
-    """UTF-8 or UTF-16; what is neither has its numbers in ASCII, and they are all that is needed of it."""
+def names_a_rate(head: bytes) -> bool:
+    """Whether the beginning of a file names a sample rate in hertz, as an Apple ECG does within its header."""
     try:
-        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            text = data.decode("utf-16")
-        elif b"\0" in data:  # UTF-16 without its mark: the zero of a digit comes second, or first
-            text = data.decode("utf-16-le" if data[1::2].count(0) > data[::2].count(0) else "utf-16-be")
-        else:
-            text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("latin-1")
+        return _named_rate(_header_fields(_decoded(head, whole=False))) is not None
+    except RecordingError:
+        return False
+
+
+def _decoded(data: bytes, whole: bool = True) -> str:
+    """The text, in Unicode or an older encoding; with `whole` false, the last character may be cut."""
+    encodings = ["utf-8-sig"]
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encodings = ["utf-16"]
+    elif b"\0" in data:  # UTF-16 without its mark: the zero of a digit comes second, or first
+        encodings = ["utf-16-le" if data[1::2].count(0) > data[::2].count(0) else "utf-16-be"]
+    text = _in_encoding(data, encodings[0], whole)
+    if text is None:
+        texts = filter(None, (_in_encoding(data, encoding, whole) for encoding in _LEGACY_ENCODINGS))
+        # Without a rate any will do: the numbers are ASCII, and they are all that is needed.
+        text = next((t for t in texts if _named_rate(_header_fields(t))), data.decode("latin-1"))
     if _BINARY.search(text):
         raise RecordingError("holds binary data; expected text, an Apple ECG file or one value a line")
     return text
+
+
+def _in_encoding(data: bytes, encoding: str, whole: bool) -> str | None:
+    try:
+        return codecs.getincrementaldecoder(encoding)().decode(data, final=whole)
+    except UnicodeDecodeError:
+        return None
+
+
+def _header_fields(text: str) -> list[tuple[str, str]]:
+    """The fields of the lines before the first number; a header is no longer than this."""
+    lines = [_plain(line).strip() for line in text[:4096].splitlines()]
+    first = next((i for i, line in enumerate(lines) if _NUMERIC_LINE.fullmatch(line)), len(lines))
+    return _fields([line for line in lines[:first] if line])
 
 
 def _plain(text: str) -> str:
@@ -198,8 +156,14 @@ def _sample_rate_hz(fields: list[tuple[str, str]]) -> float:
         if not found:
             raise RecordingError("sample rate is not a number of hertz; expected it as in '512 hertz'")
     else:
-        found = next(filter(None, (_RATE.search(value) for _, value in fields)), None)
+        found = _named_rate(fields)
+        found = found or next(filter(None, (_RATE_IN_UNKNOWN_WORDS.fullmatch(value) for _, value in fields)), None)
     return float(found[1].replace(",", ".")) if found else float(CONTRACT.sample_rate_hz)
+
+
+def _named_rate(fields: list[tuple[str, str]]) -> re.Match[str] | None:
+    """A number of hertz, in a word that is known."""
+    return next(filter(None, (_RATE.search(value) for _, value in fields)), None)
 
 
 def _unit(fields: list[tuple[str, str]]) -> str:
@@ -211,6 +175,8 @@ def _unit(fields: list[tuple[str, str]]) -> str:
 
 def _recorded_at(fields: list[tuple[str, str]]) -> str | None:
     found = next(filter(None, (_RECORDED_AT.search(value) for _, value in fields)), None)
+    named = (_RECORDED_AT_OF_KEY.fullmatch(value) for key, value in fields if key in _RECORDED_KEYS)
+    found = found or next(filter(None, named), None)
     return found[0] if found else None
 
 

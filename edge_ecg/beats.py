@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_ecg.contract import CONTRACT, Contract
+from edge_ecg.quality import Quality, bridged
 from edge_ecg.rpeaks import RPeak
 
 
@@ -16,6 +17,7 @@ class Beat:
     r_index: int  # 512 Hz samples since the stream began
     known_at_s: float  # on the recording's own clock: the first wake that had the whole beat
     values: np.ndarray  # (384,) float32: 383 microvolt samples, R at index 128, then the RR interval in seconds
+    unusable: tuple[str, ...] = ()  # why it must not vote (`edge_ecg.quality`); its values may then be NaN
 
 
 class BeatCutter:
@@ -28,11 +30,13 @@ class BeatCutter:
     def __init__(self, longest_wait_samples: int, contract: Contract = CONTRACT):
         """`longest_wait_samples`: how long after it happened a peak may still be found."""
         self._contract = contract
-        self._keep_samples = longest_wait_samples + contract.before_r_samples
+        self._quality = Quality(contract)
+        self._keep_samples = longest_wait_samples + contract.quality.rr_max + contract.before_r_samples
         self.reset()
 
     def reset(self) -> None:
         """Forget the stream."""
+        self._quality.reset()
         self._samples_uv = np.empty(0)
         self._first_index = 0  # of the oldest sample that is kept
         self._previous_r: int | None = None
@@ -49,23 +53,29 @@ class BeatCutter:
         beats = []
         while self._waiting and self._waiting[0][0].index + self._contract.after_r_samples <= heard:
             peak, rr_samples = self._waiting.popleft()
-            if peak.index - self._contract.before_r_samples >= self._contract.settle_samples:
-                beats.append(self._cut(peak, rr_samples))
+            if peak.index >= self._contract.before_r_samples:
+                beat = self._cut(peak, rr_samples)
+                if peak.index - self._contract.before_r_samples >= self._contract.settle_samples:
+                    beats.append(beat)
         self._forget_before(heard - self._keep_samples)
         return beats
 
     def _cut(self, peak: RPeak, rr_samples: int) -> Beat:
         end = peak.index + self._contract.after_r_samples
-        start = peak.index - self._contract.before_r_samples - self._first_index
+        start = peak.index - self._contract.before_r_samples
+        stretch = self._between(start - min(rr_samples, self._contract.quality.rr_max), end)
         values = np.empty(self._contract.beat_length, np.float32)
-        values[:-1] = self._samples_uv[start : start + self._contract.window_samples]
+        values[:-1] = bridged(stretch[-self._contract.window_samples :])
         values[-1] = rr_samples / self._contract.sample_rate_hz
         wakes = -(-max(end, peak.confirmed_at) // self._contract.wake_samples)
         known_at_s = wakes * self._contract.wake_samples / self._contract.sample_rate_hz
-        return Beat(peak.index, known_at_s, values)
+        return Beat(peak.index, known_at_s, values, self._quality.reasons(stretch, rr_samples))
+
+    def _between(self, start: int, end: int) -> np.ndarray:
+        return self._samples_uv[max(start - self._first_index, 0) : end - self._first_index]
 
     def _forget_before(self, index: int) -> None:
-        oldest = self._waiting[0][0].index - self._contract.before_r_samples if self._waiting else index
+        oldest = self._waiting[0][0].index - self._keep_samples if self._waiting else index
         drop = max(0, min(index, oldest) - self._first_index)
         self._samples_uv = self._samples_uv[drop:]
         self._first_index += drop

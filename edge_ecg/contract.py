@@ -80,21 +80,55 @@ class DetectorConstants:
 
 
 @dataclass(frozen=True)
+class QualityConstants:
+    """What makes a beat unusable; `edge_ecg.quality` says how each number is used. Counts are samples at 512 Hz."""
+
+    # A gap up to 16 ms is bridged by a straight line: the steepest part of a QRS takes longer.
+    bridged: int = 8
+    # No converter holds one value for 125 ms on skin; 12-bit ones do for 10 ms, our quietest recording for 40.
+    held: int = 64
+    # Interpolation to 512 Hz rounds held values apart by far less than this.
+    held_uv: float = 0.0005
+    # The top of a QRS stays within 1/1000 of the span for 4 samples at most: 6 (12 ms) are a rail.
+    clipped: int = 6
+    clipped_part: float = 0.001
+    # Less than the span of the faintest QRS that a monitor must find (150 uV, ANSI/AAMI EC13) by far ...
+    least_span_uv: float = 50.0
+    # ... more than a monitor must be able to show (10 mV), an offset beyond what it must bear (300 mV).
+    most_span_uv: float = 10_000.0
+    most_offset_uv: float = 300_000.0
+    # Noise (root mean square) may be this part of the QRS: T is about a quarter, and must stand out five times.
+    noise_part: float = 0.05
+    # Noise is what a sample differs from the mean of the two this far off: 3 % of a T wave (3 Hz), 90 % at 30 Hz.
+    noise_lag: int = 4
+    # The baseline may move by this part of the QRS from one end of the beat to the other.
+    wander_part: float = 0.5
+    # Samples at either end of a beat whose mean is the baseline there.
+    baseline: int = 32
+    # The QRS ends this long after R (86 ms).
+    qrs: int = 44
+    # No RR interval is shorter (240 a minute) or, in a person at rest without a pause, longer (30 a minute).
+    rr_min: int = 128
+    rr_max: int = 1024
+
+
+@dataclass(frozen=True)
 class VotingConstants:
     """How beats become a decision; `edge_ecg.votes` says what each number does."""
 
-    slope: float = 1.0  # log odds of "target" for one unit of evidence, calibrated on recordings held out
+    slope: float = 1.0  # log odds of "target" for one unit of a beat's evidence, from recordings held out
     offset: float = 0.0
     clip: float = 4.0  # the most that one beat may say, in log odds
-    news: float = 0.25  # the share of a beat that its neighbours have not said yet
+    correlation: float = 0.5  # of two beats of one recording: what one says, the other has partly said
     alpha: float = 0.01  # accepted rate of "target" on baseline recordings
     beta: float = 0.01  # accepted rate of "baseline" on target recordings
-    calibration_recordings: int = 0  # how many recordings slope and offset were fitted on
+    calibration_recordings: int = 0  # how many recordings these numbers were fitted on ...
+    calibration_errors: int = 0  # ... and how many of them they decide wrongly
 
 
 @dataclass(frozen=True)
 class Contract:
-    """Sampling, beat window, detector and voting constants of one bundle."""
+    """Sampling, beat window, detector, quality and voting constants of one bundle."""
 
     version: int = 1
     sample_rate_hz: int = 512
@@ -103,6 +137,7 @@ class Contract:
     after_r_samples: int = 255  # from R on, R included: R is index 128 of the beat
     wake_samples: int = 128  # the watch works through what it heard every 0.25 s
     detector: DetectorConstants = field(default_factory=DetectorConstants)
+    quality: QualityConstants = field(default_factory=QualityConstants)
     voting: VotingConstants = field(default_factory=VotingConstants)
 
     @property

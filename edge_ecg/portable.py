@@ -2,8 +2,9 @@
 
 Two programs, "encoder" and "comparator", each {"inputs": {name: shape}, "output": name, "layers": [...]}. A layer is
 {"op", "inputs", "output", "shape", attributes}; run in order, each computes the float32 array `output`. "R" in a shape
-is the number of references. An input is a program's input, an earlier output, or a tensor of the weights file. A tensor
-NAME of int8 is multiplied by NAME.scale when it is loaded: one float32 for each index of its first axis.
+is the number of references. An input is a program's input, an earlier output, or a tensor of the weights file; where
+"inputs" is left out, it is the layer before. A tensor NAME of int8 is multiplied by NAME.scale when it is loaded: one
+float32 for each index of its first axis.
 """
 
 import json
@@ -72,11 +73,11 @@ class Program:
 
     def __call__(self, *inputs: np.ndarray) -> np.ndarray:
         values = {**self._tensors, **dict(zip(self.inputs, inputs, strict=True))}
-        sizes = {"R": len(inputs[-1])}
+        sizes, before = {"R": len(inputs[-1])}, ""
         for layer in self._layers:
-            result = OPS[layer["op"]](layer, *(values[name] for name in layer["inputs"]))
-            shape = [sizes.get(size, size) for size in layer["shape"]]
-            values[layer["output"]] = (np.broadcast_to if layer["op"] == "expand" else np.reshape)(result, shape)
+            result = OPS[layer["op"]](layer, *(values[name] for name in layer.get("inputs", [before])))
+            shape, before = [sizes.get(size, size) for size in layer["shape"]], layer["output"]
+            values[before] = (np.broadcast_to if layer["op"] == "expand" else np.reshape)(result, shape)
         return values[self._output]
 
 

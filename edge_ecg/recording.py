@@ -7,6 +7,7 @@ import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,7 @@ MIN_DURATION_S = 4.0  # the first 3 s settle; less than 1 s after them holds no 
 RATE_RANGE_HZ = (100.0, 2000.0)
 MAX_FILE_BYTES = 50_000_000
 MAX_ABS_UV = 1e6  # electrodes on skin give a few millivolts on some hundreds of offset, never 1 V
+_EDF_VERSION = b"0       "
 MIN_SPAN_UV = 20.0  # an ECG spans hundreds; the same numbers in millivolts span less than this
 
 
@@ -40,7 +42,8 @@ def read_recording(path: str | os.PathLike[str]) -> Recording:
     """The recording in `path`, chosen by content and extension.
 
     An Apple ECG file in any language (its own rate and unit), a column of numbers or a 1-D `.npy` (512 Hz,
-    microvolts), or the first channel of a WFDB record given as `100`, `100.hea` or `100.dat` (needs `wfdb`).
+    microvolts), the ECG channel of an EDF file (needs `edfio`), or the first channel of a WFDB record given as
+    `100`, `100.hea` or `100.dat` (needs `wfdb`).
 
     Raises RecordingError, naming the file, if it can't be read, is not one of these, holds a value that is
     not finite, has a rate outside 100 to 2000 Hz, lasts less than 4 s, or can't be an ECG in its unit.
@@ -54,6 +57,14 @@ def read_recording(path: str | os.PathLike[str]) -> Recording:
         raise RecordingError(f"{source}: cannot be read: {error.strerror}") from None
 
 
+def parse_recording(data: bytes, source: str) -> Recording:
+    """The recording in the bytes of an Apple ECG file or of a column of numbers. Raises RecordingError."""
+    try:
+        return _judged(parse_apple_csv(data), source)
+    except RecordingError as error:
+        raise RecordingError(f"{source}: {error}") from None
+
+
 def _signal(path: Path) -> Signal:
     record = path.with_suffix("") if path.suffix in {".hea", ".dat"} else path
     if Path(f"{record}.hea").is_file() and (record != path or not path.is_file()):
@@ -64,7 +75,9 @@ def _signal(path: Path) -> Signal:
     if data.startswith(b"\x93NUMPY") or path.suffix == ".npy":
         return _parse_npy(data)
     if data.startswith(b"PK\x03\x04"):
-        raise RecordingError("is a zip archive; unpack it and give one of its recordings (electrocardiograms/*.csv)")
+        raise RecordingError("is a zip archive; expected one recording (replay, detect and import read its ECGs)")
+    if data.startswith(_EDF_VERSION):
+        return _parse_edf(data)
     return parse_apple_csv(data)
 
 
@@ -88,6 +101,35 @@ def _parse_npy(data: bytes) -> Signal:
         raise RecordingError(f"holds {values.dtype} of shape {values.shape}; expected a 1-D array of numbers")
     with np.errstate(all="ignore"):  # a long double may not fit; the result is then not finite, and refused
         return Signal(values.astype(np.float64))
+
+
+def _parse_edf(data: bytes) -> Signal:
+    try:
+        import edfio  # optional
+    except ImportError:
+        raise RecordingError("is an EDF file, which needs one more package: pip install edge-ecg[edf]") from None
+    try:
+        edf = edfio.read_edf(data, lazy_load_data=False, header_encoding="latin-1")
+        labels = [label.casefold() for label in edf.labels]
+        ecg = [i for i, label in enumerate(labels) if "ecg" in label or "ekg" in label]
+        channel = edf.signals[ecg[0] if ecg else 0]
+        if not edf.is_continuous:
+            raise RecordingError("is an EDF file with gaps; expected one recording without")
+        if not ecg and len(labels) > 1:
+            raise RecordingError(f"is an EDF file of {len(labels)} channels, none named ECG or EKG")
+        unit = channel.physical_dimension
+        return Signal(np.array(channel.data, dtype=np.float64), unit, channel.sampling_frequency, _edf_time(edf))
+    except RecordingError:
+        raise
+    except Exception:  # whatever the parser trips over; its message may quote the header, and so the person
+        raise RecordingError("is not a readable EDF file") from None
+
+
+def _edf_time(edf: Any) -> str | None:
+    try:
+        return str(edf.startdatetime.isoformat(" ", "seconds"))
+    except Exception:  # an anonymised file may have no date
+        return None
 
 
 def _read_wfdb(record: Path) -> Signal:

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import butter, sosfilt
 
-from edge_ecg.apple_csv import write_apple_csv
+from edge_ecg.apple_format import write_apple_csv
 from edge_ecg.errors import EdgeEcgError
 
 STATES = ("baseline", "target")

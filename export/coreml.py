@@ -24,7 +24,7 @@ PACKAGES = {"encoder": "Encoder.mlpackage", "comparator": "Comparator.mlpackage"
 
 
 def to_coreml(graph: Graph, contract: Contract) -> dict[str, bytes]:
-    """One graph as the files of an mlprogram package (watchOS 9, iOS 16, macOS 13; fp32), by name inside the package."""
+    """One graph as the files of an mlprogram package (watchOS 9, iOS 16, macOS 13), by name inside the package."""
     count = torch.export.Dim("references", min=1, max=MOST_REFERENCES)
     dynamic = tuple({i: count for i, d in enumerate(s) if d is None} for s in graph.inputs.values())
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):

@@ -4,7 +4,8 @@ It is derived from the stripped ONNX graph, which is minimal already; `edge_ecg.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from edge_ecg.bundle import COMPARATOR, ENCODER
 from edge_ecg.errors import ParityError
 from edge_ecg.portable import FORMAT, LAYERS, WEIGHTS, WEIGHTS_INT8, load_portable
 from export.parity import Engine
+from export.weights import quantize_rows
 
 BY_ELEMENT = {
     "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Abs": "abs", "Sqrt": "sqrt", "Exp": "exp",
@@ -31,30 +33,21 @@ def portable_files(onnx_files: Mapping[str, bytes]) -> dict[str, bytes]:
     form: dict[str, Any] = {"format": FORMAT}
     for name, file in (("encoder", ENCODER), ("comparator", COMPARATOR)):
         form[name] = _Translation(onnx.load_from_string(onnx_files[file]), name[0], tensors).program()
+    layers = [*form["encoder"]["layers"], *form["comparator"]["layers"]]
+    weights = {layer["inputs"][1] for layer in layers if layer["op"] in ("conv1d", "linear")}
     return {
         LAYERS: json.dumps(form, separators=(",", ":")).encode(),
         WEIGHTS: safetensors.numpy.save(tensors),
-        WEIGHTS_INT8: safetensors.numpy.save(quantized(tensors)),
+        WEIGHTS_INT8: safetensors.numpy.save(quantized(tensors, weights)),
     }
 
 
-def quantized(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Every tensor of two or more axes as int8, symmetric, with a scale for each index of its first axis."""
-    stored = {}
-    for name, tensor in tensors.items():
-        stored[name] = tensor
-        if tensor.ndim > 1:
-            stored[name], stored[f"{name}.scale"] = quantize_rows(tensor)
+def quantized(tensors: Mapping[str, np.ndarray], weights: Iterable[str]) -> dict[str, np.ndarray]:
+    """The tensors with some of them as int8, symmetric, with a scale for each index of the first axis."""
+    stored = dict(tensors)
+    for name in weights:
+        stored[name], stored[f"{name}.scale"] = quantize_rows(tensors[name])
     return stored
-
-
-def quantize_rows(tensor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """int8 values, -127 to 127, and the float32 scale of each index of the first axis; a row of zeros has scale 1."""
-    rows = tensor.reshape(len(tensor), -1)
-    scale = np.abs(rows).max(1) / np.float32(127)
-    scale = np.where(scale > 0, scale, 1).astype(np.float32)
-    values = np.clip(np.rint(rows / scale[:, np.newaxis]), -127, 127).astype(np.int8)
-    return values.reshape(tensor.shape), scale
 
 
 def portable_engine(layers: bytes, weights: bytes, name: str = "portable") -> Engine:
@@ -83,6 +76,9 @@ class _Translation:
             if node.output[0] in self._shapes:  # whole numbers only compute shapes, which each layer has already
                 self._add(node)
         _fuse_silu(self._layers)
+        for before, layer in pairwise(self._layers):
+            if layer["inputs"] == [before["output"]]:
+                del layer["inputs"]
         return {
             "inputs": {i.name: self._shapes[i.name] for i in self._graph.input},
             "output": output,
@@ -162,7 +158,7 @@ class _Translation:
         x, *constants = node.input
         gain, offset, mean, variance = (self._constants[name].astype(np.float64) for name in constants)
         gain = gain / np.sqrt(variance + attributes.get("epsilon", 1e-5))
-        scaled, shape = f"{node.output[0]} scaled", [-1] + [1] * (len(self._shapes[x]) - 2)
+        scaled, shape = f"{node.output[0]} scaled", [-1] + [1] * (len(self._shapes[x]) - 2)  # (C, 1) for (N, C, L)
         self._shapes[scaled] = self._shapes[x]
         for op, source, factor, result in (
             ("Mul", x, gain, scaled),

@@ -4,7 +4,7 @@ import numpy as np
 import safetensors.numpy
 
 from edge_ecg.references import ReferenceBank
-from export.portable import quantize_rows
+from export.weights import quantize_rows
 
 REFERENCES_INT8 = "references_int8.safetensors"
 

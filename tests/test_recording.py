@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_ecg.apple_csv import LOCALES, write_apple_csv
+from edge_ecg.apple_format import LOCALES, write_apple_csv
 from edge_ecg.errors import RecordingError
 from edge_ecg.recording import MIN_DURATION_S, read_recording
 

@@ -7,3 +7,62 @@ public struct Beat: Hashable, Sendable {
   /// The raw samples in microvolts around R, then the RR interval in seconds.
   public let values: [Float]
 }
+
+/// Cuts beats out of the unfiltered signal while it arrives. Any chunk size gives the same beats.
+///
+/// A beat needs a previous R (for its RR interval), a window that lies wholly after the settling time, and the
+/// samples from its R on.
+public struct BeatCutter: Sendable {
+  private struct Waiting: Sendable {
+    let peak: RPeak
+    let rrSamples: Int
+  }
+
+  private let contract: Contract
+  private let keepSamples: Int
+  private var samples = StreamBuffer()
+  private var previousR: Int?
+  private var waiting: [Waiting] = []
+
+  /// A cutter that can still cut a beat whose peak is found `longestWaitSamples` after it happened.
+  public init(longestWaitSamples: Int, contract: Contract) {
+    self.contract = contract
+    keepSamples = longestWaitSamples + contract.beforeRSamples
+  }
+
+  /// Forgets the stream.
+  public mutating func reset() {
+    samples = StreamBuffer()
+    previousR = nil
+    waiting = []
+  }
+
+  /// Takes the next samples and the peaks that the detector found by then; returns the beats completed.
+  public mutating func push(_ samplesMicrovolts: some Sequence<Double>, peaks: [RPeak]) -> [Beat] {
+    samples.append(contentsOf: samplesMicrovolts)
+    for peak in peaks {
+      if let previousR { waiting.append(Waiting(peak: peak, rrSamples: peak.index - previousR)) }
+      previousR = peak.index
+    }
+    var beats: [Beat] = []
+    while let next = waiting.first, next.peak.index + contract.afterRSamples <= samples.end {
+      waiting.removeFirst()
+      let start = next.peak.index - contract.beforeRSamples
+      if start >= contract.settleSamples, start >= samples.start { beats.append(cut(next, from: start)) }
+    }
+    let oldest = waiting.first.map { $0.peak.index - contract.beforeRSamples } ?? samples.end
+    samples.forget(before: min(samples.end - keepSamples, oldest))
+    return beats
+  }
+
+  private func cut(_ next: Waiting, from start: Int) -> Beat {
+    var values: [Float] = []
+    values.reserveCapacity(contract.beatLength)
+    for sample in samples[start..<start + contract.windowSamples] { values.append(Float(sample)) }
+    values.append(Float(Double(next.rrSamples) / Double(contract.sampleRateHz)))
+    let known = max(next.peak.index + contract.afterRSamples, next.peak.confirmedAt)
+    let wakes = (known + contract.wakeSamples - 1) / contract.wakeSamples
+    let knownAtSeconds = Double(wakes * contract.wakeSamples) / Double(contract.sampleRateHz)
+    return Beat(rIndex: next.peak.index, knownAtSeconds: knownAtSeconds, values: values)
+  }
+}

@@ -67,6 +67,28 @@ struct Safetensors: Sendable {
     return (entry.shape, values)
   }
 
+  /// Shape and numbers of a tensor of float32, or of one of int8 that is multiplied by `NAME.scale`: one scale for
+  /// each index of its first axis. All are finite.
+  func dequantizedFloats(_ name: String) throws -> (shape: [Int], values: [Float]) {
+    var (shape, values): ([Int], [Float])
+    if entries["\(name).scale"] == nil {
+      (shape, values) = try floats(name)
+    } else {
+      let stored = try signedBytes(name)
+      let scales = try floats("\(name).scale").values
+      guard let rows = stored.shape.first, rows > 0, scales.count == rows else {
+        throw Self.error("\(Self.shown(name)) of shape \(stored.shape) has \(scales.count) scales")
+      }
+      let rowLength = max(1, stored.values.count / rows)
+      shape = stored.shape
+      values = stored.values.indices.map { Float(stored.values[$0]) * scales[$0 / rowLength] }
+    }
+    guard values.allSatisfy(\.isFinite) else {
+      throw Self.error("\(Self.shown(name)) holds NaN or infinity, expected finite numbers")
+    }
+    return (shape, values)
+  }
+
   /// Shape and numbers of a tensor of bytes without sign.
   func unsignedBytes(_ name: String) throws -> (shape: [Int], values: [UInt8]) {
     let entry = try entry(name, .uint8)

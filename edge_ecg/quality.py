@@ -1,0 +1,94 @@
+"""Is this stretch of signal fit to vote? Missing, flat, clipped, lead off, noise and wander are reasons why not."""
+
+from math import isfinite
+
+import numpy as np
+
+from edge_ecg.contract import Contract
+
+MISSING, FLAT, LEAD_OFF, NOISE = "missing samples", "flat line", "lead off", "noise"
+CLIPPED, WANDER, RHYTHM = "clipped", "baseline wander", "RR out of range"
+
+NOISE_GAIN = 1.5  # the variance of white noise minus the mean of two other samples of it
+
+
+class Quality:
+    """Say of each R peak in turn why its beat is unusable.
+
+    A beat is as good as all that it hangs on: its own window, and the RR interval, which began at the R before. So
+    samples must not be missing or flat anywhere from the start of the previous window on (no RR interval spans a
+    gap), and what makes the place of an R uncertain spoils the RR interval of the next beat too. A beat's wide
+    window of its own must not be clipped or tilted.
+    """
+
+    def __init__(self, contract: Contract):
+        self._constants = contract.quality
+        self._window_samples = contract.window_samples
+        self._r = contract.before_r_samples
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the stream."""
+        self._uncertain: tuple[str, ...] = ()  # what was wrong around the previous R
+
+    def reasons(self, stretch_uv: np.ndarray, rr_samples: int) -> tuple[str, ...]:
+        """Why the beat at the end of `stretch_uv` must not vote; nothing if it may.
+
+        stretch_uv: microvolts at 512 Hz from the start of the previous R's window to the end of this one.
+        """
+        c = self._constants
+        reasons = []
+        if not isfinite(stretch_uv.sum()):
+            missing = ~np.isfinite(stretch_uv)
+            if longest_run(missing) > c.bridged:
+                reasons.append(MISSING)
+            stretch_uv = bridged(stretch_uv)
+        held = np.abs(stretch_uv[1:] - stretch_uv[:-1]) <= c.held_uv
+        if np.count_nonzero(held) >= c.held and longest_run(held) >= c.held:
+            reasons.append(FLAT)
+        uncertain, shape = self._of_window(stretch_uv[-self._window_samples :])
+        reasons += [reason for reason in (*uncertain, *self._uncertain) if reason not in reasons]
+        self._uncertain = uncertain
+        if not c.rr_min <= rr_samples <= c.rr_max:
+            reasons.append(RHYTHM)
+        return (*reasons, *shape)
+
+    def _of_window(self, window: np.ndarray) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What makes R uncertain, and what only bends the beat."""
+        c = self._constants
+        qrs = window[self._r - c.qrs : self._r + c.qrs]
+        top, bottom = float(qrs.max()), float(qrs.min())
+        height = top - bottom
+        left, right = float(window[: c.baseline].sum()) / c.baseline, float(window[-c.baseline :].sum()) / c.baseline
+        span = float(window.max() - window.min())
+        uncertain, shape = [], []
+        if not c.least_span_uv <= span <= c.most_span_uv or abs(left) > c.most_offset_uv:
+            uncertain.append(LEAD_OFF)
+        after = window[self._r + c.qrs :]
+        rough = after[c.noise_lag : -c.noise_lag] - 0.5 * (after[: -2 * c.noise_lag] + after[2 * c.noise_lag :])
+        if float((rough * rough).sum()) > NOISE_GAIN * len(rough) * (c.noise_part * height) ** 2:
+            uncertain.append(NOISE)
+        baseline, near = (left + right) / 2, c.clipped_part * span
+        # Only a deflection has a rail to hit: the baseline is flat by nature.
+        high = qrs >= top - near if top - baseline > span / 3 else None
+        low = qrs <= bottom + near if baseline - bottom > span / 3 else None
+        if any(np.count_nonzero(m) >= c.clipped and longest_run(m) >= c.clipped for m in (high, low) if m is not None):
+            shape.append(CLIPPED)
+        if abs(right - left) > c.wander_part * height:
+            shape.append(WANDER)
+        return tuple(uncertain), tuple(shape)
+
+
+def bridged(samples: np.ndarray) -> np.ndarray:
+    """The samples with a straight line across every gap; at the ends the nearest sample is held."""
+    finite = np.isfinite(samples)
+    if finite.all() or not finite.any():
+        return samples
+    at = np.arange(len(samples))
+    return np.interp(at, at[finite], samples[finite])
+
+
+def longest_run(mask: np.ndarray) -> int:
+    """Length of the longest run of True in (n,) bool."""
+    edges = np.flatnonzero(np.diff(mask, prepend=False, append=False))
+    return int((edges[1::2] - edges[::2]).max(initial=0))

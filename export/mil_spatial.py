@@ -1,0 +1,92 @@
+"""MIL operations with a kernel that moves along the last axes: convolution and pooling, in NumPy."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+Axes = Sequence[int] | None
+
+
+def windows(x: np.ndarray, sizes: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> np.ndarray:
+    """(N, C, *outputs, *sizes): what a kernel sees at each place of the last axes."""
+    spans = [(size - 1) * dilation + 1 for size, dilation in zip(sizes, dilations, strict=True)]
+    axes = tuple(range(2, 2 + len(spans)))
+    seen = np.lib.stride_tricks.sliding_window_view(x, spans, axes)
+    every = tuple(slice(None, None, int(step)) for step in (*strides, *dilations))
+    return seen[(slice(None), slice(None), *every)]
+
+
+def padding(
+    x: np.ndarray, spans: Sequence[int], strides: Sequence[int], pad_type: str, pad: Axes, ceil_mode: bool = False
+) -> list[tuple[int, int]]:
+    """How much is added before and after each spatial axis."""
+    pads = []
+    for i, (length, span, stride) in enumerate(zip(x.shape[2:], spans, strides, strict=True)):
+        before, after = (int(pad[2 * i]), int(pad[2 * i + 1])) if pad_type == "custom" and pad is not None else (0, 0)
+        if pad_type in ("same", "same_lower"):
+            total = max((-(-length // stride) - 1) * stride + span - length, 0)
+            less, more = total // 2, total - total // 2
+            before, after = (more, less) if pad_type == "same_lower" else (less, more)
+        elif pad_type not in ("valid", "custom"):
+            raise NotImplementedError(f"pad_type {pad_type!r}")
+        if ceil_mode and (rest := (length + before + after - span) % stride):
+            after += stride - rest
+        pads.append((before, after))
+    return pads
+
+
+def conv(x, weight, bias=None, strides=None, pad_type="valid", pad=None, dilations=None, groups=1):  # type: ignore[no-untyped-def]
+    """x (N, I, *D), weight (O, I / groups, *K)."""
+    sizes = weight.shape[2:]
+    ones = [1] * len(sizes)
+    strides, dilations = strides if strides is not None else ones, dilations if dilations is not None else ones
+    spans = [(size - 1) * dilation + 1 for size, dilation in zip(sizes, dilations, strict=True)]
+    padded = np.pad(x, [(0, 0), (0, 0), *padding(x, spans, strides, pad_type, pad)])
+    seen = windows(padded, sizes, strides, dilations)
+    count, channels, *places = seen.shape[: 2 + len(sizes)]
+    seen = seen.reshape(count, groups, channels // groups, int(np.prod(places)), -1)
+    columns = seen.transpose(0, 1, 3, 2, 4).reshape(count, groups, seen.shape[3], -1)
+    kernels = weight.reshape(groups, len(weight) // groups, -1).transpose(0, 2, 1)
+    output = (columns @ kernels).transpose(0, 1, 3, 2).reshape(count, len(weight), *places)
+    return output if bias is None else output + bias.reshape(-1, *ones)
+
+
+def conv_transpose(  # type: ignore[no-untyped-def]
+    x, weight, bias=None, pad=None, output_shape=None, pad_type="valid", strides=None, dilations=None, groups=1
+):
+    """x (N, I, *D), weight (I, O / groups, *K): a convolution of x with zeros between its samples."""
+    if output_shape is not None or pad_type not in ("valid", "custom"):
+        raise NotImplementedError(f"conv_transpose with output_shape or pad_type {pad_type!r}")
+    sizes = weight.shape[2:]
+    strides = strides if strides is not None else [1] * len(sizes)
+    dilations = dilations if dilations is not None else [1] * len(sizes)
+    spread = np.zeros((*x.shape[:2], *((n - 1) * s + 1 for n, s in zip(x.shape[2:], strides, strict=True))), x.dtype)
+    spread[(slice(None), slice(None), *(slice(None, None, int(s)) for s in strides))] = x
+    flipped = np.flip(weight, tuple(range(2, weight.ndim)))
+    flipped = flipped.reshape(groups, -1, *weight.shape[1:]).swapaxes(1, 2)
+    flipped = flipped.reshape(-1, flipped.shape[2], *sizes)
+    full = [(k - 1) * d for k, d in zip(sizes, dilations, strict=True) for _ in range(2)]
+    output = conv(spread, flipped, bias, pad_type="custom", pad=full, dilations=dilations, groups=groups)
+    if pad_type == "custom" and pad is not None:
+        cut = [slice(int(pad[2 * i]), output.shape[2 + i] - int(pad[2 * i + 1])) for i in range(len(sizes))]
+        output = output[(slice(None), slice(None), *cut)]
+    return output
+
+
+def pool(reduce: Callable[..., np.ndarray], outside: float) -> Callable[..., np.ndarray]:
+    """Max or average pooling over the last axes; `outside` is what padding counts as."""
+
+    def run(  # type: ignore[no-untyped-def]
+        x, kernel_sizes, strides=None, pad_type="valid", pad=None, ceil_mode=False, exclude_padding_from_average=False
+    ):
+        ones = [1] * len(kernel_sizes)
+        strides = strides if strides is not None else ones
+        pads = [(0, 0), (0, 0), *padding(x, kernel_sizes, strides, pad_type, pad, ceil_mode)]
+        axes = tuple(range(-len(ones), 0))
+        pooled = reduce(windows(np.pad(x, pads, constant_values=outside), kernel_sizes, strides, ones), axes)
+        if exclude_padding_from_average:
+            inside = np.pad(np.ones_like(x), pads)
+            pooled = pooled / windows(inside, kernel_sizes, strides, ones).mean(axes)
+        return pooled
+
+    return run

@@ -1,0 +1,53 @@
+/// Raw microvolts at any rate in, beats out. Any chunk size gives the same beats, bit for bit.
+///
+/// The stream wakes at the contract's interval (0.25 s) and works through what it heard by then: a beat must wait
+/// for its T wave anyway.
+public struct BeatStream: Sendable {
+  private let wakeSamples: Int
+  private var resampler: Resampler
+  private var detector: RPeakDetector
+  private var cutter: BeatCutter
+  private var heard: [Double] = []  // since the last wake
+
+  /// - Throws: ``EdgeECGError/recording(_:)`` for a rate that no sensor has.
+  public init(sampleRateHz: Double, contract: Contract) throws {
+    wakeSamples = contract.wakeSamples
+    resampler = try Resampler(rateHz: sampleRateHz, targetHz: contract.sampleRateHz)
+    detector = RPeakDetector(contract.detector)
+    cutter = BeatCutter(longestWaitSamples: detector.longestWait, contract: contract)
+  }
+
+  /// Starts a new recording.
+  public mutating func reset() {
+    resampler.reset()
+    detector.reset()
+    cutter.reset()
+    heard = []
+  }
+
+  /// Takes the next samples, any number of them; returns the beats completed by the last wake.
+  public mutating func push(_ samplesMicrovolts: some Sequence<Double>) -> [Beat] {
+    resampler.push(samplesMicrovolts) { heard.append($0) }
+    guard heard.count >= wakeSamples else { return [] }
+    let awake = heard.prefix(heard.count / wakeSamples * wakeSamples)
+    let beats = cutter.push(awake, peaks: detector.push(awake))
+    heard.removeFirst(awake.count)
+    return beats
+  }
+}
+
+extension Recording {
+  /// All beats of the recording: the same stream in one large chunk.
+  public func beats(_ contract: Contract) throws -> [Beat] {
+    var stream = try BeatStream(sampleRateHz: sampleRateHz, contract: contract)
+    return stream.push(samplesMicrovolts)
+  }
+
+  /// All R peaks of the recording, in samples at the contract's rate.
+  public func rPeaks(_ contract: Contract) throws -> [Int] {
+    var resampler = try Resampler(rateHz: sampleRateHz, targetHz: contract.sampleRateHz)
+    var detector = RPeakDetector(contract.detector)
+    let samples = resampler.push(samplesMicrovolts) + resampler.finish()
+    return (detector.push(samples) + detector.finish()).map(\.index)
+  }
+}

@@ -1,0 +1,95 @@
+/// One lead of ECG as it was recorded.
+///
+/// The person's name and birth date, which Apple writes into each file, go no further than this door.
+public struct Recording: Hashable, Sendable {
+  /// The shortest that is judged: the first 3 s settle; less than 1 s after them holds no beat.
+  public static let minDurationSeconds = 4.0
+  /// The rates that are read.
+  public static let rateRangeHz = 100.0...2000.0
+  static let settleSeconds = 3.0
+  static let defaultRateHz = 512.0
+  static let mostMicrovolts = 1e6  // electrodes on skin give a few millivolts on some hundreds of offset, never 1 V
+  static let leastSpanMicrovolts = 20.0  // an ECG spans hundreds; the same numbers in millivolts span less than this
+
+  /// Microvolts, as recorded.
+  public let samplesMicrovolts: [Double]
+  /// As recorded, e.g. 511.422.
+  public let sampleRateHz: Double
+  /// Where it came from, as the user gave it.
+  public let source: String
+  /// The header's own text, e.g. `2021-12-17 12:58:58 +0800`.
+  public let recordedAt: String?
+
+  /// Length in seconds, on the recording's own clock.
+  public var durationSeconds: Double { Double(samplesMicrovolts.count) / sampleRateHz }
+
+  /// A recording of these samples, if it can be one.
+  /// - Throws: ``EdgeECGError/recording(_:)`` if a value is not finite, the rate is outside 100 to 2000 Hz, it lasts
+  ///   less than 4 s, or it can't be an ECG in microvolts.
+  public init(
+    samplesMicrovolts: [Double], sampleRateHz: Double, source: String, recordedAt: String? = nil
+  ) throws {
+    let signal = Signal(values: samplesMicrovolts, unit: "µV", sampleRateHz: sampleRateHz, recordedAt: recordedAt)
+    try self.init(signal, source: source)
+  }
+
+  /// What a file said, judged and converted to microvolts.
+  init(_ signal: Signal, source: String) throws {
+    let values = signal.values
+    guard values.count >= 2 else {
+      throw EdgeECGError.recording("holds \(values.isEmpty ? "no values" : "1 value"); expected a recording")
+    }
+    if let first = values.firstIndex(where: { !$0.isFinite }) {
+      throw EdgeECGError.recording("value \(first + 1) is \(values[first].pythonRepr), not a finite number")
+    }
+    guard Self.rateRangeHz.contains(signal.sampleRateHz) else {
+      throw EdgeECGError.recording("sample rate is \(signal.sampleRateHz) Hz; expected 100 to 2000 Hz")
+    }
+    let duration = Double(values.count) / signal.sampleRateHz
+    guard duration >= Self.minDurationSeconds else {
+      throw EdgeECGError.recording(
+        "lasts \((duration * 10).rounded(.down) / 10) s; at least 4 s are needed: the first 3 s settle")
+    }
+    samplesMicrovolts = try Self.microvolts(values, unit: signal.unit)
+    sampleRateHz = signal.sampleRateHz
+    recordedAt = signal.recordedAt
+    self.source = source
+  }
+
+  private static func microvolts(_ values: [Double], unit: String) throws -> [Double] {
+    guard let scale = microvoltsPer(unit: unit) else {
+      // A damaged header may have other words there.
+      let isOneWord = unit.unicodeScalars.allSatisfy(\.properties.isAlphabetic) && unit.count <= 12 && !unit.isEmpty
+      throw EdgeECGError.recording("unit is \(isOneWord ? "'\(unit)'" : "unreadable"); expected µV, mV or V")
+    }
+    let largest = scale * values.reduce(0) { max($0, abs($1)) }
+    guard largest <= mostMicrovolts else {
+      throw EdgeECGError.recording(
+        "reaches \(largest / 1e6) V; no ECG exceeds 1 V, so the values can't be in \(unit)")
+    }
+    let span = scale * ((values.max() ?? 0) - (values.min() ?? 0))
+    guard span == 0 || span >= leastSpanMicrovolts else {  // a flat line is a matter of quality, not of units
+      throw EdgeECGError.recording(
+        "spans only \(span) µV if its values are in \(unit); an ECG spans hundreds, "
+          + "so they are surely in \(scale == 1 ? "millivolts" : "a larger unit")")
+    }
+    return values.map { $0 * scale }
+  }
+
+  private static func microvoltsPer(unit: String) -> Double? {
+    switch unit.lowercased() {
+    case "μv", "µv", "uv", "microvolt", "microvolts", "mikrovolt", "微伏": 1
+    case "mv", "millivolt", "millivolts", "毫伏": 1e3
+    case "v", "volt", "volts", "伏": 1e6
+    default: nil
+    }
+  }
+}
+
+/// What a file says, before it is judged and converted to microvolts.
+struct Signal: Sendable {
+  var values: [Double]
+  var unit = "µV"
+  var sampleRateHz = Recording.defaultRateHz
+  var recordedAt: String?
+}

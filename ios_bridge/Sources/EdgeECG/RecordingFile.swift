@@ -1,0 +1,54 @@
+import Foundation
+
+extension Recording {
+  private static let mostFileBytes = 50_000_000
+
+  /// The recording in the file at `path`, chosen by content and extension.
+  ///
+  /// An Apple ECG file in any language (its own rate and unit), a column of numbers or a 1-D `.npy` (512 Hz,
+  /// microvolts). WFDB records and zip archives, which Python reads as well, are refused by name.
+  /// - Throws: ``EdgeECGError/recording(_:)``, naming the file, if it can't be read or can't be an ECG.
+  public init(contentsOf path: String) throws {
+    do {
+      let content = try Self.bytes(of: path)
+      try self.init(try Self.signal(content, path: path), source: path)
+    } catch let error as EdgeECGError {
+      throw EdgeECGError.recording("\(path): \(error)")
+    }
+  }
+
+  /// What the bytes of a file say.
+  static func signal(_ content: [UInt8], path: String) throws -> Signal {
+    guard content.contains(where: { ![9, 10, 11, 12, 13, 32].contains($0) }) else {
+      throw EdgeECGError.recording("is empty; expected a recording")
+    }
+    if content.starts(with: NumpyFile.magic) || path.hasSuffix(".npy") {
+      return Signal(values: try NumpyFile.values(content))
+    }
+    if content.starts(with: [0x50, 0x4b, 3, 4]) {
+      throw EdgeECGError.recording(
+        "is a zip archive; unpack it and give one of its recordings (electrocardiograms/*.csv)")
+    }
+    if path.hasSuffix(".hea") || path.hasSuffix(".dat") {
+      throw EdgeECGError.recording("is a WFDB record, which only Edge ECG for Python reads")
+    }
+    return try AppleCSV.signal(content)
+  }
+
+  private static func bytes(of path: String) throws -> [UInt8] {
+    var facts = stat()
+    guard stat(path, &facts) == 0 else {
+      throw EdgeECGError.recording("cannot be read: \(String(cString: strerror(errno)))")
+    }
+    guard facts.st_mode & S_IFMT == S_IFREG else {
+      throw EdgeECGError.recording("is a folder or a device; expected the file of one recording")
+    }
+    guard facts.st_size <= mostFileBytes else {
+      throw EdgeECGError.recording("holds \(facts.st_size / 1_000_000) MB; expected one recording of at most 50 MB")
+    }
+    guard let content = FileManager.default.contents(atPath: path) else {
+      throw EdgeECGError.recording("cannot be read: \(String(cString: strerror(errno)))")
+    }
+    return [UInt8](content)
+  }
+}

@@ -1,0 +1,55 @@
+/// The reference bank: embeddings of labelled beats that every new beat is compared with.
+public struct ReferenceBank: Hashable, Sendable {
+  /// The embeddings one after the other, ``count`` times ``embeddingLength`` numbers.
+  public let embeddings: [Float]
+  /// Numbers in an embedding.
+  public let embeddingLength: Int
+  /// For each reference: is the beat from the target state?
+  public let isTarget: [Bool]
+
+  /// How many references there are.
+  public var count: Int { isTarget.count }
+  /// References of the target state.
+  public let targetCount: Int
+  /// References of the baseline.
+  public var baselineCount: Int { count - targetCount }
+
+  /// - Throws: ``EdgeECGError/bundle(_:)`` unless the sizes fit, all numbers are finite and both states are there.
+  public init(embeddings: [Float], embeddingLength: Int, isTarget: [Bool]) throws {
+    let (size, overflow) = isTarget.count.multipliedReportingOverflow(by: embeddingLength)
+    guard !overflow, embeddingLength > 0, size == embeddings.count, isTarget.contains(true), isTarget.contains(false)
+    else {
+      throw EdgeECGError.bundle(
+        "references are \(embeddings.count) numbers with \(isTarget.count) labels, "
+          + "expected (R, \(embeddingLength)) beats of both states")
+    }
+    guard embeddings.allSatisfy(\.isFinite) else {
+      throw EdgeECGError.bundle("references hold NaN or infinity, expected finite numbers")
+    }
+    self.embeddings = embeddings
+    self.embeddingLength = embeddingLength
+    self.isTarget = isTarget
+    targetCount = isTarget.count { $0 }
+  }
+
+  /// Reads what ``safetensors`` gives, or Python's `ReferenceBank.to_bytes`, or int8 embeddings with scales.
+  public init(safetensors content: [UInt8]) throws {
+    do {
+      let file = try Safetensors(content)
+      let (shape, values) = try file.dequantizedFloats("embeddings")
+      let (labels, isTarget) = try file.unsignedBytes("is_target")
+      guard shape.count == 2, labels.count == 1, shape[0] == isTarget.count else {
+        throw EdgeECGError.bundle("\(shape) with \(labels) labels, expected (R, D) beats of both states")
+      }
+      try self.init(embeddings: values, embeddingLength: shape[1], isTarget: isTarget.map { $0 != 0 })
+    } catch let error as EdgeECGError {
+      throw EdgeECGError.bundle(error.message.hasPrefix("references") ? error.message : "references are \(error)")
+    }
+  }
+
+  /// The bank as a safetensors file.
+  public var safetensors: [UInt8] {
+    Safetensors.write(
+      floats: ("embeddings", [count, embeddingLength], embeddings), bytes: ("is_target", isTarget.map { $0 ? 1 : 0 }))
+  }
+}
