@@ -37,10 +37,10 @@ public struct BeatStream: Sendable {
 }
 
 extension Recording {
-  /// All beats of the recording: the same stream in one large chunk.
+  /// The usable beats of the recording: the same stream in one large chunk.
   public func beats(_ contract: Contract) throws -> [Beat] {
     var stream = try BeatStream(sampleRateHz: sampleRateHz, contract: contract)
-    return stream.push(samplesMicrovolts)
+    return stream.push(samplesMicrovolts).filter(\.isUsable)
   }
 
   /// All R peaks of the recording, in samples at the contract's rate.

@@ -6,6 +6,11 @@ public struct Beat: Hashable, Sendable {
   public let knownAtSeconds: Double
   /// The raw samples in microvolts around R, then the RR interval in seconds.
   public let values: [Float]
+  /// Why it must not vote; its values may then be NaN.
+  public let unusable: [UnusableReason]
+
+  /// Whether it may vote.
+  public var isUsable: Bool { unusable.isEmpty }
 }
 
 /// Cuts beats out of the unfiltered signal while it arrives. Any chunk size gives the same beats.
@@ -20,6 +25,7 @@ public struct BeatCutter: Sendable {
 
   private let contract: Contract
   private let keepSamples: Int
+  private var quality: Quality
   private var samples = StreamBuffer()
   private var previousR: Int?
   private var waiting: [Waiting] = []
@@ -27,11 +33,13 @@ public struct BeatCutter: Sendable {
   /// A cutter that can still cut a beat whose peak is found `longestWaitSamples` after it happened.
   public init(longestWaitSamples: Int, contract: Contract) {
     self.contract = contract
-    keepSamples = longestWaitSamples + contract.beforeRSamples
+    quality = Quality(contract)
+    keepSamples = longestWaitSamples + contract.quality.rrMax + contract.beforeRSamples
   }
 
   /// Forgets the stream.
   public mutating func reset() {
+    quality.reset()
     samples = StreamBuffer()
     previousR = nil
     waiting = []
@@ -48,21 +56,28 @@ public struct BeatCutter: Sendable {
     while let next = waiting.first, next.peak.index + contract.afterRSamples <= samples.end {
       waiting.removeFirst()
       let start = next.peak.index - contract.beforeRSamples
-      if start >= contract.settleSamples, start >= samples.start { beats.append(cut(next, from: start)) }
+      guard start >= samples.start else { continue }  // the stream's very beginning
+      let beat = cut(next, from: start)
+      if start >= contract.settleSamples { beats.append(beat) }
     }
-    let oldest = waiting.first.map { $0.peak.index - contract.beforeRSamples } ?? samples.end
+    let oldest = waiting.first.map { $0.peak.index - keepSamples } ?? samples.end
     samples.forget(before: min(samples.end - keepSamples, oldest))
     return beats
   }
 
-  private func cut(_ next: Waiting, from start: Int) -> Beat {
+  private mutating func cut(_ next: Waiting, from start: Int) -> Beat {
+    let rr = min(max(next.rrSamples, 0), contract.quality.rrMax)
+    let stretch = samples[max(start - rr, samples.start)..<start + contract.windowSamples]
+    let whole = bridged(stretch)
     var values: [Float] = []
     values.reserveCapacity(contract.beatLength)
-    for sample in samples[start..<start + contract.windowSamples] { values.append(Float(sample)) }
+    for sample in whole.suffix(contract.windowSamples) { values.append(Float(sample)) }
     values.append(Float(Double(next.rrSamples) / Double(contract.sampleRateHz)))
     let known = max(next.peak.index + contract.afterRSamples, next.peak.confirmedAt)
     let wakes = (known + contract.wakeSamples - 1) / contract.wakeSamples
     let knownAtSeconds = Double(wakes * contract.wakeSamples) / Double(contract.sampleRateHz)
-    return Beat(rIndex: next.peak.index, knownAtSeconds: knownAtSeconds, values: values)
+    return Beat(
+      rIndex: next.peak.index, knownAtSeconds: knownAtSeconds, values: values,
+      unusable: quality.reasons(stretch, bridged: whole, rrSamples: next.rrSamples))
   }
 }

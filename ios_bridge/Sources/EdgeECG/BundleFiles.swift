@@ -22,9 +22,10 @@ struct BundleFiles: Sendable {
     guard fstat(handle, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else {
       throw EdgeECGError.bundle("\(folder): \(name) is no plain file")
     }
-    return try Self.bytes(of: handle, most: min(Int(facts.st_size), most + 1)) ?? {
-      throw Self.failure(errno, folder, name)
-    }()
+    return try Self.bytes(of: handle, most: min(Int(facts.st_size), most + 1))
+      ?? {
+        throw Self.failure(errno, folder, name)
+      }()
   }
 
   private static func bytes(of handle: Int32, most: Int) -> [UInt8]? {

@@ -1,4 +1,4 @@
-/// Sampling, beat window, detector and voting constants of one bundle, as its manifest states them.
+/// Sampling, beat window, detector, quality and voting constants of one bundle, as its manifest states them.
 ///
 /// Nothing here has a default: a bundle is always judged by the numbers it was made with.
 public struct Contract: Hashable, Sendable {
@@ -17,6 +17,8 @@ public struct Contract: Hashable, Sendable {
   public let wakeSamples: Int
   /// What the R-peak detector needs to know.
   public let detector: DetectorConstants
+  /// What makes a beat unusable.
+  public let quality: QualityConstants
   /// How beats become a decision.
   public let voting: VotingConstants
 
@@ -36,10 +38,12 @@ public struct Contract: Hashable, Sendable {
     }
     sampleRateHz = try entries.integer("sample_rate_hz", in: 1...100_000)
     settleSamples = try entries.count("settle_samples")
-    beforeRSamples = try entries.count("before_r_samples")
-    afterRSamples = try entries.integer("after_r_samples", in: 1...ContractEntries.most)
+    beforeRSamples = try entries.integer("before_r_samples", in: 1...100_000)
+    afterRSamples = try entries.integer("after_r_samples", in: 4...100_000)
     wakeSamples = try entries.integer("wake_samples", in: 1...ContractEntries.most)
     detector = try DetectorConstants(entries.value("detector"), name: "contract.detector")
+    quality = try QualityConstants(
+      entries.value("quality"), name: "contract.quality", beforeR: beforeRSamples, afterR: afterRSamples)
     voting = try VotingConstants(entries.value("voting"), name: "contract.voting")
     try entries.requireNoOthers()
   }
@@ -53,24 +57,27 @@ public struct VotingConstants: Hashable, Sendable {
   public let offset: Double
   /// The most that one beat may say, in log odds.
   public let clip: Double
-  /// The share of a beat that its neighbours have not said yet.
-  public let news: Double
+  /// Of two beats of one recording: what one says, the other has partly said.
+  public let correlation: Double
   /// Accepted rate of "target" on baseline recordings.
   public let alpha: Double
   /// Accepted rate of "baseline" on target recordings.
   public let beta: Double
-  /// How many recordings slope and offset were fitted on.
+  /// How many recordings these numbers were fitted on ...
   public let calibrationRecordings: Int
+  /// ... and how many of them they decide wrongly.
+  public let calibrationErrors: Int
 
   init(_ json: JSONValue, name: String) throws {
     var entries = try ContractEntries(json, name: name)
     slope = try entries.number("slope")
     offset = try entries.number("offset")
     clip = try entries.number("clip")
-    news = try entries.number("news")
+    correlation = try entries.number("correlation", in: 0...1)
     alpha = try entries.number("alpha", in: 1e-12...0.5)
     beta = try entries.number("beta", in: 1e-12...0.5)
     calibrationRecordings = try entries.count("calibration_recordings")
+    calibrationErrors = try entries.integer("calibration_errors", in: 0...calibrationRecordings)
     try entries.requireNoOthers()
   }
 }

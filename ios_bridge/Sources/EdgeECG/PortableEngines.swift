@@ -79,7 +79,9 @@ public struct PortableComparator: ECGComparator {
   init(_ program: PortableProgram, embeddingLength: Int, references: Int) throws {
     try Self.require(references)
     engine = try PortableEngine(program, references: references)
-    let wanted: [[PortableProgram.Size]] = [[.fixed(1), .fixed(embeddingLength)], [.references, .fixed(embeddingLength)]]
+    let wanted: [[PortableProgram.Size]] = [
+      [.fixed(1), .fixed(embeddingLength)], [.references, .fixed(embeddingLength)],
+    ]
     guard engine.inputShapes == wanted, engine.outputShape == [references] else {
       throw EdgeECGError.contract(
         "portable comparator gives \(engine.outputShape) for \(references) references, the contract wants "

@@ -70,7 +70,8 @@ extension PortablePlanner {
     try count(work: output.count, inputs)
     let bias = try bias(2, of: layer, count: weight.shape[1])
     add(
-      .linear(x.start, weight.start, bias, output.start, rows: x.count / inputs, inputs: inputs, outputs: weight.shape[1])
+      .linear(
+        x.start, weight.start, bias, output.start, rows: x.count / inputs, inputs: inputs, outputs: weight.shape[1])
     )
   }
 

@@ -66,7 +66,8 @@ struct PortableProgram: Sendable {
 
   /// A program with the inputs of these names and no others.
   init(_ json: JSONValue?, name: String, inputs: [String], tensors: Safetensors) throws {
-    guard let json, let shapes = json["inputs"], shapes.members?.count == inputs.count, let output = json["output"]?.text,
+    guard let json, let shapes = json["inputs"], shapes.members?.count == inputs.count,
+      let output = json["output"]?.text,
       let layers = json["layers"]?.items, layers.count <= Self.mostLayers
     else { throw EdgeECGError.bundle("the portable \(name) lacks inputs, output or layers") }
     self.name = name

@@ -43,7 +43,7 @@ enum PortableStep: Sendable {
         }
       }
     case .mean(let x, let y, let outer, let count, let inner):
-      mean(memory + x, memory + y, outer: outer, count: count, inner: inner)
+      averageMiddleAxis(memory + x, memory + y, outer: outer, count: count, inner: inner)
     case .copy(let from, let to, let rows, let count, let fromStride, let toStride):
       for row in 0..<rows {
         (memory + to + row * toStride).update(from: memory + from + row * fromStride, count: count)
@@ -64,8 +64,8 @@ extension PortableUnary {
     case .sqrt: each(x, y, count) { $0.squareRoot() }
     case .exp: each(x, y, count) { Foundation.exp($0) }
     case .tanh: each(x, y, count) { Foundation.tanh($0) }
-    case .sigmoid: each(x, y, count) { sigmoid($0) }
-    case .silu: each(x, y, count) { $0 * sigmoid($0) }
+    case .sigmoid: each(x, y, count) { logistic($0) }
+    case .silu: each(x, y, count) { $0 * logistic($0) }
     }
   }
 }
@@ -87,7 +87,7 @@ extension PortableBinary {
 }
 
 /// 1 / (1 + exp(-x)), without the overflow.
-private func sigmoid(_ x: Float) -> Float {
+private func logistic(_ x: Float) -> Float {
   0.5 + 0.5 * Foundation.tanh(0.5 * x)
 }
 
@@ -99,7 +99,9 @@ private func each(
 }
 
 /// Over the middle axis of (outer, count, inner).
-private func mean(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, outer: Int, count: Int, inner: Int) {
+private func averageMiddleAxis(
+  _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, outer: Int, count: Int, inner: Int
+) {
   for row in 0..<outer {
     let source = x + row * count * inner
     if inner == 1 {
@@ -136,7 +138,9 @@ struct Broadcast: Sendable {
       let (aStride, bStride) = (aStrides[axis - 1], bStrides[axis - 1])
       if shape[axis - 1] != 1 {
         let here = (aStride == 0 ? 0 : 1, bStride == 0 ? 0 : 1)
-        if let steps, steps != here || (here.0 == 1 && aStride != length) || (here.1 == 1 && bStride != length) { break }
+        if let steps, steps != here || (here.0 == 1 && aStride != length) || (here.1 == 1 && bStride != length) {
+          break
+        }
         steps = here
         length *= shape[axis - 1]
       }

@@ -78,8 +78,8 @@ public struct Recording: Hashable, Sendable {
 
   private static func microvoltsPer(unit: String) -> Double? {
     switch unit.lowercased() {
-    case "μv", "µv", "uv", "microvolt", "microvolts", "mikrovolt", "微伏": 1
-    case "mv", "millivolt", "millivolts", "毫伏": 1e3
+    case "μv", "µv", "uv", "microvolt", "microvolts", "mikrovolt", "微伏", "мкв": 1
+    case "mv", "millivolt", "millivolts", "毫伏", "мв": 1e3
     case "v", "volt", "volts", "伏": 1e6
     default: nil
     }

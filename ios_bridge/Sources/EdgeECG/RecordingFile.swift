@@ -6,7 +6,7 @@ extension Recording {
   /// The recording in the file at `path`, chosen by content and extension.
   ///
   /// An Apple ECG file in any language (its own rate and unit), a column of numbers or a 1-D `.npy` (512 Hz,
-  /// microvolts). WFDB records and zip archives, which Python reads as well, are refused by name.
+  /// microvolts). WFDB and EDF, which Python reads as well, are refused by name.
   /// - Throws: ``EdgeECGError/recording(_:)``, naming the file, if it can't be read or can't be an ECG.
   public init(contentsOf path: String) throws {
     do {
@@ -28,6 +28,9 @@ extension Recording {
     if content.starts(with: [0x50, 0x4b, 3, 4]) {
       throw EdgeECGError.recording(
         "is a zip archive; unpack it and give one of its recordings (electrocardiograms/*.csv)")
+    }
+    if content.starts(with: Array("0       ".utf8)) {
+      throw EdgeECGError.recording("is an EDF file, which only Edge ECG for Python reads")
     }
     if path.hasSuffix(".hea") || path.hasSuffix(".dat") {
       throw EdgeECGError.recording("is a WFDB record, which only Edge ECG for Python reads")

@@ -74,6 +74,8 @@ public struct Decision: Hashable, Sendable {
   public let votesForBaseline: Int
   /// Hard votes for the target.
   public let votesForTarget: Int
+  /// Beats that were found and not judged.
+  public let unusable: Int
 
   /// Whether one of the two states was decided for.
   public var isConclusive: Bool { beatsToDecision != nil }
@@ -82,8 +84,12 @@ public struct Decision: Hashable, Sendable {
 /// Adds up beats until the evidence crosses a boundary; a decision once made stays.
 ///
 /// Sequential test: A. Wald, "Sequential Tests of Statistical Hypotheses", Ann. Math. Statist. 16(2), 1945.
-/// Departures: a beat's log odds are clipped, so that no single beat decides, and shrunk, since neighbouring beats
-/// of one recording are alike and Wald's test wants independent ones.
+/// Departures:
+/// - Wald's beats are independent; those of one recording share an electrode, a posture and a day. n beats that
+///   correlate by r say as much as n / (1 + (n - 1) r) independent ones (the design effect of L. Kish, Survey
+///   Sampling, 1965). So a recording can say only so much, and one of doubtful level stays inconclusive.
+/// - A beat's log odds are clipped, so that no single beat decides.
+/// - What is unusable says nothing, and nothing is decided while most beats are.
 public struct Tally: Sendable {
   private struct Decided: Sendable {
     let label: String
@@ -102,8 +108,10 @@ public struct Tally: Sendable {
   private let labels: Labels
   private let constants: VotingConstants
   private let mostConfident: Double
+  private var said = 0.0
   private var votesForBaseline = 0
   private var votesForTarget = 0
+  private var unusable = 0
   private var decided: Decided?
 
   /// An empty tally.
@@ -112,9 +120,9 @@ public struct Tally: Sendable {
     self.constants = constants
     upper = log((1 - constants.beta) / constants.alpha)
     lower = log(constants.beta / (1 - constants.alpha))
-    // A rate that n recordings without an error can support (Laplace's rule of succession).
-    let n = Double(constants.calibrationRecordings)
-    mostConfident = (n + 1) / (n + 2)
+    // A rate that n recordings with k errors can support (Laplace's rule of succession).
+    let (n, k) = (Double(constants.calibrationRecordings), Double(constants.calibrationErrors))
+    mostConfident = max(0.5, (n - k + 1) / (n + 2))
   }
 
   /// Forgets the recording.
@@ -125,14 +133,21 @@ public struct Tally: Sendable {
   /// Counts one beat's vote, known at `seconds` of the recording, and returns what is known by then.
   @discardableResult
   public mutating func add(_ vote: Vote, seconds: Double) -> Decision {
-    let said = min(constants.clip, max(-constants.clip, constants.slope * vote.evidence + constants.offset))
-    logOdds += constants.news * said
     if vote.hardTarget { votesForTarget += 1 } else { votesForBaseline += 1 }
-    if decided == nil, !(lower < logOdds && logOdds < upper) {
+    let beats = votesForBaseline + votesForTarget
+    said += min(constants.clip, max(-constants.clip, constants.slope * vote.evidence + constants.offset))
+    logOdds = said / (1 + Double(beats - 1) * constants.correlation)
+    if decided == nil, beats >= unusable, !(lower < logOdds && logOdds < upper) {
       decided = Decided(
-        label: logOdds > 0 ? labels.target : labels.baseline, confidence: confidence,
-        beats: votesForBaseline + votesForTarget, seconds: seconds)
+        label: logOdds > 0 ? labels.target : labels.baseline, confidence: confidence, beats: beats, seconds: seconds)
     }
+    return decision
+  }
+
+  /// Counts one beat that must not vote, and returns what is known by then.
+  @discardableResult
+  public mutating func skip() -> Decision {
+    unusable += 1
     return decision
   }
 
@@ -141,7 +156,7 @@ public struct Tally: Sendable {
     Decision(
       label: decided?.label ?? Decision.inconclusive, confidence: decided?.confidence ?? confidence,
       beats: votesForBaseline + votesForTarget, beatsToDecision: decided?.beats, secondsToDecision: decided?.seconds,
-      votesForBaseline: votesForBaseline, votesForTarget: votesForTarget)
+      votesForBaseline: votesForBaseline, votesForTarget: votesForTarget, unusable: unusable)
   }
 
   private var confidence: Double {

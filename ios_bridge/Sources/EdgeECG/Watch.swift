@@ -2,8 +2,8 @@
 public struct Judged: Hashable, Sendable {
   /// The beat.
   public let beat: Beat
-  /// What the references said of it.
-  public let vote: Vote
+  /// What the references said of it; nothing if it is unusable, and ``Beat/unusable`` says why.
+  public let vote: Vote?
   /// What is known since.
   public let decision: Decision
 }
@@ -12,7 +12,11 @@ public struct Judged: Hashable, Sendable {
 ///
 /// Any chunk size gives the same votes and decision, bit for bit. A watch is a value: a copy goes its own way.
 public struct Watch: Sendable {
+  private static let gapAtOnce = 65_536  // samples of a declared gap in one push: a long one needs no more memory
+  private static let longestGapSeconds = 86_400.0
+
   private let references: ReferenceBank
+  private let sampleRateHz: Double
   private var encoder: any ECGEncoder
   private var comparator: any ECGComparator
   private var beats: BeatStream
@@ -24,6 +28,7 @@ public struct Watch: Sendable {
   /// - Throws: ``EdgeECGError/recording(_:)`` for a rate that no sensor has.
   public init(_ bundle: ECGBundle, sampleRateHz: Double = 512) throws {
     references = bundle.references
+    self.sampleRateHz = sampleRateHz
     encoder = bundle.encoder
     comparator = bundle.comparator
     beats = try BeatStream(sampleRateHz: sampleRateHz, contract: bundle.contract)
@@ -37,16 +42,38 @@ public struct Watch: Sendable {
   }
 
   /// Takes the next raw samples in microvolts, any number of them; returns the beats judged since.
+  ///
+  /// A sample that is not a finite number is a missing one. Gaps up to 16 ms are bridged; what a longer one touches,
+  /// its RR interval included, comes back without a vote.
   /// - Throws: what the bundle's engines throw; the portable ones throw nothing here.
   public mutating func push(_ samplesMicrovolts: some Sequence<Double>) throws -> [Judged] {
     try beats.push(samplesMicrovolts).map { try judge($0) }
   }
 
+  /// Declares that the sensor gave nothing for a while: the same as pushing that many missing samples.
+  /// - Throws: ``EdgeECGError/recording(_:)`` for a gap that is negative or longer than a day.
+  public mutating func gap(seconds: Double) throws -> [Judged] {
+    guard (0...Self.longestGapSeconds).contains(seconds) else {
+      throw EdgeECGError.recording("a gap lasts \(seconds) s, expected 0 to \(Self.longestGapSeconds)")
+    }
+    var missing = Int((seconds * sampleRateHz).rounded(.toNearestOrEven))
+    var judged: [Judged] = []
+    while missing > 0 {
+      let size = min(missing, Self.gapAtOnce)
+      judged += try push(repeatElement(.nan, count: size))
+      missing -= size
+    }
+    return judged
+  }
+
+  /// The evidence so far: above 0 speaks for the target.
+  public var logOdds: Double { tally.logOdds }
+
   /// What is known of the recording so far.
   public var decision: Decision { tally.decision }
 
-  /// The beat's embedding, its logits and its vote; nothing is counted.
-  mutating func judge(_ beat: Beat) throws -> Judged {
+  private mutating func judge(_ beat: Beat) throws -> Judged {
+    guard beat.isUsable else { return Judged(beat: beat, vote: nil, decision: tally.skip()) }
     try encoder.encode(beat.values, into: &embedding)
     try comparator.compare(embedding, with: references, into: &logits)
     let vote = Vote(logits: logits, references: references)

@@ -1,0 +1,80 @@
+/// What one replay gave and what it cost.
+public struct Replayed: Sendable {
+  /// The recording's source.
+  public let source: String
+  /// What is known at its end.
+  public let decision: Decision
+  /// Each beat with its vote.
+  public let judged: [Judged]
+  /// Seconds spent in the watch.
+  public let busySeconds: Double
+  /// Seconds of ECG.
+  public let durationSeconds: Double
+  /// Of each chunk that completed a beat: samples in, votes out.
+  public let latencyMicroseconds: [Double]
+  /// Chunks that took longer than they last at the sensor's pace.
+  public let lateChunks: Int
+
+  /// Seconds of ECG per second of computing.
+  public var realtimeFactor: Double { durationSeconds / busySeconds }
+
+  /// Beats that did not vote, by reason, in the order in which the reasons came; a beat can have several.
+  public var unusable: [(reason: UnusableReason, beats: Int)] {
+    var counts: [(reason: UnusableReason, beats: Int)] = []
+    for reason in judged.flatMap(\.beat.unusable) {
+      if let index = counts.firstIndex(where: { $0.reason == reason }) {
+        counts[index].beats += 1
+      } else {
+        counts.append((reason, 1))
+      }
+    }
+    return counts
+  }
+
+  /// The latency that this part (0 to 1) of the chunks does not exceed, interpolated as NumPy does.
+  public func latency(percentile part: Double) -> Double? {
+    let sorted = latencyMicroseconds.sorted()
+    guard let last = sorted.last else { return nil }
+    let place = part * Double(sorted.count - 1)
+    let below = Int(place)
+    guard below + 1 < sorted.count else { return last }
+    return sorted[below] + (place - Double(below)) * (sorted[below + 1] - sorted[below])
+  }
+}
+
+extension Watch {
+  /// Pushes a recording through a watch, chunk by chunk, as fast as it is judged, and times every step.
+  ///
+  /// Apple platforms hand over a recording when it is finished; there is no live ECG stream for apps. A replay is
+  /// how the stream is shown and measured.
+  public static func replay(
+    _ recording: Recording, through bundle: ECGBundle, chunkSamples: Int = 64
+  ) throws -> Replayed {
+    precondition(chunkSamples > 0, "a chunk holds at least one sample")
+    var watch = try Watch(bundle, sampleRateHz: recording.sampleRateHz)
+    var judged: [Judged] = []
+    var latency: [Double] = []
+    var busy = 0.0
+    var lateChunks = 0
+    let clock = ContinuousClock()
+    for start in stride(from: 0, to: recording.samplesMicrovolts.count, by: chunkSamples) {
+      let chunk = recording.samplesMicrovolts[start...].prefix(chunkSamples)
+      let began = clock.now
+      let beats = try watch.push(chunk)
+      let took = (clock.now - began).seconds
+      busy += took
+      if took > Double(chunkSamples) / recording.sampleRateHz { lateChunks += 1 }
+      if !beats.isEmpty {
+        latency.append(took * 1e6)
+        judged += beats
+      }
+    }
+    return Replayed(
+      source: recording.source, decision: watch.decision, judged: judged, busySeconds: busy,
+      durationSeconds: recording.durationSeconds, latencyMicroseconds: latency, lateChunks: lateChunks)
+  }
+}
+
+extension Duration {
+  var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
+}

@@ -1,0 +1,112 @@
+import EdgeECG
+import Foundation
+
+/// `edge-ecg-swift`: each command reads files, calls one part of the package and prints.
+struct CommandLineTool {
+  private static let usage = """
+    Usage: edge-ecg-swift COMMAND ...
+
+      replay BUNDLE RECORDING... [--json] [--beats] [--chunk N]
+          Replay recordings through a bundle: beats, votes, a decision as early as the evidence allows.
+          --json   one JSON object a recording, as `edge-ecg replay --json`
+          --beats  in it, all R peaks, and every beat with embedding, logits and vote
+      verify BUNDLE
+          Verify a bundle, and its golden vectors with the portable engine.
+      bench BUNDLE [RECORDING]
+          Time one beat (encode, compare, vote) and a recording.
+
+    Research and engineering of on-device ECG models. Not a medical device.
+    """
+  private static let badInput: Int32 = 2
+
+  let arguments: [String]
+
+  /// The exit code.
+  func run() -> Int32 {
+    do {
+      switch arguments.first {
+      case "replay": return try replay(Array(arguments.dropFirst()))
+      case "verify": return try verify(Array(arguments.dropFirst()))
+      case "bench": return try bench(Array(arguments.dropFirst()))
+      case "--help", "-h", "help":
+        print(Self.usage)
+        return 0
+      default:
+        throw UsageError(message: "expected a command: replay, verify or bench")
+      }
+    } catch let error as UsageError {
+      report("\(error.message)\n\n\(Self.usage)")
+    } catch {
+      report("\(error)")
+    }
+    return Self.badInput
+  }
+
+  private func replay(_ arguments: [String]) throws -> Int32 {
+    var paths: [String] = []
+    var chunk = 64
+    var asJSON = false
+    var withBeats = false
+    var rest = arguments.makeIterator()
+    while let argument = rest.next() {
+      switch argument {
+      case "--json": asJSON = true
+      case "--beats": withBeats = true
+      case "--chunk":
+        guard let number = rest.next().flatMap({ Int($0) }), number > 0 else {
+          throw UsageError(message: "--chunk wants a number of samples above 0")
+        }
+        chunk = number
+      case _ where argument.hasPrefix("--"): throw UsageError(message: "there is no option \(argument)")
+      default: paths.append(argument)
+      }
+    }
+    guard paths.count > 1 else { throw UsageError(message: "replay wants a bundle and at least one recording") }
+    let bundle = try ECGBundle(path: paths.removeFirst())
+    if !asJSON { print(ReplayRow.header) }
+    var code: Int32 = 0
+    for path in paths {
+      do {
+        let row = try ReplayRow(Recording(contentsOf: path), bundle, chunkSamples: chunk)
+        print(asJSON ? try row.json(withBeats: withBeats) : row.text)
+      } catch {  // a bad recording is reported and the others still run
+        report("\(error)")
+        code = Self.badInput
+      }
+    }
+    return code
+  }
+
+  private func verify(_ arguments: [String]) throws -> Int32 {
+    guard arguments.count == 1 else { throw UsageError(message: "verify wants one bundle") }
+    let bundle = try ECGBundle(path: arguments[0])
+    print("\(bundle.path): verified, \((bundle.manifest["files"]?.members?.count ?? 0) + 1) files")
+    print("labels        \(bundle.labels.baseline) (baseline), \(bundle.labels.target) (target)")
+    print(
+      "references    \(bundle.references.baselineCount) \(bundle.labels.baseline), "
+        + "\(bundle.references.targetCount) \(bundle.labels.target), \(bundle.references.embeddingLength) numbers each")
+    let golden = try GoldenCheck(bundle)
+    print(golden.summary)
+    print("intended use  \(bundle.intendedUse)")
+    return golden.isPassed ? 0 : 1
+  }
+
+  private func bench(_ arguments: [String]) throws -> Int32 {
+    guard (1...2).contains(arguments.count) else {
+      throw UsageError(message: "bench wants a bundle and at most one recording")
+    }
+    let bundle = try ECGBundle(path: arguments[0])
+    let recording = try arguments.dropFirst().first.map { try Recording(contentsOf: $0) }
+    for line in try Bench(bundle, recording).lines() { print(line) }
+    return 0
+  }
+
+  private func report(_ message: String) {
+    FileHandle.standardError.write(Data("error: \(message)\n".utf8))
+  }
+}
+
+/// A command that was not typed as the usage says.
+struct UsageError: Error {
+  let message: String
+}

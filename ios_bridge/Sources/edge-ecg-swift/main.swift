@@ -1,0 +1,4 @@
+import EdgeECG
+import Foundation
+
+exit(CommandLineTool(arguments: Array(CommandLine.arguments.dropFirst())).run())

@@ -1,0 +1,82 @@
+import Foundation
+import Testing
+
+@testable import EdgeECG
+
+@Suite struct BundleTests {
+  static let badBundles = (try? FileManager.default.contentsOfDirectory(atPath: Golden.folder + "/bad")) ?? []
+
+  @Test func aGoodBundleIsOpened() throws {
+    let bundle = try Golden.bundle()
+    #expect(bundle.labels == Labels(baseline: "baseline", target: "target"))
+    #expect(bundle.contract.beatLength == 384)
+    #expect(bundle.intendedUse.contains("Not a medical device"))
+    #expect(bundle.references.count == bundle.references.baselineCount + bundle.references.targetCount)
+  }
+
+  @Test func thereAreBadBundles() { #expect(Self.badBundles.count > 30) }
+
+  /// Each is refused in one sentence that names it.
+  @Test(arguments: badBundles)
+  func aBadBundleIsRefused(name: String) throws {
+    try withCopy(spoiltAs: name) { path in
+      let error = try #require(throws: EdgeECGError.self) { try ECGBundle(path: path) }
+      #expect(error.message.hasPrefix(path))
+      #expect(!error.message.contains("\n"))
+      guard case .bundle = error else { return #expect(Bool(false), "\(error)") }
+    }
+  }
+
+  @Test func aLinkIsNotFollowed() throws {
+    try withCopy(spoiltAs: nil) { path in
+      let file = path + "/references.safetensors"
+      try FileManager.default.moveItem(atPath: file, toPath: path + "/elsewhere")
+      try FileManager.default.createSymbolicLink(atPath: file, withDestinationPath: "elsewhere")
+      let error = try #require(throws: EdgeECGError.self) { try ECGBundle(path: path) }
+      #expect(error.message.contains("goes through a link"))
+    }
+  }
+
+  @Test func whatIsNoBundleIsRefused() {
+    #expect(throws: EdgeECGError.self) { try ECGBundle(path: "/nowhere") }
+    #expect(throws: EdgeECGError.self) { try ECGBundle(path: "/dev/null") }
+    #expect(throws: EdgeECGError.self) { try ECGBundle(path: Golden.folder) }
+  }
+
+  @Test func referencesAreWrittenAndReadBack() throws {
+    let bank = try Golden.bundle().references
+    #expect(try ReferenceBank(safetensors: bank.safetensors) == bank)
+  }
+
+  @Test func otherReferencesMayBeMoreOrFewer() throws {
+    let bundle = try Golden.bundle()
+    let (d, embeddings) = (bundle.references.embeddingLength, bundle.references.embeddings)
+    let first = try #require(bundle.references.isTarget.firstIndex(of: true))
+    let pair = try ReferenceBank(
+      embeddings: Array(embeddings[..<d] + embeddings[first * d..<(first + 1) * d]), embeddingLength: d,
+      isTarget: [bundle.references.isTarget[0], true])
+    let replayed = try Watch.replay(Golden.recording("german"), through: bundle.withReferences(pair))
+    #expect(replayed.decision.beats > 0)
+  }
+
+  /// A copy of the good bundle with the files of `bad/name` in place of its own.
+  private func withCopy(spoiltAs name: String?, _ test: (String) throws -> Void) throws {
+    let files = FileManager.default
+    let path = NSTemporaryDirectory() + "EdgeECG-\(UUID().uuidString)"
+    try files.copyItem(atPath: Golden.bundlePath, toPath: path)
+    defer { try? files.removeItem(atPath: path) }
+    if let name {
+      let bad = "\(Golden.folder)/bad/\(name)"
+      for file in try files.contentsOfDirectory(atPath: bad) {
+        if file == "removed" {
+          let removed = String(decoding: Golden.bytes("\(bad)/removed"), as: UTF8.self)
+          try files.removeItem(atPath: "\(path)/\(removed)")
+        } else {
+          try? files.removeItem(atPath: "\(path)/\(file)")
+          try files.copyItem(atPath: "\(bad)/\(file)", toPath: "\(path)/\(file)")
+        }
+      }
+    }
+    try test(path)
+  }
+}

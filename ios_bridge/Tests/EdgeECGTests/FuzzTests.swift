@@ -1,0 +1,116 @@
+import Testing
+
+@testable import EdgeECG
+
+/// 10,000 mutated files: each gives an error or something that runs, and never a trap.
+@Suite struct FuzzTests {
+  @Test func tensors() throws {
+    try mutations(of: "references.safetensors", count: 2500, seed: 1) { content in
+      _ = try ReferenceBank(safetensors: content)
+    }
+  }
+
+  @Test func layers() throws {
+    let weights = Golden.bytes(Golden.bundlePath + "/portable/weights.safetensors")
+    try mutations(of: "portable/layers.json", count: 2500, seed: 2) { content in
+      let form = try PortableForm(layers: content, weights: weights)
+      var embedding: [Float] = []
+      var encoder = try PortableEncoder(form.encoder, beatLength: 384)
+      try encoder.encode([Float](repeating: 1, count: 384), into: &embedding)
+      let bank = try ReferenceBank(
+        embeddings: embedding.map { $0.isFinite ? $0 : 0 } + [Float](repeating: 0, count: embedding.count),
+        embeddingLength: embedding.count, isTarget: [true, false])
+      var comparator = try PortableComparator(form.comparator, embeddingLength: embedding.count, references: 2)
+      var logits: [Float] = []
+      try comparator.compare(embedding, with: bank, into: &logits)
+    }
+  }
+
+  @Test func weights() throws {
+    let layers = Golden.bytes(Golden.bundlePath + "/portable/layers.json")
+    try mutations(of: "portable/weights.safetensors", count: 1000, seed: 3) { content in
+      let form = try PortableForm(layers: layers, weights: content)
+      _ = try PortableEncoder(form.encoder, beatLength: 384)
+    }
+  }
+
+  /// A contract that passes is run on a recording: no constant may lead to a trap or an endless loop.
+  @Test func contracts() throws {
+    let samples = try Golden.recording("plain").samplesMicrovolts.prefix(3600)
+    let contract = try Golden.contract().canonicalText()
+    try mutations(of: contract, count: 2000, seed: 4) { content in
+      let contract = try Contract(try JSONValue(parsing: content))
+      var stream = try BeatStream(sampleRateHz: 512, contract: contract)
+      _ = stream.push(samples)
+      _ = stream.push([.nan, .infinity, 1e308, -1e308])
+    }
+  }
+
+  @Test func recordings() throws {
+    let plain = Golden.bytes(Golden.folder + "/german.csv").prefix(1500)
+    try mutations(of: Array(plain), count: 1500, seed: 5) { content in
+      _ = try AppleCSV.signal(content)
+    }
+    let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (12,), }\n"
+    let npy =
+      NumpyFile.magic + [1, 0, UInt8(header.utf8.count), 0] + Array(header.utf8) + [UInt8](repeating: 9, count: 48)
+    try mutations(of: npy, count: 500, seed: 6) { content in
+      _ = try NumpyFile.values(content)
+    }
+  }
+
+  private func mutations(
+    of file: String, count: Int, seed: UInt64, _ read: ([UInt8]) throws -> Void
+  ) throws {
+    try mutations(of: Golden.bytes("\(Golden.bundlePath)/\(file)"), count: count, seed: seed, read)
+  }
+
+  /// Reads `count` mutations of a good file; anything but an error of ours fails the test, and a trap ends it.
+  private func mutations(
+    of good: [UInt8], count: Int, seed: UInt64, _ read: ([UInt8]) throws -> Void
+  ) throws {
+    try read(good)
+    var random = SplitMix64(state: seed)
+    var refused = 0
+    for _ in 0..<count {
+      do {
+        try read(mutated(good, &random))
+      } catch is EdgeECGError {
+        refused += 1
+      } catch is JSONError {
+        refused += 1
+      }
+    }
+    #expect(refused > 0)
+  }
+
+  /// One to three changes: a byte, a digit, a cut, a repetition, or a number that lies.
+  private func mutated(_ good: [UInt8], _ random: inout SplitMix64) -> [UInt8] {
+    let lies = ["0", "-1", "1e308", "-1e308", "9223372036854775807", "4611686018427387904", "2147483648", "null", "[]"]
+    var content = good
+    for _ in 0..<Int.random(in: 1...3, using: &random) where !content.isEmpty {
+      let at = random.index(below: content.count)
+      switch random.index(below: 7) {
+      case 0: content[at] = UInt8.random(in: 0...255, using: &random)
+      case 1: content[at] ^= 1 << UInt8(random.index(below: 8))
+      case 2: content.removeSubrange(at..<min(at + 1 + random.index(below: 20), content.count))
+      case 3: content.insert(contentsOf: content[at..<min(at + 20, content.count)], at: at)
+      case 4: content.removeSubrange(at...)
+      default:  // a whole number of the text is replaced
+        let digits = content.indices.filter { (0x30...0x39).contains(content[$0]) }
+        guard !digits.isEmpty else { continue }
+        let digit = digits[random.index(below: digits.count)]
+        let isPart = { (byte: UInt8) in (0x30...0x39).contains(byte) || [0x2d, 0x2e, 0x65, 0x45].contains(byte) }
+        var (first, end) = (digit, digit + 1)
+        while first > 0, isPart(content[first - 1]) { first -= 1 }
+        while end < content.count, isPart(content[end]) { end += 1 }
+        content.replaceSubrange(first..<end, with: Array(lies[random.index(below: lies.count)].utf8))
+      }
+    }
+    return content
+  }
+}
+
+extension SplitMix64 {
+  fileprivate mutating func index(below count: Int) -> Int { Int.random(in: 0..<count, using: &self) }
+}

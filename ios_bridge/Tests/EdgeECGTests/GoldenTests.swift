@@ -1,0 +1,94 @@
+import Testing
+
+@testable import EdgeECG
+
+/// Every stage gives what Python gave.
+@Suite struct GoldenTests {
+  @Test(arguments: Golden.recordings)
+  func stagesFollowPython(name: String) throws {
+    let vector = try Golden.vector(name)
+    let recording = try Golden.recording(name)
+    let contract = try Golden.bundle().contract
+    #expect(recording.sampleRateHz == vector["sample_rate_hz"]?.double)
+
+    var resampler = try Resampler(rateHz: recording.sampleRateHz, targetHz: contract.sampleRateHz)
+    let samples = resampler.push(recording.samplesMicrovolts) + resampler.finish()
+    #expect(Array(samples.suffix(64)) == vector["resampled"]?.doubles)
+
+    var bandpass = Bandpass(contract.detector.bandpassSections)
+    let filtered = samples.map { bandpass.push($0) }
+    #expect(Array(filtered.suffix(64)) == vector["filtered"]?.doubles)
+
+    var detector = RPeakDetector(contract.detector)
+    let peaks = detector.push(samples) + detector.finish()
+    #expect(peaks.map { [$0.index, $0.confirmedAt] } == vector["r_peaks"]?.items?.map { $0.items?.map(\.integer) })
+  }
+
+  @Test(arguments: Golden.recordings, [1, 7, 64, 512, 15360])
+  func decisionsFollowPythonAtAnyChunkSize(name: String, chunk: Int) throws {
+    let vector = try Golden.vector(name)
+    let bundle = try Golden.bundle()
+    let replayed = try Watch.replay(Golden.recording(name), through: bundle, chunkSamples: chunk)
+    let beats = try #require(vector["beats"]?.items)
+    #expect(replayed.judged.count == beats.count)
+    var encoder = bundle.encoder
+    var comparator = bundle.comparator
+    var embedding: [Float] = []
+    var logits: [Float] = []
+    for (judged, wanted) in zip(replayed.judged, beats) {
+      #expect(judged.beat.rIndex == wanted["r_index"]?.integer)
+      #expect(judged.beat.knownAtSeconds == wanted["known_at_s"]?.double)
+      #expect(judged.beat.unusable.map(\.rawValue) == wanted["unusable"]?.items?.compactMap(\.text))
+      guard let vote = judged.vote else { continue }
+      let bytes = judged.beat.values.flatMap { value in withUnsafeBytes(of: value.bitPattern.littleEndian, Array.init) }
+      #expect(SHA256.hexDigest(of: bytes) == wanted["values_sha256"]?.text)
+      try encoder.encode(judged.beat.values, into: &embedding)
+      try comparator.compare(embedding, with: bundle.references, into: &logits)
+      #expect(distance(embedding.map(Double.init), wanted["embedding"]?.doubles ?? []) < 1e-4)
+      #expect(distance(logits.map(Double.init), wanted["logits"]?.doubles ?? []) < 1e-3)
+      #expect(JSONValue.bool(vote.hardTarget) == wanted["hard_target"])
+      #expect(judged.decision.label == wanted["decision"]?.text)
+    }
+    let decision = vector["decision"]
+    #expect(replayed.decision.label == decision?["decision"]?.text)
+    #expect(replayed.decision.beatsToDecision == decision?["beats_to_decision"]?.integer)
+    #expect(replayed.decision.secondsToDecision == decision?["seconds_to_decision"]?.double)
+    #expect(abs(replayed.decision.confidence - (decision?["confidence"]?.double ?? 0)) <= 5e-5)
+    #expect(replayed.decision.unusable == decision?["unusable_beats"]?.integer)
+  }
+
+  @Test func aResetWatchIsANewOne() throws {
+    let bundle = try Golden.bundle()
+    let recording = try Golden.recording("plain")
+    var watch = try Watch(bundle, sampleRateHz: recording.sampleRateHz)
+    let first = try watch.push(recording.samplesMicrovolts)
+    watch.reset()
+    #expect(watch.decision.beats == 0)
+    #expect(try watch.push(recording.samplesMicrovolts) == first)
+  }
+
+  @Test func aCopyOfAWatchGoesItsOwnWay() throws {
+    let recording = try Golden.recording("plain")
+    var watch = try Watch(Golden.bundle(), sampleRateHz: recording.sampleRateHz)
+    let half = recording.samplesMicrovolts.count / 2
+    _ = try watch.push(recording.samplesMicrovolts[..<half])
+    var copy = watch
+    _ = try copy.push(repeatElement(0.0, count: half))
+    let rest = try watch.push(recording.samplesMicrovolts[half...])
+    var whole = try Watch(Golden.bundle(), sampleRateHz: recording.sampleRateHz)
+    #expect(try whole.push(recording.samplesMicrovolts).suffix(rest.count) == rest[...])
+  }
+
+  @Test func whatAGapTouchesDoesNotVote() throws {
+    let recording = try Golden.recording("plain")
+    var watch = try Watch(Golden.bundle(), sampleRateHz: recording.sampleRateHz)
+    let half = recording.samplesMicrovolts.count / 2
+    var judged = try watch.push(recording.samplesMicrovolts[..<half])
+    judged += try watch.gap(seconds: 0.3)
+    judged += try watch.push(recording.samplesMicrovolts[half...])
+    #expect(judged.contains { $0.beat.unusable.contains(.missing) && $0.vote == nil })
+    #expect(watch.decision.unusable > 0)
+    #expect(throws: EdgeECGError.self) { try watch.gap(seconds: -1) }
+    #expect(throws: EdgeECGError.self) { try watch.gap(seconds: .nan) }
+  }
+}

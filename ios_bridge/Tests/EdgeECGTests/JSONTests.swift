@@ -1,0 +1,75 @@
+import Testing
+
+@testable import EdgeECG
+
+@Suite struct JSONTests {
+  @Test(arguments: [
+    "", "{", "[", "[1,]", "{\"a\":1,}", "{a:1}", "01", "1.", ".5", "+1", "1e", "nul", "truefalse", "\"", "\"\\x\"",
+    "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\u12g4\"", "\"a\u{1}\"", "[1] 2", "NaN", "Infinity", "{\"a\":1,\"a\":2}",
+    "-", "--1", "1e+", "[1 2]", "{\"a\" 1}", "\u{feff}{}",
+  ])
+  func brokenTextIsRefused(text: String) {
+    #expect(throws: JSONError.self) { try JSONValue(parsing: Array(text.utf8)) }
+  }
+
+  @Test func bytesThatAreNotUTF8AreRefused() {
+    #expect(throws: JSONError.self) { try JSONValue(parsing: [0x22, 0xff, 0x22]) }
+    #expect(throws: JSONError.self) { try JSONValue(parsing: [0x22, 0xc0, 0x80, 0x22]) }
+  }
+
+  @Test func depthIsLimited() throws {
+    let nested = { (levels: Int) in Array((String(repeating: "[", count: levels) + "]").utf8) }
+    let fits = String(repeating: "[", count: 64) + String(repeating: "]", count: 64)
+    _ = try JSONValue(parsing: Array(fits.utf8))
+    #expect(throws: JSONError.self) { try JSONValue(parsing: nested(65)) }
+    #expect(throws: JSONError.self) { try JSONValue(parsing: nested(1_000_000)) }
+  }
+
+  @Test func valuesAreRead() throws {
+    let json = try JSONValue(
+      parsing: Array(#" {"a": [1, -2.5e3, "\u00e9\ud83d\ude00\n/"], "b": null, "c": true} "#.utf8))
+    #expect(json["a"]?.items?[0].integer == 1)
+    #expect(json["a"]?.items?[1].double == -2500)
+    #expect(json["a"]?.items?[2].text == "é😀\n/")
+    #expect(json["b"] == .null)
+    #expect(json["c"] == .bool(true))
+    #expect(json["d"] == nil)
+    #expect(try JSONValue(parsing: Array("99999999999999999999".utf8)).integer == nil)
+    #expect(try JSONValue(parsing: Array("1e999".utf8)).double == nil)
+  }
+
+  /// What `json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False)` gave.
+  @Test func canonicalTextIsPythons() throws {
+    let json = try JSONValue(parsing: Array(#"{"b":[],"a":{"z":1.5,"é":{}},"A":["x\"\\\u0001\t",null,false]}"#.utf8))
+    let python = """
+      {
+       "A": [
+        "x\\"\\\\\\u0001\\t",
+        null,
+        false
+       ],
+       "a": {
+        "z": 1.5,
+        "é": {}
+       },
+       "b": []
+      }
+      """
+    #expect(String(decoding: json.canonicalText(), as: UTF8.self) == python)
+  }
+
+  /// Pairs of a number and Python's `repr` of it.
+  @Test(arguments: [
+    (0.1, "0.1"), (1.0, "1.0"), (-2.5, "-2.5"), (1e16, "1e+16"), (123456789012345680.0, "1.2345678901234568e+17"),
+    (1e15, "1000000000000000.0"), (0.0001, "0.0001"), (0.00001, "1e-05"), (1.5e-7, "1.5e-07"), (1e100, "1e+100"),
+    (5e-324, "5e-324"), (1.7976931348623157e308, "1.7976931348623157e+308"), (-0.0, "-0.0"), (100.0, "100.0"),
+    (0.30000000000000004, "0.30000000000000004"), (12345.678, "12345.678"), (9999999999999998.0, "9999999999999998.0"),
+  ])
+  func numbersAreSpeltAsInPython(number: Double, text: String) {
+    #expect(number.pythonRepr == text)
+    #expect(JSONValue.isCanonical(number: text))
+  }
+
+  @Test(arguments: ["1.50", "1E5", "1e5", "-0", "1e400", "0.00001", "10000000000000000.0"])
+  func otherSpellingsAreNotCanonical(text: String) { #expect(!JSONValue.isCanonical(number: text)) }
+}

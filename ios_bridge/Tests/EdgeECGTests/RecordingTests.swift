@@ -1,0 +1,94 @@
+import Foundation
+import Testing
+
+@testable import EdgeECG
+
+/// `tests/test_swift_parity.py` compares whole files with Python; these are the rules one by one.
+@Suite struct RecordingTests {
+  private static let values = (0..<2500).map { index in
+    (1000 * (800 * pow(sin(Double(index) / 7.3), 15) + 40 * cos(Double(index) / 90))).rounded() / 1000
+  }
+
+  private func signal(_ header: String, decimal: String = ".") throws -> Signal {
+    let lines = Self.values.map { "\($0)".replacingOccurrences(of: ".", with: decimal) }
+    return try AppleCSV.signal(Array((header + lines.joined(separator: "\n")).utf8))
+  }
+
+  @Test(arguments: [
+    ("Sample Rate,513.625 hertz\n\n", 513.625), ("Messrate,511,422\u{a0}hertz\n\n", 511.422), ("采样率,512赫兹\n\n", 512),
+    ("サンプルレート,500.5 Hz\n", 500.5), ("Частота,511,422 герц\n", 511.422), ("المعدل,٣٠٠ هرتز\n", 300),
+    ("Fréquence,510,5 mesures\n", 510.5), ("", 512), ("Software,1.90\n", 512),
+  ])
+  func theRateIsFoundInAnyLanguage(header: String, rate: Double) throws {
+    let signal = try signal(header, decimal: ",")
+    #expect(signal.sampleRateHz == rate)
+    #expect(signal.values == Self.values)
+  }
+
+  @Test func timeAndUnitAreFound() throws {
+    let signal = try signal("Recorded Date,2021-12-17 12:58:58 +0800\nUnit,mV\n")
+    #expect(signal.recordedAt == "2021-12-17 12:58:58 +0800")
+    #expect(signal.unit == "mV")
+  }
+
+  @Test func thePersonIsInNoErrorAndNoField() throws {
+    let header = "Name,Wilhelmine Einthoven\nDate of Birth,\"21.05.1860\"\nUnit,furlong\n"
+    let told = "\(try signal(header))"
+    let error = try #require(throws: EdgeECGError.self) { try Recording(signal(header), source: "a.csv") }
+    for secret in ["Wilhelmine", "Einthoven", "1860"] {
+      #expect(!told.contains(secret))
+      #expect(!error.message.contains(secret))
+    }
+  }
+
+  @Test(arguments: ["<f8", ">f8", "<f4", "<i2", ">i4", "<i8", "|i1", "|u1"])
+  func npyIsRead(kind: String) throws {
+    let header = "{'descr': '\(kind)', 'fortran_order': False, 'shape': (3,), }\n"
+    let size = try #require(Int(kind.suffix(1)))
+    let numbers: [UInt8] =
+      switch kind {
+      case "<f8": [1.0, 2.0, 100.0].flatMap { withUnsafeBytes(of: $0.bitPattern.littleEndian, Array.init) }
+      case ">f8": [1.0, 2.0, 100.0].flatMap { withUnsafeBytes(of: $0.bitPattern.bigEndian, Array.init) }
+      case "<f4": [1, 2, 100].flatMap { withUnsafeBytes(of: Float($0).bitPattern.littleEndian, Array.init) }
+      default:
+        [1, 2, 100].flatMap { number in
+          let bytes = [number] + [UInt8](repeating: 0, count: size - 1)
+          return kind.hasPrefix(">") ? bytes.reversed() : bytes
+        }
+      }
+    let content = NumpyFile.magic + [1, 0, UInt8(header.utf8.count), 0] + Array(header.utf8) + numbers
+    #expect(try NumpyFile.values(content) == [1, 2, 100])
+  }
+
+  @Test(arguments: [360.0, 511.422, 512, 513.625, 1000], [1, 7, 5000])
+  func chunksDoNotChangeWhatIsResampled(rate: Double, chunk: Int) throws {
+    var whole = try Resampler(rateHz: rate, targetHz: 512)
+    var pieces = try Resampler(rateHz: rate, targetHz: 512)
+    let wanted = whole.push(Self.values) + whole.finish()
+    var got: [Double] = []
+    for start in stride(from: 0, to: Self.values.count, by: chunk) {
+      got += pieces.push(Self.values[start...].prefix(chunk))
+    }
+    #expect(got + pieces.finish() == wanted)
+    #expect(abs(Double(wanted.count) - Double(Self.values.count) * 512 / rate) < 3)
+  }
+
+  @Test func theCubicIsExactForCubics() throws {
+    let cubic = { (t: Double) in 3 * t * t * t - 2 * t * t + t - 5 }
+    var resampler = try Resampler(rateHz: 300, targetHz: 512)
+    let resampled = resampler.push((0..<300).map { cubic(Double($0) / 300) }) + resampler.finish()
+    let wanted = resampled.indices.map { cubic(Double($0) / 512) }
+    #expect(distance(resampled, wanted) < 1e-12)
+  }
+
+  @Test(arguments: [0, -1, .infinity, .nan, 1e9])
+  func aRateThatNoSensorHasIsRefused(rate: Double) {
+    #expect(throws: EdgeECGError.self) { try Resampler(rateHz: rate, targetHz: 512) }
+  }
+
+  @Test func gapsAreBridged() {
+    #expect(bridged([.nan, 1, .nan, .nan, 4, .nan]) == [1, 1, 2, 3, 4, 4])
+    #expect(bridged([1, 2]) == [1, 2])
+    #expect(bridged([.nan, .nan]).allSatisfy(\.isNaN))
+  }
+}
