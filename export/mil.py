@@ -4,7 +4,6 @@ A check of the artefact (weights file, graph, compression), not of Apple's kerne
 the Neural Engine, in float16. On macOS `export.parity` runs the package through Core ML as well.
 """
 
-import logging
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,14 +13,8 @@ from typing import Any
 import numpy as np
 
 from edge_ecg.errors import ParityError
+from export.apple import ct, load_mil, types
 from export.mil_ops import OPS
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    logging.getLogger("coremltools").setLevel(logging.ERROR)  # it warns of every version newer than itself
-    import coremltools as ct
-    from coremltools.converters.mil.frontend.milproto.load import load as load_mil
-    from coremltools.converters.mil.mil import types
 
 
 @dataclass(frozen=True)
@@ -53,9 +46,7 @@ class Step:
             results = self.function(**taken, **self.constants)
             for name, dtype, value in zip(self.makes, self.dtypes, _listed(results, self.makes), strict=True):
                 rounded = np.asarray(value).astype(dtype)
-                if half and rounded.dtype == np.float32:
-                    rounded = rounded.astype(np.float16)
-                yield name, rounded
+                yield name, rounded.astype(np.float16) if half and _is_float(rounded) else rounded
 
 
 class MilProgram:
@@ -94,6 +85,21 @@ class MilProgram:
             values.update(step.run(values, self.half))
         return values
 
+    def coarse_steps(self, most_loss: float, **inputs: np.ndarray) -> frozenset[str]:
+        """The operations that float16 alone, on exact values rounded to it, puts off by more than a share."""
+        exact = self.run(**inputs)
+        with np.errstate(over="ignore"):
+            rounded = {n: v.astype(np.float16) if _is_float(v) else v for n, v in exact.items()}
+        return frozenset(
+            step.name
+            for step in self.steps
+            if any(not _relative_error(exact[n], v) <= most_loss for n, v in step.run(rounded, True))
+        )
+
+    def weights(self) -> list[np.ndarray]:
+        """The weights of its convolutions and linear layers."""
+        return [np.asarray(s.constants["weight"]) for s in self.steps if "weight" in s.constants]
+
     def _checked(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         if inputs.keys() != self.inputs.keys():
             raise ParityError(f"{self.package.name} takes {sorted(self.inputs)}, got {sorted(inputs)}")
@@ -122,8 +128,7 @@ class MilProgram:
         names = tuple(var.name for var in op.outputs)
         if op.op_type == "const":
             value = op.outputs[0].val
-            is_float = getattr(value, "dtype", None) == np.float32
-            self._constants[names[0]] = value.astype(np.float16) if self.half and is_float else value
+            self._constants[names[0]] = value.astype(np.float16) if self.half and _is_float(value) else value
             return
         if op.op_type not in OPS:
             raise ParityError(f"{self.package.name} uses {op.op_type} ({op.name}), which the executor does not know")
@@ -168,8 +173,8 @@ def half_precision(package: str | Path, **inputs: np.ndarray) -> HalfPrecision:
             added[title] = went_out - came_in
         elif overflows is None:
             overflows = title
-    worst = max(added, key=added.__getitem__)
-    return HalfPrecision(overflows, worst, added[worst], max(errors[name] for name in single.outputs))
+    worst = max(added, key=added.__getitem__, default=str(overflows))
+    return HalfPrecision(overflows, worst, added.get(worst, np.inf), max(errors[name] for name in single.outputs))
 
 
 def _relative_error(exact: Any, rounded: Any) -> float:
@@ -179,6 +184,10 @@ def _relative_error(exact: Any, rounded: Any) -> float:
     off = np.abs(exact.astype(np.float64) - np.asarray(rounded, np.float64)).max()
     scale = float(np.abs(exact).max())
     return float(np.inf if not np.isfinite(off) else off / scale if scale else off)
+
+
+def _is_float(value: Any) -> bool:
+    return getattr(value, "dtype", None) == np.float32
 
 
 def _single(value: Any) -> Any:

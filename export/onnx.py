@@ -10,12 +10,15 @@ import torch
 from onnx import ModelProto
 
 from edge_ecg.bundle import COMPARATOR, ENCODER
-from edge_ecg.comparator import OnnxComparator
 from edge_ecg.console import run
-from edge_ecg.encoder import OnnxEncoder
+from export.artefacts import ARTEFACTS
 from export.graphs import MOST_REFERENCES, Graph, graphs_of
-from export.parity import Engine, check, torch_engine
-from train.checkpoint import Run, load_run, write_file
+from export.original import Original
+from export.parity import Trial, require
+from export.qdq import to_int8
+from export.references import reference_files
+from train.checkpoint import load_run, write_file
+from train.model import Model
 
 OPSET = 18
 
@@ -67,19 +70,10 @@ def _stripped(model: ModelProto, graph: Graph) -> ModelProto:
     return model
 
 
-def onnx_engine(encoder: bytes, comparator: bytes, beat_length: int) -> Engine:
-    """The two files through ONNX Runtime, as the runtime runs them."""
-    encode = OnnxEncoder(encoder, beat_length)
-    return Engine("onnx", encode, OnnxComparator(comparator, encode.embedding_length))
-
-
-def checked_onnx(finished: Run) -> dict[str, bytes]:
-    """Both files, by name. Raises ParityError unless they agree with torch (1e-5 of full scale) and decide alike."""
-    encoder, comparator = graphs_of(finished.model)
-    files = {ENCODER: to_onnx(encoder), COMPARATOR: to_onnx(comparator)}
-    engine = onnx_engine(files[ENCODER], files[COMPARATOR], finished.contract.beat_length)
-    check(finished, torch_engine(finished.model), engine).require(most_error=1e-5)
-    return files
+def onnx_files(model: Model) -> dict[str, bytes]:
+    """Both files, by name."""
+    encoder, comparator = graphs_of(model)
+    return {ENCODER: to_onnx(encoder), COMPARATOR: to_onnx(comparator)}
 
 
 class _quiet:
@@ -98,12 +92,22 @@ class _quiet:
 
 @click.command()
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the two files.")
-def export_onnx(run_folder: Path, out: Path) -> None:
-    """Write encoder.onnx and comparator.onnx."""
-    for name, content in checked_onnx(load_run(run_folder)).items():
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the files.")
+@click.option("--int8", "with_int8", is_flag=True, help="The int8 pair as well.")
+def export_onnx(run_folder: Path, out: Path, with_int8: bool) -> None:
+    """Write encoder.onnx and comparator.onnx, once they have been run and decide as the model."""
+    finished = load_run(run_folder)
+    original = Original.of_run(finished)
+    bank = original.bank()
+    files = onnx_files(finished.model)
+    if with_int8:
+        files |= to_int8(finished, files, bank).files
+    trial = Trial(original, finished.validation, finished.labels, finished.contract.voting)
+    made = [artefact for artefact in ARTEFACTS if artefact.parts[0] in files]
+    require([trial.check(artefact, files | reference_files(bank)) for artefact in made])
+    for name, content in files.items():
         write_file(out / name, content)
-        click.echo(f"{out / name}  {len(content)} bytes, opset {OPSET}, decides as torch does")
+        click.echo(f"{out / name}  {len(content)} bytes, opset {OPSET}, decides as the model")
 
 
 if __name__ == "__main__":

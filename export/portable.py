@@ -16,8 +16,7 @@ from onnx import ModelProto, NodeProto, numpy_helper
 
 from edge_ecg.bundle import COMPARATOR, ENCODER
 from edge_ecg.errors import ParityError
-from edge_ecg.portable import FORMAT, LAYERS, WEIGHTS, WEIGHTS_INT8, load_portable
-from export.parity import Engine
+from edge_ecg.portable import FORMAT, LAYERS, WEIGHTS, WEIGHTS_INT8
 from export.weights import quantize_rows
 
 BY_ELEMENT = {
@@ -48,12 +47,6 @@ def quantized(tensors: Mapping[str, np.ndarray], weights: Iterable[str]) -> dict
     for name in weights:
         stored[name], stored[f"{name}.scale"] = quantize_rows(tensors[name])
     return stored
-
-
-def portable_engine(layers: bytes, weights: bytes, name: str = "portable") -> Engine:
-    """The portable form through its NumPy interpreter."""
-    encoder, comparator = load_portable(layers, weights)
-    return Engine(name, lambda beat: encoder(beat), lambda embedding, references: comparator(embedding, references))
 
 
 class _Translation:

@@ -39,6 +39,10 @@ class Scheme:
                     layer.weight.copy_(torch.from_numpy(self.on_grid(weight)))
         return folded
 
+    def weights(self, model: Model) -> list[np.ndarray]:
+        """The weights that this concerns, batch norm folded, on the grid."""
+        return [layer.weight.detach().numpy() for layer in _layers(self.compressed(model))]
+
     def counts(self, model: Model) -> tuple[int, int]:
         """How many numbers are compressed, of how many that the graphs hold."""
         folded = fold_batch_norm(model)

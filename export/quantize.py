@@ -1,0 +1,174 @@
+"""`python -m export.quantize`: the same model with fewer bits, and what each way of doing it costs and saves."""
+
+import io
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from matplotlib.figure import Figure
+
+from edge_ecg.bundle import REFERENCES
+from edge_ecg.console import run
+from edge_ecg.references import ReferenceBank
+from export.artefacts import ARTEFACTS, Artefact, Files
+from export.coreml import coreml_files
+from export.onnx import onnx_files
+from export.original import Original
+from export.packages import CORE_ML_FLOAT, VARIANTS
+from export.parity import Parity, Trial
+from export.portable import portable_files
+from export.qdq import to_int8
+from export.references import reference_files
+from train.checkpoint import Run, load_run, write_file
+from train.model import Model
+
+PICTURE = "quantization.png"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One artefact: what it weighs and what it does to the decisions."""
+
+    parity: Parity
+    bytes: int  # its files
+    bytes_with_references: int
+    quantized_weights: int  # numbers stored in fewer than 32 bits ...
+    weights: int  # ... of so many
+    kept_float: tuple[str, ...]  # nodes that int8 would have cost decisions
+
+    @property
+    def shipped(self) -> bool:
+        """Only what decides as the model is."""
+        return not self.parity.faults
+
+    def to_json(self) -> dict[str, Any]:
+        """The row as the manifest holds it."""
+        facts = {key: value for key, value in vars(self).items() if key != "parity"}
+        return {**self.parity.to_json(), **facts, "shipped": self.shipped}
+
+
+def float_files(finished: Run, original: Original) -> dict[str, bytes]:
+    """Every artefact in float32 (the portable one in int8 too) and the references."""
+    files = onnx_files(finished.model)
+    say("Core ML, fp32")
+    files |= portable_files(files) | coreml_files(finished, CORE_ML_FLOAT)
+    return files | reference_files(original.bank())
+
+
+def quantized_files(finished: Run, files: Files, bank: ReferenceBank) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """Every artefact with fewer bits, and what is to be said about the ONNX one."""
+    say("ONNX, int8: what does each node cost?")
+    int8 = to_int8(finished, files, bank)
+    made = dict(int8.files)
+    for variant in VARIANTS:
+        if variant is not CORE_ML_FLOAT:
+            say(f"Core ML, {variant.title}")
+            made |= coreml_files(finished, variant, bank)
+    return made, {"kept_float": tuple(int8.kept), "quantized_weights": int8.quantized}
+
+
+def rows(trial: Trial, files: Files, onnx_int8: dict[str, Any]) -> list[Row]:
+    """Check every artefact of these files."""
+    found = []
+    for artefact in ARTEFACTS:
+        say(f"{artefact.name} on {len(trial.beats.values)} beats")
+        facts = _counts(artefact, trial.original.model) | (onnx_int8 if artefact.name == "onnx int8" else {})
+        size = sum(map(len, artefact.files(files).values()))
+        carried = size + len(files[artefact.references])
+        found.append(Row(trial.check(artefact, files), size, carried, **facts))
+    return found
+
+
+def _counts(artefact: Artefact, model: Model) -> dict[str, Any]:
+    quantized, weights = artefact.scheme.counts(model)
+    return {"quantized_weights": quantized, "weights": weights, "kept_float": ()}
+
+
+def table(found: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """One line an artefact, from the manifest's form of the rows, and what follows from it."""
+    found = list(found)
+    yield (
+        f"{'artefact':14} {'bytes':>7} {'with refs':>9} {'in few bits':>14} {'error: max':>11} {'rms':>7} "
+        f"{'beats flipped':>15} {'recordings':>11} {'a beat':>7}"
+    )
+    for row in found:
+        error = ("-", "-") if row["logit_max_abs"] > 1e6 else (f"{row['logit_max_abs']:.2g}", f"{row['logit_rms']:.2g}")
+        yield (
+            f"{row['engine']:14} {row['bytes']:>7,} {row['bytes_with_references']:>9,} "
+            f"{row['quantized_weights']:>6} of {row['weights']:>4} {error[0]:>11} {error[1]:>7} "
+            f"{row['beat_flips']:>6} of {row['beats']:>5} {row['recording_flips']:>4} of {row['recordings']:>3} "
+            f"{'-' if row['beat_us'] is None else format(row['beat_us'], '.0f') + ' us':>7}"
+        )
+    for row in found:
+        if not row["shipped"]:
+            yield f"not shipped: {row['engine']}: {'; '.join(row['faults'])}"
+    by_name = {row["engine"]: row for row in found}
+    if {"onnx fp32", "onnx int8"} <= by_name.keys():
+        yield from _verdict(by_name["onnx fp32"], by_name["onnx int8"])
+
+
+def _verdict(single: dict[str, Any], int8: dict[str, Any]) -> Iterator[str]:
+    if int8["kept_float"]:
+        yield f"onnx int8 keeps in float32, since they cost decisions: {', '.join(int8['kept_float'])}"
+    if single["beat_us"] and int8["beat_us"]:
+        slower = int8["beat_us"] / single["beat_us"]
+        yield (
+            f"onnx int8 takes {slower:.1f} times as long as fp32 on this machine and saves "
+            f"{single['bytes'] - int8['bytes']:,} bytes: "
+            + ("it is worth it for the bytes alone" if slower >= 1 else "it is smaller and faster")
+        )
+
+
+def picture(found: list[dict[str, Any]]) -> bytes:
+    """Bytes against error, an artefact a point; those that are not shipped are hollow."""
+    figure = Figure(figsize=(7.5, 4.2), layout="constrained")
+    axes = figure.subplots()
+    for row in found:
+        if row["logit_rms"] > 1e6:
+            continue
+        colour = {"onnx": "tab:blue", "core": "tab:orange", "port": "tab:green"}[row["engine"][:4]]
+        size, error = row["bytes_with_references"] / 1024, max(row["logit_rms"], 1e-7)
+        axes.plot(size, error, "o", color=colour, fillstyle="full" if row["shipped"] else "none")
+        label = f" {row['engine']}, {row['beat_flips']}/{row['beats']} beats"
+        axes.annotate(label, (size, error), fontsize=8, rotation=20)
+    axes.set_yscale("log")
+    axes.set_xlabel("what a device carries: graphs and references, KiB")
+    axes.set_ylabel("RMS error of a logit against the model")
+    axes.set_title("Bytes, error, and beats that vote otherwise (hollow: changes a decision, not shipped)", fontsize=9)
+    axes.margins(0.2)
+    axes.grid(alpha=0.3)
+    image = io.BytesIO()
+    figure.savefig(image, format="png", dpi=110)
+    return image.getvalue()
+
+
+def say(what: str) -> None:
+    """Progress, on standard error."""
+    click.echo(f"  {what}", err=True)
+
+
+@click.command()
+@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for files, table and picture.")
+def quantize(run_folder: Path, out: Path) -> None:
+    """Quantize in every way, measure each on the validation beats, write what decides as the model."""
+    finished = load_run(run_folder)
+    original = Original.of_run(finished)
+    files = float_files(finished, original)
+    small, onnx_int8 = quantized_files(finished, files, ReferenceBank.from_bytes(files[REFERENCES]))
+    trial = Trial(original, finished.validation, finished.labels, finished.contract.voting)
+    measured = rows(trial, files | small, onnx_int8)
+    found = [row.to_json() for row in measured]
+    for artefact, row in zip(ARTEFACTS, measured, strict=True):
+        for name, content in artefact.files(files | small).items() if row.shipped else ():
+            write_file(out / name, content)
+    write_file(out / PICTURE, picture(found))
+    write_file(out / "quantization.json", json.dumps(found, indent=1).encode())
+    click.echo("\n".join(table(found)))
+
+
+if __name__ == "__main__":
+    run(quantize)

@@ -1,0 +1,35 @@
+"""The weights that a file holds, as the numbers they stand for, found without running it."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from edge_ecg.portable import dequantized
+from export.packages import opened_package
+
+
+def stored_weights(files: Mapping[str, bytes]) -> list[np.ndarray]:
+    """Every weight of a convolution or linear layer in ONNX files or Core ML packages, as float32."""
+    packages = sorted({name.split("/")[0] for name in files if ".mlpackage/" in name})
+    return [
+        *(weight for name in sorted(files) if name.endswith(".onnx") for weight in _of_onnx(files[name])),
+        *(weight for package in packages for weight in opened_package(package, files).weights()),
+    ]
+
+
+def _of_onnx(content: bytes) -> list[np.ndarray]:
+    graph = onnx.load_from_string(content).graph
+    constants = {i.name: numpy_helper.to_array(i) for i in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "DequantizeLinear" and all(name in constants for name in node.input):
+            stored, scale, *_ = (constants[name] for name in node.input)
+            constants[node.output[0]] = dequantized(stored.astype(np.float32), np.atleast_1d(scale))
+    weights = []
+    for node in graph.node:
+        if node.op_type in ("Conv", "Gemm") and node.input[1] in constants:
+            turned = node.op_type == "Gemm" and not any(a.name == "transB" and a.i for a in node.attribute)
+            weight = constants[node.input[1]]
+            weights.append(weight.T if turned else weight)
+    return weights
