@@ -24,7 +24,7 @@ bench: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip -c constraints.txt
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,export,wfdb,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,export,wfdb,edf,sign,docs,dev]'
 	touch $@
 
 clean:

@@ -49,18 +49,8 @@ _RECORDED_AT = re.compile(_TIME + r" ?(?:Z|[-+]\d\d:?\d\d)")
 _RECORDED_AT_OF_KEY = re.compile(_TIME)
 
 # What text that is no Unicode may be: the first in which a rate is named.
-_LEGACY_ENCODINGS = (
-    "latin-1",
-    "gb18030",
-    "big5",
-    "shift_jis",
-    "euc_kr",
-    "cp1251",
-    "cp1253",
-    "cp1255",
-    "cp1256",
-    "cp874",
-)
+_ASIAN_ENCODINGS = ("gb18030", "big5", "shift_jis", "euc_kr")
+_LEGACY_ENCODINGS = ("latin-1", *_ASIAN_ENCODINGS, "cp1251", "cp1253", "cp1255", "cp1256", "cp874")
 
 _NUMERIC_LINE = re.compile(
     r"(?=.*(?:\d|nan|inf))(?:[-+\d.,; \t]|(?<=[\d.,])e(?=[-+\d])|nan|inf(?:inity)?)+", re.IGNORECASE

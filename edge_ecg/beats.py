@@ -16,7 +16,7 @@ class Beat:
 
     r_index: int  # 512 Hz samples since the stream began
     known_at_s: float  # on the recording's own clock: the first wake that had the whole beat
-    values: np.ndarray  # (384,) float32: 383 microvolt samples, R at index 128, then the RR interval in seconds
+    values: np.ndarray  # (384,) float32: 383 microvolt samples, R upwards at 128, then the RR interval in seconds
     unusable: tuple[str, ...] = ()  # why it must not vote (`edge_ecg.quality`); its values may then be NaN
 
 
@@ -24,7 +24,7 @@ class BeatCutter:
     """Cut beats while the signal arrives. Any chunk size gives the same beats.
 
     A beat needs a previous R (for its RR interval), a window that lies wholly after the settling
-    time, and the 255 samples from its R on.
+    time, and the 255 samples from its R on. Its R points upwards: a beat from the other wrist is turned over.
     """
 
     def __init__(self, longest_wait_samples: int, contract: Contract = CONTRACT):
@@ -65,11 +65,18 @@ class BeatCutter:
         start = peak.index - self._contract.before_r_samples
         stretch = self._between(start - min(rr_samples, self._contract.quality.rr_max), end)
         values = np.empty(self._contract.beat_length, np.float32)
-        values[:-1] = bridged(stretch[-self._contract.window_samples :])
+        values[:-1] = self._upright(bridged(stretch)[-self._contract.window_samples :])
         values[-1] = rr_samples / self._contract.sample_rate_hz
         wakes = -(-max(end, peak.confirmed_at) // self._contract.wake_samples)
         known_at_s = wakes * self._contract.wake_samples / self._contract.sample_rate_hz
         return Beat(peak.index, known_at_s, values, self._quality.reasons(stretch, rr_samples))
+
+    def _upright(self, window: np.ndarray) -> np.ndarray:
+        """The window, or its negative if R lies below the baseline at the window's two ends."""
+        ends, r, around_r = self._contract.quality.baseline, self._contract.before_r_samples, 2
+        top = float(window[r - around_r : r + around_r + 1].sum()) / (2 * around_r + 1)
+        baseline = float(window[:ends].sum() + window[-ends:].sum()) / (2 * ends)
+        return -window if top < baseline else window
 
     def _between(self, start: int, end: int) -> np.ndarray:
         return self._samples_uv[max(start - self._first_index, 0) : end - self._first_index]

@@ -9,7 +9,6 @@ import json
 import os
 import re
 import stat
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -21,6 +20,7 @@ from edge_ecg.comparator import Comparator, OnnxComparator
 from edge_ecg.contract import Contract
 from edge_ecg.encoder import Encoder, OnnxEncoder
 from edge_ecg.errors import BundleError, ContractError, EdgeEcgError
+from edge_ecg.placing import placed
 from edge_ecg.references import ReferenceBank
 
 SCHEMA_VERSION = 1
@@ -102,20 +102,15 @@ def write_bundle(path: str | Path, manifest: Mapping[str, Any], files: Mapping[s
     if path.exists() and not (path / MANIFEST).is_file() and (not path.is_dir() or any(path.iterdir())):
         raise BundleError(f"{path}: is there already and is no bundle; give an empty folder or a new name")
     listed = {n: {"bytes": len(c), "sha256": hashlib.sha256(c).hexdigest()} for n, c in sorted(files.items())}
-    sealed = _sealed({**manifest, "schema": SCHEMA_VERSION, "files": listed})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as scratch:
-        fresh = Path(scratch) / "fresh"
-        for name, content in {MANIFEST: sealed, **files}.items():
+    raw = sealed({**manifest, "schema": SCHEMA_VERSION, "files": listed})
+    with placed(path) as fresh:
+        for name, content in {MANIFEST: raw, **files}.items():
             (fresh / name).parent.mkdir(parents=True, exist_ok=True)
             (fresh / name).write_bytes(content)
         read_files(fresh)  # what is moved into place has been read back
-        if path.exists():
-            path.rename(Path(scratch) / "old")
-        fresh.rename(path)
 
 
-def _sealed(manifest: dict[str, Any]) -> bytes:
+def sealed(manifest: dict[str, Any]) -> bytes:
     """The manifest as bytes, with a hash over everything else in it."""
     content = {k: v for k, v in manifest.items() if k != "sha256"}
     plain = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
@@ -127,7 +122,7 @@ def _verified(path: Path, read: Callable[[str, int], bytes]) -> tuple[dict[str, 
     raw = read(MANIFEST, MOST_MANIFEST_BYTES)
     try:
         manifest = json.loads(raw)
-        unaltered = isinstance(manifest, dict) and _sealed(manifest) == raw
+        unaltered = isinstance(manifest, dict) and sealed(manifest) == raw
     except (ValueError, RecursionError):
         raise BundleError(f"{path}: {MANIFEST} is not JSON as a bundle has it") from None
     if not unaltered:

@@ -1,35 +1,77 @@
-"""How every command ends: a result, or one line that says what was wrong, and exit code 2."""
+"""How every command ends: a result, or one line that says what was wrong, and an exit code that a program can read.
 
+0 done; 1 a defect of this program; 2 bad input (what could be done was done); 130 interrupted.
+"""
+
+import os
 import sys
+import traceback
 from typing import NoReturn
 
 import click
 
 from edge_ecg.errors import EdgeEcgError
 
+DEFECT = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
 
 
-def run(command: click.Command) -> NoReturn:
-    """Run a click command; bad input ends in one line on standard error and exit code 2, never a traceback."""
+def run(command: click.Command, arguments: list[str] | None = None) -> NoReturn:
+    """Run a click command; bad input ends in one line on standard error and exit code 2, never a traceback.
+
+    Adds `--verbose`, which shows the traceback as well, to the command and all below it.
+    """
+    _Verbose.wanted = False
+    _add_verbose(command)
+    if os.environ.get("NO_COLOR"):
+        command.context_settings["color"] = False
     try:
-        sys.exit(command.main(standalone_mode=False) or 0)
+        sys.exit(command.main(arguments, standalone_mode=False) or 0)
     except EdgeEcgError as error:
-        sys.exit(report_error(error))
+        sys.exit(_reported(error))
     except click.ClickException as error:
-        sys.exit(report_error(error.format_message()))
+        sys.exit(_reported(error.format_message()))
     except BrokenPipeError:  # whoever read our output has seen enough
         sys.stderr.close()
         sys.exit(0)
     except OSError as error:
-        sys.exit(report_error(f"{error.filename or 'input or output'}: {error.strerror or error}"))
+        sys.exit(_reported(f"{error.filename or 'input or output'}: {error.strerror or error}"))
     except (click.Abort, KeyboardInterrupt):
-        report_error("interrupted")
+        _reported("interrupted")
         sys.exit(INTERRUPTED)
+    except Exception as error:  # its message may quote a recording, so only its kind is told
+        _reported(f"this is a defect of edge-ecg ({type(error).__name__}); --verbose shows where")
+        sys.exit(DEFECT)
 
 
 def report_error(error: object) -> int:
     """Say in one line what was wrong, and return the exit code for it."""
     click.echo(f"error: {' '.join(str(error).split())}", err=True)
     return BAD_INPUT
+
+
+def _reported(error: object) -> int:
+    if _Verbose.wanted:
+        traceback.print_exc()
+    return report_error(error)
+
+
+class _Verbose:
+    """Whether this process was asked for tracebacks; it is asked while click still parses."""
+
+    wanted = False
+
+    @classmethod
+    def ask(cls, _context: click.Context, _option: click.Parameter, value: bool) -> None:
+        cls.wanted = cls.wanted or value
+
+
+def _add_verbose(command: click.Command) -> None:
+    option = click.Option(
+        ["--verbose"], is_flag=True, expose_value=False, callback=_Verbose.ask, help="Show tracebacks of errors."
+    )
+    if option.name not in {of_command.name for of_command in command.params}:
+        command.params.append(option)
+    for below in command.commands.values() if isinstance(command, click.Group) else ():
+        _add_verbose(below)

@@ -118,10 +118,12 @@ class VotingConstants:
 
     slope: float = 1.0  # log odds of "target" for one unit of a beat's evidence, from recordings held out
     offset: float = 0.0
-    clip: float = 4.0  # the most that one beat may say, in log odds
+    clip: float = 1.4  # the most that one beat may say, in log odds
     correlation: float = 0.5  # of two beats of one recording: what one says, the other has partly said
-    alpha: float = 0.01  # accepted rate of "target" on baseline recordings
-    beta: float = 0.01  # accepted rate of "baseline" on target recordings
+    # Accepted rates of "target" on baseline recordings and of the reverse: 60 recordings without an error say no
+    # more than that the rate is below 5 % (J. A. Hanley, A. Lippman-Hand, JAMA 249(13), 1983).
+    alpha: float = 0.05
+    beta: float = 0.05
     calibration_recordings: int = 0  # how many recordings these numbers were fitted on ...
     calibration_errors: int = 0  # ... and how many of them they decide wrongly
 

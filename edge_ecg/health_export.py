@@ -52,7 +52,7 @@ def find_recordings(path: str | os.PathLike[str]) -> Iterator[Found]:
     try:
         if source.is_dir():
             found = _below(source)
-        elif source.is_file() and zipfile.is_zipfile(source):
+        elif source.is_file() and _is_archive(source):
             found = _archived(source)
         else:
             found = iter([Found(os.fspath(path), partial(read_recording, path))])
@@ -64,6 +64,11 @@ def find_recordings(path: str | os.PathLike[str]) -> Iterator[Found]:
         raise RecordingError(f"{source}: cannot be read: {error.strerror or type(error).__name__}") from None
     if nothing:
         raise RecordingError(f"{source}: holds no ECG; expected Apple's export.zip, or a folder with recordings")
+
+
+def _is_archive(file: Path) -> bool:
+    with file.open("rb") as stream:
+        return stream.read(4) == b"PK\x03\x04" or zipfile.is_zipfile(file)
 
 
 def _below(folder: Path) -> Iterator[Found]:
@@ -100,12 +105,14 @@ def _is_ecg(folder: str, head: bytes, plain_numbers: bool = False) -> bool:
 
 
 class _Guarded(io.FileIO):
-    """A file that is not asked for more than a directory of sane size at once."""
+    """A file that gives no more at once than a directory of sane size: `zipfile` reads all that one claims."""
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is None or size < 0 or size > MOST_DIRECTORY_BYTES:
+        most = MOST_DIRECTORY_BYTES + 1
+        data = super().read(most if size is None or size < 0 else min(size, most)) or b""
+        if len(data) == most:
             raise RecordingError("has a directory too large for an export of the Health app")
-        return super().read(size) or b""
+        return data
 
 
 def _archived(path: Path) -> Iterator[Found]:

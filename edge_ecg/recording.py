@@ -5,6 +5,7 @@ The person's name and birth date, which Apple writes into each file, go no furth
 
 import io
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,7 +110,9 @@ def _parse_edf(data: bytes) -> Signal:
     except ImportError:
         raise RecordingError("is an EDF file, which needs one more package: pip install edge-ecg[edf]") from None
     try:
-        edf = edfio.read_edf(data, lazy_load_data=False, header_encoding="latin-1")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # a file that is shorter than its header says is only warned of
+            edf = edfio.read_edf(data, lazy_load_data=False, header_encoding="latin-1")
         labels = [label.casefold() for label in edf.labels]
         ecg = [i for i, label in enumerate(labels) if "ecg" in label or "ekg" in label]
         channel = edf.signals[ecg[0] if ecg else 0]

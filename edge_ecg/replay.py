@@ -5,9 +5,10 @@ is how the stream is shown and measured.
 """
 
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,17 @@ from edge_ecg.bundle import Bundle
 from edge_ecg.recording import Recording
 from edge_ecg.votes import Decision
 from edge_ecg.watch import Judged, Watch
+
+
+class Step(NamedTuple):
+    """What happened when one chunk arrived; a live view is shown these."""
+
+    samples_uv: np.ndarray
+    judged: list[Judged]
+    log_odds: float
+    decision: Decision
+    took_s: float
+    is_late: bool  # the watch was still at it when the next chunk was due
 
 
 @dataclass(frozen=True)
@@ -27,11 +39,18 @@ class Replayed:
     busy_s: float  # spent in the watch, pauses between chunks not counted
     duration_s: float
     latency_us: np.ndarray = field(repr=False)  # of each chunk that completed a beat: samples in, votes out
+    chunks: int
+    late_chunks: int  # at the sensor's pace, or at `speed` times that
 
     @property
     def realtime_factor(self) -> float:
         """Seconds of ECG per second of computing."""
         return self.duration_s / self.busy_s
+
+    @property
+    def unusable(self) -> dict[str, int]:
+        """Beats that did not vote, by reason; a beat can have several."""
+        return dict(Counter(reason for judged in self.judged for reason in judged.unusable))
 
     def to_json(self) -> dict[str, Any]:
         """The line that `edge-ecg replay --json` prints."""
@@ -50,6 +69,9 @@ class Replayed:
                 for name, p in zip(("p50", "p95", "p99"), percentiles, strict=True)
             },
             "realtime_factor": round(self.realtime_factor, 1),
+            "unusable_beats": d.unusable,
+            "unusable": self.unusable,
+            "late_chunks": self.late_chunks,
         }
 
 
@@ -59,25 +81,39 @@ def chunks(recording: Recording, chunk_samples: int) -> Iterator[np.ndarray]:
         yield recording.samples_uv[start : start + chunk_samples]
 
 
-def replay(bundle: Bundle, recording: Recording, chunk_samples: int = 64, speed: float | None = None) -> Replayed:
+def replay(
+    bundle: Bundle,
+    recording: Recording,
+    chunk_samples: int = 64,
+    speed: float | None = None,
+    show: Callable[[Step], None] | None = None,
+) -> Replayed:
     """Push a recording through a `Watch`, chunk by chunk.
 
-    With `speed` the chunks arrive paced, 1 being as fast as the sensor; without it, as fast as they are judged.
+    With `speed` the chunks arrive paced, 1 being as fast as the sensor; without it, as fast as they are judged. A
+    chunk has a deadline, the arrival of the next one: paced, by the clock; unpaced, by what the chunk took against
+    what it lasts. `show` sees every step, outside the time that is measured but not outside the pace.
     """
     watch = Watch(bundle, recording.sample_rate_hz)
     judged: list[Judged] = []
-    latency_us, busy_s, pushed_samples = [], 0.0, 0
+    latency_us, busy_s, pushed_samples, count, late = [], 0.0, 0, 0, 0
+    pace = recording.sample_rate_hz * (speed or 1.0)
     began = time.perf_counter()
     for chunk in chunks(recording, chunk_samples):
         pushed_samples += len(chunk)
+        due = began + pushed_samples / pace
         if speed:
-            due = began + pushed_samples / recording.sample_rate_hz / speed
             time.sleep(max(0.0, due - time.perf_counter()))
         start = time.perf_counter()
         beats = watch.push(chunk)
-        took_s = time.perf_counter() - start
-        busy_s += took_s
+        end = time.perf_counter()
+        is_late = end > (due if speed else start) + chunk_samples / pace
+        count, late, busy_s = count + 1, late + is_late, busy_s + end - start
         if beats:
-            latency_us.append(took_s * 1e6)
+            latency_us.append((end - start) * 1e6)
             judged += beats
-    return Replayed(recording.source, watch.decision, judged, busy_s, recording.duration_s, np.array(latency_us))
+        if show:
+            show(Step(chunk, beats, watch.log_odds, watch.decision, end - start, is_late))
+    return Replayed(
+        recording.source, watch.decision, judged, busy_s, recording.duration_s, np.array(latency_us), count, late
+    )

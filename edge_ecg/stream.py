@@ -46,8 +46,9 @@ class BeatStream:
 
 
 def cut_beats(recording: Recording, contract: Contract = CONTRACT) -> list[Beat]:
-    """All beats of a finished recording: the same stream in one large chunk."""
-    return BeatStream(recording.sample_rate_hz, contract).push(recording.samples_uv)
+    """The usable beats of a finished recording: the same stream in one large chunk."""
+    beats = BeatStream(recording.sample_rate_hz, contract).push(recording.samples_uv)
+    return [beat for beat in beats if not beat.unusable]
 
 
 def r_peak_times_s(recording: Recording) -> np.ndarray:

@@ -5,8 +5,13 @@ state call the beat "same") and soft evidence (mean logit of "different" against
 that against the target). The sequential decision uses the soft one; hard votes are counted beside it.
 
 Sequential test: A. Wald, "Sequential Tests of Statistical Hypotheses", Ann. Math. Statist. 16(2), 1945.
-Departures: a beat's log odds are clipped, so that no single beat decides, and shrunk, since neighbouring
-beats of one recording are alike and Wald's test wants independent ones.
+Departures:
+- Wald's beats are independent; those of one recording share an electrode, a posture and a day. n beats that
+  correlate by r say as much as n / (1 + (n - 1) r) independent ones (the design effect of L. Kish, Survey Sampling,
+  1965; the exact posterior where a recording has an effect of its own and both are normal). So a recording can
+  say only so much, however long it is, and one of doubtful level stays inconclusive.
+- A beat's log odds are clipped, so that no single beat decides.
+- What is unusable says nothing, and nothing is decided while most beats are.
 """
 
 from dataclasses import dataclass
@@ -55,6 +60,7 @@ class Decision:
     beats_to_decision: int | None
     seconds_to_decision: float | None  # on the recording's own clock
     votes: dict[str, int]  # hard votes by label
+    unusable: int = 0  # beats that were found and not judged
 
 
 class Tally:
@@ -65,26 +71,34 @@ class Tally:
         self._constants = constants
         self.upper = log((1 - constants.beta) / constants.alpha)  # at or above: the target
         self.lower = log(constants.beta / (1 - constants.alpha))  # at or below: the baseline
-        # A rate that n recordings without an error can support (Laplace's rule of succession).
-        n = constants.calibration_recordings
-        self._most_confident = (n + 1) / (n + 2)
+        # A rate that n recordings with k errors can support (Laplace's rule of succession).
+        n, k = constants.calibration_recordings, constants.calibration_errors
+        self._most_confident = max(0.5, (n - k + 1) / (n + 2))
         self.reset()
 
     def reset(self) -> None:
         """Forget the recording."""
         self.log_odds = 0.0
+        self._said = 0.0
         self._hard_votes = [0, 0]
+        self._unusable = 0
         self._decided: tuple[str, float, int, float] | None = None
 
     def add(self, vote: Vote, time_s: float) -> Decision:
         """Count one beat's vote, known at `time_s` of the recording, and return what is known by then."""
         c = self._constants
-        said = min(c.clip, max(-c.clip, c.slope * vote.evidence + c.offset))
-        self.log_odds += c.news * said
         self._hard_votes[vote.hard_target] += 1
-        if self._decided is None and not self.lower < self.log_odds < self.upper:
+        beats = sum(self._hard_votes)
+        self._said += min(c.clip, max(-c.clip, c.slope * vote.evidence + c.offset))
+        self.log_odds = self._said / (1 + (beats - 1) * c.correlation)
+        if self._decided is None and beats >= self._unusable and not self.lower < self.log_odds < self.upper:
             label = self._labels[self.log_odds > 0]
-            self._decided = label, self._confidence(), sum(self._hard_votes), time_s
+            self._decided = label, self._confidence(), beats, time_s
+        return self.decision
+
+    def skip(self) -> Decision:
+        """Count one beat that must not vote, and return what is known by then."""
+        self._unusable += 1
         return self.decision
 
     @property
@@ -92,7 +106,7 @@ class Tally:
         """What is known now."""
         label, confidence, beats, seconds = self._decided or (INCONCLUSIVE, self._confidence(), None, None)
         votes = dict(zip(self._labels, self._hard_votes, strict=True))
-        return Decision(label, confidence, sum(self._hard_votes), beats, seconds, votes)
+        return Decision(label, confidence, sum(self._hard_votes), beats, seconds, votes, self._unusable)
 
     def _confidence(self) -> float:
         return min(self._most_confident, 1 / (1 + exp(-abs(self.log_odds))))

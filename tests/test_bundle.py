@@ -1,4 +1,4 @@
-"""A bundle is opened only as it was written: every change is refused with one sentence, and nothing is left half-written."""
+"""A bundle is opened only as it was written: every change is refused with a sentence, nothing is half-written."""
 
 import json
 import shutil
@@ -91,9 +91,9 @@ def test_damage_is_refused(copy: Path, tmp_path: Path, name: str, damage: str) -
 def test_a_name_that_leads_outside_is_refused(copy: Path, name: str, reason: str) -> None:
     manifest = json.loads((copy / MANIFEST).read_bytes())
     manifest["files"][name] = {"bytes": 0, "sha256": ""}
-    from edge_ecg.bundle import _sealed
+    from edge_ecg.bundle import sealed
 
-    (copy / MANIFEST).write_bytes(_sealed(manifest))
+    (copy / MANIFEST).write_bytes(sealed(manifest))
     with pytest.raises(BundleError, match=reason):
         load_bundle(copy)
 

@@ -112,6 +112,87 @@ def test_every_known_header_is_read(saved, header, values, rate_hz):
     assert not recording.samples_uv.flags.writeable
 
 
+GREEK = f"Όνομα,{NAME}\nΗμερομηνία,{RECORDED}\nΡυθμός,511,422 χερτζ\nΜονάδα,µV\n\n"
+KOREAN = f"이름,{NAME}\n기록 날짜,{RECORDED}\n샘플 속도,511.422헤르츠\n단위,µV\n\n"
+
+
+@pytest.mark.parametrize(
+    ("header", "values", "encoding"),
+    [
+        (CHINESE.replace("512赫兹", "511.422赫兹").replace("µ", "μ"), POINTS, "gbk"),
+        (CHINESE.replace("512赫兹", "511.422赫兹").replace("µ", "μ"), POINTS, "gb18030"),
+        (GERMAN, COMMAS, "cp1252"),
+        (JAPANESE.replace("512.000 Hz", "511.422 ヘルツ").replace("µ", "μ"), POINTS, "shift_jis"),
+        (RUSSIAN.replace("µ", "u"), COMMAS, "cp1251"),
+        (KOREAN.replace("µ", "μ"), POINTS, "euc_kr"),
+        (GREEK, COMMAS, "cp1253"),
+        (CHINESE.replace("512赫兹", "511.422赫兹"), POINTS, "utf-16"),
+    ],
+)
+def test_an_older_encoding_is_known_by_the_rate_in_it(saved, header, values, encoding):
+    recording = read_recording(saved(header + "\n".join(values), encoding=encoding))
+    assert np.array_equal(recording.samples_uv, ECG_UV)
+    assert recording.sample_rate_hz == 511.422
+    assert recording.recorded_at == RECORDED
+
+
+@pytest.mark.parametrize("hertz", ["हर्ट्ज़", "ჰერცი", "hertsiä", "হার্টজ", "herců", "ഹെർട്സ്", "Hz.", "hertzů"])
+@pytest.mark.parametrize("decimal", [".", ","])
+def test_hertz_in_a_language_unknown_is_known_by_its_place(saved, hertz, decimal):
+    header = f"Jmeno,{NAME}\nNarozen,{BIRTH}\nDatum,{RECORDED}\nTrida,Normal\nVerze,1.90\nHodinky,Watch5\n"
+    header += f"Rychlost,511{decimal}422 {hertz}\n\nSvod,I\n\n"
+    recording = read_recording(saved(header + "\n".join(POINTS if decimal == "." else COMMAS)))
+    assert recording.sample_rate_hz == 511.422
+    assert recording.recorded_at == RECORDED
+
+
+@pytest.mark.parametrize(
+    "birth", ["1980-05-21", "21 May 1980", "May 1980", "1980年5月21日", "1980", "512", "١٩٨٠", "21. května 1980"]
+)
+def test_a_birth_date_in_an_unknown_language_is_neither_rate_nor_time(saved, birth):
+    recording = read_recording(saved(f"Jmeno,{NAME}\nNarozen,{birth}\n\nSvod,I\n\n" + "\n".join(POINTS)))
+    assert (recording.sample_rate_hz, recording.recorded_at) == (512.0, None)
+
+
+def edf_bytes(labels=("ECG",), unit="uV", rate_hz=256.0, uv=ECG_UV[:2304], start="2024-03-01 08:03:00"):
+    edfio = pytest.importorskip("edfio")
+    signals = [
+        edfio.EdfSignal(uv, rate_hz, label=label, physical_dimension=unit, physical_range=(-2000, 2000))
+        for label in labels
+    ]
+    start = datetime.fromisoformat(start)
+    patient = edfio.Patient(name=NAME.replace(" ", "_"), birthdate=datetime(1860, 5, 21).date())
+    recording = edfio.Recording(startdate=start.date())
+    edf = edfio.Edf(signals, patient=patient, recording=recording, starttime=start.time())
+    return edf.to_bytes()
+
+
+def test_an_edf_file_is_read_with_its_rate_unit_and_time(saved):
+    recording = read_recording(saved(edf_bytes(), name="a.edf"))
+    np.testing.assert_allclose(recording.samples_uv, ECG_UV[:2304], rtol=0, atol=0.04)  # 16 bits over 4 mV
+    assert recording.sample_rate_hz == 256
+    assert recording.recorded_at == "2024-03-01 08:03:00"
+    assert NAME.split()[0] not in repr(vars(recording))
+
+
+def test_the_ecg_channel_of_several_is_taken_and_without_one_none(saved):
+    data = edf_bytes(("EEG Fpz", "EKG I"))
+    assert len(read_recording(saved(data, name="a.edf")).samples_uv) == 2304
+    assert "3 channels, none named ECG" in error_of(saved(edf_bytes(("A", "B", "C")), name="b.edf"))
+
+
+@pytest.mark.parametrize("cut", [8, 200, 256, 300, 700])
+def test_a_cut_edf_file_gets_one_sentence_without_the_person(saved, cut):
+    message = error_of(saved(edf_bytes()[:cut], name="a.edf"))
+    assert "Wilhelmine" not in message
+
+
+def test_edf_without_edfio_says_what_to_install(saved, monkeypatch):
+    path = saved(edf_bytes(), name="a.edf")
+    monkeypatch.setitem(sys.modules, "edfio", None)
+    assert "pip install edge-ecg[edf]" in error_of(path)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "latin-1"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 def test_encoding_and_line_ends_do_not_matter(saved, encoding, newline):

@@ -5,9 +5,10 @@ from math import log
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.stats import multivariate_normal
 
 from edge_ecg.contract import VotingConstants
 from edge_ecg.references import ReferenceBank
@@ -15,7 +16,9 @@ from edge_ecg.votes import INCONCLUSIVE, Tally, Vote, cast_vote
 
 BANK = ReferenceBank(np.ones((10, 2), np.float32), np.arange(10) >= 6)  # 6 of the baseline, 4 of the target
 LABELS = ("rest", "load")
-PLAIN = VotingConstants(slope=1.0, offset=0.0, clip=4.0, news=1.0, alpha=0.01, beta=0.02, calibration_recordings=98)
+PLAIN = VotingConstants(
+    slope=1.0, offset=0.0, clip=4.0, correlation=0.0, alpha=0.01, beta=0.02, calibration_recordings=98
+)
 
 
 def soft(evidence: float) -> Vote:
@@ -62,8 +65,34 @@ def test_nothing_said_is_inconclusive() -> None:
 
 
 def test_one_wild_beat_does_not_decide() -> None:
-    tally = Tally(LABELS, replace(PLAIN, news=0.25))
+    tally = Tally(LABELS, PLAIN)
     assert tally.add(soft(1e9), 4.0).label == INCONCLUSIVE
+
+
+@settings(deadline=None)
+@given(st.floats(0.01, 0.9), st.lists(st.floats(-3, 3), min_size=1, max_size=30))
+def test_log_odds_are_the_posterior_of_a_recording_with_an_effect_of_its_own(
+    correlation: float, evidence: list[float]
+) -> None:
+    """The oracle: multivariate normal beats, mean +-1/2, unit variance, the same correlation for every two."""
+    tally = Tally(LABELS, replace(PLAIN, clip=1e6, correlation=correlation))
+    for one in evidence:
+        tally.add(soft(one), 0.0)
+    n = len(evidence)
+    covariance = (1 - correlation) * np.eye(n) + correlation * np.ones((n, n))
+    log_likelihood = [multivariate_normal(np.full(n, m), covariance).logpdf(evidence) for m in (0.5, -0.5)]
+    assert tally.log_odds == pytest.approx(log_likelihood[0] - log_likelihood[1], abs=1e-6)
+
+
+def test_what_is_unusable_says_nothing_and_holds_back_a_decision_while_it_is_most() -> None:
+    tally = Tally(LABELS, PLAIN)
+    for _ in range(4):
+        assert tally.skip().label == INCONCLUSIVE
+    for beats in range(1, 4):
+        decision = tally.add(soft(4.0), float(beats))
+        assert (decision.label, decision.beats, decision.unusable) == (INCONCLUSIVE, beats, 4)
+    assert tally.log_odds == 12.0
+    assert tally.add(soft(4.0), 4.0).label == "load"
 
 
 def test_confidence_is_bounded_by_the_recordings_behind_it() -> None:
@@ -71,6 +100,10 @@ def test_confidence_is_bounded_by_the_recordings_behind_it() -> None:
     for beat in range(50):
         decision = tally.add(soft(4.0), float(beat))
     assert decision.confidence <= 99 / 100  # 98 recordings without an error support no more (rule of succession)
+    doubted = Tally(LABELS, replace(PLAIN, calibration_errors=10))
+    for beat in range(50):
+        decision = doubted.add(soft(4.0), float(beat))
+    assert decision.confidence == 89 / 100
 
 
 def test_independent_evidence_keeps_the_stated_error_rates() -> None:

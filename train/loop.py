@@ -1,4 +1,8 @@
-"""The training loop: all pairs of a batch, weights averaged, stopped when validation dates stop improving."""
+"""The training loop: all pairs of a batch and the decisions they add up to, weights averaged.
+
+Training has a fixed length. Nothing is chosen on the validation dates, so that their figures say what a new date says:
+stopping at the best of many epochs on two dates would choose for these two.
+"""
 
 import json
 from collections.abc import Callable
@@ -18,7 +22,7 @@ from train.checkpoint import PROGRESS, WEIGHTS, read_weights, write_file, write_
 from train.data import BeatSet
 from train.judge import compare, embed
 from train.model import DEFAULT_ARCHITECTURE, Model, build_model
-from train.pairs import Variation, batches, pairs, vary
+from train.pairs import Variation, batches, pairs, rr_weights, swap_p_waves, vary, with_steady_rr
 from train.references import choose_references
 
 
@@ -28,13 +32,16 @@ class Settings:
 
     architecture: str = DEFAULT_ARCHITECTURE
     seed: int = 0
-    epochs: int = 20
-    patience: int = 8  # epochs without a better validation loss before it stops
-    batch_beats: int = 128
+    epochs: int = 10
+    batch_beats: int = 96
     learning_rate: float = 3e-3
     weight_decay: float = 0.05
     averaging: float = 0.98  # of the weights over steps; 0 turns it off
     references_per_state: int = 16
+    decision_weight: float = 1.0  # of the loss of whole decisions beside that of pairs
+    decision_scale: float = 2.0  # log odds of the target for one unit of evidence, in that loss
+    rr_balance: float = 1.0  # how far heart rates are balanced between the states; 0 turns it off
+    p_wave_share: float = 0.4  # of beats that get another one's P wave
     variation: Variation = field(default_factory=Variation)
 
 
@@ -43,20 +50,16 @@ class History:
     """One row an epoch."""
 
     epochs: list[dict[str, float]] = field(default_factory=list)
-    best_epoch: int = 0
-
-    @property
-    def best_loss(self) -> float:
-        return min((row["validation_loss"] for row in self.epochs), default=float("inf"))
-
+    best_epoch: int = 0  # whose weights are kept: the last one
 
 class Trainer:
     """Train one model. Deterministic for a seed; resumed training gives the same weights as uninterrupted."""
 
-    def __init__(self, settings: Settings, training: BeatSet, validation: BeatSet, run: Path):
+    def __init__(self, settings: Settings, training: BeatSet, validation: BeatSet | None, run: Path):
         self.settings = settings
         self.history = History()
         self._training, self._validation, self._run = training, validation, run
+        self._weights = rr_weights(training, settings.rr_balance)
         torch.use_deterministic_algorithms(True)
         torch.manual_seed(settings.seed)
         self._generator = torch.Generator().manual_seed(settings.seed)
@@ -70,35 +73,38 @@ class Trainer:
         self._step = 0
 
     def fit(self, progress: Callable[[dict[str, float], int], None] = lambda row, of: None) -> Model:
-        """Train until the epochs are used up or validation stops improving; return the best model."""
-        while not self._finished():
+        """Train until the epochs are used up; return the model with averaged weights."""
+        while len(self.history.epochs) < self.settings.epochs:
             row = self._epoch()
             self.history.epochs.append(row)
-            if row["validation_loss"] <= self.history.best_loss:
-                self.history.best_epoch = len(self.history.epochs)
-                write_weights(self._run / WEIGHTS, self._averaged)
+            self.history.best_epoch = len(self.history.epochs)
+            write_weights(self._run / WEIGHTS, self._averaged)
             self._save()
             progress(row, self.settings.epochs)
         best = build_model(self.settings.architecture)
         read_weights(self._run / WEIGHTS, best)
         return best.eval()
 
-    def _finished(self) -> bool:
-        done = len(self.history.epochs)
-        return done >= self.settings.epochs or done - self.history.best_epoch >= self.settings.patience
-
     def _epoch(self) -> dict[str, float]:
         self.model.train()
+        settings = self.settings
         losses, right, count = [], 0, 0
-        values = torch.from_numpy(self._training.values)
+        values = torch.from_numpy(with_steady_rr(self._training).values)
         is_target = torch.from_numpy(self._training.is_target)
-        for batch in batches(self._training, self.settings.batch_beats, self._generator):
-            beats = vary(values[batch], self.settings.variation, self._generator)
+        date = torch.from_numpy(np.unique(self._training.date, return_inverse=True)[1])
+        for batch in batches(self._training, settings.batch_beats, self._generator, self._weights):
+            beats = swap_p_waves(values[batch], settings.p_wave_share, self._generator)
+            beats = vary(beats, settings.variation, self._generator)
             left, right_side = pairs(len(batch), self.model.partners, self._generator)
             embeddings = self.model.encoder(beats)
             logits = self.model.comparator(embeddings[left], embeddings[right_side])
             differ = (is_target[batch][left] != is_target[batch][right_side]).float()
             loss = binary_cross_entropy_with_logits(logits, differ)
+            evidence, judged = evidence_of_other_dates(logits, left, right_side, is_target[batch], date[batch])
+            if judged.any():
+                log_odds = settings.decision_scale * evidence[judged]
+                decided = binary_cross_entropy_with_logits(log_odds, is_target[batch][judged].float())
+                loss = loss + settings.decision_weight * decided
             self._update(loss)
             losses.append(loss.item())
             right += int(((logits > 0) == (differ > 0)).sum())
@@ -106,7 +112,7 @@ class Trainer:
         return {
             "loss": float(np.mean(losses)),
             "pair_accuracy": right / count,
-            **self._validate(),
+            **(self._validate(self._validation) if self._validation else {}),
         }
 
     def _update(self, loss: Tensor) -> None:
@@ -130,14 +136,14 @@ class Trainer:
             return 0.04 + 0.96 * done / 0.15
         return 0.5 * (1 + float(np.cos(np.pi * (done - 0.15) / 0.85)))
 
-    def _validate(self) -> dict[str, float]:
+    def _validate(self, validation: BeatSet) -> dict[str, float]:
         """Validation beats against references: loss of the pairs, and beats on the right side."""
         embeddings = embed(self._averaged, self._training.values)
         chosen = choose_references(self._training, embeddings, self.settings.references_per_state)
-        held_out = embed(self._averaged, self._validation.values)
+        held_out = embed(self._averaged, validation.values)
         logits = compare(self._averaged, held_out, embeddings[chosen])
         reference_is_target = self._training.is_target[chosen]
-        truth = self._validation.is_target
+        truth = validation.is_target
         differ = truth[:, None] != reference_is_target
         loss = np.logaddexp(0, np.where(differ, -logits, logits)).mean()
         evidence = logits[:, ~reference_is_target].mean(1) - logits[:, reference_is_target].mean(1)
@@ -183,3 +189,21 @@ class Trainer:
         self._optimiser.load_state_dict(optimiser)
         self.history = History(**facts["history"])
         self._step = facts["step"]
+
+
+def evidence_of_other_dates(
+    logits: Tensor, left: Tensor, right: Tensor, is_target: Tensor, date: Tensor
+) -> tuple[Tensor, Tensor]:
+    """(N,) evidence of each beat of a batch with the batch as references, and (N,) whether it has any.
+
+    As the watch decides: mean logit of "different" against the baseline minus that against the target. Only beats of
+    other dates are references, as on the watch, where every recording is of a new date: a network that knows the
+    date by its electrode finds no help there.
+    """
+    beat, reference = torch.cat([left, right]), torch.cat([right, left])
+    foreign = (date[beat] != date[reference]).to(logits.dtype)
+    place = 2 * beat + is_target[reference].long()
+    totals = torch.zeros(2 * len(date)).index_add(0, place, foreign * torch.cat([logits, logits]))
+    counts = torch.zeros(2 * len(date)).index_add(0, place, foreign)
+    mean = (totals / counts.clamp(min=1)).view(-1, 2)
+    return mean[:, 0] - mean[:, 1], (counts.view(-1, 2) > 0).all(1)

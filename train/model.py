@@ -36,8 +36,14 @@ class Model(nn.Module):
         return sum(p.numel() for p in self.parameters())
 
 
+PR_SEGMENT = slice(66, 94)  # 121 to 66 ms before R
+
+
 class NormaliseBeat(nn.Module):
-    """A beat's baseline to 0 and its root mean square to 1: gain and electrode offset carry no state.
+    """A beat's PR segment to 0 and its root mean square to 1: gain and electrode offset carry no state.
+
+    The PR segment is the electrocardiographer's baseline. The mean of the beat, which the prototype used, moves with
+    the T wave and the S wave.
 
     Gives the samples as (N, 1, 383), and the RR interval as (N, 1), centred on 0.8 s in units of 0.1 s, so
     that both inputs are of order 1.
@@ -45,7 +51,7 @@ class NormaliseBeat(nn.Module):
 
     def forward(self, beat: Tensor) -> tuple[Tensor, Tensor]:
         samples = beat[:, :SAMPLES]
-        samples = samples - samples.mean(1, keepdim=True)
+        samples = samples - samples[:, PR_SEGMENT].mean(1, keepdim=True)
         scale = (samples * samples).mean(1, keepdim=True).sqrt() + 1.0  # 1 uV: a flat beat stays flat
         samples = samples / scale
         return samples.unsqueeze(1), (beat[:, SAMPLES:] - 0.8) * 10.0

@@ -1,8 +1,13 @@
-"""What the network sees: balanced batches of beats, slightly varied, and the pairs inside each batch."""
+"""What the network sees: balanced batches of beats, slightly varied, and the pairs inside each batch.
+
+Three things go with the state in one person's recordings that are not the state, and each is taken out here: the date
+(every date of a state equally often), the heart rate (equally fast in both states), the P wave (of another beat).
+"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -10,6 +15,10 @@ from edge_ecg.contract import CONTRACT
 from train.data import BeatSet
 
 SAMPLES = CONTRACT.window_samples
+P_WAVE_END = 94  # the PR segment begins: what is before belongs to the P wave
+P_WAVE_FADE = 10  # samples over which one P wave goes over into the other
+RR_KERNEL_S = 0.025  # how near two heart rates are to count as the same
+RR_MOST_WEIGHT = 20.0
 
 
 @dataclass(frozen=True)
@@ -18,20 +27,25 @@ class Variation:
 
     shift_samples: int = 2  # the R peak is found a little early or late
     noise_uv: float = 10.0
-    wander_uv: float = 30.0  # a slope and a bend of the baseline across the beat
-    rr_s: float = 0.03
+    wander_uv: float = 5.0  # a slope and a bend of the baseline; 30 uV would drown the ST level, which carries the state
+    rr_s: float = 0.01
 
 
-def batches(beats: BeatSet, size: int, generator: torch.Generator) -> Iterator[Tensor]:
+def batches(
+    beats: BeatSet, size: int, generator: torch.Generator, weights: np.ndarray | None = None
+) -> Iterator[Tensor]:
     """One epoch of index batches: half of each state, every date of a state equally often.
 
     Some dates have three times the beats of others; without the balance, the longest day would be the state.
+    weights: (N,) how much more often than that a beat is drawn, as `rr_weights` gives it.
     """
     halves = []
     for target in (False, True):
         indices = torch.from_numpy((beats.is_target == target).nonzero()[0])
         dates = beats.date[indices.numpy()]
         weight = torch.tensor([1.0 / (dates == date).sum() for date in dates])
+        if weights is not None:
+            weight = weight * torch.from_numpy(weights[indices.numpy()]).float()
         halves.append((indices, weight))
     for _ in range(len(beats.values) // size):
         yield torch.cat(
@@ -40,6 +54,57 @@ def batches(beats: BeatSet, size: int, generator: torch.Generator) -> Iterator[T
                 for indices, weight in halves
             ]
         )
+
+
+def with_steady_rr(beats: BeatSet) -> BeatSet:
+    """The beats with the mean RR interval of their recording.
+
+    The T wave follows the heart rate over minutes, not the last interval: with the single interval, which is mostly
+    respiration, a network learns a third of the correction that a fast recording needs.
+    """
+    values = beats.values.copy()
+    values[:, SAMPLES] = recording_rr(beats)[beats.recording]
+    return replace(beats, values=values)
+
+
+def recording_rr(beats: BeatSet) -> np.ndarray:
+    """(M,) mean RR interval of each recording, in seconds."""
+    counts = np.bincount(beats.recording, minlength=len(beats.sources))
+    totals = np.bincount(beats.recording, beats.values[:, SAMPLES], len(beats.sources))
+    return np.asarray(totals / np.maximum(counts, 1))
+
+
+def rr_weights(beats: BeatSet, strength: float = 1.0) -> np.ndarray:
+    """(N,) weights that make a heart rate as likely in one state as in the other.
+
+    The heart is faster after a meal, and a fast heart makes the T wave early whatever the state: unbalanced, "fast"
+    would be learned as the state. Each beat weighs (density of its recording's RR interval in the other state / in its
+    own) ^ (strength / 2), at most 20: at strength 1 both states have the geometric mean of both densities. Densities
+    are Gaussian kernels over recordings, dates of equal weight.
+    """
+    rr = recording_rr(beats)
+    density = []
+    for target in (False, True):
+        of_state = beats.recording_is_target == target
+        dates = np.unique(beats.dates[of_state])
+        kernel = np.exp(-0.5 * ((rr[:, None] - rr[None]) / RR_KERNEL_S) ** 2)
+        by_date = [kernel[:, of_state & (beats.dates == date)].mean(1) for date in dates]
+        density.append(np.mean(by_date, axis=0) + 1e-3)
+    odds = np.where(beats.recording_is_target, density[0] / density[1], density[1] / density[0])
+    return np.asarray(np.clip(odds ** (0.5 * strength), 1 / RR_MOST_WEIGHT, RR_MOST_WEIGHT)[beats.recording])
+
+
+def swap_p_waves(beats: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Beats (N, 384) of which a share has the P wave of another one, level with its own PR segment.
+
+    The P wave changes with the day (atrial pacemaker, electrode) and would serve as the date's name.
+    """
+    other = beats[torch.randperm(len(beats), generator=generator)]
+    chosen = torch.rand(len(beats), 1, generator=generator) < share
+    fade = ((P_WAVE_END - torch.arange(beats.shape[1])) / P_WAVE_FADE).clamp(0, 1) * chosen
+    segment = slice(P_WAVE_END - P_WAVE_FADE, P_WAVE_END)
+    level = beats[:, segment].mean(1, keepdim=True) - other[:, segment].mean(1, keepdim=True)
+    return beats + fade * (other + level - beats)
 
 
 def vary(beats: Tensor, by: Variation, generator: torch.Generator) -> Tensor:

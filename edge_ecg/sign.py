@@ -1,0 +1,116 @@
+"""Who made a bundle: an Ed25519 signature of its manifest, which holds the SHA-256 of every other file.
+
+The hashes in a bundle show damage; anybody can compute them. A signature shows that the owner of a key wrote it.
+What is signed is a line that names the purpose, then the exact bytes of `manifest.json`. The signature is a file of
+its own, `manifest.sig` in a folder or `NAME.sig` beside a zip, which `load_bundle` neither reads nor needs.
+"""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+from edge_ecg.bundle import read_files, sealed
+from edge_ecg.errors import BundleError, EdgeEcgError
+
+PURPOSE = b"edge-ecg bundle manifest, version 1\n"
+ALGORITHM = "Ed25519"
+MOST_BYTES = 10_000  # of a key or a signature file
+
+
+def signature_path(bundle: Path) -> Path:
+    """Where the signature of a bundle lies."""
+    return bundle / "manifest.sig" if bundle.is_dir() else bundle.with_name(f"{bundle.name}.sig")
+
+
+def sign_bundle(bundle: Path, key: Path, password: str | None = None) -> Path:
+    """Verify a bundle's files, sign its manifest with the private key (PEM), and return the signature's path.
+
+    Raises BundleError for a bundle that is not whole, EdgeEcgError for a key that can't be used.
+    """
+    manifest, _ = read_files(bundle)
+    signature = _private_key(key, password).sign(PURPOSE + sealed(manifest))
+    content = {"algorithm": ALGORITHM, "signature": base64.b64encode(signature).decode()}
+    path = signature_path(bundle)
+    scratch = path.with_name(f".{path.name}.part")
+    scratch.write_text(json.dumps(content) + "\n", encoding="utf-8")
+    scratch.replace(path)
+    return path
+
+
+def verify_bundle(bundle: Path, public_key: Path) -> dict[str, Any]:
+    """The manifest of a bundle that is whole and signed by the owner of the public key (PEM).
+
+    Raises BundleError if a file was altered, or the signature is missing, damaged or by another key.
+    """
+    manifest, _ = read_files(bundle)  # a manifest that is read is, byte for byte, `sealed(manifest)`
+    key, signature = _public_key(public_key), _signature(signature_path(bundle))
+    from cryptography.exceptions import InvalidSignature
+
+    try:
+        key.verify(signature, PURPOSE + sealed(manifest))
+    except InvalidSignature:
+        raise BundleError(
+            f"{bundle}: not signed by the owner of {public_key}, or changed since"
+        ) from None
+    return manifest
+
+
+def needs_password(key: Path) -> bool:
+    """Whether a private key's file is encrypted."""
+    return b"ENCRYPTED" in _small_file(key)
+
+
+def _signature(path: Path) -> bytes:
+    try:
+        content = json.loads(_small_file(path))
+        if content["algorithm"] == ALGORITHM:
+            return base64.b64decode(content["signature"], validate=True)
+    except FileNotFoundError:
+        raise BundleError(f"{path}: is missing: the bundle is not signed") from None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        pass
+    raise BundleError(f"{path}: is no signature of a bundle")
+
+
+def _private_key(path: Path, password: str | None) -> Any:
+    try:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+        key = load_pem_private_key(_small_file(path), password.encode() if password else None)
+    except ImportError:
+        raise _not_installed() from None
+    except (ValueError, TypeError):  # says nothing of the key's content
+        raise EdgeEcgError(f"{path}: is no private key in PEM form, or the password is wrong") from None
+    except Exception:  # cryptography's own error for algorithms that it does not know
+        raise EdgeEcgError(f"{path}: holds another kind of key; expected Ed25519") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise EdgeEcgError(f"{path}: holds another kind of key; expected Ed25519")
+    return key
+
+
+def _public_key(path: Path) -> Any:
+    try:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+        from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+        key = load_pem_public_key(_small_file(path))
+    except ImportError:
+        raise _not_installed() from None
+    except OSError:
+        raise
+    except Exception:
+        raise EdgeEcgError(f"{path}: is no public key in PEM form") from None
+    if not isinstance(key, Ed25519PublicKey):
+        raise EdgeEcgError(f"{path}: holds another kind of key; expected Ed25519")
+    return key
+
+
+def _small_file(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(MOST_BYTES)
+
+
+def _not_installed() -> EdgeEcgError:
+    return EdgeEcgError("signatures need one more package: pip install edge-ecg[sign]")

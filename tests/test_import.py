@@ -1,0 +1,434 @@
+"""From a phone's export to a data set: found wherever it lies, labelled as said, split by date, and honest about it."""
+
+import io
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from edge_ecg.apple_format import LOCALES, write_apple_csv
+from edge_ecg.cli_import import import_command
+from edge_ecg.errors import DatasetError, EdgeEcgError, RecordingError
+from edge_ecg.health_export import find_recordings
+from edge_ecg.labelling import Item, by_table, by_windows, checked_label, split_by_date, two_labels, weaknesses
+from edge_ecg.recording import read_recording
+from train.dataset import read_dataset
+
+NAME, BIRTH = "Wilhelmine Einthoven", "21.05.1860"
+ZONE = timezone(timedelta(hours=8))
+WINDOWS = ("--window", "fasting=06:00-09:00", "--window", "after=10:00-12:00")
+FOLDER = "apple_health_export/electrocardiograms"
+
+
+def ecg_uv(seed: int, samples: int = 2300) -> np.ndarray:
+    return np.round(np.random.default_rng(seed).normal(0, 200, samples), 3)
+
+
+def ecg_text(at: datetime, seed: int, locale: str = "en", rate_hz: float = 512.0) -> bytes:
+    path = Path(os.environ["SCRATCH_CSV"])
+    write_apple_csv(path, ecg_uv(seed), rate_hz, at, locale, name=NAME)
+    return path.read_bytes().replace(b"Synthetic Date", BIRTH.encode())
+
+
+@pytest.fixture(autouse=True)
+def _scratch(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCRATCH_CSV", str(tmp_path_factory.mktemp("scratch") / "one.csv"))
+
+
+def zipped(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def a_study(days: int = 4, folder: str = FOLDER) -> dict[str, bytes]:
+    """Members of an export: on each day one recording at 07:30 and one at 11:00, each day in another language."""
+    members = {
+        "apple_health_export/export.xml": b"<HealthData/>" * 9999,
+        "apple_health_export/notes.csv": b"a,b\n1,2\n",
+    }
+    for day in range(days):
+        for number, hour in enumerate((7.5, 11.0)):
+            at = datetime(2024, 2, 27, tzinfo=ZONE) + timedelta(days=day, hours=hour)
+            locale = list(LOCALES)[day % len(LOCALES)]
+            text = ecg_text(at, 10 * day + number, locale, 511.422 if day == 1 else 512.0)
+            members[f"{folder}/ecg_{at:%Y-%m-%d}_{number}.csv"] = text
+    return members
+
+
+def imported(*arguments: object, answers: str | None = None):
+    result = CliRunner().invoke(import_command, [str(a) for a in arguments], input=answers, standalone_mode=False)
+    if result.exception is not None:
+        raise result.exception
+    return result
+
+
+def all_read(path: Path) -> None:
+    for found in find_recordings(path):
+        found.read()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_an_export_becomes_a_dataset_that_train_reads(tmp_path: Path) -> None:
+    export = zipped(tmp_path / "export.zip", a_study())
+    result = imported(export, "--out", tmp_path / "data", *WINDOWS, "--json")
+    said = json.loads(result.stdout)
+    assert said["labels"] == ["fasting", "after"]
+    dataset = read_dataset(tmp_path / "data/dataset.toml")
+    assert dataset.labels == ("fasting", "after")
+    assert dataset.dates == {
+        "train": ("2024-02-27", "2024-02-28"),
+        "validation": ("2024-02-29",),
+        "test": ("2024-03-01",),
+    }
+    for which, count in (("train", 4), ("validation", 2), ("test", 2)):
+        entries = dataset.entries(which)
+        assert len(entries) == count
+        for entry in entries:
+            recording = read_recording(entry.path)
+            day = (datetime.fromisoformat(entry.date) - datetime(2024, 2, 27)).days
+            hour = "11:00" if entry.is_target else "07:30"
+            assert np.array_equal(recording.samples_uv, ecg_uv(10 * day + entry.is_target))
+            assert recording.sample_rate_hz == (511.422 if day == 1 else 512.0)
+            assert recording.recorded_at == f"{entry.date} {hour}:00 +0800"
+
+
+def test_what_is_written_says_nothing_of_the_person(tmp_path: Path) -> None:
+    export = zipped(tmp_path / "export.zip", a_study())
+    result = imported(export, "--out", tmp_path / "data", *WINDOWS)
+    written = b"".join(contents(tmp_path / "data").values()) + result.output.encode()
+    for secret in (*NAME.split(), BIRTH, "1860", "Watch0", "Sinus"):
+        assert secret.encode() not in written
+
+
+@pytest.mark.parametrize("folder", [FOLDER, "导出/心电图", "Elektrokardiogramme", "."])
+def test_ecgs_are_found_by_folder_and_by_content(tmp_path: Path, folder: str) -> None:
+    export = zipped(tmp_path / "export.zip", a_study(2, folder))
+    names = [Path(found.name).name for found in find_recordings(export)]
+    assert names == [f"ecg_2024-02-{day}_{n}.csv" for day in (27, 28) for n in (0, 1)]
+
+
+def test_an_unpacked_export_gives_the_same_recordings(tmp_path: Path) -> None:
+    export = zipped(tmp_path / "export.zip", a_study(2))
+    with zipfile.ZipFile(export) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    archived, unpacked = (
+        [found.read().samples_uv for found in find_recordings(path)] for path in (export, tmp_path / "unpacked")
+    )
+    assert len(archived) == 4
+    assert all(np.array_equal(a, b) for a, b in zip(archived, unpacked, strict=True))
+
+
+def test_the_same_recording_twice_is_one(tmp_path: Path) -> None:
+    export = zipped(tmp_path / "export.zip", a_study(3))
+    copy = zipped(tmp_path / "copy.zip", a_study(3))
+    result = imported(export, copy, "--out", tmp_path / "data", *WINDOWS, "--json")
+    assert sum(sum(of.values()) for of in json.loads(result.stdout)["counts"].values()) == 6
+
+
+def test_a_list_is_printed_without_out_and_nothing_is_written(tmp_path: Path) -> None:
+    export = zipped(tmp_path / "export.zip", a_study(2))
+    lines = [json.loads(line) for line in imported(export, "--json", *WINDOWS).stdout.splitlines()]
+    assert [line["label"] for line in lines] == ["fasting", "after"] * 2
+    assert lines[0]["recorded_at"] == "2024-02-27 07:30:00 +0800"
+    assert "2024-02-28" in imported(export).stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["export.zip"]
+
+
+def test_labels_come_from_a_table_by_file_or_time(tmp_path: Path) -> None:
+    export = zipped(tmp_path / "export.zip", a_study())
+    table = tmp_path / "labels.csv"
+    rows = ["file-or-time,label", "2024-02-27 07:30,rest", "ecg_2024-02-27_1.csv,run", "2024-02-28T11:00:00,run"]
+    rows += ["electrocardiograms/ecg_2024-02-28_0.csv,rest", "2024-02-29,rest", "2024-03-01,"]
+    table.write_text("\n".join(rows))
+    said = json.loads(imported(export, "--out", tmp_path / "data", "--labels", table, "--json").stdout)
+    assert said["labels"] == ["rest", "run"]
+    assert {date: tuple(of.values()) for date, of in said["counts"].items()} == {
+        "2024-02-27": (1, 1),
+        "2024-02-28": (1, 1),
+        "2024-02-29": (2, 0),
+    }
+    assert said["left_out"] == 2
+    assert said["split"] is None
+    assert not (tmp_path / "data/dataset.toml").exists()
+
+
+def test_labels_come_from_answers_at_the_terminal(tmp_path: Path) -> None:
+    export = zipped(tmp_path / "export.zip", a_study())
+    answers = "in com clusive?\nrest\nrun\n" + "9\n1\n2\n" + "1-1\n1-2\n2\n" + "1\n2\n" + "\n1,2\n"
+    result = imported(export, "--out", tmp_path / "data", "--pick", "--json", answers=answers)
+    said = json.loads(result.stdout.splitlines()[-1])
+    assert said["labels"] == ["rest", "run"]
+    assert [tuple(of.values()) for of in said["counts"].values()] == [(1, 1)] * 3 + [(0, 2)]
+
+
+ITEMS = [
+    Item(f"export.zip/{d}/{t}.csv", f"2024-03-0{d} {t}:00 +0100", 512.0, 30.0)
+    for d in (1, 2, 3)
+    for t in ("07:00", "23:30", "11:00")
+]
+
+
+@pytest.mark.parametrize(
+    ("windows", "says"),
+    [
+        (["fasting"], "window is 'fasting'; expected LABEL=HH:MM-HH:MM"),
+        (["a=25:00-26:00"], "expected LABEL"),
+        (["a=06:00-12:00", "b=11:00-12:00"], "is labelled 'a' and 'b'"),
+        (["../x=06:00-12:00"], "label is '../x'"),
+        (["inconclusive=06:00-12:00"], "label is 'inconclusive'"),
+    ],
+)
+def test_a_window_that_is_unclear_is_refused(windows: list[str], says: str) -> None:
+    with pytest.raises(DatasetError) as caught:
+        by_windows(ITEMS, windows)
+    assert says in str(caught.value)
+
+
+def test_a_window_may_pass_midnight_and_leaves_its_end_out() -> None:
+    assert set(by_windows(ITEMS, ["night=23:00-01:00"]).values()) == {"night"}
+    assert by_windows(ITEMS, ["x=06:00-07:00"]) == {}
+
+
+@pytest.mark.parametrize("row", ["2024-12-24,a", "nix.csv,a", "07:00.csv,a", "2024-03-01,a,b", "2024-03-01"])
+def test_a_row_that_names_no_recording_or_several_is_refused(tmp_path: Path, row: str) -> None:
+    (tmp_path / "labels.csv").write_text(f"{row}\n")
+    with pytest.raises(DatasetError):
+        by_table(ITEMS, tmp_path / "labels.csv")
+
+
+@pytest.mark.parametrize("label", ["", ".", "..", "a/b", "a\\b", "a b", "a\n", "-x", "x" * 41, "*", "{date}"])
+def test_a_label_is_the_name_of_a_folder(label: str) -> None:
+    if label == "a\n":
+        assert checked_label(label) == "a"
+        return
+    with pytest.raises(DatasetError):
+        checked_label(label)
+
+
+@pytest.mark.parametrize("labels", [[], ["a"], ["a", "b", "c"], ["a", "A"]])
+def test_two_labels_make_a_comparison(labels: list[str]) -> None:
+    with pytest.raises(DatasetError, match="expected two"):
+        two_labels(dict(enumerate(labels)), None)  # type: ignore[arg-type]
+    assert two_labels({"1": "a", "2": "b"}, "b") == ("b", "a")
+
+
+@pytest.mark.parametrize("count", [3, 4, 7, 13, 40])
+def test_the_split_is_by_date_and_holds_out_the_latest_whole_dates(count: int) -> None:
+    dates = {f"2024-05-{day:02}": {"a", "b"} for day in range(1, count + 1)}
+    split = split_by_date({**dates, "2024-06-01": {"a"}})
+    assert split is not None
+    assert split["train"][-1] == "2024-06-01"  # a date with one state teaches, and tests nothing
+    assert sorted(date for of in split.values() for date in of) == sorted([*dates, "2024-06-01"])
+    assert split["train"][:-1] < split["validation"] < split["test"]
+    assert all(split.values())
+    assert split_by_date(dict(list(dates.items())[:2])) is None
+
+
+def test_weak_designs_are_named_and_a_sound_one_is_not() -> None:
+    def study(order: str, dates: int = 8, rate_b: float = 512.0) -> list[str]:
+        items, labels = [], {}
+        for day in range(dates):
+            first, second = ("ab", "ba")[day % 2 if order == "random" else 0]
+            for label, hour in ((first, 8), (second, 10)):
+                name = f"{day}{label}"
+                rate = rate_b if label == "b" else 512.0
+                items.append(Item(name, f"2024-04-{day + 1:02} {hour:02}:00:00 +0000", rate, 30.0))
+                labels[name] = label
+        return weaknesses(items, labels, ("a", "b"))
+
+    assert study("random") == []
+    assert study("same") == ["a comes before b on every date: time of day may pass for the state"]
+    assert "512 Hz, b at 514" in study("random", rate_b=513.625)[0]
+    assert study("random", rate_b=512.2) == []
+    assert "7 dates with both states are few" in study("random", 7)[0]
+    alone = [Item("x", "2024-04-09 08:00:00 +0000", 512.0, 30.0)]
+    assert "2024-04-09 has a only" in weaknesses(alone, {"x": "a"}, ("a", "b"))[0]
+    assert "2 recordings of a, 0 of b" in weaknesses(alone * 2, {"x": "a", "y": "a"}, ("a", "b"))[-1]
+
+
+# What a stranger's archive may hold.
+
+
+def test_names_that_leave_the_folder_and_links_are_refused(tmp_path: Path) -> None:
+    for name in ("../evil.csv", "/etc/evil.csv", "a/../../evil.csv", "..\\evil.csv", "C:evil.csv"):
+        export = zipped(tmp_path / "export.zip", {**a_study(1), name: b"1\n"})
+        with pytest.raises(RecordingError, match="leads out of a folder"):
+            list(find_recordings(export))
+    with zipfile.ZipFile(export := tmp_path / "links.zip", "w") as archive:
+        link = zipfile.ZipInfo(f"{FOLDER}/ecg.csv")
+        link.external_attr = 0o120777 << 16
+        archive.writestr(link, "/etc/passwd")
+    with pytest.raises(RecordingError, match="a link; expected plain files"):
+        list(find_recordings(export))
+
+
+def test_bombs_are_refused_before_they_are_unpacked(tmp_path: Path) -> None:
+    began = time.perf_counter()
+    for member in (b"0\n" * 1_500_000, b"0\n" * 4_000_000):
+        export = zipped(tmp_path / "export.zip", {f"{FOLDER}/ecg.csv": member})
+        with pytest.raises(RecordingError, match="unpacks from"):
+            list(find_recordings(export))
+    many = zipped(tmp_path / "many.zip", {f"{n}": b"" for n in range(50_001)})
+    with pytest.raises(RecordingError, match="holds 50001 files"):
+        list(find_recordings(many))
+    assert time.perf_counter() - began < 20
+
+
+def test_a_directory_that_claims_to_be_huge_is_not_read(tmp_path: Path) -> None:
+    export = zipped(tmp_path / "export.zip", a_study(1))
+    with export.open("r+b") as file:
+        file.seek(0, os.SEEK_END)
+        end = file.tell() - 22
+        file.truncate(200_000_000)  # sparse: a hole before the end record, as its directory
+        content = bytearray(b"PK\5\6" + bytes(4) + b"\1\0\1\0" + (199_000_000).to_bytes(4, "little") + bytes(6))
+        file.seek(0, os.SEEK_END)
+        file.write(content)
+    assert end > 0
+    with pytest.raises(RecordingError, match="directory too large"):
+        list(find_recordings(export))
+
+
+def test_a_member_that_lies_about_its_size_is_refused(tmp_path: Path) -> None:
+    export = zipped(tmp_path / "export.zip", {f"{FOLDER}/ecg.csv": b"1.5\n" * 9999})
+    raw = bytearray(export.read_bytes())
+    at = raw.rindex(b"PK\1\2") + 24
+    raw[at : at + 4] = (100).to_bytes(4, "little")
+    export.write_bytes(raw)
+    with pytest.raises(RecordingError):
+        all_read(export)
+
+
+def test_an_encrypted_a_damaged_and_an_empty_archive_get_one_sentence(tmp_path: Path) -> None:
+    export = zipped(tmp_path / "export.zip", a_study(1))
+    raw = bytearray(export.read_bytes())
+    encrypted = bytearray(raw)
+    place = encrypted.index(b"PK\1\2")
+    while place >= 0:
+        encrypted[place + 8] |= 1
+        place = encrypted.find(b"PK\1\2", place + 4)
+    for name, content, says in (
+        ("locked.zip", encrypted, "is encrypted"),
+        ("cut.zip", raw[:-100], "is a damaged zip archive"),
+        ("empty.zip", zipped(tmp_path / "e.zip", {"a": b""}).read_bytes(), "holds no ECG"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(RecordingError, match=says):
+            all_read(tmp_path / name)
+
+
+def test_an_archive_inside_an_archive_is_not_opened(tmp_path: Path) -> None:
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("electrocardiograms/ecg.csv", "1\n")
+    export = zipped(tmp_path / "export.zip", {"inner.zip": inner.getvalue()})
+    with pytest.raises(RecordingError, match="holds no ECG"):
+        list(find_recordings(export))
+
+
+# What was there before is safe.
+
+
+def test_nothing_of_the_users_is_replaced(tmp_path: Path) -> None:
+    export = zipped(tmp_path / "export.zip", a_study(3))
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "diary.txt").write_text("dear")
+    with pytest.raises(DatasetError, match="is not empty and no earlier import"):
+        imported(export, "--out", data, *WINDOWS)
+    (data / "diary.txt").unlink()
+    imported(export, "--out", data, *WINDOWS)
+    first = contents(data)
+    imported(export, "--out", data, *WINDOWS)
+    assert contents(data) == first
+    (data / "2024-02-27/note.txt").write_text("mine")
+    with pytest.raises(DatasetError, match=r"2024-02-27/note.txt was added or changed"):
+        imported(export, "--out", data, *WINDOWS)
+    (data / "2024-02-27/note.txt").unlink()
+    (data / "dataset.toml").write_text("mine")
+    with pytest.raises(DatasetError, match=r"dataset.toml was added or changed"):
+        imported(export, "--out", data, *WINDOWS)
+    assert (data / "dataset.toml").read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "export.zip"]
+
+
+def test_one_bad_file_does_not_hide_the_others(tmp_path: Path) -> None:
+    members = {**a_study(3), f"{FOLDER}/broken.csv": ecg_text(datetime(2024, 1, 1, tzinfo=ZONE), 1)[:400]}
+    export = zipped(tmp_path / "export.zip", members)
+    result = imported(export, "--out", tmp_path / "data", *WINDOWS)
+    assert result.return_value == 2
+    assert "broken.csv" in result.stderr
+    assert len(list((tmp_path / "data").rglob("*.csv"))) == 6
+
+
+@pytest.mark.parametrize("arguments", [WINDOWS, ("--labels", "labels.csv", "--pick"), ("--baseline", "x")])
+def test_options_that_do_not_fit_are_refused(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    export = zipped(tmp_path / "export.zip", {"x/a.csv": ecg_text(datetime(2024, 1, 1, 3, tzinfo=ZONE), 1)})
+    out = ("--out", tmp_path / "data") if arguments == WINDOWS else ()
+    with pytest.raises((EdgeEcgError, Exception), match=r"no recording has a label|exclude|needs --out"):
+        imported(export, *out, *arguments)
+    assert not (tmp_path / "data").exists()
+
+
+def run_import(export: Path, out: Path) -> subprocess.Popen:
+    command = [sys.executable, "-m", "edge_ecg.cli", "import", str(export), "--out", str(out), *WINDOWS]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+
+
+def test_a_kill_leaves_what_was_there_and_the_same_command_finishes(tmp_path: Path) -> None:
+    old = zipped(tmp_path / "old.zip", a_study(3))
+    new = zipped(tmp_path / "new.zip", a_study(8))
+    imported(old, "--out", tmp_path / "data", *WINDOWS)
+    imported(new, "--out", tmp_path / "expected", *WINDOWS)
+    began = time.perf_counter()
+    timed = run_import(new, tmp_path / "timed")
+    timed.communicate()
+    assert timed.returncode == 0
+    whole_s = time.perf_counter() - began
+    before, expected = contents(tmp_path / "data"), contents(tmp_path / "expected")
+    expected["dataset.toml"] = expected["dataset.toml"].replace(b'"expected"', b'"data"')
+    expected.pop("imported.json")
+    for delay in random.Random(1).choices(range(40, 101), k=5):
+        process = run_import(new, tmp_path / "data")
+        time.sleep(whole_s * delay / 100)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        now = contents(tmp_path / "data")
+        if now != before:
+            now.pop("imported.json")
+            assert now == expected
+            break
+    process = run_import(new, tmp_path / "data")
+    _, said = process.communicate()
+    assert process.returncode == 0, said
+    now = contents(tmp_path / "data")
+    now.pop("imported.json")
+    assert now == expected
+
+
+def test_an_interrupt_leaves_nothing_half_written(tmp_path: Path) -> None:
+    export = zipped(tmp_path / "export.zip", a_study(40))
+    process = run_import(export, tmp_path / "data")
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob(".data.*/fresh/*")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    if process.returncode != 0:  # it may have been quicker
+        assert process.returncode == 130
+        assert said.decode().splitlines()[-1] == "error: interrupted"
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["export.zip"]

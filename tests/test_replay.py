@@ -1,0 +1,217 @@
+"""The simulator: pace and deadlines, faults, the live view, and the curve of error and abstention."""
+
+import csv
+import io
+import json
+import os
+import pty
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from edge_ecg.bundle import Bundle, load_bundle
+from edge_ecg.cli import cli
+from edge_ecg.curve import curve, label_of
+from edge_ecg.errors import EdgeEcgError
+from edge_ecg.faults import Faults
+from edge_ecg.live import LiveLines, LiveView, live_view, trace
+from edge_ecg.recording import Recording, read_recording
+from edge_ecg.replay import Replayed, Step, replay
+from edge_ecg.stream import cut_beats
+from edge_ecg.votes import INCONCLUSIVE
+
+LABELS = ("baseline", "target")
+
+
+@pytest.fixture(scope="module")
+def bundle(small_bundle: Path) -> Bundle:
+    return load_bundle(small_bundle)
+
+
+@pytest.fixture(scope="module")
+def held_out(small_dataset: Path) -> list[Path]:
+    return sorted(small_dataset.parent.glob("030[89]/*/*.csv"))
+
+
+@pytest.fixture(scope="module")
+def recording(held_out: list[Path]) -> Recording:
+    return read_recording(held_out[0])
+
+
+def part(recording: Recording, seconds: float) -> Recording:
+    samples_uv = recording.samples_uv[: round(seconds * recording.sample_rate_hz)]
+    return Recording(samples_uv, recording.sample_rate_hz, recording.source)
+
+
+def test_a_paced_replay_takes_as_long_as_the_recording(bundle: Bundle, recording: Recording) -> None:
+    began = time.perf_counter()
+    replayed = replay(bundle, part(recording, 6.0), chunk_samples=256, speed=6.0)
+    assert time.perf_counter() - began >= 1.0
+    assert replayed.chunks == 12
+    assert replayed.busy_s < 0.5
+
+
+def test_a_watch_that_is_too_slow_is_late(bundle: Bundle, recording: Recording) -> None:
+    short = part(recording, 4.0)
+    assert replay(bundle, short, 64, speed=1e6).late_chunks == replay(bundle, short, 64, speed=1e6).chunks
+    slow = replay(bundle, part(recording, 0.5), 128, speed=4.0, show=lambda step: time.sleep(0.2))
+    assert slow.late_chunks >= 1  # what holds up the pace makes the next chunk late
+
+
+def test_every_step_is_shown_once(bundle: Bundle, recording: Recording) -> None:
+    steps: list[Step] = []
+    replayed = replay(bundle, recording, 100, show=steps.append)
+    assert np.concatenate([s.samples_uv for s in steps]).tobytes() == recording.samples_uv.tobytes()
+    assert [j for s in steps for j in s.judged] == replayed.judged
+    assert steps[-1].decision == replayed.decision
+
+
+def test_faults_do_what_they_say(recording: Recording) -> None:
+    clean = recording.samples_uv
+    assert Faults()(recording).samples_uv.tobytes() == clean.tobytes()
+    assert (Faults(invert=True)(recording).samples_uv == -clean).all()
+    missing = np.isnan(Faults(drop=0.01)(recording).samples_uv)
+    assert 0.005 < missing.mean() < 0.015
+    gap = np.flatnonzero(np.isnan(Faults(gap_s=2.0)(recording).samples_uv))
+    assert len(gap) == round(2 * recording.sample_rate_hz) == gap[-1] - gap[0] + 1
+    noise = Faults(noise_db=20.0)(recording).samples_uv - clean
+    assert 10 * np.log10(clean.var() / noise.var()) == pytest.approx(20, abs=0.2)
+    assert Faults(noise_db=20.0, seed=1)(recording).samples_uv.tobytes() != (noise + clean).tobytes()
+
+
+def test_another_clock_is_the_same_heart(recording: Recording) -> None:
+    slow = Faults(rate_hz=511.4)(recording)
+    assert slow.duration_s == pytest.approx(recording.duration_s, abs=0.02)
+    ours, theirs = cut_beats(slow), cut_beats(recording)
+    assert [b.r_index for b in ours] == pytest.approx([b.r_index for b in theirs], abs=2)
+
+
+def test_everything_below_a_folder_is_replayed_with_faults(
+    small_bundle: Path, small_dataset: Path, held_out: list[Path]
+) -> None:
+    folder = small_dataset.parent / "0308"
+    faults = ["--drop", "0.01", "--gap", "2s", "--noise", "20dB", "--invert", "--rate", "511.4"]
+    done = CliRunner().invoke(
+        cli, ["replay", str(small_bundle), str(folder), *faults, "--json"], catch_exceptions=False
+    )
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["file"] for line in lines] == [str(path) for path in held_out if folder in path.parents]
+    assert all(line["unusable_beats"] >= 1 for line in lines)
+    assert all("missing samples" in line["unusable"] for line in lines)
+    again = CliRunner().invoke(cli, ["replay", str(small_bundle), str(folder), *faults, "--json"])
+    assert [json.loads(line)["votes"] for line in again.stdout.splitlines()] == [line["votes"] for line in lines]
+
+
+@pytest.mark.parametrize("option", [["--gap", "much"], ["--noise", "nan"], ["--drop", "2"], ["--live", "--json"]])
+def test_nonsense_is_refused(small_bundle: Path, held_out: list[Path], option: list[str]) -> None:
+    done = CliRunner().invoke(cli, ["replay", str(small_bundle), str(held_out[0]), *option])
+    assert done.exit_code == 2
+
+
+@pytest.fixture(scope="module")
+def known(bundle: Bundle, held_out: list[Path]) -> list[tuple[Replayed, str]]:
+    return [(replay(bundle, read_recording(path), 15360), path.parent.name) for path in held_out]
+
+
+def test_the_curve_counts_decisions(known: list[tuple[Replayed, str]]) -> None:
+    points = curve(known, LABELS)
+    last = points[-1]
+    labels = [(replayed.decision.label, truth) for replayed, truth in known]
+    assert last.wrong == np.mean([said not in (truth, INCONCLUSIVE) for said, truth in labels])
+    assert last.undecided == np.mean([said == INCONCLUSIVE for said, _ in labels])
+    assert points[0].undecided == 1  # one beat decides nothing
+    assert all(a.undecided >= b.undecided for a, b in zip(points, points[1:], strict=False))  # a decision stays
+    for point in points[:10]:
+        majority = []
+        for replayed, truth in known:
+            votes = [j.vote.hard_target for j in replayed.judged if j.vote][: point.beats]
+            majority.append(LABELS[2 * sum(votes) > len(votes)] != truth)
+        assert point.wrong_by_majority == np.mean(majority)
+
+
+def test_the_curve_as_table_json_and_picture(small_bundle: Path, held_out: list[Path], tmp_path: Path) -> None:
+    arguments = ["replay", str(small_bundle), *map(str, held_out), "--curve"]
+    table = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+    assert f"of {len(held_out)} recordings" in table.stdout
+    picture = tmp_path / "curve.svg"
+    done = CliRunner().invoke(cli, [*arguments, "--json", "--picture", str(picture)], catch_exceptions=False)
+    assert json.loads(done.stdout.splitlines()[-1])["recordings"] == len(held_out)
+    assert "<svg" in picture.read_text()
+
+
+def test_labels_can_be_given(small_bundle: Path, held_out: list[Path], tmp_path: Path) -> None:
+    bare = []
+    for number, path in enumerate(held_out):
+        bare.append(tmp_path / f"{number}.csv")
+        bare[-1].write_bytes(path.read_bytes())
+    unknown = CliRunner().invoke(cli, ["replay", str(small_bundle), *map(str, bare), "--curve"])
+    assert isinstance(unknown.exception, EdgeEcgError)
+    with (tmp_path / "labels.txt").open("w", newline="") as file:
+        csv.writer(file).writerows([path.name, source.parent.name] for path, source in zip(bare, held_out, strict=True))
+    labels = ["--labels", str(tmp_path / "labels.txt")]
+    done = CliRunner().invoke(cli, ["replay", str(small_bundle), *map(str, bare), "--curve", *labels])
+    assert done.exit_code == 0
+    assert f"of {len(bare)} recordings" in done.stdout
+
+
+def test_the_nearest_folder_names_the_label() -> None:
+    assert label_of("data/target/0308/baseline/x.csv", LABELS, {}) == "baseline"
+    assert label_of("data/0308/x.csv", LABELS, {}) is None
+    assert label_of("data/baseline/x.csv", LABELS, {"x.csv": "target"}) == "target"
+
+
+def test_the_trace_has_its_summit_where_the_samples_have(bundle: Bundle) -> None:
+    samples_uv = np.zeros(1000)
+    samples_uv[500] = 100.0
+    samples_uv[800:900] = np.nan
+    lines = trace(samples_uv, columns=50, rows=4, shown_samples=1000)
+    assert [len(line) for line in lines] == [50] * 4
+    top = [column for column, cell in enumerate(lines[0]) if cell != "\u2800"]
+    assert top in ([24], [25])
+    assert {cell for line in lines for cell in line[40:45]} == {"\u2800"}  # a hole where samples are missing
+    assert "\u2800" not in lines[-1][:24]
+
+
+def test_without_a_terminal_the_view_is_one_line_a_beat(bundle: Bundle, recording: Recording) -> None:
+    out = io.StringIO()
+    view = live_view(bundle, recording, out)
+    assert isinstance(view, LiveLines)
+    replayed = replay(bundle, recording, 64, show=view)
+    assert len(out.getvalue().splitlines()) == 1 + len(replayed.judged)
+    assert out.getvalue().isascii()
+
+
+def test_no_color_is_respected(bundle: Bundle, recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+    for value, coloured in (("", True), ("1", False)):
+        monkeypatch.setenv("NO_COLOR", value)
+        view = LiveView(bundle, recording, io.StringIO())
+        replay(bundle, recording, 64, show=view)
+        frame = "\n".join(view.frame())
+        assert ("\x1b[3" in frame) is coloured
+        assert "▲" in frame
+        assert "●" in frame
+
+
+def test_the_live_view_in_a_terminal(small_bundle: Path, held_out: list[Path]) -> None:
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "PYTHONUTF8": "1", "COLUMNS": "80"}
+    command = [sys.executable, "-m", "edge_ecg.cli", "replay", str(small_bundle), str(held_out[0]), "--live"]
+    with subprocess.Popen([*command, "--speed", "60"], stdout=theirs, env=environment) as process:
+        os.close(theirs)
+        shown = b""
+        try:
+            while read := os.read(ours, 65536):
+                shown += read
+        except OSError:  # how Linux says that the other side has closed
+            pass
+    os.close(ours)
+    assert process.returncode == 0
+    text = shown.decode()
+    assert text.count("\x1b[12A") >= 3  # drawn over itself
+    assert "●" in text
+    assert "▲" in text
