@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 DEMO_OUT := out/demo
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench bench-compare bench-small clean
 
 demo: $(INSTALLED)
 	rm -rf $(DEMO_OUT)
@@ -18,8 +18,31 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Figures with machine facts are kept in out/benchmarks; bench-compare fails if a minimum got worse by TOLERANCE.
+BENCH := $(BIN)/python -m pytest benches --benchmark-only --benchmark-columns=min,median,iqr,rounds \
+	--benchmark-storage=file://out/benchmarks
+TOLERANCE ?= 50%
+BENCH_BUNDLE ?= $(DEMO_OUT)/bundle
+
 bench: $(INSTALLED)
-	$(BIN)/python -m pytest benches --benchmark-only --benchmark-columns=min,median,iqr,rounds
+	$(BENCH) --benchmark-autosave
+	$(BIN)/python -m benches.peers --bundle $(BENCH_BUNDLE) --json out/benchmarks/peers.json
+
+bench-compare: $(INSTALLED)
+	$(BENCH) --benchmark-compare --benchmark-compare-fail=min:$(TOLERANCE)
+
+bench-small: $(INSTALLED)
+	$(BENCH) --benchmark-max-time=0.02 --benchmark-min-rounds=1 --benchmark-disable-gc --benchmark-warmup=off -q
+
+docs: $(INSTALLED)
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs out/docs
+
+docs-links: $(INSTALLED)
+	$(BIN)/python -m sphinx -q -b linkcheck docs out/docs-links
+
+# The wheel in an empty environment, with the runtime's dependencies alone; needs a package index.
+wheel-test: $(INSTALLED)
+	EDGE_ECG_WHEEL_TEST=1 $(BIN)/python -m pytest tests/test_packaging.py
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

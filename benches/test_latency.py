@@ -11,10 +11,15 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from edge_ecg.bandpass import Bandpass
+from edge_ecg.beats import BeatCutter
 from edge_ecg.bundle import Bundle, load_bundle
+from edge_ecg.contract import CONTRACT
 from edge_ecg.recording import Recording
 from edge_ecg.references import ReferenceBank
 from edge_ecg.replay import chunks
+from edge_ecg.resample import Resampler
+from edge_ecg.rpeaks import RPeakDetector
 from edge_ecg.stream import BeatStream, cut_beats
 from edge_ecg.synthetic import record, synthetic_person
 from edge_ecg.votes import Tally, Vote, cast_vote
@@ -40,12 +45,35 @@ def bank_of(bundle: Bundle, count: int) -> ReferenceBank:
     return ReferenceBank(bundle.references.embeddings[rows], bundle.references.is_target[rows])
 
 
+def test_filter(benchmark: BenchmarkFixture) -> None:
+    bandpass = Bandpass(CONTRACT.detector.bandpass_sos)
+    benchmark.group = "stages of 30 s of ECG in one chunk"
+    benchmark(bandpass.push, RECORDING.samples_uv)
+
+
+def test_resample(benchmark: BenchmarkFixture) -> None:
+    benchmark.group = "stages of 30 s of ECG in one chunk"
+    benchmark(lambda: Resampler(511.422).push(RECORDING.samples_uv))
+
+
+def test_detect(benchmark: BenchmarkFixture) -> None:
+    benchmark.group = "stages of 30 s of ECG in one chunk"
+    benchmark(lambda: RPeakDetector().push(RECORDING.samples_uv))
+
+
+def test_cut_and_judge_quality(benchmark: BenchmarkFixture) -> None:
+    detector = RPeakDetector()
+    peaks = detector.push(RECORDING.samples_uv)
+    benchmark.group = "stages of 30 s of ECG in one chunk"
+    benchmark(lambda: BeatCutter(detector.longest_wait).push(RECORDING.samples_uv, peaks))
+
+
 def test_encode(benchmark: BenchmarkFixture, bundle: Bundle, beat: np.ndarray) -> None:
     benchmark.group = "stages of a beat"
     benchmark(bundle.encoder, beat)
 
 
-@pytest.mark.parametrize("count", [8, 32, 100])
+@pytest.mark.parametrize("count", [8, 16, 32, 64, 100])
 def test_compare(benchmark: BenchmarkFixture, bundle: Bundle, beat: np.ndarray, count: int) -> None:
     benchmark.group = "stages of a beat"
     benchmark(bundle.comparator, bundle.encoder(beat), bank_of(bundle, count).embeddings)
@@ -99,7 +127,7 @@ def test_one_beat(
     benchmark(path(bundle, small_run), beat)
 
 
-@pytest.mark.parametrize("chunk", [1, 64, 512, 15360])
+@pytest.mark.parametrize("chunk", [1, 8, 64, 512, 4096, 15360])
 def test_30_s_recording(benchmark: BenchmarkFixture, bundle: Bundle, chunk: int) -> None:
     benchmark.group = "30 s of ECG through the whole watch, by chunk size"
 

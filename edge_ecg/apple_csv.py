@@ -1,7 +1,7 @@
 """A recording as text: what Apple's Health app exports, in any language, or a bare column of numbers.
 
 Nothing here keeps or repeats the person's name or birth date. No error shows text of the file: of the header
-at most a rate's number and a unit's one word, of the values a line that is made of numbers alone.
+at most a rate's number, of the values a line that is made of numbers alone.
 """
 
 import codecs
@@ -193,13 +193,13 @@ def _patient_values(rows: dict[int, str]) -> np.ndarray:
     has_points = any("." in row for row in column.values())
     values = []
     for number, row in column.items():
+        if not _NUMERIC_LINE.fullmatch(rows[number]):
+            raise RecordingError(f"line {number} is text, and the values began before it")
         if has_points and "," in row:
             raise RecordingError(f"line {number}{_shown(rows[number])} has a comma; others have points")
         try:
             values.append(_number(row))
         except ValueError:
-            if not _NUMERIC_LINE.fullmatch(rows[number]):
-                raise RecordingError(f"line {number} is text, and the values began before it") from None
             raise RecordingError(f"line {number}{_shown(rows[number])} is not one number") from None
     return np.array(values, dtype=np.float64)
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from edge_ecg.archive import opened_zip
 from edge_ecg.comparator import Comparator, OnnxComparator
 from edge_ecg.contract import Contract
 from edge_ecg.encoder import Encoder, OnnxEncoder
@@ -25,7 +26,7 @@ from edge_ecg.references import ReferenceBank
 
 SCHEMA_VERSION = 1
 MANIFEST, ENCODER, COMPARATOR = "manifest.json", "encoder.onnx", "comparator.onnx"
-REFERENCES, GOLDEN = "references.safetensors", "golden.json"
+REFERENCES, REFERENCES_INT8, GOLDEN = "references.safetensors", "references_int8.safetensors", "golden.json"
 REQUIRED_FILES = (ENCODER, COMPARATOR, REFERENCES)
 MOST_MANIFEST_BYTES = 4_000_000
 MOST_FILE_BYTES = 64_000_000
@@ -82,10 +83,8 @@ def read_files(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     try:
         if path.is_dir():
             return _verified(path, lambda name, most: _read_below(path, name, most))
-        with zipfile.ZipFile(path) as archive:
+        with opened_zip(path, BundleError) as archive:
             return _verified(path, lambda name, most: _read_member(archive, name, most))
-    except zipfile.BadZipFile:
-        raise BundleError(f"{path}: expected a bundle (a folder or a zip), this is another file") from None
     except FileNotFoundError as error:
         missing = Path(error.filename or path).name
         raise BundleError(f"{path}: {missing} is missing, expected a bundle with its files") from None
@@ -171,5 +170,5 @@ def _read_member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
             return stream.read(most + 1)
     except KeyError:
         raise FileNotFoundError(2, "missing", name) from None
-    except (RuntimeError, NotImplementedError, zlib.error) as error:
-        raise BundleError(f"{archive.filename}: {name} can't be unpacked: {error}") from None
+    except (zipfile.BadZipFile, RuntimeError, EOFError, ValueError, zlib.error):
+        raise BundleError(f"{archive.filename}: {name} can't be unpacked: the zip is damaged") from None

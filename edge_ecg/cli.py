@@ -8,7 +8,10 @@ from typing import Any
 import click
 
 from edge_ecg import __version__
+from edge_ecg.artefact_table import artefact_table
 from edge_ecg.bundle import Bundle, load_bundle
+from edge_ecg.cli_cost import doctor_command, profile_command
+from edge_ecg.cli_enroll import enroll_command
 from edge_ecg.cli_import import import_command
 from edge_ecg.cli_replay import AS_JSON, RECORDINGS, for_each, replay_command
 from edge_ecg.cli_sign import sign_command, verify_command
@@ -18,8 +21,10 @@ from edge_ecg.demo import run_demo
 from edge_ecg.recording import Recording
 from edge_ecg.stream import r_peak_times_s
 
+EXIT_CODES = "Exit codes: 0 done; 1 a defect; 2 bad input, the rest was done; 130 interrupted."
 
-@click.group(epilog=INTENDED_USE)
+
+@click.group(epilog=f"{EXIT_CODES}\n\n{INTENDED_USE}")
 @click.version_option(__version__, prog_name="edge-ecg")
 def cli() -> None:
     """Judge ECG recordings with a personal comparator, as a watch would."""
@@ -56,7 +61,7 @@ def inspect_command(bundle_path: Path, as_json: bool) -> None:
     click.echo(json.dumps(bundle.manifest) if as_json else "\n".join(_inspected(bundle)))
 
 
-@cli.command("demo")
+@cli.command("demo", short_help="The main job on a synthetic person.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for everything it makes.")
 @click.option("--seed", default=1, show_default=True, help="Which synthetic person.")
 def demo_command(out: Path, seed: int) -> None:
@@ -64,7 +69,15 @@ def demo_command(out: Path, seed: int) -> None:
     run_demo(out, seed)
 
 
-for command in (replay_command, import_command, sign_command, verify_command):
+for command in (
+    replay_command,
+    enroll_command,
+    import_command,
+    sign_command,
+    verify_command,
+    profile_command,
+    doctor_command,
+):
     cli.add_command(command)
 
 
@@ -73,6 +86,12 @@ def _inspected(bundle: Bundle) -> Iterable[str]:
     references = bundle.references.is_target
     yield f"{bundle.path}: verified, {len(m['files']) + 1} files"
     yield f"labels        {bundle.labels[0]} (baseline), {bundle.labels[1]} (target)"
+    if "enrolment" in m:
+        e = m["enrolment"]
+        yield (
+            f"enrolled      {e['recordings']} recordings of {', '.join(e['dates'])}: references moved by "
+            f"{e['share']:.0%} of the way; the figures below are from before"
+        )
     yield f"model         {m['model']['architecture']}, {m['model']['parameters']:,} parameters"
     yield (
         f"references    {sum(~references)} {bundle.labels[0]}, {sum(references)} {bundle.labels[1]}, "
@@ -84,11 +103,7 @@ def _inspected(bundle: Bundle) -> Iterable[str]:
             f"{which:13} {c['right']}/{c['total']} recordings right ({low:.0%} to {high:.0%}), "
             f"dates {', '.join(figures['dates'])}"
         )
-    for parity in m["parity"]:
-        yield (
-            f"parity        {parity['engine']} against torch: logits within {parity['logit_max_abs']:.1g}, "
-            f"{parity['recording_flips']} of {parity['recordings']} recordings decided otherwise"
-        )
+    yield from artefact_table(m["parity"])
     yield f"intended use  {m['intended_use']}"
     for name, facts in m["files"].items():
         yield f"  {facts['bytes']:>9,}  {name}"

@@ -16,7 +16,7 @@ from edge_ecg.labelling import Item, Labels, by_table, by_windows
 from edge_ecg.picker import pick
 
 
-@click.command("import")
+@click.command("import", short_help="Make a data set from a phone's export.")
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write; without it, recordings are only listed.")
 @click.option(

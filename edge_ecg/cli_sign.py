@@ -10,7 +10,7 @@ PATH = click.Path(path_type=Path)
 BUNDLE = click.argument("bundle", metavar="BUNDLE", type=PATH)
 
 
-@click.command("sign")
+@click.command("sign", short_help="Sign a bundle with your key.")
 @BUNDLE
 @click.option("--key", required=True, type=PATH, help="Ed25519 private key in PEM form; a password is asked for.")
 def sign_command(bundle: Path, key: Path) -> None:
@@ -23,7 +23,7 @@ def sign_command(bundle: Path, key: Path) -> None:
     click.echo(f"{sign_bundle(bundle, key, password)}: written")
 
 
-@click.command("verify")
+@click.command("verify", short_help="Check whose bundle this is.")
 @BUNDLE
 @click.option("--public-key", required=True, type=PATH, help="Ed25519 public key in PEM form.")
 def verify_command(bundle: Path, public_key: Path) -> None:

@@ -118,7 +118,8 @@ class VotingConstants:
 
     slope: float = 1.0  # log odds of "target" for one unit of a beat's evidence, from recordings held out
     offset: float = 0.0
-    clip: float = 1.4  # the most that one beat may say, in log odds
+    clip: float = 2.5  # the most that one beat may say, in log odds
+    fewest_beats: int = 3  # an ectopic beat and the one after its pause must not decide
     correlation: float = 0.5  # of two beats of one recording: what one says, the other has partly said
     # Accepted rates of "target" on baseline recordings and of the reverse: 60 recordings without an error say no
     # more than that the rate is below 5 % (J. A. Hanley, A. Lippman-Hand, JAMA 249(13), 1983).

@@ -4,7 +4,6 @@ An archive comes from anybody. It is never unpacked to disk: names, links, sizes
 directory first, and then only what looks like an ECG is read, one recording at a time.
 """
 
-import io
 import os
 import stat
 import zipfile
@@ -15,6 +14,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from edge_ecg.apple_csv import names_a_rate
+from edge_ecg.archive import opened_zip
 from edge_ecg.errors import RecordingError
 from edge_ecg.recording import Recording, parse_recording, read_recording
 
@@ -24,7 +24,6 @@ SUFFIXES = {".csv"}  # of a recording in an archive
 FOLDER_SUFFIXES = {*SUFFIXES, ".npy", ".edf", ".hea"}
 
 MOST_MEMBERS = 50_000  # an export has a file for each workout route
-MOST_DIRECTORY_BYTES = 10_000_000
 MOST_RECORDINGS = 20_000
 MOST_RECORDING_BYTES = 4_000_000  # 30 s at 512 Hz are 150 KB
 MOST_TOTAL_BYTES = 2_000_000_000
@@ -104,33 +103,16 @@ def _is_ecg(folder: str, head: bytes, plain_numbers: bool = False) -> bool:
     return plain_numbers and not any(byte > 127 or chr(byte).isalpha() for byte in head)
 
 
-class _Guarded(io.FileIO):
-    """A file that gives no more at once than a directory of sane size: `zipfile` reads all that one claims."""
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        most = MOST_DIRECTORY_BYTES + 1
-        data = super().read(most if size is None or size < 0 else min(size, most)) or b""
-        if len(data) == most:
-            raise RecordingError("has a directory too large for an export of the Health app")
-        return data
-
-
 def _archived(path: Path) -> Iterator[Found]:
     """The recordings in an archive whose directory is sane, in the order of their names."""
-    try:
-        with _Guarded(path) as file, zipfile.ZipFile(file) as archive:
-            total = 0
-            for info in _candidates(archive):
-                total += info.file_size
-                if total > MOST_TOTAL_BYTES:
-                    raise RecordingError(f"holds more than {MOST_TOTAL_BYTES / 1e9:.0f} GB of recordings")
-                if _is_ecg(PurePosixPath(info.filename).parent.name, _member(archive, info, SNIFFED_BYTES)):
-                    name = f"{path}/{info.filename}"
-                    yield Found(name, partial(_read_member, archive, info, name))
-    except RecordingError as error:
-        raise RecordingError(f"{path}: {error}") from None
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, UnicodeError):
-        raise RecordingError(f"{path}: is a damaged zip archive; export it from the Health app again") from None
+    with opened_zip(path, RecordingError) as archive:  # stays open while its recordings are taken
+        try:
+            candidates = _candidates(archive)
+        except RecordingError as error:
+            raise RecordingError(f"{path}: {error}") from None
+        for info in candidates:
+            if _is_ecg(PurePosixPath(info.filename).parent.name, _member(archive, info, SNIFFED_BYTES)):
+                yield Found(f"{path}/{info.filename}", partial(_read_member, archive, info))
 
 
 def _candidates(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
@@ -157,6 +139,8 @@ def _candidates(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
             )
     if len({info.header_offset for info in wanted}) < len(wanted) or len(set(archive.namelist())) < len(members):
         raise RecordingError("holds files that overlap or share a name; expected the zip as Apple wrote it")
+    if sum(info.file_size for info in wanted) > MOST_TOTAL_BYTES:
+        raise RecordingError(f"holds more than {MOST_TOTAL_BYTES / 1e9:.0f} GB of recordings")
     return sorted(wanted, key=lambda info: info.filename)
 
 
@@ -171,13 +155,10 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes
     try:
         with archive.open(info) as stream:
             return stream.read(most)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError):
-        raise RecordingError(f"{info.filename[:80]!r} in it is damaged; export it again") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError, OSError):
+        name = f"{archive.filename}: {info.filename[:80]!r}"
+        raise RecordingError(f"{name} in it is damaged; export it from the Health app again") from None
 
 
-def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Recording:
-    try:
-        data = _member(archive, info, MOST_RECORDING_BYTES + 1)
-    except RecordingError as error:
-        raise RecordingError(f"{archive.filename}: {error}") from None
-    return parse_recording(data, name)
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Recording:
+    return parse_recording(_member(archive, info, MOST_RECORDING_BYTES + 1), f"{archive.filename}/{info.filename}")

@@ -52,6 +52,9 @@ def by_windows(items: Sequence[Item], windows: Sequence[str]) -> Labels:
     """Labels from times of day such as `fasting=06:00-09:00`; the end is not included, and may be past midnight.
 
     Raises DatasetError for a window that is written otherwise, and where two labels claim a recording.
+
+    >>> by_windows([Item("a.csv", "2024-03-01 08:03:00 +0100", 512.0, 30.0)], ["fasting=06:00-09:00"])
+    {'a.csv': 'fasting'}
     """
     labels: Labels = {}
     for text in windows:
@@ -132,6 +135,10 @@ def split_by_date(dates: Mapping[str, set[str]]) -> dict[str, list[str]] | None:
 
     The latest dates are held out, since a comparator is used on days after its training. Only dates with both
     states are held out: on another, right answers could be luck with the day.
+
+    >>> both = {"fasting", "after"}
+    >>> split_by_date({"2024-03-01": both, "2024-03-02": both, "2024-03-03": both})
+    {'train': ['2024-03-01'], 'validation': ['2024-03-02'], 'test': ['2024-03-03']}
     """
     whole = sorted(date for date, labels in dates.items() if len(labels) == 2)
     if len(whole) < 3:

@@ -15,6 +15,7 @@ import numpy as np
 import safetensors.numpy
 
 from edge_ecg.errors import BundleError
+from edge_ecg.int8 import dequantized
 
 LAYERS, WEIGHTS = "portable/layers.json", "portable/weights.safetensors"
 FORMAT, WEIGHTS_INT8 = 1, "portable/weights_int8.safetensors"  # the same layers
@@ -91,8 +92,3 @@ def load_portable(layers: bytes, weights: bytes) -> tuple[Program, Program]:
         return Program(form["encoder"], tensors), Program(form["comparator"], tensors)
     except (KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
         raise BundleError(f"the portable form can't be read: {error}") from None
-
-
-def dequantized(tensor: np.ndarray, scale: np.ndarray | None) -> np.ndarray:
-    """The float32 tensor that an int8 tensor and its scales stand for, or the float32 tensor itself."""
-    return tensor if scale is None else np.asarray(tensor * scale.reshape(-1, *[1] * (tensor.ndim - 1)))

@@ -96,6 +96,10 @@ def synthetic_person(seed: int, *, t_earlier_ms: float = 20.0) -> Person:
 
     Each state has its T delay at its own usual heart rate. The rates of the two states overlap from day to
     day, and so do the heights of T: neither is enough to tell them apart.
+
+    >>> made = record(synthetic_person(1), "target", day=0, number=1, duration_s=10)
+    >>> len(made.samples_uv), made.sample_rate_hz
+    (5120, 512.0)
     """
     draw = np.random.default_rng(seed).uniform
     rate, delay, t_uv = draw(60, 72), draw(245, 265), draw(200, 320)

@@ -10,7 +10,8 @@ Departures:
   correlate by r say as much as n / (1 + (n - 1) r) independent ones (the design effect of L. Kish, Survey Sampling,
   1965; the exact posterior where a recording has an effect of its own and both are normal). So a recording can
   say only so much, however long it is, and one of doubtful level stays inconclusive.
-- A beat's log odds are clipped, so that no single beat decides.
+- A beat's log odds are clipped and three beats are the least, so that none decides alone, nor an ectopic one with the
+  beat after its pause.
 - What is unusable says nothing, and nothing is decided while most beats are.
 """
 
@@ -91,7 +92,8 @@ class Tally:
         beats = sum(self._hard_votes)
         self._said += min(c.clip, max(-c.clip, c.slope * vote.evidence + c.offset))
         self.log_odds = self._said / (1 + (beats - 1) * c.correlation)
-        if self._decided is None and beats >= self._unusable and not self.lower < self.log_odds < self.upper:
+        may_decide = self._decided is None and beats >= max(c.fewest_beats, self._unusable)
+        if may_decide and not self.lower < self.log_odds < self.upper:
             label = self._labels[self.log_odds > 0]
             self._decided = label, self._confidence(), beats, time_s
         return self.decision

@@ -1,13 +1,14 @@
 """The whole story in one place: samples in, beats judged, a decision out."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edge_ecg.beats import Beat
 from edge_ecg.bundle import Bundle
 from edge_ecg.recording import Recording
+from edge_ecg.seen import OUT_OF_RANGE
 from edge_ecg.stream import BeatStream, cut_beats
 from edge_ecg.votes import Decision, Tally, Vote, cast_vote
 
@@ -59,8 +60,10 @@ class Watch:
     def _judge(self, beat: Beat) -> Judged:
         if beat.unusable:
             return Judged(beat, None, self._tally.skip())
-        references = self._bundle.references
-        vote = cast_vote(self._bundle.comparator(embed(self._bundle, beat), references.embeddings), references)
+        references, embedding = self._bundle.references, embed(self._bundle, beat)
+        if references.seen and references.seen.distances(embedding)[0] > references.seen.limit:
+            return Judged(replace(beat, unusable=(OUT_OF_RANGE,)), None, self._tally.skip())
+        vote = cast_vote(self._bundle.comparator(embedding, references.embeddings), references)
         return Judged(beat, vote, self._tally.add(vote, beat.known_at_s))
 
     @property

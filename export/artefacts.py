@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_ecg.bundle import COMPARATOR, ENCODER, REFERENCES
+from edge_ecg.bundle import COMPARATOR, ENCODER, REFERENCES, REFERENCES_INT8
 from edge_ecg.comparator import Comparator, OnnxComparator
 from edge_ecg.contract import CONTRACT
 from edge_ecg.encoder import Encoder, OnnxEncoder
@@ -17,7 +17,6 @@ from edge_ecg.portable import LAYERS, WEIGHTS, WEIGHTS_INT8, load_portable
 from export.apple import ct
 from export.packages import VARIANTS, Variant, opened_package
 from export.qdq import COMPARATOR_INT8, ENCODER_INT8
-from export.references import REFERENCES_INT8
 from export.weights import FLOAT32, INT8, Scheme
 
 Files = Mapping[str, bytes]
@@ -110,7 +109,7 @@ def _coreml(variant: Variant, on_mac: bool = False) -> Artefact:
     )
 
 
-ARTEFACTS = (
+ARTEFACTS: tuple[Artefact, ...] = (
     Artefact(
         "onnx fp32", (ENCODER, COMPARATOR), REFERENCES, FLOAT32,
         lambda files: onnx_engine("onnx fp32", files[ENCODER], files[COMPARATOR]),
@@ -130,3 +129,8 @@ ARTEFACTS = (
         lambda files: portable_engine("portable int8", files[LAYERS], files[WEIGHTS_INT8]), on_device=False,
     ),
 )  # fmt: skip
+
+
+def artefact(name: str) -> Artefact:
+    """The artefact of this name."""
+    return next(a for a in ARTEFACTS if a.name == name)

@@ -1,12 +1,15 @@
 """`python -m export.bundle`: one folder with everything that a device needs, written when all of it agrees."""
 
 import json
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
+from edge_ecg.artefact_table import artefact_table
 from edge_ecg.bundle import COMPARATOR, ENCODER, GOLDEN, REFERENCES, load_bundle, write_bundle
 from edge_ecg.console import run
 from edge_ecg.contract import INTENDED_USE
@@ -15,21 +18,28 @@ from export.artefacts import ARTEFACTS, onnx_engine
 from export.golden import golden
 from export.original import ORIGINAL, Original
 from export.parity import Trial, require
-from export.quantize import PICTURE, float_files, picture, quantized_files, rows, table
-from train.checkpoint import METRICS, Run, load_run, read_json
+from export.quantize import PICTURE, float_files, picture, quantized_files, rows
+from export.references import few_references, recalibrated, reference_files
+from train.checkpoint import Run, load_run
+from train.judge import judge
+from train.seen import seen_by
 
 TOOLS = ("edge-ecg", "torch", "onnx", "onnxruntime", "coremltools", "numpy", "scipy")
 REQUIRED = ("onnx fp32", "coreml fp32", "portable fp32")  # of the others only those that decide alike are shipped
 
 
-def build_bundle(finished: Run) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Manifest and files of a run's bundle. Raises ParityError unless the float artefacts decide as the model."""
-    original = Original.of_run(finished)
+def build_bundle(finished: Run, chosen: np.ndarray) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Manifest and files of a bundle with `chosen` training beats as references.
+
+    Raises ParityError unless the float artefacts decide as the model; of the others only those that do are in it.
+    """
+    original = Original.of_run(finished, chosen)
     files = float_files(finished, original)
-    bank = ReferenceBank.from_bytes(files[REFERENCES])
-    small, onnx_int8 = quantized_files(finished, files, bank)
-    everything = files | small
+    bank = replace(ReferenceBank.from_bytes(files[REFERENCES]), seen=seen_by(finished))
+    files |= reference_files(bank)
     trial = Trial(original, finished.validation, finished.labels, finished.contract.voting)
+    small, onnx_int8 = quantized_files(finished, files, bank, trial)
+    everything = files | small
     found = rows(trial, everything, onnx_int8)
     require(row.parity for row in found if row.parity.engine in REQUIRED)
     shipped = [artefact for artefact, row in zip(ARTEFACTS, found, strict=True) if row.shipped]
@@ -41,17 +51,17 @@ def build_bundle(finished: Run) -> tuple[dict[str, Any], dict[str, bytes]]:
     content[ORIGINAL] = original.to_bytes()
     parity = [row.to_json() for row in found]
     content[PICTURE] = picture(parity)
-    metrics = read_json(finished.path / METRICS)
     manifest = {
         "intended_use": INTENDED_USE,
         "labels": list(finished.labels),
         "contract": finished.contract.to_json(),
         "model": {"architecture": original.architecture, "parameters": finished.config["parameters"]},
         "training": {key: finished.config[key] for key in ("settings", "dataset", "best_epoch")},
-        "references": [
-            finished.training.sources[finished.training.recording[beat]] for beat in finished.references()[0]
-        ],
-        "metrics": {which: metrics[which] for which in ("train", "validation")},
+        "references": [finished.training.sources[finished.training.recording[beat]] for beat in chosen],
+        "metrics": {
+            which: judge(finished.model, bank, beats, finished.labels, finished.contract.voting).to_json()
+            for which, beats in (("train", finished.training), ("validation", finished.validation))
+        },
         "parity": parity,
         "tools": {tool: version(tool) for tool in TOOLS},
     }
@@ -61,12 +71,18 @@ def build_bundle(finished: Run) -> tuple[dict[str, Any], dict[str, bytes]]:
 @click.command()
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the bundle.")
-def export_bundle(run_folder: Path, out: Path) -> None:
+@click.option("--references", "per_state", type=click.IntRange(1), help="So many of each state [as the run has them].")
+def export_bundle(run_folder: Path, out: Path, per_state: int | None) -> None:
     """Write a bundle: every artefact that decides as the model, references, golden vectors and the manifest."""
-    manifest, files = build_bundle(load_run(run_folder))
+    finished = load_run(run_folder)
+    chosen = finished.references()[0]
+    if per_state:
+        chosen = few_references(finished, per_state)
+        finished = recalibrated(finished, chosen)
+    manifest, files = build_bundle(finished, chosen)
     write_bundle(out, manifest, files)
     bundle = load_bundle(out)
-    click.echo("\n".join(table(manifest["parity"])))
+    click.echo("\n".join(artefact_table(manifest["parity"])))
     click.echo(
         f"{out}: {len(files) + 1} files, {sum(map(len, files.values())):,} bytes, "
         f"{len(bundle.references.is_target)} references"

@@ -16,7 +16,7 @@ from edge_ecg.console import run
 from edge_ecg.contract import INTENDED_USE, Contract
 from edge_ecg.references import ReferenceBank
 from export.apple import ct, cto
-from export.artefacts import ARTEFACTS
+from export.artefacts import artefact
 from export.graphs import MOST_REFERENCES, Graph, graphs_of
 from export.mil import MilProgram
 from export.original import Original
@@ -154,9 +154,7 @@ def export_coreml(run_folder: Path, out: Path, weights: str) -> None:
     original = Original.of_run(finished)
     files = coreml_files(finished, variant)
     trial = Trial(original, finished.validation, finished.labels, finished.contract.voting)
-    trial.check(
-        next(a for a in ARTEFACTS if a.name == variant.name), files | reference_files(original.bank())
-    ).require()
+    trial.check(artefact(variant.name), files | reference_files(original.bank())).require()
     for name, content in files.items():
         write_file(out / name, content)
     for graph in PACKAGES:

@@ -147,6 +147,15 @@ def index_of(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda x, axis=-1, keep_dims=False, output_dtype=None: function(x, int(axis), keepdims=bool(keep_dims))
 
 
+def concat(values, axis, interleave=False):  # type: ignore[no-untyped-def]
+    """End to end along an axis, or a slice of each in turn. A number counts as a list of one."""
+    values = [np.atleast_1d(value) for value in values]
+    if not interleave:
+        return np.concatenate(values, int(axis))
+    axis = int(axis) % values[0].ndim
+    return np.stack(values, axis + 1).reshape([-1 if i == axis else n for i, n in enumerate(values[0].shape)])
+
+
 def gather(x, indices, axis=0, batch_dims=0, validate_indices=False):  # type: ignore[no-untyped-def]
     """x at whole-number indices along an axis."""
     if batch_dims:
@@ -185,11 +194,7 @@ OPS: dict[str, Callable[..., Any]] = {
     "cast": cast,
     "clamped_relu": lambda x, alpha, beta: np.minimum(np.where(x >= 0, x, alpha * x), beta),
     "clip": lambda x, alpha, beta: np.clip(x, alpha, beta),
-    "concat": lambda values, axis, interleave=False: (
-        np.concatenate(values, int(axis))
-        if not interleave
-        else np.stack(values, int(axis) + 1).reshape([-1 if i == axis else n for i, n in enumerate(values[0].shape)])
-    ),
+    "concat": concat,
     "conv": conv,
     "conv_transpose": conv_transpose,
     "cumsum": cumsum,

@@ -55,8 +55,8 @@ def conv_transpose(  # type: ignore[no-untyped-def]
     x, weight, bias=None, pad=None, output_shape=None, pad_type="valid", strides=None, dilations=None, groups=1
 ):
     """x (N, I, *D), weight (I, O / groups, *K): a convolution of x with zeros between its samples."""
-    if output_shape is not None or pad_type not in ("valid", "custom"):
-        raise NotImplementedError(f"conv_transpose with output_shape or pad_type {pad_type!r}")
+    if pad_type not in ("valid", "custom"):
+        raise NotImplementedError(f"conv_transpose with pad_type {pad_type!r}")
     sizes = weight.shape[2:]
     strides = strides if strides is not None else [1] * len(sizes)
     dilations = dilations if dilations is not None else [1] * len(sizes)
@@ -67,9 +67,12 @@ def conv_transpose(  # type: ignore[no-untyped-def]
     flipped = flipped.reshape(-1, flipped.shape[2], *sizes)
     full = [(k - 1) * d for k, d in zip(sizes, dilations, strict=True) for _ in range(2)]
     output = conv(spread, flipped, bias, pad_type="custom", pad=full, dilations=dilations, groups=groups)
-    if pad_type == "custom" and pad is not None:
-        cut = [slice(int(pad[2 * i]), output.shape[2 + i] - int(pad[2 * i + 1])) for i in range(len(sizes))]
-        output = output[(slice(None), slice(None), *cut)]
+    pads = pad if pad_type == "custom" and pad is not None else [0] * len(full)
+    first = [int(before) for before in pads[::2]]
+    last = [n - int(after) for n, after in zip(output.shape[2:], pads[1::2], strict=True)]
+    if output_shape is not None:  # it decides how much is cut off at the end
+        last = [begin + int(n) for begin, n in zip(first, output_shape[2:], strict=True)]
+    output = output[(slice(None), slice(None), *(slice(*ends) for ends in zip(first, last, strict=True)))]
     return output
 
 

@@ -11,7 +11,7 @@ from onnx import ModelProto
 
 from edge_ecg.bundle import COMPARATOR, ENCODER
 from edge_ecg.console import run
-from export.artefacts import ARTEFACTS
+from export.artefacts import artefact
 from export.graphs import MOST_REFERENCES, Graph, graphs_of
 from export.original import Original
 from export.parity import Trial, require
@@ -98,13 +98,14 @@ def export_onnx(run_folder: Path, out: Path, with_int8: bool) -> None:
     """Write encoder.onnx and comparator.onnx, once they have been run and decide as the model."""
     finished = load_run(run_folder)
     original = Original.of_run(finished)
-    bank = original.bank()
-    files = onnx_files(finished.model)
-    if with_int8:
-        files |= to_int8(finished, files, bank).files
     trial = Trial(original, finished.validation, finished.labels, finished.contract.voting)
-    made = [artefact for artefact in ARTEFACTS if artefact.parts[0] in files]
-    require([trial.check(artefact, files | reference_files(bank)) for artefact in made])
+    files, references = onnx_files(finished.model), reference_files(original.bank())
+    require([trial.check(artefact("onnx fp32"), files | references)])
+    if with_int8:
+        int8 = artefact("onnx int8")
+        passes = lambda made: trial.passes(int8, {**made, **references})  # noqa: E731
+        files |= to_int8(finished, files, original.bank(), passes).files
+        require([trial.check(int8, files | references)])
     for name, content in files.items():
         write_file(out / name, content)
         click.echo(f"{out / name}  {len(content)} bytes, opset {OPSET}, decides as the model")

@@ -28,7 +28,8 @@ from train.judge import Judgement, compare, decide, embed
 
 MOST_BEAT_FLIPS = 0.002
 MOST_ERROR = 1e-5  # of full scale, against a model with the same weights: float32 rounds in proportion to what it adds
-MOST_RMS_ERROR = 0.05  # of full scale, where activations are rounded as well
+MOST_RMS_ERROR = 0.05  # of full scale, against the same, where activations are rounded as well
+MOST_LOGIT_RMS = 0.03  # of full scale, against the original: on few beats, decisions alone say little
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ class Trial:
         self._labels = labels
         self._voting = voting
         self._bank = original.bank()
+        self._known: dict[tuple[str, bytes], Outcome] = {}
         self._truth = self._meant(FLOAT32, self._bank)
 
     def check(self, artefact: Artefact, files: Files) -> Parity:
@@ -120,14 +122,19 @@ class Trial:
             if off > most:
                 faults.append(f"{what} are off by {kind} {off:.2g} of full scale, allowed {most:g}")
         beat_flips = int(np.sum((outcome.judged.evidence > 0) != (truth.judged.evidence > 0)))
+        same_bank = outcome.logits.shape == truth.logits.shape
+        errors = np.nan_to_num(outcome.logits - truth.logits, nan=np.inf) if same_bank else np.array(np.inf)
+        logit_rms, logit_scale = np.sqrt(np.mean(np.square(errors, dtype=np.float64))), np.abs(truth.logits).max()
+        if logit_rms > MOST_LOGIT_RMS * logit_scale:
+            faults.append(
+                f"logits are an RMS of {logit_rms:.2g} from the original's, whose largest is {logit_scale:.2g}"
+            )
         labels = [[d.label for d in o.judged.decisions] for o in (truth, outcome)]
         changed = [a != b for a, b in zip(*labels, strict=True)]
-        if beat_flips > MOST_BEAT_FLIPS * len(self.beats.values):
+        if beat_flips > max(1, MOST_BEAT_FLIPS * len(self.beats.values)):
             faults.append(f"{beat_flips} of {len(self.beats.values)} beats vote otherwise")
         if any(changed):
             faults.append(f"{sum(changed)} of {len(changed)} recordings are decided otherwise")
-        same_bank = outcome.logits.shape == truth.logits.shape
-        errors = np.nan_to_num(outcome.logits - truth.logits, nan=np.inf) if same_bank else np.array(np.inf)
         return Parity(
             engine=artefact.name,
             beats=len(self.beats.values),
@@ -135,8 +142,8 @@ class Trial:
             embedding_max_abs=_finite(np.abs(outcome.embeddings - truth.embeddings).max()),
             embedding_scale=float(np.abs(truth.embeddings).max()),
             logit_max_abs=_finite(np.abs(errors).max()),
-            logit_scale=float(np.abs(truth.logits).max()),
-            logit_rms=_finite(np.sqrt(np.mean(np.square(errors, dtype=np.float64)))),
+            logit_scale=float(logit_scale),
+            logit_rms=_finite(logit_rms),
             from_meant=_finite(from_meant),
             beat_flips=beat_flips,
             recording_flips=sum(changed),
@@ -146,6 +153,10 @@ class Trial:
             beat_us=outcome.beat_us if artefact.on_device else None,
             faults=tuple(faults),
         )
+
+    def passes(self, artefact: Artefact, files: Files) -> bool:
+        """Does it decide as the original?"""
+        return not self.check(artefact, files).faults
 
     def _run(self, engine: Engine, bank: ReferenceBank) -> Outcome:
         """One beat at a time, as on a device."""
@@ -160,9 +171,13 @@ class Trial:
 
     def _meant(self, scheme: Scheme, bank: ReferenceBank) -> Outcome:
         """The original with its weights stored as the scheme says, through torch."""
-        model = self.original.model if scheme is FLOAT32 else scheme.compressed(self.original.model)
-        embeddings = embed(model, self.beats.values)
-        return self._outcome(embeddings, compare(model, embeddings, bank.embeddings), bank)
+        key = scheme.name, bank.to_bytes()
+        if key not in self._known:
+            model = self.original.model if scheme is FLOAT32 else scheme.compressed(self.original.model)
+            embeddings = embed(model, self.beats.values)
+            logits = compare(model, embeddings, bank.embeddings)
+            self._known[key] = self._outcome(embeddings, logits, bank)
+        return self._known[key]
 
     def _outcome(
         self, embeddings: np.ndarray, logits: np.ndarray, bank: ReferenceBank, beat_us: float | None = None

@@ -6,6 +6,7 @@ It is derived from the stripped ONNX graph, which is minimal already; `edge_ecg.
 import json
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
+from string import ascii_lowercase
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,8 @@ from onnx import ModelProto, NodeProto, numpy_helper
 
 from edge_ecg.bundle import COMPARATOR, ENCODER
 from edge_ecg.errors import ParityError
+from edge_ecg.int8 import quantize_rows
 from edge_ecg.portable import FORMAT, LAYERS, WEIGHTS, WEIGHTS_INT8
-from export.weights import quantize_rows
 
 BY_ELEMENT = {
     "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Abs": "abs", "Sqrt": "sqrt", "Exp": "exp",
@@ -31,7 +32,7 @@ def portable_files(onnx_files: Mapping[str, bytes]) -> dict[str, bytes]:
     tensors: dict[str, np.ndarray] = {}
     form: dict[str, Any] = {"format": FORMAT}
     for name, file in (("encoder", ENCODER), ("comparator", COMPARATOR)):
-        form[name] = _Translation(onnx.load_from_string(onnx_files[file]), name[0], tensors).program()
+        form[name] = _Translation(onnx.load_from_string(onnx_files[file]), tensors).program()
     layers = [*form["encoder"]["layers"], *form["comparator"]["layers"]]
     weights = {layer["inputs"][1] for layer in layers if layer["op"] in ("conv1d", "linear")}
     return {
@@ -50,11 +51,13 @@ def quantized(tensors: Mapping[str, np.ndarray], weights: Iterable[str]) -> dict
 
 
 class _Translation:
-    """One ONNX graph, node by node. Tensors go to `tensors`, which both programs share, under names with `prefix`."""
+    """One ONNX graph, node by node. Tensors go to `tensors`, which both programs share.
 
-    def __init__(self, model: ModelProto, prefix: str, tensors: dict[str, np.ndarray]):
+    Names are short, since they weigh as much as the numbers: values are numbers, tensors letters.
+    """
+
+    def __init__(self, model: ModelProto, tensors: dict[str, np.ndarray]):
         self._graph = model.graph
-        self._prefix = prefix
         self._tensors = tensors
         self._constants = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
         self._shapes = _shapes(model)
@@ -90,7 +93,7 @@ class _Translation:
             raise ParityError(f"the portable form has no op for {node.op_type}")
 
     def _layer(self, op: str, inputs: list[str], output: str, **attributes: Any) -> None:
-        name = self._names.setdefault(output, f"{self._prefix}{len(self._layers)}")
+        name = self._names.setdefault(output, str(len(self._layers)))
         layer = {"op": op, "inputs": inputs, "output": name, "shape": self._shapes[output], **attributes}
         self._layers.append(layer)
 
@@ -101,7 +104,8 @@ class _Translation:
         return self._tensor(name, self._constants[name])
 
     def _tensor(self, name: str, value: np.ndarray) -> str:
-        self._names[name] = f"w{len(self._tensors)}"
+        more, letter = divmod(len(self._tensors), len(ascii_lowercase))
+        self._names[name] = ascii_lowercase[letter] + (str(more) if more else "")
         self._tensors[self._names[name]] = np.ascontiguousarray(value, np.float32)
         return self._names[name]
 

@@ -4,7 +4,8 @@ Static quantization in QDQ form: int8 activations with a zero point (ranges from
 weights with a scale for each output channel, int32 biases. A node that costs decisions stays float32, and is named.
 """
 
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,16 +15,16 @@ import onnxruntime as ort
 from onnx import ModelProto, NodeProto, numpy_helper
 
 from edge_ecg.bundle import COMPARATOR, ENCODER
+from edge_ecg.int8 import quantize_rows
 from edge_ecg.references import ReferenceBank
 from edge_ecg.session import Session
-from export.weights import quantize_rows
 from train.checkpoint import Run
 from train.judge import compare, embed
 
 ENCODER_INT8, COMPARATOR_INT8 = "encoder_int8.onnx", "comparator_int8.onnx"
 INT8_NAMES = {ENCODER: ENCODER_INT8, COMPARATOR: COMPARATOR_INT8}
 CALIBRATION_BEATS = 256
-MEASURED_BEATS = 1000
+MEASURED_BEATS, RANKING_BEATS = 1000, 125
 MOST_FLIPS = 0.001  # of the measured training beats; what the gate allows on others is twice that
 QUANTIZED = ("Conv", "Gemm")
 
@@ -40,8 +41,14 @@ class Int8:
     quantized: int  # weights in int8
 
 
-def to_int8(finished: Run, files: Mapping[str, bytes], bank: ReferenceBank) -> Int8:
-    """Quantize both graphs; nodes go back to float32, the costliest first, until training beats decide as before."""
+def to_int8(
+    finished: Run, files: Mapping[str, bytes], bank: ReferenceBank, passes: Callable[[dict[str, bytes]], bool]
+) -> Int8:
+    """Quantize both graphs; nodes go back to float32, the costliest first, until the decisions are as before.
+
+    Ranges and costs are measured on training beats, and so is how many nodes go back. If the files do not pass the
+    gate after all (`passes`), more nodes follow.
+    """
     beats = _spread(finished.training.values, CALIBRATION_BEATS)
     measured = _spread(finished.training.values, MEASURED_BEATS)
     embeddings = embed(finished.model, beats)
@@ -51,28 +58,32 @@ def to_int8(finished: Run, files: Mapping[str, bytes], bank: ReferenceBank) -> I
             files[COMPARATOR], [{"embedding": e[np.newaxis], "references": bank.embeddings} for e in embeddings]
         ),
     }
-    exact = _evidence(compare(finished.model, embed(finished.model, measured), bank.embeddings), bank)
     nodes = [(file, i) for file in ranges for i in quantizable(onnx.load_from_string(files[file]))]
+    exact = _evidence(compare(finished.model, embed(finished.model, measured), bank.embeddings), bank)
+    few = slice(None, None, max(1, len(measured) // RANKING_BEATS))
 
-    def trial(kept: set[Node]) -> tuple[dict[str, bytes], np.ndarray]:
-        made = {file: quantized(files[file], ranges[file], {i for name, i in kept if name == file}) for file in ranges}
-        return made, _run(made, measured, bank)
+    def made(kept: set[Node]) -> dict[str, bytes]:
+        return {
+            INT8_NAMES[file]: quantized(files[file], ranges[file], {i for name, i in kept if name == file})
+            for file in ranges
+        }
 
-    def cost(evidence: np.ndarray) -> float:
-        return float(np.sqrt(np.mean((evidence - exact) ** 2)))
+    def cost(node: Node) -> float:
+        """RMS error of the evidence when this node alone is int8."""
+        evidence = _run(made({n for n in nodes if n != node}), measured[few], bank)
+        return float(np.sqrt(np.mean((evidence - exact[few]) ** 2)))
 
-    kept: set[Node] = set()
-    made, evidence = trial(kept)
-    if _flips(evidence, exact) > MOST_FLIPS:
-        alone = {node: cost(trial({n for n in nodes if n != node})[1]) for node in nodes}
-        for node in sorted(nodes, key=alone.__getitem__, reverse=True):
-            kept.add(node)
-            made, evidence = trial(kept)
-            if _flips(evidence, exact) <= MOST_FLIPS:
-                break
+    def decides_alike(kept: set[Node]) -> bool:
+        return float(np.mean((_run(made(kept), measured, bank) > 0) != (exact > 0))) <= MOST_FLIPS
+
+    costly = sorted(nodes, key=cost, reverse=True)
+    count = bisect_left(range(len(nodes)), True, key=lambda count: decides_alike(set(costly[:count])))
+    while count < len(nodes) and not passes(made(set(costly[:count]))):
+        count = min(len(nodes), count + max(1, count // 4))
+    kept = set(costly[:count])
     graphs = {file: onnx.load_from_string(files[file]).graph for file in ranges}
     return Int8(
-        {INT8_NAMES[file]: content for file, content in made.items()},
+        made(kept),
         [f"{file.removesuffix('.onnx')} {_title(graphs[file], i)}" for file, i in sorted(kept)],
         sum(_weight(graphs[file], graphs[file].node[i]).size for file, i in nodes if (file, i) not in kept),
     )
@@ -182,17 +193,13 @@ def _ranges(file: bytes, inputs: list[dict[str, np.ndarray]]) -> Ranges:
 
 def _run(files: Mapping[str, bytes], beats: np.ndarray, bank: ReferenceBank) -> np.ndarray:
     """(N,) evidence of beats."""
-    encoder, comparator = Session(files[ENCODER]), Session(files[COMPARATOR])
+    encoder, comparator = Session(files[ENCODER_INT8]), Session(files[COMPARATOR_INT8])
     embeddings = [encoder.run(beat=beat[np.newaxis]) for beat in beats]
     return _evidence(np.stack([comparator.run(embedding=e, references=bank.embeddings) for e in embeddings]), bank)
 
 
 def _evidence(logits: np.ndarray, bank: ReferenceBank) -> np.ndarray:
     return np.asarray(logits[:, ~bank.is_target].mean(1) - logits[:, bank.is_target].mean(1))
-
-
-def _flips(evidence: np.ndarray, exact: np.ndarray) -> float:
-    return float(np.mean((evidence > 0) != (exact > 0)))
 
 
 def _spread(values: np.ndarray, count: int) -> np.ndarray:

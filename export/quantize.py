@@ -2,7 +2,6 @@
 
 import io
 import json
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,11 @@ from typing import Any
 import click
 from matplotlib.figure import Figure
 
+from edge_ecg.artefact_table import artefact_table
 from edge_ecg.bundle import REFERENCES
 from edge_ecg.console import run
 from edge_ecg.references import ReferenceBank
-from export.artefacts import ARTEFACTS, Artefact, Files
+from export.artefacts import ARTEFACTS, Artefact, Files, artefact
 from export.coreml import coreml_files
 from export.onnx import onnx_files
 from export.original import Original
@@ -58,10 +58,12 @@ def float_files(finished: Run, original: Original) -> dict[str, bytes]:
     return files | reference_files(original.bank())
 
 
-def quantized_files(finished: Run, files: Files, bank: ReferenceBank) -> tuple[dict[str, bytes], dict[str, Any]]:
+def quantized_files(
+    finished: Run, files: Files, bank: ReferenceBank, trial: Trial
+) -> tuple[dict[str, bytes], dict[str, Any]]:
     """Every artefact with fewer bits, and what is to be said about the ONNX one."""
     say("ONNX, int8: what does each node cost?")
-    int8 = to_int8(finished, files, bank)
+    int8 = to_int8(finished, files, bank, lambda made: trial.passes(artefact("onnx int8"), {**files, **made}))
     made = dict(int8.files)
     for variant in VARIANTS:
         if variant is not CORE_ML_FLOAT:
@@ -73,53 +75,17 @@ def quantized_files(finished: Run, files: Files, bank: ReferenceBank) -> tuple[d
 def rows(trial: Trial, files: Files, onnx_int8: dict[str, Any]) -> list[Row]:
     """Check every artefact of these files."""
     found = []
-    for artefact in ARTEFACTS:
-        say(f"{artefact.name} on {len(trial.beats.values)} beats")
-        facts = _counts(artefact, trial.original.model) | (onnx_int8 if artefact.name == "onnx int8" else {})
-        size = sum(map(len, artefact.files(files).values()))
-        carried = size + len(files[artefact.references])
-        found.append(Row(trial.check(artefact, files), size, carried, **facts))
+    for kind in ARTEFACTS:
+        say(f"{kind.name} on {len(trial.beats.values)} beats")
+        facts = _counts(kind, trial.original.model) | (onnx_int8 if kind.name == "onnx int8" else {})
+        size = sum(map(len, kind.files(files).values()))
+        found.append(Row(trial.check(kind, files), size, size + len(files[kind.references]), **facts))
     return found
 
 
-def _counts(artefact: Artefact, model: Model) -> dict[str, Any]:
-    quantized, weights = artefact.scheme.counts(model)
+def _counts(kind: Artefact, model: Model) -> dict[str, Any]:
+    quantized, weights = kind.scheme.counts(model)
     return {"quantized_weights": quantized, "weights": weights, "kept_float": ()}
-
-
-def table(found: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """One line an artefact, from the manifest's form of the rows, and what follows from it."""
-    found = list(found)
-    yield (
-        f"{'artefact':14} {'bytes':>7} {'with refs':>9} {'in few bits':>14} {'error: max':>11} {'rms':>7} "
-        f"{'beats flipped':>15} {'recordings':>11} {'a beat':>7}"
-    )
-    for row in found:
-        error = ("-", "-") if row["logit_max_abs"] > 1e6 else (f"{row['logit_max_abs']:.2g}", f"{row['logit_rms']:.2g}")
-        yield (
-            f"{row['engine']:14} {row['bytes']:>7,} {row['bytes_with_references']:>9,} "
-            f"{row['quantized_weights']:>6} of {row['weights']:>4} {error[0]:>11} {error[1]:>7} "
-            f"{row['beat_flips']:>6} of {row['beats']:>5} {row['recording_flips']:>4} of {row['recordings']:>3} "
-            f"{'-' if row['beat_us'] is None else format(row['beat_us'], '.0f') + ' us':>7}"
-        )
-    for row in found:
-        if not row["shipped"]:
-            yield f"not shipped: {row['engine']}: {'; '.join(row['faults'])}"
-    by_name = {row["engine"]: row for row in found}
-    if {"onnx fp32", "onnx int8"} <= by_name.keys():
-        yield from _verdict(by_name["onnx fp32"], by_name["onnx int8"])
-
-
-def _verdict(single: dict[str, Any], int8: dict[str, Any]) -> Iterator[str]:
-    if int8["kept_float"]:
-        yield f"onnx int8 keeps in float32, since they cost decisions: {', '.join(int8['kept_float'])}"
-    if single["beat_us"] and int8["beat_us"]:
-        slower = int8["beat_us"] / single["beat_us"]
-        yield (
-            f"onnx int8 takes {slower:.1f} times as long as fp32 on this machine and saves "
-            f"{single['bytes'] - int8['bytes']:,} bytes: "
-            + ("it is worth it for the bytes alone" if slower >= 1 else "it is smaller and faster")
-        )
 
 
 def picture(found: list[dict[str, Any]]) -> bytes:
@@ -158,16 +124,16 @@ def quantize(run_folder: Path, out: Path) -> None:
     finished = load_run(run_folder)
     original = Original.of_run(finished)
     files = float_files(finished, original)
-    small, onnx_int8 = quantized_files(finished, files, ReferenceBank.from_bytes(files[REFERENCES]))
     trial = Trial(original, finished.validation, finished.labels, finished.contract.voting)
+    small, onnx_int8 = quantized_files(finished, files, ReferenceBank.from_bytes(files[REFERENCES]), trial)
     measured = rows(trial, files | small, onnx_int8)
     found = [row.to_json() for row in measured]
-    for artefact, row in zip(ARTEFACTS, measured, strict=True):
-        for name, content in artefact.files(files | small).items() if row.shipped else ():
+    for kind, row in zip(ARTEFACTS, measured, strict=True):
+        for name, content in kind.files(files | small).items() if row.shipped else ():
             write_file(out / name, content)
     write_file(out / PICTURE, picture(found))
     write_file(out / "quantization.json", json.dumps(found, indent=1).encode())
-    click.echo("\n".join(table(found)))
+    click.echo("\n".join(artefact_table(found)))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from edge_ecg.portable import dequantized
+from edge_ecg.int8 import dequantized
 from export.packages import opened_package
 
 

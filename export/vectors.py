@@ -18,6 +18,7 @@ from edge_ecg.apple_format import write_apple_csv
 from edge_ecg.bandpass import Bandpass
 from edge_ecg.bundle import MANIFEST, REFERENCES, Bundle, load_bundle, sealed
 from edge_ecg.console import run
+from edge_ecg.enroll import enroll
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.portable import LAYERS, WEIGHTS
 from edge_ecg.recording import Recording, read_recording
@@ -85,13 +86,19 @@ def write_vectors(bundle_path: Path, out: Path) -> None:
     shutil.rmtree(out, ignore_errors=True)
     _write_device_bundle(bundle_path, out / "bundle")
     _write_differences(out / "bundle", out / "bad")
-    vectors = {}
+    vectors, recordings = {}, []
     for number, (name, state, locale, options) in enumerate(RECORDINGS):
         made = record(synthetic_person(SEED), state, 0, number=number, **options)
         path = out / f"{name}.csv"
         write_apple_csv(path, made.samples_uv, made.sample_rate_hz, made.recorded_at, locale)
-        vectors[name] = golden_vector(bundle, read_recording(path))
-    content = {"about": "Made by python -m export.vectors from a synthetic person", "recordings": vectors}
+        recordings.append(read_recording(path))
+        vectors[name] = golden_vector(bundle, recordings[-1])
+    enrolment = enroll(bundle, recordings).to_json()
+    content = {
+        "about": "Made by python -m export.vectors from a synthetic person",
+        "recordings": vectors,
+        "enrolment": {k: enrolment[k] for k in ("recordings", "dates", "distance", "share", "shift")},
+    }
     (out / GOLDEN).write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
 
 

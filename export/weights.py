@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from edge_ecg.portable import dequantized
+from edge_ecg.int8 import dequantized, quantize_rows
 from export.graphs import fold_batch_norm
 from train.model import Model
 
@@ -52,15 +52,6 @@ class Scheme:
 
 def _layers(model: Model) -> list[nn.Conv1d | nn.Linear]:
     return [layer for layer in model.modules() if isinstance(layer, nn.Conv1d | nn.Linear)]
-
-
-def quantize_rows(tensor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """int8 values, -127 to 127, and the float32 scale of each index of the first axis; a row of zeros has scale 1."""
-    rows = tensor.reshape(len(tensor), -1)
-    scale = np.abs(rows).max(1) / np.float32(127)
-    scale = np.where(scale > 0, scale, 1).astype(np.float32)
-    values = np.clip(np.rint(rows / scale[:, np.newaxis]), -127, 127).astype(np.int8)
-    return values.reshape(tensor.shape), scale
 
 
 def palettized(bits: int) -> Callable[[np.ndarray], np.ndarray]:

@@ -14,7 +14,7 @@ let package = Package(
     .target(name: "EdgeECG"),
     .target(name: "EdgeECGApple", dependencies: ["EdgeECG"]),
     .executableTarget(name: "edge-ecg-swift", dependencies: ["EdgeECG"]),
-    .testTarget(name: "EdgeECGTests", dependencies: ["EdgeECG"], resources: [.copy("Golden")]),
+    .testTarget(name: "EdgeECGTests", dependencies: ["EdgeECG", "EdgeECGApple"], resources: [.copy("Golden")]),
   ],
   swiftLanguageModes: [.v6]
 )

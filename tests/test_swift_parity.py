@@ -62,8 +62,9 @@ def assert_same(bundle: Bundle, path: Path, swift: dict[str, Any]) -> None:
     recording = read_recording(path)
     python = replay(bundle, recording)
     line = python.to_json()
-    for entry in line.keys() - set(TIMED):
+    for entry in line.keys() - {*TIMED, "confidence"}:
         assert swift[entry] == line[entry], (path, entry)
+    assert swift["confidence"] == pytest.approx(line["confidence"], abs=1.1e-4)  # rounded to four decimals
     assert swift.keys() == line.keys() | {"r_peaks", "judged"}
     assert swift["r_peaks"] == all_r_peaks(recording), path
     assert len(swift["judged"]) == len(python.judged), path

@@ -17,7 +17,7 @@ from edge_ecg.votes import INCONCLUSIVE, Tally, Vote, cast_vote
 BANK = ReferenceBank(np.ones((10, 2), np.float32), np.arange(10) >= 6)  # 6 of the baseline, 4 of the target
 LABELS = ("rest", "load")
 PLAIN = VotingConstants(
-    slope=1.0, offset=0.0, clip=4.0, correlation=0.0, alpha=0.01, beta=0.02, calibration_recordings=98
+    slope=1.0, offset=0.0, clip=4.0, fewest_beats=1, correlation=0.0, alpha=0.01, beta=0.02, calibration_recordings=98
 )
 
 
@@ -67,6 +67,11 @@ def test_nothing_said_is_inconclusive() -> None:
 def test_one_wild_beat_does_not_decide() -> None:
     tally = Tally(LABELS, PLAIN)
     assert tally.add(soft(1e9), 4.0).label == INCONCLUSIVE
+
+
+def test_an_ectopic_beat_and_the_one_after_do_not_decide() -> None:
+    tally = Tally(LABELS, replace(PLAIN, fewest_beats=3))
+    assert [tally.add(soft(1e9), float(beat)).label for beat in range(3)] == [INCONCLUSIVE, INCONCLUSIVE, "load"]
 
 
 @settings(deadline=None)

@@ -40,7 +40,7 @@ class Settings:
     references_per_state: int = 16
     decision_weight: float = 1.0  # of the loss of whole decisions beside that of pairs
     decision_scale: float = 2.0  # log odds of the target for one unit of evidence, in that loss
-    rr_balance: float = 1.0  # how far heart rates are balanced between the states; 0 turns it off
+    rr_balance: float = 1.0  # how far the heart rates of both states are brought together; 0 turns it off
     p_wave_share: float = 0.4  # of beats that get another one's P wave
     variation: Variation = field(default_factory=Variation)
 
@@ -51,6 +51,7 @@ class History:
 
     epochs: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0  # whose weights are kept: the last one
+
 
 class Trainer:
     """Train one model. Deterministic for a seed; resumed training gives the same weights as uninterrupted."""
@@ -100,7 +101,9 @@ class Trainer:
             logits = self.model.comparator(embeddings[left], embeddings[right_side])
             differ = (is_target[batch][left] != is_target[batch][right_side]).float()
             loss = binary_cross_entropy_with_logits(logits, differ)
-            evidence, judged = evidence_of_other_dates(logits, left, right_side, is_target[batch], date[batch])
+            evidence, judged = evidence_of_other_dates(
+                logits, left, right_side, is_target[batch], date[batch]
+            )
             if judged.any():
                 log_odds = settings.decision_scale * evidence[judged]
                 decided = binary_cross_entropy_with_logits(log_odds, is_target[batch][judged].float())
@@ -112,7 +115,7 @@ class Trainer:
         return {
             "loss": float(np.mean(losses)),
             "pair_accuracy": right / count,
-            **(self._validate(self._validation) if self._validation else {}),
+            **({} if self._validation is None else self._validate(self._validation)),
         }
 
     def _update(self, loss: Tensor) -> None:

@@ -18,7 +18,8 @@ SAMPLES = CONTRACT.window_samples
 P_WAVE_END = 94  # the PR segment begins: what is before belongs to the P wave
 P_WAVE_FADE = 10  # samples over which one P wave goes over into the other
 RR_KERNEL_S = 0.025  # how near two heart rates are to count as the same
-RR_MOST_WEIGHT = 20.0
+RR_LEAST_DENSITY = 1e-3  # where a state has no recording at all
+RR_WEIGHTS = 0.2, 20.0  # least and most
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Variation:
 
     shift_samples: int = 2  # the R peak is found a little early or late
     noise_uv: float = 10.0
-    wander_uv: float = 5.0  # a slope and a bend of the baseline; 30 uV would drown the ST level, which carries the state
+    wander_uv: float = 5.0  # a slope and a bend of the baseline; 30 uV would drown the ST level
     rr_s: float = 0.01
 
 
@@ -37,16 +38,15 @@ def batches(
     """One epoch of index batches: half of each state, every date of a state equally often.
 
     Some dates have three times the beats of others; without the balance, the longest day would be the state.
-    weights: (N,) how much more often than that a beat is drawn, as `rr_weights` gives it.
+    weights: (N,) how often a beat is drawn beside the others of its date and state, as `rr_weights` gives it.
     """
     halves = []
+    own = np.ones(len(beats.values)) if weights is None else weights
     for target in (False, True):
-        indices = torch.from_numpy((beats.is_target == target).nonzero()[0])
-        dates = beats.date[indices.numpy()]
-        weight = torch.tensor([1.0 / (dates == date).sum() for date in dates])
-        if weights is not None:
-            weight = weight * torch.from_numpy(weights[indices.numpy()]).float()
-        halves.append((indices, weight))
+        indices = (beats.is_target == target).nonzero()[0]
+        _, date = np.unique(beats.date[indices], return_inverse=True)
+        of_date = np.bincount(date, own[indices])[date]  # every date of a state weighs the same
+        halves.append((torch.from_numpy(indices), torch.from_numpy(own[indices] / of_date)))
     for _ in range(len(beats.values) // size):
         yield torch.cat(
             [
@@ -59,8 +59,8 @@ def batches(
 def with_steady_rr(beats: BeatSet) -> BeatSet:
     """The beats with the mean RR interval of their recording.
 
-    The T wave follows the heart rate over minutes, not the last interval: with the single interval, which is mostly
-    respiration, a network learns a third of the correction that a fast recording needs.
+    The T wave follows the heart rate over minutes, not the last interval: with the single interval, which varies
+    with each breath, a network would learn too little of the correction that a fast recording needs.
     """
     values = beats.values.copy()
     values[:, SAMPLES] = recording_rr(beats)[beats.recording]
@@ -75,23 +75,21 @@ def recording_rr(beats: BeatSet) -> np.ndarray:
 
 
 def rr_weights(beats: BeatSet, strength: float = 1.0) -> np.ndarray:
-    """(N,) weights that make a heart rate as likely in one state as in the other.
+    """(N,) weights of beats, within a date and state, that bring the heart rates of both states together.
 
     The heart is faster after a meal, and a fast heart makes the T wave early whatever the state: unbalanced, "fast"
-    would be learned as the state. Each beat weighs (density of its recording's RR interval in the other state / in its
-    own) ^ (strength / 2), at most 20: at strength 1 both states have the geometric mean of both densities. Densities
-    are Gaussian kernels over recordings, dates of equal weight.
+    would be learned as the state. A beat weighs (density of its recording's RR interval in the other state / in its
+    own) ^ strength, within RR_WEIGHTS. Densities are Gaussian kernels over recordings, dates of equal weight.
     """
     rr = recording_rr(beats)
+    kernel = np.exp(-0.5 * ((rr[:, None] - rr[None]) / RR_KERNEL_S) ** 2)
     density = []
     for target in (False, True):
         of_state = beats.recording_is_target == target
-        dates = np.unique(beats.dates[of_state])
-        kernel = np.exp(-0.5 * ((rr[:, None] - rr[None]) / RR_KERNEL_S) ** 2)
-        by_date = [kernel[:, of_state & (beats.dates == date)].mean(1) for date in dates]
-        density.append(np.mean(by_date, axis=0) + 1e-3)
+        by_date = [kernel[:, of_state & (beats.dates == d)].mean(1) for d in np.unique(beats.dates[of_state])]
+        density.append(np.mean(by_date, axis=0) + RR_LEAST_DENSITY)
     odds = np.where(beats.recording_is_target, density[0] / density[1], density[1] / density[0])
-    return np.asarray(np.clip(odds ** (0.5 * strength), 1 / RR_MOST_WEIGHT, RR_MOST_WEIGHT)[beats.recording])
+    return np.asarray(np.clip(odds**strength, *RR_WEIGHTS)[beats.recording])
 
 
 def swap_p_waves(beats: Tensor, share: float, generator: torch.Generator) -> Tensor:

@@ -4,10 +4,10 @@ public struct Beat: Hashable, Sendable {
   public let rIndex: Int
   /// When the whole beat was known, in seconds on the recording's own clock: the first wake that had it.
   public let knownAtSeconds: Double
-  /// The raw samples in microvolts around R, then the RR interval in seconds.
+  /// The raw samples in microvolts around R, which points upwards, then the RR interval in seconds.
   public let values: [Float]
   /// Why it must not vote; its values may then be NaN.
-  public let unusable: [UnusableReason]
+  public internal(set) var unusable: [UnusableReason]
 
   /// Whether it may vote.
   public var isUsable: Bool { unusable.isEmpty }
@@ -16,7 +16,7 @@ public struct Beat: Hashable, Sendable {
 /// Cuts beats out of the unfiltered signal while it arrives. Any chunk size gives the same beats.
 ///
 /// A beat needs a previous R (for its RR interval), a window that lies wholly after the settling time, and the
-/// samples from its R on.
+/// samples from its R on. Its R points upwards: a beat from the other wrist is turned over.
 public struct BeatCutter: Sendable {
   private struct Waiting: Sendable {
     let peak: RPeak
@@ -69,9 +69,11 @@ public struct BeatCutter: Sendable {
     let rr = min(max(next.rrSamples, 0), contract.quality.rrMax)
     let stretch = samples[max(start - rr, samples.start)..<start + contract.windowSamples]
     let whole = bridged(stretch)
+    let window = whole.suffix(contract.windowSamples)
+    let sign = isUpright(window) ? 1.0 : -1.0
     var values: [Float] = []
     values.reserveCapacity(contract.beatLength)
-    for sample in whole.suffix(contract.windowSamples) { values.append(Float(sample)) }
+    for sample in window { values.append(Float(sign * sample)) }
     values.append(Float(Double(next.rrSamples) / Double(contract.sampleRateHz)))
     let known = max(next.peak.index + contract.afterRSamples, next.peak.confirmedAt)
     let wakes = (known + contract.wakeSamples - 1) / contract.wakeSamples
@@ -79,5 +81,14 @@ public struct BeatCutter: Sendable {
     return Beat(
       rIndex: next.peak.index, knownAtSeconds: knownAtSeconds, values: values,
       unusable: quality.reasons(stretch, bridged: whole, rrSamples: next.rrSamples))
+  }
+
+  /// Whether R does not lie below the baseline at the window's two ends.
+  private func isUpright(_ window: ArraySlice<Double>) -> Bool {
+    let (ends, aroundR) = (contract.quality.baseline, 2)
+    let r = window.startIndex + contract.beforeRSamples
+    let top = pairwiseSum(window[r - aroundR...r + aroundR]) / Double(2 * aroundR + 1)
+    let baseline = (pairwiseSum(window.prefix(ends)) + pairwiseSum(window.suffix(ends))) / Double(2 * ends)
+    return !(top < baseline)
   }
 }

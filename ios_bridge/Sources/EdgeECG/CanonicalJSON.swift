@@ -89,7 +89,7 @@ extension JSONValue {
 extension Double {
   /// The number as Python's `repr` writes it: the shortest digits that give it back, an exponent below 1e-4
   /// and from 1e16 on.
-  public var pythonRepr: String {
+  package var pythonRepr: String {
     guard isFinite else { return isNaN ? "nan" : self < 0 ? "-inf" : "inf" }
     let sign = self.sign == .minus ? "-" : ""
     if self == 0 { return sign + "0.0" }

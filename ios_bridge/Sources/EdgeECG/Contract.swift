@@ -38,7 +38,7 @@ public struct Contract: Hashable, Sendable {
     }
     sampleRateHz = try entries.integer("sample_rate_hz", in: 1...100_000)
     settleSamples = try entries.count("settle_samples")
-    beforeRSamples = try entries.integer("before_r_samples", in: 1...100_000)
+    beforeRSamples = try entries.integer("before_r_samples", in: 2...100_000)
     afterRSamples = try entries.integer("after_r_samples", in: 4...100_000)
     wakeSamples = try entries.integer("wake_samples", in: 1...ContractEntries.most)
     detector = try DetectorConstants(entries.value("detector"), name: "contract.detector")
@@ -57,6 +57,8 @@ public struct VotingConstants: Hashable, Sendable {
   public let offset: Double
   /// The most that one beat may say, in log odds.
   public let clip: Double
+  /// An ectopic beat and the one after its pause must not decide.
+  public let fewestBeats: Int
   /// Of two beats of one recording: what one says, the other has partly said.
   public let correlation: Double
   /// Accepted rate of "target" on baseline recordings.
@@ -73,6 +75,7 @@ public struct VotingConstants: Hashable, Sendable {
     slope = try entries.number("slope")
     offset = try entries.number("offset")
     clip = try entries.number("clip")
+    fewestBeats = try entries.count("fewest_beats")
     correlation = try entries.number("correlation", in: 0...1)
     alpha = try entries.number("alpha", in: 1e-12...0.5)
     beta = try entries.number("beta", in: 1e-12...0.5)

@@ -12,7 +12,7 @@ extension PortablePlanner {
     case "slice": try addSlice(layer, x)
     case "concat": try addConcat(layer, x)
     case "reshape":
-      guard shape(of: layer).reduce(1, *) == x.count else { throw Self.misfit(layer, x) }
+      guard try count(of: shape(of: layer)) == x.count else { throw Self.misfit(layer, x) }
       try define(layer.output, PortableValue(start: x.start, shape: shape(of: layer)))
     case "expand":
       let output = try defineOutput(layer, shape: shape(of: layer))

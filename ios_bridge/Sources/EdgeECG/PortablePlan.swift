@@ -76,8 +76,12 @@ struct PortablePlanner {
 
   /// A new array by that name.
   mutating func define(_ name: String, shape: [Int]) throws -> PortableValue {
-    let count = try Self.product(shape, most: PortablePlan.mostNumbers, program.name)
-    return try define(name, PortableValue(start: try reserve(count), shape: shape))
+    try define(name, PortableValue(start: try reserve(count(of: shape)), shape: shape))
+  }
+
+  /// Numbers in an array of that shape, which a bundle may have made up.
+  func count(of shape: [Int]) throws -> Int {
+    try Self.product(shape, most: PortablePlan.mostNumbers, program.name)
   }
 
   /// That array under a new name.
@@ -125,7 +129,11 @@ struct PortablePlanner {
     guard program.tensors.entries[name] != nil else {
       throw EdgeECGError.bundle("the portable \(program.name) uses \(name.prefix(60)), which is not there yet")
     }
-    return try program.tensors.dequantizedFloats(name)
+    let tensor = try program.tensors.dequantizedFloats(name)
+    guard tensor.shape.allSatisfy({ $0 > 0 }) else {
+      throw EdgeECGError.bundle("tensor \(name.prefix(60)) has shape \(tensor.shape), expected no empty one")
+    }
+    return tensor
   }
 
   private static func product(_ factors: [Int], most: Int, _ name: String) throws -> Int {

@@ -14,6 +14,8 @@ public enum UnusableReason: String, Hashable, Sendable, CaseIterable {
   case wander = "baseline wander"
   /// An RR interval that no person at rest has.
   case rhythm = "RR out of range"
+  /// An embedding far from all that training has seen (``Seen``).
+  case outOfRange = "out of range"
 }
 
 /// Says of each R peak in turn why its beat is unusable.

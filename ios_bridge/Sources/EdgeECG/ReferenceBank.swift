@@ -6,6 +6,8 @@ public struct ReferenceBank: Hashable, Sendable {
   public let embeddingLength: Int
   /// For each reference: is the beat from the target state?
   public let isTarget: [Bool]
+  /// What training has seen; a bank without it judges every beat.
+  public let seen: Seen?
 
   /// How many references there are.
   public var count: Int { isTarget.count }
@@ -15,7 +17,7 @@ public struct ReferenceBank: Hashable, Sendable {
   public var baselineCount: Int { count - targetCount }
 
   /// - Throws: ``EdgeECGError/bundle(_:)`` unless the sizes fit, all numbers are finite and both states are there.
-  public init(embeddings: [Float], embeddingLength: Int, isTarget: [Bool]) throws {
+  public init(embeddings: [Float], embeddingLength: Int, isTarget: [Bool], seen: Seen? = nil) throws {
     let (size, overflow) = isTarget.count.multipliedReportingOverflow(by: embeddingLength)
     guard !overflow, embeddingLength > 0, size == embeddings.count, isTarget.contains(true), isTarget.contains(false)
     else {
@@ -29,6 +31,7 @@ public struct ReferenceBank: Hashable, Sendable {
     self.embeddings = embeddings
     self.embeddingLength = embeddingLength
     self.isTarget = isTarget
+    self.seen = seen
     targetCount = isTarget.count { $0 }
   }
 
@@ -41,7 +44,9 @@ public struct ReferenceBank: Hashable, Sendable {
       guard shape.count == 2, labels.count == 1, shape[0] == isTarget.count else {
         throw EdgeECGError.bundle("\(shape) with \(labels) labels, expected (R, D) beats of both states")
       }
-      try self.init(embeddings: values, embeddingLength: shape[1], isTarget: isTarget.map { $0 != 0 })
+      try self.init(
+        embeddings: values, embeddingLength: shape[1], isTarget: isTarget.map { $0 != 0 },
+        seen: try Seen(file, length: shape[1]))
     } catch let error as EdgeECGError {
       throw EdgeECGError.bundle(error.message.hasPrefix("references") ? error.message : "references are \(error)")
     }
@@ -50,6 +55,18 @@ public struct ReferenceBank: Hashable, Sendable {
   /// The bank as a safetensors file.
   public var safetensors: [UInt8] {
     Safetensors.write(
-      floats: ("embeddings", [count, embeddingLength], embeddings), bytes: ("is_target", isTarget.map { $0 ? 1 : 0 }))
+      floats: [("embeddings", [count, embeddingLength], embeddings)] + (seen?.tensors ?? []),
+      bytes: ("is_target", isTarget.map { $0 ? 1 : 0 }))
+  }
+
+  /// The same bank, all of it `by` (one embedding) further on: what enrolment does.
+  /// - Throws: ``EdgeECGError/bundle(_:)`` for a step of another length or one that is not finite.
+  public func moved(by: [Double]) throws -> ReferenceBank {
+    guard by.count == embeddingLength else {
+      throw EdgeECGError.bundle("references have \(embeddingLength) numbers each, the step has \(by.count)")
+    }
+    let moved = embeddings.indices.map { Float(Double(embeddings[$0]) + by[$0 % embeddingLength]) }
+    return try ReferenceBank(
+      embeddings: moved, embeddingLength: embeddingLength, isTarget: isTarget, seen: seen?.moved(by: by))
   }
 }

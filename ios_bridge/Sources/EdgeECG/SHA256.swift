@@ -2,7 +2,7 @@
 ///
 /// The bundles it checks hold some hundred kilobytes; CryptoKit would be faster and isn't on Linux, where this
 /// package is tested.
-public struct SHA256: Sendable {
+package struct SHA256: Sendable {
   private var state: [UInt32] = [
     0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
   ]
@@ -11,7 +11,7 @@ public struct SHA256: Sendable {
   private init() {}
 
   /// The digest as 64 lower-case hexadecimal digits.
-  public static func hexDigest(of bytes: [UInt8]) -> String {
+  package static func hexDigest(of bytes: [UInt8]) -> String {
     var hash = SHA256()
     let whole = bytes.count / 64 * 64
     bytes.withUnsafeBufferPointer { buffer in

@@ -149,22 +149,20 @@ struct Safetensors: Sendable {
 }
 
 extension Safetensors {
-  /// A file of float32 and uint8 tensors, in this order.
-  static func write(floats: (name: String, shape: [Int], values: [Float]), bytes: (name: String, values: [UInt8]))
-    -> [UInt8]
-  {
-    let floatBytes = 4 * floats.values.count
-    let end = floatBytes + bytes.values.count
-    var header = Array(
-      """
-      {"\(floats.name)":{"dtype":"F32","shape":\(floats.shape),"data_offsets":[0,\(floatBytes)]},\
-      "\(bytes.name)":{"dtype":"U8","shape":[\(bytes.values.count)],"data_offsets":[\(floatBytes),\(end)]}}
-      """.utf8)
-    header += [UInt8](repeating: UInt8(ascii: " "), count: (8 - header.count % 8) % 8)
-    var content: [UInt8] = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) } + header
-    for value in floats.values {
-      withUnsafeBytes(of: value.bitPattern.littleEndian) { content.append(contentsOf: $0) }
+  typealias FloatTensor = (name: String, shape: [Int], values: [Float])
+
+  /// A file of float32 tensors and one of bytes, in this order.
+  static func write(floats: [FloatTensor], bytes: (name: String, values: [UInt8])) -> [UInt8] {
+    var (entries, data): ([String], [UInt8]) = ([], [])
+    for (name, shape, values) in floats {
+      let start = data.count
+      for value in values { withUnsafeBytes(of: value.bitPattern.littleEndian) { data.append(contentsOf: $0) } }
+      entries.append(#""\#(name)":{"dtype":"F32","shape":\#(shape),"data_offsets":[\#(start),\#(data.count)]}"#)
     }
-    return content + bytes.values
+    let (start, end) = (data.count, data.count + bytes.values.count)
+    entries.append(#""\#(bytes.name)":{"dtype":"U8","shape":[\#(end - start)],"data_offsets":[\#(start),\#(end)]}"#)
+    var header = Array("{\(entries.joined(separator: ","))}".utf8)
+    header += [UInt8](repeating: UInt8(ascii: " "), count: (8 - header.count % 8) % 8)
+    return withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) } + header + data + bytes.values
   }
 }

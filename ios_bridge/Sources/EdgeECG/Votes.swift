@@ -88,7 +88,8 @@ public struct Decision: Hashable, Sendable {
 /// - Wald's beats are independent; those of one recording share an electrode, a posture and a day. n beats that
 ///   correlate by r say as much as n / (1 + (n - 1) r) independent ones (the design effect of L. Kish, Survey
 ///   Sampling, 1965). So a recording can say only so much, and one of doubtful level stays inconclusive.
-/// - A beat's log odds are clipped, so that no single beat decides.
+/// - A beat's log odds are clipped and a few beats are the least, so that none decides alone, nor an ectopic one with
+///   the beat after its pause.
 /// - What is unusable says nothing, and nothing is decided while most beats are.
 public struct Tally: Sendable {
   private struct Decided: Sendable {
@@ -137,7 +138,7 @@ public struct Tally: Sendable {
     let beats = votesForBaseline + votesForTarget
     said += min(constants.clip, max(-constants.clip, constants.slope * vote.evidence + constants.offset))
     logOdds = said / (1 + Double(beats - 1) * constants.correlation)
-    if decided == nil, beats >= unusable, !(lower < logOdds && logOdds < upper) {
+    if decided == nil, beats >= max(constants.fewestBeats, unusable), !(lower < logOdds && logOdds < upper) {
       decided = Decided(
         label: logOdds > 0 ? labels.target : labels.baseline, confidence: confidence, beats: beats, seconds: seconds)
     }

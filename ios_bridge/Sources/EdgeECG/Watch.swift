@@ -75,6 +75,11 @@ public struct Watch: Sendable {
   private mutating func judge(_ beat: Beat) throws -> Judged {
     guard beat.isUsable else { return Judged(beat: beat, vote: nil, decision: tally.skip()) }
     try encoder.encode(beat.values, into: &embedding)
+    if let seen = references.seen, seen.distance(of: embedding) > seen.limit {
+      var strange = beat
+      strange.unusable = [.outOfRange]
+      return Judged(beat: strange, vote: nil, decision: tally.skip())
+    }
     try comparator.compare(embedding, with: references, into: &logits)
     let vote = Vote(logits: logits, references: references)
     return Judged(beat: beat, vote: vote, decision: tally.add(vote, seconds: beat.knownAtSeconds))

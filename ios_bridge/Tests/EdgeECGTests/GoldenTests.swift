@@ -64,7 +64,8 @@ import Testing
     let first = try watch.push(recording.samplesMicrovolts)
     watch.reset()
     #expect(watch.decision.beats == 0)
-    #expect(try watch.push(recording.samplesMicrovolts) == first)
+    let second = try watch.push(recording.samplesMicrovolts)
+    #expect(second == first)
   }
 
   @Test func aCopyOfAWatchGoesItsOwnWay() throws {
@@ -76,7 +77,9 @@ import Testing
     _ = try copy.push(repeatElement(0.0, count: half))
     let rest = try watch.push(recording.samplesMicrovolts[half...])
     var whole = try Watch(Golden.bundle(), sampleRateHz: recording.sampleRateHz)
-    #expect(try whole.push(recording.samplesMicrovolts).suffix(rest.count) == rest[...])
+    let all = try whole.push(recording.samplesMicrovolts)
+    #expect(!rest.isEmpty)
+    #expect(Array(all.suffix(rest.count)) == rest)
   }
 
   @Test func whatAGapTouchesDoesNotVote() throws {

@@ -59,12 +59,15 @@ import Testing
   }
 
   /// Pairs of a number and Python's `repr` of it.
-  @Test(arguments: [
+  static let spellings: [(Double, String)] = [
     (0.1, "0.1"), (1.0, "1.0"), (-2.5, "-2.5"), (1e16, "1e+16"), (123456789012345680.0, "1.2345678901234568e+17"),
     (1e15, "1000000000000000.0"), (0.0001, "0.0001"), (0.00001, "1e-05"), (1.5e-7, "1.5e-07"), (1e100, "1e+100"),
-    (5e-324, "5e-324"), (1.7976931348623157e308, "1.7976931348623157e+308"), (-0.0, "-0.0"), (100.0, "100.0"),
+    (.leastNonzeroMagnitude, "5e-324"), (1.7976931348623157e308, "1.7976931348623157e+308"), (-0.0, "-0.0"),
+    (100.0, "100.0"),
     (0.30000000000000004, "0.30000000000000004"), (12345.678, "12345.678"), (9999999999999998.0, "9999999999999998.0"),
-  ])
+  ]
+
+  @Test(arguments: spellings)
   func numbersAreSpeltAsInPython(number: Double, text: String) {
     #expect(number.pythonRepr == text)
     #expect(JSONValue.isCanonical(number: text))

@@ -1,0 +1,199 @@
+"""What it costs beside its peers, in one run on one thread: `python -m benches.peers [--bundle BUNDLE] [--json OUT]`.
+
+- One beat against 100 references: ours, and the public comparator's architecture as its own code runs it (eager
+  PyTorch, beat and reference through the encoder for every comparison).
+- A recording of 30 s from samples to a decision: ours in one chunk and in chunks of 64, and NeuroKit2 with PyTorch.
+- The machine's own limit: the multiply-adds of one beat at the speed of its matrix product.
+
+Every time is the best of many rounds, the peers taking turns, so that a shared machine is unfair to nobody. Weights do
+not matter to a time: the peer's are random.
+"""
+
+import argparse
+import json
+import os
+import platform
+import time
+import warnings
+from collections.abc import Callable
+from importlib.metadata import version
+from importlib.util import find_spec
+from itertools import pairwise
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from edge_ecg.bundle import Bundle, load_bundle
+from edge_ecg.console import report_error
+from edge_ecg.errors import EdgeEcgError
+from edge_ecg.recording import Recording
+from edge_ecg.references import ReferenceBank
+from edge_ecg.replay import chunks
+from edge_ecg.stream import cut_beats
+from edge_ecg.synthetic import record, synthetic_person
+from edge_ecg.votes import Tally, cast_vote
+from edge_ecg.watch import Watch
+from train.model import Model, build_model
+
+REFERENCES = 100  # the public comparator has 50 of each state
+RECORDING = Recording(record(synthetic_person(1), "target", 0, number=1).samples_uv, 512.0, "synthetic")
+
+
+def best_s(jobs: dict[str, Callable[[], object]], seconds: float) -> dict[str, float]:
+    """The shortest time of each job; they take turns of at least 50 ms, since the first call finds a cold cache."""
+    best = dict.fromkeys(jobs, float("inf"))
+    end, rounds = time.perf_counter() + seconds, 0
+    while rounds < 5 or time.perf_counter() < end:
+        for name, job in jobs.items():
+            turn = time.perf_counter()
+            while time.perf_counter() < turn + 0.05:
+                start = time.perf_counter()
+                job()
+                best[name] = min(best[name], time.perf_counter() - start)
+        rounds += 1
+    return best
+
+
+def bank_of(bundle: Bundle, count: int) -> ReferenceBank:
+    """The bundle's references, repeated up to `count`."""
+    rows = np.arange(count) * len(bundle.references.is_target) // count
+    return ReferenceBank(bundle.references.embeddings[rows], bundle.references.is_target[rows])
+
+
+def our_beat(bundle: Bundle) -> Callable[[np.ndarray], object]:
+    """Encode, compare with the whole bank, vote."""
+    tally, bank = Tally(bundle.labels, bundle.contract.voting), bundle.references
+    encoder, comparator = bundle.encoder, bundle.comparator
+    return lambda beat: tally.add(cast_vote(comparator(encoder(beat[np.newaxis]), bank.embeddings), bank), 0.0)
+
+
+def eager_beat(model: Model, bank: ReferenceBank) -> Callable[[np.ndarray], object]:
+    """The public path: the pair goes through the whole network for every reference."""
+    reference_beats = torch.randn(len(bank.is_target), 384) * 100
+
+    def judge(beat: np.ndarray) -> object:
+        with torch.inference_mode():
+            repeated = model.encoder(torch.from_numpy(beat).repeat(len(reference_beats), 1))
+            logits = model.comparator(repeated, model.encoder(reference_beats))
+        return cast_vote(logits.numpy(), bank)
+
+    return judge
+
+
+def our_recording(bundle: Bundle, chunk: int) -> object:
+    """Samples in, decision out."""
+    watch = Watch(bundle)
+    for samples_uv in chunks(RECORDING, chunk):
+        watch.push(samples_uv)
+    return watch.decision
+
+
+def neurokit_recording(judge: Callable[[np.ndarray], object]) -> object:
+    """Clean and detect with NeuroKit2, cut, and judge every beat."""
+    import neurokit2
+
+    cleaned = neurokit2.ecg_clean(RECORDING.samples_uv, sampling_rate=512)
+    r_peaks = neurokit2.ecg_peaks(cleaned, sampling_rate=512)[1]["ECG_R_Peaks"]
+    for previous, r in pairwise(r_peaks):
+        window = RECORDING.samples_uv[r - 128 : r + 255]
+        if r >= 1664 and len(window) == 383:
+            judge(np.append(window, (r - previous) / 512).astype(np.float32))
+    return None
+
+
+def multiply_adds(model: Model, references: int) -> int:
+    """Of one beat: the encoder once, the comparator once for each reference."""
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        embedding = model.encoder(torch.zeros(1, 384))
+        model.comparator(embedding, embedding.repeat(references, 1))
+    return int(counter.get_total_flops()) // 2
+
+
+def machine() -> dict[str, object]:
+    """Where the figures are from."""
+    cpu = next(
+        (line.split(":")[1].strip() for line in _lines(Path("/proc/cpuinfo")) if line.startswith("model name")),
+        platform.processor(),
+    )
+    tools = ("numpy", "scipy", "onnxruntime", "torch", "neurokit2")
+    return {
+        "cpu": cpu,
+        "cores": os.cpu_count(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "load": os.getloadavg()[0],
+        "tools": {tool: version(tool) for tool in tools if find_spec(tool)},
+    }
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.is_file() else []
+
+
+def compare(bundle: Bundle, seconds: float) -> dict[str, float]:
+    """Times in seconds and ratios, by name."""
+    bundle = bundle.with_references(bank_of(bundle, REFERENCES))
+    beat = cut_beats(RECORDING)[0].values
+    public = build_model("effnetv2").eval()
+    ours, eager = our_beat(bundle), eager_beat(public, bundle.references)
+    square = torch.randn(512, 512)
+    one = best_s(
+        {"ours": lambda: ours(beat), "eager": lambda: eager(beat), "sgemm": lambda: torch.mm(square, square)}, seconds
+    )
+    jobs: dict[str, Callable[[], object]] = {
+        "chunk 64": lambda: our_recording(bundle, 64),
+        "chunk 15360": lambda: our_recording(bundle, 15360),
+    }
+    if find_spec("neurokit2"):
+        jobs["neurokit"] = lambda: neurokit_recording(eager)
+    whole = best_s(jobs, seconds)
+    limit_s = multiply_adds(build_model(bundle.manifest["model"]["architecture"]).eval(), REFERENCES) / (
+        512**3 / one["sgemm"]
+    )
+    figures = {
+        "one beat, ours, us": one["ours"] * 1e6,
+        "one beat, eager PyTorch as published, us": one["eager"] * 1e6,
+        "one beat, ratio": one["eager"] / one["ours"],
+        "one beat, multiply-add limit, us": limit_s * 1e6,
+        "one beat, times the limit": one["ours"] / limit_s,
+        "sgemm, G multiply-adds a second": 512**3 / one["sgemm"] / 1e9,
+        "30 s, ours at chunk 64, ms": whole["chunk 64"] * 1e3,
+        "30 s, ours at chunk 64, times real time": 30 / whole["chunk 64"],
+        "30 s, ours at chunk 15360, ms": whole["chunk 15360"] * 1e3,
+        "30 s, ours at chunk 15360, times real time": 30 / whole["chunk 15360"],
+    }
+    if "neurokit" in whole:
+        figures["30 s, NeuroKit2 + PyTorch, ms"] = whole["neurokit"] * 1e3
+        figures["30 s, ratio at chunk 15360"] = whole["neurokit"] / whole["chunk 15360"]
+    return figures
+
+
+def main() -> int:
+    """Print the figures; write them as JSON if wanted. The exit code."""
+    parser = argparse.ArgumentParser(description="What it costs beside its peers, in one run on one thread.")
+    parser.add_argument("--bundle", type=Path, default=Path("out/demo/bundle"), help="such as make demo leaves")
+    parser.add_argument("--json", type=Path, help="write the figures there")
+    parser.add_argument("--seconds", type=float, default=10.0, help="for each of two groups")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    try:
+        bundle = load_bundle(arguments.bundle)
+    except EdgeEcgError as error:
+        return report_error(f"{error}; make demo, or give --bundle")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what peers say of NumPy and pandas is not ours to print
+        figures = compare(bundle, arguments.seconds)
+    for name, value in figures.items():
+        print(f"{name:44}{value:12.1f}")
+    if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps({"machine": machine(), "figures": figures}, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

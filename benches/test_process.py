@@ -1,0 +1,36 @@
+"""What a process costs: cold start beside a bare import of the libraries, and a long stream."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+ROOT = Path(__file__).parent.parent
+BARE = "import numpy, scipy.signal, onnxruntime"
+READY = "from edge_ecg import Watch, load_bundle; Watch(load_bundle({bundle!r}))"
+
+
+def run(code: str) -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env=environment)
+
+
+@pytest.mark.parametrize("code", [BARE, READY], ids=["libraries alone", "a watch ready to judge"])
+def test_cold_start(benchmark: BenchmarkFixture, small_bundle: Path, code: str) -> None:
+    benchmark.group = "cold start, process start to exit"
+    benchmark.pedantic(run, (code.format(bundle=str(small_bundle)),), rounds=5, warmup_rounds=1)
+
+
+def test_a_minute_of_a_long_stream(benchmark: BenchmarkFixture, small_bundle: Path) -> None:
+    """After a night of ECG a minute costs what the first one did: compare min with max."""
+    from edge_ecg.bundle import load_bundle
+    from edge_ecg.synthetic import record, synthetic_person
+    from edge_ecg.watch import Watch
+
+    watch = Watch(load_bundle(small_bundle))
+    samples_uv = record(synthetic_person(1), "target", 0, number=1, duration_s=60.0).samples_uv
+    benchmark.group = "60 s of ECG in a stream that goes on"
+    benchmark(lambda: watch.push(samples_uv))

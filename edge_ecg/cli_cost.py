@@ -1,0 +1,27 @@
+"""`edge-ecg profile` and `edge-ecg doctor`: what a bundle costs, and what this machine can check."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from edge_ecg import doctor
+from edge_ecg.bundle import load_bundle
+from edge_ecg.profile import profile
+
+
+@click.command("profile")
+@click.argument("bundle_path", metavar="BUNDLE", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def profile_command(bundle_path: Path, as_json: bool) -> None:
+    """What a bundle costs: multiply-adds and bytes by layer, time here, a watch estimated."""
+    costs = profile(load_bundle(bundle_path))
+    click.echo(json.dumps(costs.to_json()) if as_json else "\n".join(costs.lines()))
+
+
+@click.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="One JSON list on standard output.")
+def doctor_command(as_json: bool) -> None:
+    """What this machine can check of a bundle and what it can't."""
+    click.echo(json.dumps([asdict(f) for f in doctor.findings()]) if as_json else "\n".join(doctor.lines()))

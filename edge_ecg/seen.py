@@ -1,0 +1,73 @@
+"""What training has seen, and how far a beat lies from all of it: drift, another person, the watch on the other wrist.
+
+The distance of a beat is Mahalanobis' (P. C. Mahalanobis, "On the generalised distance in statistics", Proc. Natl.
+Inst. Sci. India 2, 1936) from the nearer of two centres, the usual beat of either state: differences count in units
+of how much beats of one state usually differ in that direction. Departures:
+
+- Its covariance keeps the K directions in which beats differ most, and one variance for all others, as probabilistic
+  principal components do (M. E. Tipping, C. M. Bishop, J. R. Stat. Soc. B 61(3), 1999): a full one is neither small
+  nor, from some thousand beats, to be trusted in its smallest directions.
+- It is divided by the root of the embedding's length, so that usual beats are near 1 whatever the architecture.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from edge_ecg.errors import BundleError
+
+OUT_OF_RANGE = "out of range"  # why a beat that lies beyond the limit does not vote
+PREFIX = "seen."
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Where the embeddings of training lie. Arrays are float64. Raises BundleError for shapes or numbers that can't be.
+
+    A beat further away than `limit` must not vote. It is fitted so that, of recordings of a date that the fit has
+    not seen, one in twenty has most of its beats beyond it (`train.seen`).
+    """
+
+    centres: np.ndarray  # (2, D): the usual beat of the baseline, and of the target
+    directions: np.ndarray  # (K, D), orthonormal: where beats of one state differ most, ...
+    variances: np.ndarray  # (K + 1,): ... how much along each of them, and along any other
+    limit: float
+    between_dates: float  # how far the baselines of dates lie from the usual one: mean squared length
+    between_recordings: float  # the same for recordings of one date
+
+    def __post_init__(self) -> None:
+        shapes = [np.shape(getattr(self, field.name)) for field in fields(self)]
+        k, length = shapes[1] if len(shapes[1]) == 2 else (0, 0)
+        if shapes != [(2, length), (k, length), (k + 1,), (), (), ()] or k >= length:
+            raise BundleError(f"what training has seen has shapes {shapes}, expected (2, D), (K, D), (K + 1,), K < D")
+        finite = all(np.isfinite(getattr(self, field.name)).all() for field in fields(self))
+        spreads = (*np.ravel(self.variances), self.limit, self.between_dates)
+        if not finite or min(spreads) <= 0 or self.between_recordings < 0:
+            raise BundleError("what training has seen holds NaN, infinity or a spread of 0")
+
+    def distances(self, embeddings: np.ndarray) -> np.ndarray:
+        """How far (N, D) embeddings lie from what training has seen: (N,), near 1 for a usual beat."""
+        away = embeddings[:, np.newaxis].astype(np.float64) - self.centres  # (N, 2, D)
+        along = away @ self.directions.T
+        elsewhere = np.maximum(0.0, (away**2).sum(2) - (along**2).sum(2))
+        squared = (along**2 / self.variances[:-1]).sum(2) + elsewhere / self.variances[-1]
+        return np.asarray(np.sqrt(squared.min(1) / self.centres.shape[1]))
+
+    def moved(self, by: np.ndarray) -> "Seen":
+        """The same, `by` (D,) further on."""
+        return replace(self, centres=self.centres + by)
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """As tensors of the references' file."""
+        return {PREFIX + field.name: np.asarray(getattr(self, field.name), np.float32) for field in fields(self)}
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, np.ndarray]) -> "Seen | None":
+        """What `tensors` gave, or nothing if there is none of it. Raises BundleError for anything else."""
+        found = {n.removeprefix(PREFIX): t.astype(np.float64) for n, t in tensors.items() if n.startswith(PREFIX)}
+        if not found:
+            return None
+        if found.keys() != {field.name for field in fields(cls)}:
+            raise BundleError(f"what training has seen has the entries {sorted(found)}, expected others")
+        return cls(**{name: tensor if tensor.ndim else tensor.item() for name, tensor in found.items()})

@@ -1,0 +1,8 @@
+import SwiftUI
+
+@main
+struct WatchDemoApp: App {
+  var body: some Scene {
+    WindowGroup { JudgeView() }
+  }
+}

@@ -1,0 +1,139 @@
+/// Enrolment: a few fresh baseline recordings move a bundle's references after a drift, without training.
+///
+/// From month to month the level of a person's ECG drifts, for both states alike. So the references, all of them, move
+/// by a share of the way from training's baseline to where the new baseline lies: the positive-part estimator of
+/// W. James and C. Stein, so that what an ordinary date could explain does not count as drift. `edge_ecg/enroll.py`
+/// gives the reasons of each number.
+public struct Enrollment: Hashable, Sendable {
+  private static let ordinary = 3.0
+  private static let implausible = 2.0  // times the limit of a beat: no drift goes this far, another person does
+  private static let fewestBeats = 5
+  private static let steps = 100  // of the geometric median; it is there after ten
+
+  /// What one recording says of the baseline.
+  public struct Sample: Hashable, Sendable {
+    /// The recording's source.
+    public let source: String
+    /// As the recording or its file name says it; recordings that don't say count as one date.
+    public let date: String
+    /// Usable beats.
+    public let beats: Int
+    /// Why it does not count.
+    public let rejected: String?
+    fileprivate let centre: [Double]
+  }
+
+  /// The recordings that were given.
+  public let samples: [Sample]
+  /// By how much the references move.
+  public let shift: [Double]
+  /// How far the new baseline lies, in units of an ordinary date's.
+  public let distance: Double
+  /// The share of that way which is believed, 0 to 1.
+  public let share: Double
+
+  /// What baseline recordings say of the level.
+  /// - Throws: ``EdgeECGError/bundle(_:)`` if the bundle does not say what training has seen,
+  ///   ``EdgeECGError/recording(_:)`` if no recording can be used.
+  public init(_ bundle: ECGBundle, recordings: [Recording]) throws {
+    guard let seen = bundle.references.seen else {
+      throw EdgeECGError.bundle("\(bundle.path): does not say what training has seen; export it again")
+    }
+    guard bundle.manifest["enrolment"] == nil else {
+      throw EdgeECGError.bundle("\(bundle.path): is enrolled already; give the bundle that training made")
+    }
+    samples = try recordings.map { try Self.sample(bundle, seen, $0) }
+    let used = samples.filter { $0.rejected == nil }
+    guard !used.isEmpty else {
+      let reasons = samples.map { "\($0.source): \($0.rejected ?? "")" }.joined(separator: "; ")
+      throw EdgeECGError.recording("no recording can be enrolled: \(reasons.isEmpty ? "there is none" : reasons)")
+    }
+    (shift, distance, share) = Self.levelShift(used, seen)
+  }
+
+  /// The bundle with its references moved.
+  public func applied(to bundle: ECGBundle) throws -> ECGBundle {
+    bundle.withReferences(try bundle.references.moved(by: shift))
+  }
+
+  private static func sample(_ bundle: ECGBundle, _ seen: Seen, _ recording: Recording) throws -> Sample {
+    var encoder = bundle.encoder
+    var embedding: [Float] = []
+    let beats = try recording.beats(bundle.contract).map { beat -> [Float] in
+      try encoder.encode(beat.values, into: &embedding)
+      return embedding
+    }
+    var rejected: String?
+    if beats.count < fewestBeats {
+      rejected = "\(beats.count) usable beats, expected at least \(fewestBeats)"
+    } else if median(beats.map(seen.distance)) > implausible * seen.limit {
+      rejected = "too far from all that was seen: another person, or the watch worn otherwise"
+    }
+    let centre = rejected == nil ? embedding.indices.map { index in median(beats.map { Double($0[index]) }) } : []
+    return Sample(
+      source: recording.source, date: date(of: recording), beats: beats.count, rejected: rejected, centre: centre)
+  }
+
+  /// How far recordings move the level, their distance in ordinary dates, and the share.
+  private static func levelShift(
+    _ samples: [Sample], _ seen: Seen
+  ) -> (shift: [Double], distance: Double, share: Double) {
+    let counts = Dictionary(grouping: samples, by: \.date).mapValues { Double($0.count) }
+    let weights = samples.map { 1 / (counts[$0.date] ?? 1) }
+    let place = geometricMedian(samples.map(\.centre), weights: weights)
+    let away = zip(place, seen.baselineCentre).map { $0 - $1 }
+    let squared = away.reduce(0) { $0 + $1 * $1 }
+    let perDate = counts.values.reduce(0) { $0 + 1 / $1 } / Double(counts.count)
+    let usual = seen.betweenDates + seen.betweenRecordings * perDate
+    let doubt = ordinary * usual / Double(counts.count * counts.count)
+    let share = squared > doubt ? 1 - doubt / squared : 0
+    return (away.map { share * $0 }, (squared / usual).squareRoot(), share)
+  }
+
+  /// The place with the least sum of weighted distances to points, by E. Weiszfeld's steps.
+  private static func geometricMedian(_ points: [[Double]], weights: [Double]) -> [Double] {
+    var place = average(points, weights)
+    for _ in 0..<steps {
+      let pull = zip(points, weights).map { point, weight in
+        weight / max(zip(point, place).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }.squareRoot(), 1e-9)
+      }
+      place = average(points, pull)
+    }
+    return place
+  }
+
+  private static func average(_ points: [[Double]], _ weights: [Double]) -> [Double] {
+    let total = weights.reduce(0, +)
+    return (points.first ?? []).indices.map { index in
+      zip(points, weights).reduce(0) { $0 + $1.0[index] * $1.1 } / total
+    }
+  }
+
+  private static func median(_ numbers: [Double]) -> Double {
+    let sorted = numbers.sorted()
+    guard let last = sorted.last else { return .nan }
+    let middle = sorted.count / 2
+    return sorted.count.isMultiple(of: 2)
+      ? (sorted[middle - 1] + sorted[middle]) / 2 : (middle == 0 ? last : sorted[middle])
+  }
+
+  /// `2023-09-26`, from the recording's own time or its file's name.
+  private static func date(of recording: Recording) -> String {
+    let name = recording.source.split(separator: "/").last.map(String.init) ?? ""
+    let own = recording.recordedAt.map { String($0.prefix(10)) }
+    return own.flatMap { day(in: $0) } ?? day(in: name) ?? "unknown"
+  }
+
+  private static func day(in text: String) -> String? {
+    let bytes = Array(text.utf8)
+    let digits = [0, 1, 2, 3, 5, 6, 8, 9]
+    for start in 0..<max(0, bytes.count - 9) {
+      let part = bytes[start..<start + 10]
+      let isDay = part.enumerated().allSatisfy { index, byte in
+        digits.contains(index) ? (0x30...0x39).contains(byte) : byte == UInt8(ascii: "-")
+      }
+      if isDay { return String(decoding: part, as: UTF8.self) }
+    }
+    return nil
+  }
+}

@@ -1,0 +1,88 @@
+/// What training has seen, and how far a beat lies from all of it: drift, another person, the watch on the other wrist.
+///
+/// The distance of a beat is Mahalanobis' from the nearer of two centres, the usual beat of either state: differences
+/// count in units of how much beats of one state usually differ in that direction. `edge_ecg/seen.py` names the
+/// sources and the departures.
+public struct Seen: Hashable, Sendable {
+  /// A beat further away than this must not vote.
+  public let limit: Double
+  /// How far the baselines of dates lie from the usual one: mean squared length.
+  public let betweenDates: Double
+  /// The same for recordings of one date.
+  public let betweenRecordings: Double
+
+  private let length: Int
+  private let centres: [Double]  // (2, D): the usual beat of the baseline, and of the target
+  private let directions: [Double]  // (K, D), orthonormal: where beats of one state differ most, ...
+  private let variances: [Double]  // (K + 1,): ... how much along each of them, and along any other
+
+  /// What the tensors `seen.` of a file say of embeddings of `length` numbers, or nothing if it has none of them.
+  /// - Throws: ``EdgeECGError/bundle(_:)`` for shapes or numbers that can't be.
+  init?(_ file: Safetensors, length: Int) throws {
+    guard file.entries.keys.contains(where: { $0.hasPrefix("seen.") }) else { return nil }
+    func tensor(_ name: String, _ isWanted: ([Int]) -> Bool) throws -> [Double] {
+      let (shape, values) = try file.dequantizedFloats("seen.\(name)")
+      guard isWanted(shape) else {
+        throw EdgeECGError.bundle("what training has seen has \(name) of shape \(shape), which can't be")
+      }
+      return values.map(Double.init)
+    }
+    func number(_ name: String) throws -> Double { try tensor(name) { $0 == [] }.first ?? .nan }
+    self.length = length
+    centres = try tensor("centres") { $0 == [2, length] }
+    directions = try tensor("directions") { $0.count == 2 && $0[0] < length && $0[1] == length }
+    let kept = directions.count / max(length, 1)
+    variances = try tensor("variances") { $0 == [kept + 1] }
+    limit = try number("limit")
+    betweenDates = try number("between_dates")
+    betweenRecordings = try number("between_recordings")
+    let spreads = variances + [limit, betweenDates]
+    guard spreads.allSatisfy({ $0 > 0 }), betweenRecordings >= 0 else {
+      throw EdgeECGError.bundle("what training has seen holds a spread of 0 or less")
+    }
+  }
+
+  /// How far an embedding lies from what training has seen: near 1 for a usual beat.
+  public func distance(of embedding: [Float]) -> Double {
+    precondition(embedding.count == length, "an embedding of the bundle's length")
+    var nearest = Double.infinity
+    for centre in 0..<2 {
+      let away = (0..<length).map { Double(embedding[$0]) - centres[centre * length + $0] }
+      var rest = away.reduce(0) { $0 + $1 * $1 }
+      var squared = 0.0
+      for direction in 0..<variances.count - 1 {
+        var along = 0.0
+        for index in 0..<length { along += away[index] * directions[direction * length + index] }
+        rest -= along * along
+        squared += along * along / variances[direction]
+      }
+      squared += max(0, rest) / variances[variances.count - 1]
+      nearest = min(nearest, squared)
+    }
+    return (nearest / Double(length)).squareRoot()
+  }
+
+  /// The usual beat of the baseline.
+  var baselineCentre: ArraySlice<Double> { centres.prefix(length) }
+
+  /// The same, `by` further on.
+  func moved(by: [Double]) -> Seen {
+    Seen(self, centres: centres.indices.map { centres[$0] + by[$0 % length] })
+  }
+
+  private init(_ other: Seen, centres: [Double]) {
+    self.centres = centres
+    (limit, betweenDates, betweenRecordings) = (other.limit, other.betweenDates, other.betweenRecordings)
+    (length, directions, variances) = (other.length, other.directions, other.variances)
+  }
+
+  /// As tensors of the references' file.
+  var tensors: [Safetensors.FloatTensor] {
+    let numbers = [("limit", limit), ("between_dates", betweenDates), ("between_recordings", betweenRecordings)]
+    return [
+      ("seen.centres", [2, length], centres.map { Float($0) }),
+      ("seen.directions", [variances.count - 1, length], directions.map { Float($0) }),
+      ("seen.variances", [variances.count], variances.map { Float($0) }),
+    ] + numbers.map { ("seen.\($0.0)", [], [Float($0.1)]) }
+  }
+}

@@ -1,0 +1,51 @@
+import EdgeECG
+import Foundation
+
+/// Fresh references on the device: what an ``EdgeECG/Enrollment`` moved, kept for the bundle it was made with.
+///
+/// A file belongs to one bundle by the hash of that bundle's own references; after a new bundle comes, old files are
+/// not read. On Apple platforms the file is encrypted while the device is locked.
+public struct EnrolledReferences: Sendable {
+  private let folder: URL
+
+  /// References kept in `folder`, which is made when there is something to keep.
+  public init(folder: URL) {
+    self.folder = folder
+  }
+
+  /// Learns from fresh baseline recordings, keeps the moved references, and returns the bundle that judges by them.
+  public func enroll(_ bundle: ECGBundle, recordings: [Recording]) throws -> (ECGBundle, Enrollment) {
+    let enrollment = try Enrollment(bundle, recordings: recordings)
+    let enrolled = try enrollment.applied(to: bundle)
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    #if os(Linux)
+      let options: Data.WritingOptions = .atomic
+    #else
+      let options: Data.WritingOptions = [.atomic, .completeFileProtection]
+    #endif
+    try Data(enrolled.references.safetensors).write(to: file(for: bundle), options: options)
+    return (enrolled, enrollment)
+  }
+
+  /// The bundle with the references that were kept for it, or as it is if there are none.
+  /// - Throws: ``EdgeECG/EdgeECGError/bundle(_:)`` if the kept file is damaged.
+  public func applied(to bundle: ECGBundle) throws -> ECGBundle {
+    guard let content = FileManager.default.contents(atPath: file(for: bundle).path) else { return bundle }
+    let references = try ReferenceBank(safetensors: [UInt8](content))
+    guard references.embeddingLength == bundle.encoder.embeddingLength else {
+      throw EdgeECGError.bundle("kept references have \(references.embeddingLength) numbers each, the bundle's others")
+    }
+    return bundle.withReferences(references)
+  }
+
+  /// Forgets what was kept for the bundle.
+  public func forget(_ bundle: ECGBundle) throws {
+    let path = file(for: bundle).path
+    if FileManager.default.fileExists(atPath: path) { try FileManager.default.removeItem(atPath: path) }
+  }
+
+  private func file(for bundle: ECGBundle) -> URL {
+    let own = bundle.hash(ofFile: "references.safetensors") ?? "none"
+    return folder.appendingPathComponent("\(own).safetensors")
+  }
+}

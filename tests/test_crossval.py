@@ -1,0 +1,225 @@
+"""Cross-validation: its statistics agree with scikit-learn and SciPy, and its folds never see the date they judge."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import kstest
+from sklearn.metrics import brier_score_loss, roc_auc_score
+
+import train.crossval
+from edge_ecg.errors import DatasetError
+from train.baselines import BASELINES, SupervisedNetwork
+from train.crossval import cross_validate, judge_date
+from train.data import BeatSet
+from train.verdicts import (
+    Verdicts,
+    bootstrap_95,
+    calibration,
+    earned_its_place,
+    figures,
+    permutation_p,
+    roc_auc,
+    table,
+)
+
+QUICK = ["majority", "RR interval", "amplitude", "logistic regression"]
+DATES = ("0901", "0902", "0903", "0904")
+
+
+def made_up_beats(effect: float = 1.0, recordings: int = 3, beats: int = 6) -> BeatSet:
+    """Four dates with both states: after the meal the T wave comes 12 samples earlier and the heart is faster."""
+    rng = np.random.default_rng(0)
+    time, values, recording, dates, targets = np.arange(383), [], [], [], []
+    for date in DATES:
+        day = rng.normal(0, 3)
+        for target in (False, True):
+            for _ in range(recordings):
+                for _ in range(beats):
+                    peak = 255 + day - 12 * effect * target + rng.normal(0, 1)
+                    beat = 900 * np.exp(-0.5 * ((time - 128) / 5) ** 2)
+                    beat += 200 * np.exp(-0.5 * ((time - peak) / 25) ** 2) + rng.normal(0, 10, 383)
+                    values.append([*beat, 0.85 - 0.1 * effect * target + rng.normal(0, 0.03)])
+                    recording.append(len(dates))
+                dates.append(date)
+                targets.append(target)
+    names = tuple(f"{date}/{number}" for number, date in enumerate(dates))
+    known_at_s = np.tile(np.arange(beats, dtype=float), len(dates))
+    return BeatSet(
+        np.array(values, np.float32),
+        np.array(recording),
+        known_at_s,
+        names,
+        np.array(dates),
+        np.array(targets),
+    )
+
+
+def random_verdicts(seed: int, effect: float = 0.0, dates: int = 9) -> Verdicts:
+    """Recordings of mixed dates; those of one date and state are alike."""
+    rng = np.random.default_rng(seed)
+    blocks = [(f"{d:04}", target) for d in range(dates) for target in (False, True)]
+    date, target, evidence = [], [], []
+    for name, state in blocks:
+        shared = rng.normal()
+        for _ in range(rng.integers(2, 8)):
+            date.append(name)
+            target.append(state)
+            evidence.append(shared + 0.3 * rng.normal() + (effect if state else -effect))
+    count = len(date)
+    return Verdicts(
+        np.array(date), np.array(target), np.array(evidence), np.full(count, 30), np.full(count, 20)
+    )
+
+
+@given(st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=2, max_size=60))
+def test_auc_is_that_of_scikit_learn(pairs: list[tuple[int, bool]]) -> None:
+    evidence, is_target = np.array([p[0] for p in pairs], float), np.array([p[1] for p in pairs])
+    if is_target.all() or not is_target.any():
+        assert roc_auc(evidence, is_target) is None
+    else:
+        assert roc_auc(evidence, is_target) == pytest.approx(roc_auc_score(is_target, evidence))
+
+
+def test_permutation_p_is_uniform_without_an_effect() -> None:
+    p = [permutation_p(random_verdicts(seed), shuffles=99, seed=seed) for seed in range(150)]
+    assert kstest(p, "uniform").pvalue > 0.01
+
+
+def test_permutation_p_is_least_for_a_clear_effect_and_one_for_none() -> None:
+    clear = random_verdicts(0, effect=20)
+    assert permutation_p(clear, shuffles=99) == 1 / 100
+    assert permutation_p(replace(clear, evidence=np.zeros(len(clear.evidence))), shuffles=99) == 1
+
+
+def test_labels_are_shuffled_by_date_not_by_recording() -> None:
+    """Two dates of one state each can differ in a thousand ways: many recordings make that no more of a finding."""
+    count = 60
+    dates = np.repeat(["0901", "0902"], count)
+    evidence = np.repeat([-1.0, 1.0], count) + np.random.default_rng(0).normal(0, 0.1, 2 * count)
+    v = Verdicts(dates, dates == "0902", evidence, np.full(2 * count, 30), np.full(2 * count, 30))
+    assert permutation_p(v) > 0.3
+
+
+def test_bootstrap_over_dates_is_wide_when_errors_come_by_date() -> None:
+    v = random_verdicts(1, effect=20)
+    by_date = replace(v, evidence=np.where(v.dates <= "0001", -v.evidence, v.evidence))
+    low, high = bootstrap_95(by_date, lambda chosen: float(by_date.right[chosen].mean()))
+    assert low < by_date.right.mean() < high
+    wilson = figures(by_date)["recordings"]["accuracy_95"]
+    assert high - low > wilson[1] - wilson[0]
+    assert bootstrap_95(v, lambda chosen: float(v.right[chosen].mean())) == (1.0, 1.0)
+
+
+def test_calibration_is_perfect_for_certain_verdicts_and_even_for_none() -> None:
+    certain = calibration(random_verdicts(2, effect=50))
+    assert certain["brier"] < 1e-3
+    assert certain["expected_calibration_error"] < 0.02
+    v = random_verdicts(3)
+    silent = calibration(replace(v, evidence=np.zeros(len(v.evidence))))
+    assert silent["brier"] == pytest.approx(brier_score_loss(v.is_target, np.full(len(v.is_target), 0.5)))
+
+
+def test_figures_count_recordings_and_name_every_date() -> None:
+    v = random_verdicts(4, effect=1)
+    f = figures(v)
+    assert (
+        f["recordings"]["right"]
+        == v.right.sum()
+        == sum(d["recordings"]["right"] for d in f["dates"].values())
+    )
+    assert f["auc"] == pytest.approx(roc_auc_score(v.is_target, v.evidence))
+    assert f["beats"] == v.beats.sum()
+    assert set(f["dates"]) == set(v.dates)
+
+
+def test_a_comparator_no_better_than_a_baseline_has_not_earned_its_place() -> None:
+    good, bad = random_verdicts(5, effect=20), random_verdicts(5, effect=0.1)
+    assert "positional comparator earned" in earned_its_place({"RR interval": bad, "positional": good})
+    assert "did not earn" in earned_its_place({"RR interval": good, "positional": bad})
+    assert "did not earn" in earned_its_place({"RR interval": good, "positional": good})
+
+
+@pytest.mark.parametrize("method", QUICK)
+def test_a_fold_does_not_depend_on_the_labels_that_it_judges(method: str) -> None:
+    beats = made_up_beats()
+    lied_to = replace(beats, recording_is_target=beats.recording_is_target ^ (beats.dates == DATES[0]))
+    one, other = (judge_date(method, b, DATES[0], 0) for b in (beats, lied_to))
+    np.testing.assert_array_equal(one.evidence, other.evidence)
+    assert (one.right == ~other.right).all()
+
+
+def test_baselines_find_what_they_can_see_and_nothing_else() -> None:
+    beats = made_up_beats()
+    same_rate = replace(beats, values=beats.values.copy())
+    same_rate.values[:, -1] = 0.8
+    assert judge_date("logistic regression", same_rate, DATES[1], 0).right.all()
+    assert judge_date("RR interval", beats, DATES[1], 0).right.mean() > 0.8
+    assert len(set(judge_date("RR interval", same_rate, DATES[1], 0).evidence.tolist())) == 1
+    majority = judge_date("majority", beats, DATES[1], 0)
+    assert set(majority.evidence) == {-1.0}
+
+
+def test_the_supervised_network_is_of_the_published_size() -> None:
+    assert sum(p.numel() for p in SupervisedNetwork().parameters()) == 8395
+
+
+def test_finished_folds_are_kept_and_folds_of_other_beats_are_not(tmp_path: Path) -> None:
+    beats, said = made_up_beats(), []
+    first = cross_validate(beats, QUICK, tmp_path, 0, said.append)
+    assert len(said) == len(QUICK) * len(DATES)
+    (tmp_path / "folds" / "RR-interval" / "0902.json").unlink()
+    said.clear()
+    again = cross_validate(beats, QUICK, tmp_path, 0, said.append)
+    assert len(said) == 2  # how many are there already, and the one that is not
+    for method in QUICK:
+        np.testing.assert_array_equal(first[method].evidence, again[method].evidence)
+    said.clear()
+    cross_validate(made_up_beats(effect=0.5), QUICK[:1], tmp_path, 0, said.append)
+    assert len(said) == len(DATES)
+
+
+def test_a_comparator_is_cross_validated_beside_the_baselines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = train.crossval.Settings
+    monkeypatch.setattr(
+        train.crossval, "Settings", lambda **given: settings(epochs=4, batch_beats=32, **given)
+    )
+    beats = made_up_beats()
+    one, other = (judge_date("positional", beats, DATES[2], 1) for _ in range(2))
+    np.testing.assert_array_equal(one.evidence, other.evidence)
+    assert one.right.mean() > 0.8
+    verdicts = cross_validate(beats, ["majority"], tmp_path) | {"positional": one}
+    assert "majority" in earned_its_place(
+        {"majority": verdicts["majority"], "positional": verdicts["majority"]}
+    )
+
+
+def test_dates_that_can_not_be_left_out_are_refused(tmp_path: Path) -> None:
+    beats = made_up_beats()
+    only_one = replace(beats, recording_is_target=beats.recording_is_target & (beats.dates == DATES[0]))
+    with pytest.raises(DatasetError, match=r"without 0901 .* one state only"):
+        cross_validate(only_one, QUICK, tmp_path)
+
+
+def test_the_table_has_every_method_and_every_date() -> None:
+    methods = {"majority": random_verdicts(6), "positional": random_verdicts(6, effect=2)}
+    result = {
+        "dates": sorted(set(methods["majority"].dates.tolist())),
+        "methods": {name: figures(v) for name, v in methods.items()},
+        "verdict": earned_its_place(methods),
+    }
+    text = table(json.loads(json.dumps(result)))
+    assert all(name in text for name in [*methods, *result["dates"]])
+    assert result["verdict"] in text
+
+
+def test_every_baseline_gives_one_number_a_beat() -> None:
+    beats = made_up_beats(recordings=1, beats=4)
+    for baseline in list(BASELINES.values())[:4]:
+        assert baseline(beats, beats, 0).shape == (len(beats.values),)

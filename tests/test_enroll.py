@@ -1,0 +1,302 @@
+"""Enrolment and range: a drift is repaired as far as it is proven, ordinary dates change nothing, strangers are seen."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize
+
+from edge_ecg.bundle import GOLDEN, REFERENCES_INT8, Bundle, load_bundle, read_files
+from edge_ecg.cli import cli
+from edge_ecg.enroll import ORDINARY, enroll, geometric_median, level_shift, write_enrolled
+from edge_ecg.errors import BundleError, RecordingError
+from edge_ecg.recording import Recording, read_recording
+from edge_ecg.references import ReferenceBank
+from edge_ecg.seen import OUT_OF_RANGE, Seen
+from edge_ecg.synthetic import Person, record, synthetic_person
+from edge_ecg.votes import INCONCLUSIVE
+from edge_ecg.watch import Watch, embeddings
+from train.data import BeatSet
+from train.seen import fit_seen
+
+TRAINING_DATES = range(7)
+DIRECTION = np.eye(8)[3]
+
+
+@pytest.fixture(scope="module")
+def bundle(small_bundle: Path) -> Bundle:
+    return load_bundle(small_bundle)
+
+
+@pytest.fixture(scope="module")
+def baselines(small_dataset: Path) -> list[Recording]:
+    """The baseline recordings that `small_bundle` was trained on."""
+    return [read_recording(path) for path in sorted(small_dataset.parent.glob("030[1-7]/baseline/*.csv"))]
+
+
+def recorded(person: Person, state: str, day: int, number: int = 1, **options: bool) -> Recording:
+    made = record(person, state, day, number=number, **options)  # type: ignore[arg-type]
+    return Recording(made.samples_uv, 512.0, f"ecg_2024-03-{day + 1:02}_{number}.csv")
+
+
+def stranger() -> Person:
+    """A person whose T wave is upside down."""
+    person = synthetic_person(1)
+    return replace(person, baseline=replace(person.baseline, t_uv=-300.0))
+
+
+def seen(length: int = 8, between_dates: float = 0.5, between_recordings: float = 0.5) -> Seen:
+    directions, variances = np.eye(length)[:2], np.array([4.0, 1.0, 0.25])
+    return Seen(np.zeros((2, length)), directions, variances, 2.0, between_dates, between_recordings)
+
+
+def judged(bundle: Bundle, recording: Recording, chunk: int = 10**6) -> Watch:
+    watch = Watch(bundle, recording.sample_rate_hz)
+    for start in range(0, len(recording.samples_uv), chunk):
+        watch.push(recording.samples_uv[start : start + chunk])
+    return watch
+
+
+# The rule
+
+
+@given(distance=st.floats(0, 100), dates=st.integers(1, 8), each=st.integers(1, 5))
+def test_a_shift_is_repaired_by_the_stated_share(distance: float, dates: int, each: int) -> None:
+    centres = np.tile(distance * DIRECTION, (dates * each, 1))
+    shift, ordinary_dates, share = level_shift(centres, [str(n % dates) for n in range(dates * each)], seen())
+    usual = 0.5 + 0.5 / each
+    assert share == pytest.approx(max(0, 1 - ORDINARY * usual / (dates * max(distance, 1e-9)) ** 2), abs=1e-9)
+    assert ordinary_dates == pytest.approx(distance / usual**0.5, rel=1e-6, abs=1e-6)
+    np.testing.assert_allclose(shift, share * distance * DIRECTION, atol=1e-6)
+
+
+def test_ordinary_dates_change_nothing() -> None:
+    rng = np.random.default_rng(0)
+    scale = (0.5 / 4) ** 0.5  # the four strongest directions hold the variance between dates
+    moved = 0
+    for _ in range(1000):
+        level = np.r_[rng.normal(0, scale, 4), np.zeros(4)]
+        recordings = level + np.c_[rng.normal(0, (0.5 / 4) ** 0.5, (3, 4)), np.zeros((3, 4))]
+        moved += level_shift(recordings, ["one"] * 3, seen())[2] > 0
+    assert moved / 1000 < 0.06
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10**6), st.integers(3, 12))
+def test_the_geometric_median_has_the_least_sum_of_distances(seed: int, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    points, weights = rng.normal(size=(count, 3)), rng.uniform(0.5, 2, count)
+
+    def total(place: np.ndarray) -> float:
+        return float(weights @ np.linalg.norm(points - place, axis=1))
+
+    best = minimize(total, points.mean(0), method="Nelder-Mead", options={"xatol": 1e-8, "fatol": 1e-10}).fun
+    assert total(geometric_median(points, weights)) <= best * (1 + 1e-3)
+
+
+def test_a_minority_of_odd_recordings_hardly_moves_the_level() -> None:
+    rng = np.random.default_rng(0)
+    centres = 5 * DIRECTION + rng.normal(0, 0.1, (7, 8))
+    clean, _, _ = level_shift(centres, list("aabbccd"), seen())
+    centres[6] += 1000.0
+    odd, _, _ = level_shift(centres, list("aabbccd"), seen())
+    assert np.linalg.norm(odd - clean) < 0.2
+
+
+def test_a_date_counts_once_however_many_recordings_it_has() -> None:
+    few = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]])
+    many = np.repeat(few, [1, 9, 1], axis=0)
+    weights = np.array([1.0, *[1 / 9] * 9, 1.0])
+    np.testing.assert_allclose(geometric_median(many, weights), geometric_median(few, np.ones(3)), atol=1e-6)
+
+
+# The range
+
+
+def test_with_every_direction_the_distance_is_mahalanobis() -> None:
+    rng = np.random.default_rng(1)
+    factor = rng.normal(size=(6, 6))
+    covariance = factor @ factor.T
+    variances, directions = np.linalg.eigh(covariance)
+    centres = rng.normal(size=(2, 6))
+    whole = Seen(centres, directions.T[1:], np.r_[variances[1:], variances[0]], 2.0, 1.0, 1.0)
+    points = rng.normal(size=(20, 6))
+    away = points[:, None] - centres
+    expected = np.sqrt(np.einsum("ncd,de,nce->nc", away, np.linalg.inv(covariance), away).min(1) / 6)
+    np.testing.assert_allclose(whole.distances(points), expected, rtol=1e-6)
+
+
+def test_seen_survives_the_file_and_moves_with_the_references() -> None:
+    bank = ReferenceBank(np.random.default_rng(0).normal(size=(6, 8)).astype(np.float32), np.arange(6) > 2, seen())
+    for content in (bank.to_bytes(), bank.to_int8_bytes()):
+        again = ReferenceBank.from_bytes(content)
+        assert again.seen is not None
+        np.testing.assert_array_equal(again.seen.variances, seen().variances)
+        assert (again.seen.limit, again.seen.between_dates) == (2.0, 0.5)
+        np.testing.assert_allclose(again.embeddings, bank.embeddings, atol=0.02)
+    points = np.random.default_rng(1).normal(size=(5, 8))
+    moved = bank.moved(3 * DIRECTION).seen
+    assert moved is not None
+    np.testing.assert_allclose(moved.distances(points + 3 * DIRECTION), seen().distances(points))
+
+
+@pytest.mark.parametrize("change", [{"limit": np.nan}, {"variances": np.zeros(3)}, {"centres": np.zeros((2, 7))}])
+def test_what_can_not_be_is_refused(change: dict) -> None:
+    with pytest.raises(BundleError, match="training has seen"):
+        replace(seen(), **change)
+
+
+def gaussian_dates(rng: np.random.Generator, dates: int) -> tuple[np.ndarray, BeatSet]:
+    """Embeddings of 4 recordings of 10 beats of each state a date; dates, recordings and beats scatter."""
+    recordings = dates * 8
+    date = np.repeat(np.arange(dates), 8)
+    is_target = np.tile([False] * 4 + [True] * 4, dates)
+    level = rng.normal(0, 1.0, (dates, 6))[date] + rng.normal(0, 0.5, (recordings, 6)) + 5.0 * is_target[:, None]
+    values = np.repeat(level, 10, axis=0) + rng.normal(0, 0.5, (recordings * 10, 6))
+    of_beat = np.repeat(np.arange(recordings), 10)
+    names = tuple(f"{n}.csv" for n in range(recordings))
+    return values, BeatSet(
+        np.zeros((len(values), 1)), of_beat, np.zeros(len(values)), names, date.astype(str), is_target
+    )
+
+
+def test_unseen_dates_are_rarely_out_of_range() -> None:
+    rng = np.random.default_rng(2)
+    alarms, count = 0, 0
+    for _ in range(20):
+        values, beats = gaussian_dates(rng, 10)
+        fitted = fit_seen([values], [beats])
+        fresh, unseen = gaussian_dates(rng, 5)
+        assert fitted is not None
+        distances = fitted.distances(fresh).reshape(len(unseen.sources), 10)
+        alarms += int(np.sum(np.median(distances, axis=1) > fitted.limit))
+        count += len(unseen.sources)
+    assert alarms / count < 0.05
+
+
+def test_two_dates_can_not_say_what_is_usual() -> None:
+    values, beats = gaussian_dates(np.random.default_rng(3), 2)
+    assert fit_seen([values], [beats]) is None
+
+
+def test_the_same_person_on_unseen_days_is_seldom_out_of_range(bundle: Bundle) -> None:
+    decisions = [
+        judged(bundle, recorded(synthetic_person(1), state, day)).decision
+        for day in range(7, 15)
+        for state in ("baseline", "target")
+    ]
+    assert sum(d.beats < d.unusable for d in decisions) <= 1
+
+
+def test_a_stranger_is_inconclusive_and_the_watch_says_why(bundle: Bundle) -> None:
+    watch = Watch(bundle)
+    beats = watch.push(recorded(stranger(), "baseline", 3).samples_uv)
+    assert watch.decision.label == INCONCLUSIVE
+    assert sum(beat.unusable == (OUT_OF_RANGE,) and beat.vote is None for beat in beats) > 0.9 * len(beats)
+    blind = bundle.with_references(replace(bundle.references, seen=None))
+    assert not any(beat.unusable for beat in Watch(blind).push(recorded(stranger(), "baseline", 3).samples_uv))
+
+
+def test_patients_of_another_database_are_out_of_range(bundle: Bundle, ecg_data: Path) -> None:
+    for name in ("100", "119"):
+        whole = read_recording(ecg_data / "mitbih" / name)
+        part = replace(whole, samples_uv=whole.samples_uv[: 30 * 360])
+        assert judged(bundle, part).decision.label == INCONCLUSIVE, name
+
+
+# The bundle
+
+
+def test_enrolling_what_training_saw_changes_next_to_nothing(bundle: Bundle, baselines: list[Recording]) -> None:
+    found = enroll(bundle, baselines)
+    known = bundle.references.seen
+    assert known is not None
+    assert len(found.dates) == len(TRAINING_DATES)
+    assert np.linalg.norm(found.shift) < 0.25 * known.between_dates**0.5
+
+
+def test_strangers_do_not_enrol(bundle: Bundle, baselines: list[Recording]) -> None:
+    odd = recorded(stranger(), "baseline", 3)
+    found = enroll(bundle, [*baselines[:4], odd])
+    assert [sample.source for sample in found.samples if sample.rejected] == [odd.source]
+    np.testing.assert_array_equal(found.shift, enroll(bundle, baselines[:4]).shift)
+    with pytest.raises(RecordingError, match="another person"):
+        enroll(bundle, [odd])
+
+
+@pytest.fixture
+def drifted(bundle: Bundle) -> Bundle:
+    """The bundle as if training had been months ago: all that it has seen lies two ordinary dates away."""
+    known = bundle.references.seen
+    assert known is not None
+    away = np.zeros(known.centres.shape[1])
+    away[0] = 2.5 * known.between_dates**0.5
+    return bundle.with_references(bundle.references.moved(away))
+
+
+def test_enrolment_takes_a_drift_back(bundle: Bundle, drifted: Bundle, baselines: list[Recording]) -> None:
+    found = enroll(drifted, baselines)
+    repaired = drifted.references.moved(found.shift)
+    before = np.linalg.norm(drifted.references.embeddings - bundle.references.embeddings)
+    after = np.linalg.norm(repaired.embeddings - bundle.references.embeddings)
+    assert found.share > 0.9
+    assert after < 0.2 * before
+
+
+def test_an_enrolled_bundle_is_whole_and_its_golden_vectors_hold(
+    bundle: Bundle, small_bundle: Path, tmp_path: Path, baselines: list[Recording]
+) -> None:
+    found = enroll(bundle, baselines[:2])
+    found = replace(found, shift=np.full(bundle.references.embeddings.shape[1], 0.25))
+    enrolled = write_enrolled(bundle, found, tmp_path / "enrolled")
+    np.testing.assert_allclose(enrolled.references.embeddings, bundle.references.embeddings + 0.25, atol=1e-6)
+    manifest, files = read_files(tmp_path / "enrolled")
+    _, before = read_files(small_bundle)
+    changed = {name for name in files if files[name] != before[name]}
+    assert {"references.safetensors", GOLDEN} <= changed <= {"references.safetensors", GOLDEN, REFERENCES_INT8}
+    assert "original.safetensors" not in files
+    assert manifest["enrolment"]["recordings"] == 2
+    for step in json.loads(files[GOLDEN])["beats"]:
+        embedding = enrolled.encoder(np.array([step["beat"]], np.float32))
+        logits = enrolled.comparator(embedding, enrolled.references.embeddings)
+        np.testing.assert_allclose(step["logits"], logits, atol=1e-5)
+    with pytest.raises(BundleError, match="enrolled already"):
+        enroll(enrolled, baselines)
+
+
+@pytest.mark.parametrize("chunk", [1000, 333])
+def test_chunk_size_does_not_change_what_an_enrolled_watch_says(bundle: Bundle, chunk: int) -> None:
+    enrolled = bundle.with_references(bundle.references.moved(np.full(bundle.references.embeddings.shape[1], 0.1)))
+    recording = recorded(synthetic_person(1), "target", 8)
+    assert judged(enrolled, recording, chunk).decision == judged(enrolled, recording).decision
+
+
+def test_moving_everything_moves_no_vote(bundle: Bundle) -> None:
+    recording = recorded(synthetic_person(1), "target", 8)
+    by = np.linspace(-1, 1, bundle.references.embeddings.shape[1])
+    moved = bundle.references.moved(by).embeddings
+    for embedding in embeddings(bundle, recording):
+        expected = bundle.comparator(embedding, bundle.references.embeddings)
+        got = bundle.comparator((embedding + by).astype(np.float32), moved)
+        np.testing.assert_allclose(got, expected, atol=1e-3)
+
+
+def test_the_command_writes_a_bundle_and_says_what_it_found(
+    small_bundle: Path, small_dataset: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "bundle"
+    shutil.copytree(small_bundle, source)
+    folder = str(small_dataset.parent / "0308" / "baseline")
+    done = CliRunner().invoke(cli, ["enroll", str(source), folder, "--out", str(tmp_path / "out"), "--json"])
+    assert done.exit_code == 0, done.output
+    said = json.loads(done.output)
+    assert said["dates"] == ["2024-03-08"]
+    assert said == load_bundle(tmp_path / "out").manifest["enrolment"]
+    shown = CliRunner().invoke(cli, ["inspect", str(tmp_path / "out")])
+    assert "enrolled" in shown.output

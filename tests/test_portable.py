@@ -1,0 +1,153 @@
+"""The portable form: each op is torch's, the programs are the model's, and what is malformed is refused."""
+
+import json
+
+import numpy as np
+import pytest
+import safetensors.numpy
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+
+pytest.importorskip("coremltools")
+
+from edge_ecg.bundle import read_files
+from edge_ecg.errors import BundleError, ParityError
+from edge_ecg.int8 import dequantized, quantize_rows
+from edge_ecg.portable import LAYERS, OPS, WEIGHTS, WEIGHTS_INT8, load_portable
+from export.graphs import graphs_of
+from export.onnx import onnx_files
+from export.portable import portable_files
+from train.model import ARCHITECTURES, build_model
+
+RANDOM = np.random.default_rng(0)
+
+
+def normal(*shape: int) -> np.ndarray:
+    return RANDOM.normal(size=shape).astype(np.float32)
+
+
+@pytest.fixture(scope="module", params=ARCHITECTURES)
+def exported(request: pytest.FixtureRequest):
+    """A model whose batch norms have seen some beats, its graphs and its portable form."""
+    torch.manual_seed(0)
+    model = build_model(request.param).train()
+    beats = torch.from_numpy(normal(16, 384)) * 100 + torch.arange(384)
+    for _ in range(3):
+        embeddings = model.encoder(beats)
+        model.comparator(embeddings, embeddings.flip(0))
+    model.eval()
+    return graphs_of(model), portable_files(onnx_files(model))
+
+
+def test_the_programs_compute_what_the_model_computes(exported):
+    (encoder, comparator), files = exported
+    encode, compare = load_portable(files[LAYERS], files[WEIGHTS])
+    beat = normal(1, 384) * 300
+    embedding = encoder.run(beat=beat)
+    np.testing.assert_allclose(encode(beat), embedding, atol=1e-5 * np.abs(embedding).max())
+    for count in (1, 7):
+        references = embedding + normal(count, embedding.shape[1])
+        logits = comparator.run(embedding=embedding, references=references)
+        got = compare(embedding, references)
+        assert got.dtype == np.float32
+        np.testing.assert_allclose(got, logits, atol=1e-5)
+
+
+def test_every_layer_has_the_shape_that_it_states(exported):
+    _, files = exported
+    form = json.loads(files[LAYERS])
+    assert form["format"] == 1
+    for name in ("encoder", "comparator"):
+        program = form[name]
+        assert program["layers"][-1]["output"] == program["output"]
+        assert all(layer["op"] in OPS for layer in program["layers"])
+        assert {"batch_norm", "shape", "gather"}.isdisjoint(layer["op"] for layer in program["layers"])
+    assert form["comparator"]["inputs"]["references"][0] == "R"
+
+
+def test_int8_weights_are_within_half_a_step_of_the_float_ones(exported):
+    _, files = exported
+    float_tensors, stored = (safetensors.numpy.load(files[name]) for name in (WEIGHTS, WEIGHTS_INT8))
+    quantized = [name for name, tensor in stored.items() if tensor.dtype == np.int8]
+    assert quantized
+    for name in quantized:
+        scale = stored[f"{name}.scale"]
+        off = np.abs(dequantized(stored[name], scale) - float_tensors[name]).reshape(len(scale), -1).max(1)
+        assert (off <= 0.5001 * scale).all()
+    assert len(files[WEIGHTS_INT8]) < 0.6 * len(files[WEIGHTS])
+
+
+@pytest.mark.parametrize(("stride", "padding", "groups"), [(1, 0, 1), (4, 7, 1), (2, 3, 6), (3, 1, 2)])
+def test_conv1d_is_that_of_torch(stride, padding, groups):
+    x, weight, bias = normal(3, 6, 40), normal(12, 6 // groups, 5), normal(12)
+    layer = {"stride": stride, "padding": [padding, padding], "groups": groups}
+    wanted = F.conv1d(*map(torch.from_numpy, (x, weight, bias)), stride, padding, groups=groups)
+    np.testing.assert_allclose(OPS["conv1d"](layer, x, weight, bias), wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("op", "oracle"), [("silu", F.silu), ("sigmoid", torch.sigmoid), ("relu", F.relu), ("tanh", torch.tanh)]
+)
+def test_activations_are_those_of_torch_even_far_out(op, oracle):
+    x = np.array([-1e4, -90, -3, -0.1, 0, 0.1, 3, 90, 1e4], np.float32)
+    np.testing.assert_allclose(OPS[op]({}, x), oracle(torch.from_numpy(x)), atol=1e-6, rtol=1e-6)
+
+
+def test_a_number_of_the_layer_is_the_second_value():
+    x = np.array([3.0], np.float32)
+    assert OPS["sub"]({"value": 1.0}, x) == 2.0
+    assert OPS["div"]({"value": 2.0}, x) == 1.5
+    assert OPS["sub"]({"value": 0.8}, x).dtype == np.float32
+
+
+@given(st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=50))
+def test_a_row_in_int8_is_within_half_a_step(numbers):
+    row = np.array([numbers], np.float32)
+    values, scale = quantize_rows(row)
+    assert np.abs(values.astype(int)).max() <= 127
+    assert np.abs(dequantized(values, scale) - row).max() <= 0.5001 * scale[0]
+
+
+def test_a_grid_is_its_own_grid():
+    """Weights that lie on the int8 grid are stored as they are: the exported file can be held to the model."""
+    weight = dequantized(*quantize_rows(normal(12, 5, 7)))
+    np.testing.assert_allclose(dequantized(*quantize_rows(weight)), weight, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [b"", b"[]", b'{"format": 2}', b'{"format": 1, "encoder": {}}',
+     b'{"format":1,"encoder":{"inputs":{},"output":"x","layers":[{"op":"magic","output":"x"}]},"comparator":{}}'],
+)  # fmt: skip
+def test_a_malformed_form_is_refused(broken):
+    with pytest.raises(BundleError):
+        load_portable(broken, safetensors.numpy.save({"a": np.zeros(1, np.float32)}))
+
+
+def test_an_operation_that_the_form_lacks_is_named():
+    import onnx
+    from onnx import helper
+
+    values = [helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [1, 384]) for n in ("beat", "embedding")]
+    graph = helper.make_graph([helper.make_node("Erf", ["beat"], ["embedding"])], "encoder", values[:1], values[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    files = {"encoder.onnx": model.SerializeToString(), "comparator.onnx": model.SerializeToString()}
+    with pytest.raises(ParityError, match="Erf"):
+        portable_files(files)
+
+
+def test_the_golden_vectors_follow_from_the_portable_form(small_bundle):
+    from edge_ecg.references import ReferenceBank
+    from edge_ecg.votes import cast_vote
+
+    _, files = read_files(small_bundle)
+    encode, compare = load_portable(files[LAYERS], files[WEIGHTS])
+    bank = ReferenceBank.from_bytes(files["references.safetensors"])
+    for step in json.loads(files["golden.json"])["beats"]:
+        embedding = encode(np.array([step["beat"]], np.float32))
+        np.testing.assert_allclose(embedding[0], step["embedding"], atol=1e-5 * np.abs(step["embedding"]).max())
+        logits = compare(embedding, bank.embeddings)
+        np.testing.assert_allclose(logits, step["logits"], atol=1e-4)
+        assert cast_vote(logits, bank).evidence == pytest.approx(step["evidence"], abs=1e-4)

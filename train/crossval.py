@@ -1,0 +1,170 @@
+"""`python -m train.crossval`: every date judged by models that have not seen it, beside baselines in one table.
+
+    OUT/beats.safetensors          the beats of all dates
+    OUT/folds/METHOD/DATE.json     what one method, trained on all other dates, says of the recordings of this one
+    OUT/crossval.json, .txt        the figures, and as a table
+
+A finished fold is a file: an interrupted run goes on where it was. A fold of other beats or settings is done again.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import torch
+
+from edge_ecg.console import run
+from edge_ecg.contract import CONTRACT
+from edge_ecg.errors import DatasetError
+from train.baselines import BASELINES
+from train.checkpoint import read_beats as read_stored_beats
+from train.checkpoint import read_json, write_beats, write_file, write_json
+from train.data import BeatSet, read_beats
+from train.dataset import SETS, read_dataset
+from train.judge import embed, judge
+from train.loop import Settings, Trainer
+from train.model import ARCHITECTURES, DEFAULT_ARCHITECTURE
+from train.references import bank_of, choose_references
+from train.verdicts import Verdicts, earned_its_place, figures, table
+
+
+def judge_date(method: str, beats: BeatSet, date: str, seed: int) -> Verdicts:
+    """Train a method on all dates but one, and let it judge that one."""
+    training = beats.on_dates(set(beats.dates.tolist()) - {date})
+    held_out = beats.on_dates([date])
+    if method in BASELINES:
+        return Verdicts.of(held_out, BASELINES[method](training, held_out, seed))
+    settings = Settings(architecture=method, seed=seed)
+    with tempfile.TemporaryDirectory() as folder:
+        model = Trainer(settings, training, None, Path(folder)).fit()
+    embeddings = embed(model, training.values)
+    references = bank_of(
+        training, embeddings, choose_references(training, embeddings, settings.references_per_state)
+    )
+    judgement = judge(model, references, held_out, ("baseline", "target"), CONTRACT.voting)
+    return Verdicts.of(held_out, judgement.evidence)
+
+
+def cross_validate(
+    beats: BeatSet,
+    methods: list[str],
+    out: Path,
+    seed: int = 0,
+    progress: Callable[[str], None] = lambda line: None,
+) -> dict[str, Verdicts]:
+    """Every date by every method, dates in parallel processes of one thread each. Raises DatasetError.
+
+    A finished fold is taken from its file.
+    """
+    _require_both_states(beats)
+    write_beats(out / "beats.safetensors", {"all": beats})
+    digest = hashlib.sha256((out / "beats.safetensors").read_bytes()).hexdigest()
+    key = hashlib.sha256(json.dumps([digest, asdict(Settings(seed=seed))]).encode()).hexdigest()
+    dates = sorted(set(beats.dates.tolist()))
+    jobs = [(m, d, _fold_file(out, m, d)) for m in reversed(methods) for d in dates]  # the longest jobs first
+    due = [job for job in jobs if not (job[2].exists() and read_json(job[2]).get("key") == key)]
+    if len(due) < len(jobs):
+        progress(f"{len(jobs) - len(due)} of {len(jobs)} folds are there already")
+    os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that begin now
+    workers = max(
+        1, min(len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1, len(due))
+    )
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        futures = [pool.submit(_fold, out, key, method, date, seed) for method, date, _ in due]
+        try:
+            for done, future in enumerate(as_completed(futures), 1):
+                progress(f"{done:3}/{len(due)}  {future.result()}")
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return {method: _pooled([read_json(_fold_file(out, method, d)) for d in dates]) for method in methods}
+
+
+def _fold_file(out: Path, method: str, date: str) -> Path:
+    return out / "folds" / method.replace(" ", "-") / f"{date}.json"
+
+
+def _require_both_states(beats: BeatSet) -> None:
+    for date in sorted(set(beats.dates.tolist())):
+        rest = beats.recording_is_target[beats.dates != date]
+        if not 0 < rest.sum() < len(rest):
+            raise DatasetError(
+                f"without {date} the dates have one state only, expected both; nothing to train on"
+            )
+
+
+@cache
+def _stored(path: Path) -> BeatSet:
+    return read_stored_beats(path)["all"]
+
+
+def _fold(out: Path, key: str, method: str, date: str, seed: int) -> str:
+    """Do one fold in a process of its own, write its file, and say how it went."""
+    torch.set_num_threads(1)
+    began = time.perf_counter()
+    verdicts = judge_date(method, _stored(out / "beats.safetensors"), date, seed)
+    columns = {name: value.tolist() for name, value in asdict(verdicts).items()}
+    write_json(_fold_file(out, method, date), {"key": key, "method": method, "date": date, **columns})
+    took = time.perf_counter() - began
+    return f"{date}  {method}: {verdicts.right.sum()}/{len(verdicts.right)} recordings, {took:.0f} s"
+
+
+def _pooled(folds: list[dict[str, Any]]) -> Verdicts:
+    names = ("dates", "is_target", "evidence", "beats", "beats_right")
+    return Verdicts(*(np.concatenate([np.array(fold[name]) for fold in folds]) for name in names))
+
+
+@click.command()
+@click.argument("dataset_file", metavar="DATASET.toml", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for folds and figures.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml]."
+)
+@click.option(
+    "--arch",
+    "architectures",
+    multiple=True,
+    type=click.Choice(list(ARCHITECTURES)),
+    default=(DEFAULT_ARCHITECTURE,),
+    show_default=True,
+    help="A comparator; give it again for a second one.",
+)
+@click.option("--seed", default=0, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def crossval(
+    dataset_file: Path, out: Path, data: Path | None, architectures: tuple[str, ...], seed: int, as_json: bool
+) -> None:
+    """Leave one date out, each in turn: how comparators and baselines decide on a date that they have not seen."""
+    dataset = read_dataset(dataset_file, data)
+    entries = [entry for which in SETS for entry in dataset.entries(which)]
+    with click.progressbar(entries, label="reading recordings", file=sys.stderr) as bar:
+        beats = read_beats(bar)
+    methods = [*BASELINES, *dict.fromkeys(architectures)]
+    verdicts = cross_validate(beats, methods, out, seed, lambda line: click.echo(line, err=True))
+    result = {
+        "dataset": dataset.name,
+        "labels": dataset.labels,
+        "seed": seed,
+        "dates": sorted(set(beats.dates.tolist())),
+        "methods": {method: figures(v) for method, v in verdicts.items()},
+        "verdict": earned_its_place(verdicts),
+    }
+    write_json(out / "crossval.json", result)
+    write_file(out / "crossval.txt", (table(result) + "\n").encode())
+    click.echo(json.dumps(result) if as_json else table(result))
+
+
+if __name__ == "__main__":
+    run(crossval)

@@ -1,0 +1,269 @@
+"""`python -m train.enrolment`: does enrolment repair drift, does it harm without, and what is out of range?
+
+Every date is held out once: a model learns from all the others, enrols baseline recordings as a person would, and
+judges what is left. What a month does to an ECG is not in the data, so drifts are simulated: a T wave that comes
+later or earlier, higher or lower, in the held-out date and in the recordings that enrol alike.
+
+    OUT/folds/DATE/checkpoint.safetensors   the model that has not seen DATE; kept for another run
+    OUT/enrolment.json                      the figures
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import torch
+
+from edge_ecg.console import run
+from edge_ecg.contract import CONTRACT
+from edge_ecg.enroll import level_shift
+from edge_ecg.errors import DatasetError
+from edge_ecg.health_export import find_recordings
+from edge_ecg.recording import Recording
+from edge_ecg.references import ReferenceBank
+from edge_ecg.stream import cut_beats
+from edge_ecg.synthetic import STATES, record, synthetic_person
+from edge_ecg.votes import INCONCLUSIVE, Tally, cast_vote
+from train.checkpoint import WEIGHTS, read_json, read_weights, write_json
+from train.data import BeatSet, read_beats
+from train.dataset import SETS, read_dataset
+from train.judge import compare, embed
+from train.loop import Settings, Trainer
+from train.model import ARCHITECTURES, DEFAULT_ARCHITECTURE, Model, build_model
+from train.references import bank_of, choose_references
+from train.seen import fit_seen, recording_centres
+
+EARLIER_DATES = 3
+SYNTHETIC_PERSONS = 12
+T_BEGINS = CONTRACT.before_r_samples + 56  # 110 ms after R, where the ST segment ends
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What some months may do to every beat."""
+
+    t_later_ms: float = 0.0
+    t_height: float = 1.0
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """Beats (N, 384) with the T wave moved and scaled, the rest as it was."""
+        index = np.arange(CONTRACT.window_samples)
+        t_wave = 1 / (1 + np.exp(-(index - T_BEGINS) / 6.0))
+        source = np.clip(index - self.t_later_ms / 1000 * CONTRACT.sample_rate_hz * t_wave, 0, index[-1])
+        samples = values[:, index].astype(np.float64)
+        baseline = np.median(samples[:, 70:100], axis=1, keepdims=True)
+        below = np.minimum(source.astype(int), index[-1] - 1)
+        moved = samples[:, below] + (source - below) * (samples[:, below + 1] - samples[:, below])
+        moved = baseline + (moved - baseline) * (1 + (self.t_height - 1) * t_wave)
+        return np.concatenate([moved, values[:, len(index) :]], axis=1).astype(np.float32)
+
+
+DRIFTS = {
+    "no drift": Drift(),
+    "T 10 ms later": Drift(t_later_ms=10),
+    "T 10 ms earlier": Drift(t_later_ms=-10),
+    "T 20 ms later": Drift(t_later_ms=20),
+    "T 20 ms earlier": Drift(t_later_ms=-20),
+    "T 20 % lower": Drift(t_height=0.8),
+    "T 25 % higher": Drift(t_height=1.25),
+}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Decisions on recordings; `ranked` is right by the mean evidence alone, without abstention."""
+
+    right: int = 0
+    wrong: int = 0
+    inconclusive: int = 0
+    out_of_range: int = 0  # of the inconclusive ones, those with most beats out of range
+    ranked: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(*(a + b for a, b in zip(asdict(self).values(), asdict(other).values(), strict=True)))
+
+    def __str__(self) -> str:
+        return f"{self.right:3} {self.wrong:3} {self.inconclusive:3} {self.out_of_range:3}"
+
+
+class Fold:
+    """A model that has not seen one date, with its references and what it has seen."""
+
+    def __init__(self, beats: BeatSet, date: str, model: Model, references_per_state: int):
+        training = beats.on_dates(set(beats.dates.tolist()) - {date})
+        embeddings = embed(model, training.values)
+        self.model, self.beats, self.date = model, beats, date
+        seen = fit_seen([embeddings], [training])
+        if seen is None:
+            raise DatasetError(f"without {date} there are too few dates to tell what is usual")
+        chosen = choose_references(training, embeddings, references_per_state)
+        bank = bank_of(training, embeddings, chosen)
+        self.bank = ReferenceBank(bank.embeddings, bank.is_target, seen)
+        self.seen = seen
+        self._embeddings: dict[Drift, np.ndarray] = {}
+
+    def embeddings(self, drift: Drift = DRIFTS["no drift"]) -> np.ndarray:
+        """Embeddings of all beats, drifted."""
+        if drift not in self._embeddings:
+            self._embeddings[drift] = embed(self.model, drift(self.beats.values))
+        return self._embeddings[drift]
+
+    def enrolled(self, recordings: np.ndarray, drift: Drift = DRIFTS["no drift"]) -> ReferenceBank:
+        """The references after some recordings (by number) enrolled."""
+        if not len(recordings):
+            return self.bank
+        of_these = np.isin(self.beats.recording, recordings)
+        centres = recording_centres(self.embeddings(drift)[of_these], self.beats.recording[of_these])
+        shift, _, _ = level_shift(centres, self.beats.dates[np.sort(recordings)].tolist(), self.seen)
+        return self.bank.moved(shift)
+
+    def judge(self, recordings: np.ndarray, bank: ReferenceBank, drift: Drift = DRIFTS["no drift"]) -> Counts:
+        """Decide on recordings as the watch does."""
+        total = Counts()
+        for number in recordings:
+            embeddings = self.embeddings(drift)[self.beats.recording == number]
+            total += decide(self.model, embeddings, bank, bool(self.beats.recording_is_target[number]))
+        return total
+
+
+def decide(model: Model, embeddings: np.ndarray, bank: ReferenceBank, is_target: bool) -> Counts:
+    """One recording's decision: beats that are out of range do not vote."""
+    assert bank.seen is not None
+    tally = Tally(STATES, CONTRACT.voting)
+    outside = bank.seen.distances(embeddings) > bank.seen.limit
+    votes = [cast_vote(logits, bank) for logits in compare(model, embeddings, bank.embeddings)]
+    for vote, is_outside in zip(votes, outside, strict=True):
+        decision = tally.skip() if is_outside else tally.add(vote, 0.0)
+    decided = decision.label != INCONCLUSIVE
+    right = decision.label == STATES[is_target]
+    ranked = (np.mean([vote.evidence for vote in votes]) > 0) == is_target
+    flags = right, decided and not right, not decided, not decided and outside.mean() > 0.5, ranked
+    return Counts(*map(int, flags))
+
+
+def baselines_of(beats: BeatSet, dates: Iterable[str], first: int | None = None) -> np.ndarray:
+    """Numbers of the baseline recordings of dates, in the order of the day; only the first ones if told."""
+    found = []
+    for date in dates:
+        numbers = np.flatnonzero((beats.dates == date) & ~beats.recording_is_target)
+        found += sorted(numbers, key=lambda n: [int(d) for d in re.findall(r"\d+", Path(beats.sources[n]).name)])[
+            :first
+        ]
+    return np.array(found, dtype=int)
+
+
+def evaluate_date(fold: Fold) -> dict[str, tuple[Counts, Counts]]:
+    """Before and after enrolment, by what enrolled, on the recordings that did not."""
+    beats, dates = fold.beats, sorted(set(fold.beats.dates.tolist()))
+    of_date = np.flatnonzero(beats.dates == fold.date)
+    place = dates.index(fold.date)
+    earlier = [dates[place - back] for back in range(1, EARLIER_DATES + 1) if place >= back]
+    around = [dates[place - back] for back in range(1, EARLIER_DATES + 1)]  # the first dates take the last ones
+    plans = {
+        "its first recording": (baselines_of(beats, [fold.date], 1), DRIFTS["no drift"]),
+        "its first three": (baselines_of(beats, [fold.date], 3), DRIFTS["no drift"]),
+        "earlier dates": (baselines_of(beats, earlier), DRIFTS["no drift"]),
+        **{f"drift: {name}": (baselines_of(beats, around, 4), drift) for name, drift in DRIFTS.items()},
+    }
+    figures = {}
+    for name, (enrol, drift) in plans.items():
+        rest = np.setdiff1d(of_date, enrol)
+        after = fold.judge(rest, fold.enrolled(enrol, drift), drift)
+        figures[name] = fold.judge(rest, fold.bank, drift), after
+    return figures
+
+
+def others_flagged(fold: Fold, others: Iterable[np.ndarray]) -> tuple[int, int]:
+    """Of recordings of other people, beats (N, 384) each: how many are out of range, of how many."""
+    distances = [np.median(fold.seen.distances(embed(fold.model, values))) for values in others]
+    return int(np.sum(np.array(distances) > fold.seen.limit)), len(distances)
+
+
+def synthetic_others() -> list[np.ndarray]:
+    """Recordings of synthetic persons."""
+    made = [record(synthetic_person(p), state, p, number=1) for p in range(SYNTHETIC_PERSONS) for state in STATES]
+    return [_values(Recording(m.samples_uv, m.sample_rate_hz, "synthetic")) for m in made]
+
+
+def other_people(paths: Iterable[Path]) -> list[np.ndarray]:
+    """Every third 30 s of other people's recordings that have beats."""
+    found = []
+    for path in paths:
+        for each in find_recordings(str(path)):
+            recording = each.read()
+            length = round(30 * recording.sample_rate_hz)
+            for start in range(0, len(recording.samples_uv) - length + 1, 3 * length):
+                part = recording.samples_uv[start : start + length]
+                values = _values(Recording(part, recording.sample_rate_hz, recording.source))
+                found += [values] if len(values) else []
+    return found
+
+
+def _values(recording: Recording) -> np.ndarray:
+    return np.array([beat.values for beat in cut_beats(recording)])
+
+
+def fold_model(beats: BeatSet, date: str, settings: Settings, folder: Path) -> Model:
+    """The model that has not seen a date: from its folder if it is there, of these settings."""
+    key = {"settings": json.loads(json.dumps(asdict(settings))), "dates": sorted(set(beats.dates.tolist()))}
+    if not (folder / "fold.json").exists() or read_json(folder / "fold.json") != key:
+        Trainer(settings, beats.on_dates(set(beats.dates.tolist()) - {date}), None, folder).fit()
+        write_json(folder / "fold.json", key)
+    model = build_model(settings.architecture)
+    read_weights(folder / WEIGHTS, model)
+    return model.eval()
+
+
+def report(by_date: dict[str, dict[str, tuple[Counts, Counts]]], show: Callable[[str], object]) -> dict[str, Any]:
+    """Say all figures, and return them as JSON has them."""
+    plans = list(next(iter(by_date.values())))
+    for plan in plans:
+        show(f"\n{plan}: right, wrong, inconclusive (of those out of range), and right by evidence alone")
+        total = Counts(), Counts()
+        for date, figures in by_date.items():
+            before, after = figures[plan]
+            total = total[0] + before, total[1] + after
+            if not plan.startswith("drift"):
+                show(f"  {date:8} before {before}  {before.ranked:3}   after {after}  {after.ranked:3}")
+        show(f"  {'all':8} before {total[0]}  {total[0].ranked:3}   after {total[1]}  {total[1].ranked:3}")
+    return {
+        date: {plan: {"before": asdict(b), "after": asdict(a)} for plan, (b, a) in figures.items()}
+        for date, figures in by_date.items()
+    }
+
+
+@click.command()
+@click.argument("dataset_file", metavar="DATASET.toml", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the models and figures.")
+@click.option("--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml].")
+@click.option("--others", multiple=True, type=click.Path(path_type=Path), help="Recordings of other people.")
+@click.option("--arch", type=click.Choice(list(ARCHITECTURES)), default=DEFAULT_ARCHITECTURE, show_default=True)
+@click.option("--seed", default=0, show_default=True)
+def enrolment(dataset_file: Path, out: Path, data: Path | None, others: tuple[Path, ...], arch: str, seed: int) -> None:
+    """Hold out every date once; enrol, judge, and count what is out of range."""
+    torch.set_num_threads(1)
+    dataset = read_dataset(dataset_file, data)
+    beats = read_beats([entry for which in SETS for entry in dataset.entries(which)])
+    settings = Settings(architecture=arch, seed=seed)
+    people = {"synthetic": synthetic_others(), **({"others": other_people(others)} if others else {})}
+    by_date, flagged = {}, {name: (0, 0) for name in people}
+    for date in sorted(set(beats.dates.tolist())):
+        fold = Fold(beats, date, fold_model(beats, date, settings, out / "folds" / date), settings.references_per_state)
+        by_date[date] = evaluate_date(fold)
+        for name, recordings in people.items():
+            count, of = others_flagged(fold, recordings)
+            flagged[name] = flagged[name][0] + count, flagged[name][1] + of
+        click.echo(f"{date}: limit {fold.seen.limit:.2f}", err=True)
+    figures = report(by_date, click.echo)
+    for name, (count, of) in flagged.items():
+        click.echo(f"\n{name} people's recordings out of range: {count} of {of}, over all folds")
+    write_json(out / "enrolment.json", {"dates": figures, "others": flagged})
+
+
+if __name__ == "__main__":
+    run(enrolment)

@@ -1,0 +1,188 @@
+"""What one method says of recordings of dates that it has not seen, and the figures that follow from it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.stats import rankdata
+
+from train.baselines import BASELINES
+from train.data import BeatSet
+from train.metrics import Confusion
+
+DRAWS = 2000  # of the bootstrap
+SHUFFLES = 999  # of the permutation test: the smallest p value is 1 / 1000
+BINS = 10  # of the expected calibration error
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What one method says of recordings that it was not trained on; M recordings."""
+
+    dates: np.ndarray  # (M,)
+    is_target: np.ndarray  # (M,) bool
+    evidence: np.ndarray  # (M,) mean of the beats; above 0 speaks for the target
+    beats: np.ndarray  # (M,) how many
+    beats_right: np.ndarray  # (M,)
+
+    @property
+    def right(self) -> np.ndarray:
+        """(M,) bool; evidence of exactly 0 is a call of the baseline."""
+        return (self.evidence > 0) == self.is_target
+
+    @classmethod
+    def of(cls, beats: BeatSet, evidence: np.ndarray) -> "Verdicts":
+        """From the (N,) evidence of single beats."""
+        counts = np.bincount(beats.recording)
+        right = np.bincount(beats.recording, (evidence > 0) == beats.is_target)
+        mean = np.bincount(beats.recording, evidence) / counts
+        return cls(beats.dates, beats.recording_is_target, mean, counts, right.astype(int))
+
+
+def roc_auc(evidence: np.ndarray, is_target: np.ndarray) -> float | None:
+    """Area under the ROC curve: how often a target recording ranks above a baseline one; None for one state only."""
+    targets = int(is_target.sum())
+    if not 0 < targets < len(is_target):
+        return None
+    above = rankdata(evidence)[is_target].sum() - targets * (targets + 1) / 2
+    return float(above / (targets * (len(is_target) - targets)))
+
+
+def bootstrap_95(verdicts: Verdicts, statistic: Callable[[np.ndarray], float | None]) -> tuple[float, float]:
+    """Percentile interval of a statistic of recordings, dates drawn with replacement: recordings of a day are alike.
+
+    statistic: from indices of recordings to a number, or None where a draw has none.
+    """
+    rng = np.random.default_rng(0)
+    by_date = [np.flatnonzero(verdicts.dates == date) for date in np.unique(verdicts.dates)]
+    drawn = []
+    for _ in range(DRAWS):
+        chosen = np.concatenate([by_date[i] for i in rng.integers(0, len(by_date), len(by_date))])
+        drawn.append(statistic(chosen))
+    low, high = np.percentile([value for value in drawn if value is not None], [2.5, 97.5])
+    return float(low), float(high)
+
+
+def permutation_p(verdicts: Verdicts, shuffles: int = SHUFFLES, seed: int = 0) -> float:
+    """How often shuffled labels rank as well as the true ones, with the true ones among them (Phipson & Smyth 2010).
+
+    Labels move by date: all recordings of a date and state, made within the hour, get one label. Shuffled singly they
+    would make any two days differ "significantly". The models are not trained anew.
+    """
+    blocks = [f"{date} {target}" for date, target in zip(verdicts.dates, verdicts.is_target, strict=True)]
+    _, first, block = np.unique(blocks, return_index=True, return_inverse=True)
+    label = verdicts.is_target[first]
+    rng = np.random.default_rng(seed)
+    truly = roc_auc(verdicts.evidence, verdicts.is_target) or 0.0
+    as_good = sum(
+        (roc_auc(verdicts.evidence, rng.permutation(label)[block]) or 0.0) >= truly - 1e-12
+        for _ in range(shuffles)
+    )
+    return (as_good + 1) / (shuffles + 1)
+
+
+def calibration(verdicts: Verdicts) -> dict[str, float]:
+    """Brier score and expected calibration error of the recordings' probabilities.
+
+    The slope from evidence to log odds is fitted, date by date, on the held-out recordings of all other dates.
+    """
+    probability = np.empty(len(verdicts.evidence))
+    sign = np.where(verdicts.is_target, 1.0, -1.0)
+    for date in np.unique(verdicts.dates):
+        held_out = verdicts.dates == date
+        evidence, truth = verdicts.evidence[~held_out], sign[~held_out]
+
+        def loss(log_slope: float, evidence: np.ndarray = evidence, truth: np.ndarray = truth) -> float:
+            return float(np.logaddexp(0, -np.exp(log_slope) * truth * evidence).mean())
+
+        slope = np.exp(minimize_scalar(loss, bounds=(-8, 4), method="bounded").x)
+        probability[held_out] = 1 / (1 + np.exp(-np.clip(slope * verdicts.evidence[held_out], -500, 500)))
+    place = np.minimum((probability * BINS).astype(int), BINS - 1)
+    gaps = [abs(np.sum(probability[place == b] - verdicts.is_target[place == b])) for b in np.unique(place)]
+    return {
+        "brier": float(np.mean((probability - verdicts.is_target) ** 2)),
+        "expected_calibration_error": float(np.sum(gaps) / len(probability)),
+    }
+
+
+def figures(verdicts: Verdicts) -> dict[str, Any]:
+    """All figures of one method, pooled and by date. Evidence of folds is pooled as it is, without rescaling."""
+    v = verdicts
+
+    def auc(chosen: np.ndarray) -> float | None:
+        return roc_auc(v.evidence[chosen], v.is_target[chosen])
+
+    by_date = {}
+    for date in np.unique(v.dates).tolist():
+        of_date = v.dates == date
+        by_date[date] = {
+            "recordings": Confusion.count(v.evidence[of_date] > 0, v.is_target[of_date]).to_json(),
+            "auc": auc(of_date),
+            "beats": int(v.beats[of_date].sum()),
+            "beats_right": int(v.beats_right[of_date].sum()),
+        }
+    everything = np.ones(len(v.dates), bool)
+    return {
+        "recordings": Confusion.count(v.evidence > 0, v.is_target).to_json(),
+        "accuracy_95_by_date": bootstrap_95(v, lambda chosen: float(v.right[chosen].mean())),
+        "auc": auc(everything),
+        "auc_95_by_date": bootstrap_95(v, auc),
+        "beats": int(v.beats.sum()),
+        "beats_right": int(v.beats_right.sum()),
+        "permutation_p": permutation_p(v),
+        **calibration(v),
+        "dates": by_date,
+    }
+
+
+def earned_its_place(methods: dict[str, Verdicts]) -> str:
+    """One sentence: whether the comparator earned its place beside the best baseline."""
+
+    def rank(name: str) -> tuple[float, float]:
+        return float(methods[name].right.mean()), roc_auc(
+            methods[name].evidence, methods[name].is_target
+        ) or 0.0
+
+    best = max((m for m in methods if m in BASELINES), key=rank)
+    ours = max((m for m in methods if m not in BASELINES), key=rank)
+    more = methods[ours].right.astype(float) - methods[best].right
+    low, high = bootstrap_95(methods[ours], lambda chosen: float(more[chosen].mean()))
+    (right, auc), (best_right, best_auc) = rank(ours), rank(best)
+    earned = right > best_right and auc > best_auc
+    return (
+        f"The {ours} comparator {'earned' if earned else 'did not earn'} its place: {methods[ours].right.sum()} of "
+        f"{len(more)} recordings and AUC {auc:.4f}, against {methods[best].right.sum()} and {best_auc:.4f} for the "
+        f"best baseline, {best}; the difference is {np.mean(more):+.1%}, from {low:+.1%} to {high:+.1%} over dates"
+        f"{', which includes none' if low <= 0 <= high else ''}."
+    )
+
+
+def table(result: dict[str, Any]) -> str:
+    """The figures as lines of text."""
+    lines = [
+        f"{'':20}{'recordings':>11} {'accuracy':>8} {'Wilson 95 %':>16} {'over dates 95 %':>16} {'AUC':>7} "
+        f"{'sens.':>6} {'spec.':>6} {'beats':>6} {'Brier':>6} {'ECE':>5} {'p':>6}"
+    ]
+    for method, f in result["methods"].items():
+        c = f["recordings"]
+        wilson, dates = (f"{a:.1%} to {b:.1%}" for a, b in (c["accuracy_95"], f["accuracy_95_by_date"]))
+        lines.append(
+            f"{method:20}{c['right']:>7}/{c['total']:<3} {c['accuracy']:>8.1%} {wilson:>16} {dates:>16} "
+            f"{f['auc']:>7.4f} {c['sensitivity']:>6.1%} {c['specificity']:>6.1%} {f['beats_right'] / f['beats']:>6.1%} "
+            f"{f['brier']:>6.3f} {f['expected_calibration_error']:>5.3f} {f['permutation_p']:>6.3f}"
+        )
+    names = list(result["methods"])
+    lines += [
+        "",
+        "recordings right by date",
+        f"{'':8}" + "  ".join(f"{name:>{max(9, len(name))}}" for name in names),
+    ]
+    for date in result["dates"]:
+        cells = [result["methods"][name]["dates"][date]["recordings"] for name in names]
+        shares = [f"{c['right']}/{c['total']}" for c in cells]
+        lines.append(
+            f"{date:8}" + "  ".join(f"{s:>{max(9, len(n))}}" for s, n in zip(shares, names, strict=True))
+        )
+    return "\n".join([*lines, "", result["verdict"]])
