@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 DEMO_OUT := out/demo
 
-.PHONY: demo test lint bench bench-compare bench-small clean
+.PHONY: demo test lint bench bench-compare bench-small docs docs-links wheel-test clean
 
 demo: $(INSTALLED)
 	rm -rf $(DEMO_OUT)

@@ -4,9 +4,19 @@ from importlib.metadata import version
 
 from edge_ecg.bundle import Bundle, load_bundle
 from edge_ecg.errors import EdgeEcgError
+from edge_ecg.health_export import find_recordings
 from edge_ecg.recording import Recording, read_recording
 from edge_ecg.replay import replay
 from edge_ecg.watch import Watch
 
-__all__ = ["Bundle", "EdgeEcgError", "Recording", "Watch", "load_bundle", "read_recording", "replay"]
+__all__ = [
+    "Bundle",
+    "EdgeEcgError",
+    "Recording",
+    "Watch",
+    "find_recordings",
+    "load_bundle",
+    "read_recording",
+    "replay",
+]
 __version__ = version("edge-ecg")

@@ -21,7 +21,7 @@ to where the new baseline lies. How much of the way is believed depends on how f
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ import numpy as np
 from edge_ecg.bundle import GOLDEN, REFERENCES, REFERENCES_INT8, Bundle, load_bundle, read_files, write_bundle
 from edge_ecg.errors import BundleError, RecordingError
 from edge_ecg.recording import Recording
+from edge_ecg.references import ReferenceBank
 from edge_ecg.seen import Seen
 from edge_ecg.votes import Tally, cast_vote
 from edge_ecg.watch import embeddings
@@ -44,23 +45,40 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 @dataclass(frozen=True)
 class Sample:
-    """What one recording says of the baseline."""
+    """The beats of one recording that may enrol."""
 
     source: str
     date: str  # as the recording or its file name says it; recordings that don't say count as one date
-    beats: int
-    distance: float  # of its middle beat from what training has seen
-    centre: np.ndarray  # (D,) the middle of its embeddings
+    embeddings: np.ndarray = field(repr=False)  # (N, D), of its usable beats
     rejected: str | None = None  # why it does not count
+
+    @property
+    def centre(self) -> np.ndarray:
+        """(D,): of every number the median."""
+        return np.asarray(np.median(self.embeddings, axis=0))
+
+    def distance(self, seen: Seen) -> float:
+        """How far its middle beat lies from what was seen."""
+        return float(np.median(seen.distances(self.embeddings)))
+
+    def checked(self, seen: Seen) -> "Sample":
+        """The same, rejected if it can't enrol."""
+        count = len(self.embeddings)
+        if count < FEWEST_BEATS:
+            return replace(self, rejected=f"{count} usable beats, expected at least {FEWEST_BEATS}")
+        if self.distance(seen) > IMPLAUSIBLE * seen.limit:
+            return replace(self, rejected="too far from all that was seen: another person, or worn in another place")
+        return self
 
 
 @dataclass(frozen=True)
 class Enrolment:
-    """What enrolment found, and by how much it moves the references."""
+    """What enrolment found, and the references that follow from it."""
 
     samples: tuple[Sample, ...]
-    shift: np.ndarray  # (D,)
-    distance: float  # of the new baseline, in units of an ordinary date's
+    references: ReferenceBank = field(repr=False)
+    shift: np.ndarray = field(repr=False)  # (D,) by which they moved
+    distance: float  # of the new baseline from training's, in units of an ordinary date's
     share: float  # of that way, 0 to 1
 
     @property
@@ -82,8 +100,29 @@ class Enrolment:
             "distance": self.distance,
             "share": self.share,
             "shift": self.shift.tolist(),
+            "limit": self.references.seen and self.references.seen.limit,
             "note": "Metrics and parity were measured before enrolment; the graphs are the same files.",
         }
+
+
+def enroll_samples(bank: ReferenceBank, samples: Iterable[Sample]) -> Enrolment:
+    """Move a bank that knows what training has seen. Raises RecordingError if no sample can be used.
+
+    If they move, the limit grows as well, as far as what enrolled lies further from the moved centre than usual beats
+    do, whose distance is 1: a drift changes more than the level, and what enrolled is the new usual.
+    """
+    assert bank.seen is not None
+    seen = bank.seen
+    checked = tuple(sample.checked(seen) for sample in samples)
+    used = [sample for sample in checked if sample.rejected is None]
+    if not used:
+        reasons = "; ".join(f"{Path(s.source).name}: {s.rejected}" for s in checked) or "there is none"
+        raise RecordingError(f"no recording can be enrolled: {reasons}")
+    shift, distance, share = level_shift(np.array([s.centre for s in used]), [s.date for s in used], seen)
+    moved = seen.moved(shift)
+    still_away = float(np.median([sample.distance(moved) for sample in used]))
+    wider = replace(moved, limit=seen.limit * (1 + share * max(0.0, still_away - 1)))
+    return Enrolment(checked, replace(bank.moved(shift), seen=wider), shift, distance, share)
 
 
 def level_shift(centres: np.ndarray, dates: Sequence[str], seen: Seen) -> tuple[np.ndarray, float, float]:
@@ -111,35 +150,19 @@ def enroll(bundle: Bundle, recordings: Iterable[Recording]) -> Enrolment:
 
     Raises BundleError if the bundle can't be enrolled, RecordingError if no recording can be used.
     """
-    seen = bundle.references.seen
-    if seen is None:
+    if bundle.references.seen is None:
         raise BundleError(
             f"{bundle.path}: does not say what training has seen; train on more dates, or export it again"
         )
     if "enrolment" in bundle.manifest:
         raise BundleError(f"{bundle.path}: is enrolled already; give the bundle that training made, and all recordings")
-    samples = tuple(_sample(bundle, seen, recording) for recording in recordings)
-    used = [sample for sample in samples if sample.rejected is None]
-    if not used:
-        reasons = "; ".join(f"{Path(s.source).name}: {s.rejected}" for s in samples) or "there is none"
-        raise RecordingError(f"no recording can be enrolled: {reasons}")
-    shift, distance, share = level_shift(np.array([s.centre for s in used]), [s.date for s in used], seen)
-    return Enrolment(samples, shift, distance, share)
+    return enroll_samples(bundle.references, [_sample(bundle, recording) for recording in recordings])
 
 
-def _sample(bundle: Bundle, seen: Seen, recording: Recording) -> Sample:
+def _sample(bundle: Bundle, recording: Recording) -> Sample:
     said = _DAY.match(recording.recorded_at or "") or _DAY.search(Path(recording.source).name)
-    date = said.group() if said else "unknown"
-    beats = np.array([embedding[0] for embedding in embeddings(bundle, recording)])
-    if len(beats) < FEWEST_BEATS:
-        why = f"{len(beats)} usable beats, expected at least {FEWEST_BEATS}"
-        return Sample(recording.source, date, len(beats), float("nan"), seen.centres[0], why)
-    sample = Sample(
-        recording.source, date, len(beats), float(np.median(seen.distances(beats))), np.median(beats, axis=0)
-    )
-    if sample.distance > IMPLAUSIBLE * seen.limit:
-        return replace(sample, rejected="too far from all that was seen: another person, or the watch worn otherwise")
-    return sample
+    beats = [embedding[0] for embedding in embeddings(bundle, recording)]
+    return Sample(recording.source, said.group() if said else "unknown", np.array(beats))
 
 
 def write_enrolled(bundle: Bundle, enrolment: Enrolment, out: Path) -> Bundle:
@@ -149,7 +172,7 @@ def write_enrolled(bundle: Bundle, enrolment: Enrolment, out: Path) -> Bundle:
     again, and what proved that other artefacts decide as the model is not carried over.
     """
     manifest, files = read_files(bundle.path)
-    enrolled = bundle.with_references(bundle.references.moved(enrolment.shift))
+    enrolled = bundle.with_references(enrolment.references)
     files = {name: content for name, content in files.items() if name not in UNPROVEN}
     files[REFERENCES] = enrolled.references.to_bytes()
     if REFERENCES_INT8 in files:
@@ -183,7 +206,8 @@ def _golden(bundle: Bundle, before: dict[str, Any]) -> dict[str, Any]:
 def describe(enrolment: Enrolment) -> Iterable[str]:
     """Lines for a person."""
     for sample in enrolment.samples:
-        yield f"{Path(sample.source).name[-36:]:36}  {sample.date:10}  {sample.rejected or f'{sample.beats} beats'}"
+        verdict = sample.rejected or f"{len(sample.embeddings)} beats"
+        yield f"{Path(sample.source).name[-36:]:36}  {sample.date:10}  {verdict}"
     many = f"{len(enrolment.used)} recordings of {len(enrolment.dates)} dates"
     yield f"{many}: the baseline lies {enrolment.distance:.1f} times as far from training's as an ordinary date's"
     yield f"references moved by {enrolment.share:.0%} of the way" if enrolment.share else "references stay as they were"

@@ -23,13 +23,13 @@ FORMAT, WEIGHTS_INT8 = 1, "portable/weights_int8.safetensors"  # the same layers
 
 def _conv1d(layer: dict[str, Any], x: np.ndarray, weight: np.ndarray, *bias: np.ndarray) -> np.ndarray:
     """x (N, I, L), weight (O, I / groups, K), bias (O,): correlation; `padding` zeros before and after x."""
-    groups, padding = layer.get("groups", 1), layer.get("padding", (0, 0))
-    windows = _windows(np.pad(x, ((0, 0), (0, 0), padding)), weight.shape[2], layer.get("stride", 1))
-    count, channels, length, taps = windows.shape
-    windows = windows.reshape(count, groups, channels // groups, length, taps)
-    columns = windows.transpose(0, 1, 3, 2, 4).reshape(count, groups, length, -1)
-    kernels = weight.reshape(groups, len(weight) // groups, -1).transpose(0, 2, 1)
-    output = (columns @ kernels).transpose(0, 1, 3, 2).reshape(count, len(weight), length)
+    groups, stride, (outputs, inputs, taps) = layer.get("groups", 1), layer.get("stride", 1), weight.shape
+    padded = np.pad(x, ((0, 0), (0, 0), layer.get("padding", (0, 0)))).reshape(len(x), groups, inputs, -1)
+    kernels = weight.reshape(groups, outputs // groups, inputs, taps)
+    reach = padded.shape[3] - taps + 1  # the first tap takes every `stride`th of so many, the next one sample later
+    times = np.multiply if inputs == 1 else np.matmul
+    total = sum(times(kernels[..., k], padded[..., k : k + reach : stride]) for k in range(taps))
+    output = np.reshape(total, (len(x), outputs, -1))
     return output + bias[0][:, np.newaxis] if bias else output
 
 

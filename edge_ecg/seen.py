@@ -1,4 +1,4 @@
-"""What training has seen, and how far a beat lies from all of it: drift, another person, the watch on the other wrist.
+"""What training has seen, and how far a beat lies from all of it: after a drift, or of another person.
 
 The distance of a beat is Mahalanobis' (P. C. Mahalanobis, "On the generalised distance in statistics", Proc. Natl.
 Inst. Sci. India 2, 1936) from the nearer of two centres, the usual beat of either state: differences count in units
@@ -12,6 +12,7 @@ of how much beats of one state usually differ in that direction. Departures:
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,7 @@ class Seen:
     """Where the embeddings of training lie. Arrays are float64. Raises BundleError for shapes or numbers that can't be.
 
     A beat further away than `limit` must not vote. It is fitted so that, of recordings of a date that the fit has
-    not seen, one in twenty has most of its beats beyond it (`train.seen`).
+    not seen, about one in twenty has most of its beats beyond it (`train.seen`).
     """
 
     centres: np.ndarray  # (2, D): the usual beat of the baseline, and of the target
@@ -60,14 +61,16 @@ class Seen:
 
     def tensors(self) -> dict[str, np.ndarray]:
         """As tensors of the references' file."""
-        return {PREFIX + field.name: np.asarray(getattr(self, field.name), np.float32) for field in fields(self)}
+        # safetensors writes memory as it lies, so a turned array must be laid out anew.
+        return {PREFIX + f.name: np.array(getattr(self, f.name), np.float32, order="C") for f in fields(self)}
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, np.ndarray]) -> "Seen | None":
         """What `tensors` gave, or nothing if there is none of it. Raises BundleError for anything else."""
-        found = {n.removeprefix(PREFIX): t.astype(np.float64) for n, t in tensors.items() if n.startswith(PREFIX)}
+        found = {n.removeprefix(PREFIX): t for n, t in tensors.items() if n.startswith(PREFIX)}
         if not found:
             return None
         if found.keys() != {field.name for field in fields(cls)}:
             raise BundleError(f"what training has seen has the entries {sorted(found)}, expected others")
-        return cls(**{name: tensor if tensor.ndim else tensor.item() for name, tensor in found.items()})
+        values: dict[str, Any] = {n: t.astype(np.float64) if t.ndim else float(t) for n, t in found.items()}
+        return cls(**values)

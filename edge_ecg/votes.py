@@ -56,7 +56,7 @@ class Decision:
     """What is known so far of a recording."""
 
     label: str  # one of the two labels, or "inconclusive"
-    confidence: float  # 0.5 to 1: how sure of the label; of the likelier one while inconclusive
+    confidence: float  # 0.5 to 1: how sure of the label; of the likelier one while inconclusive, 0.5 with too few beats
     beats: int  # beats judged
     beats_to_decision: int | None
     seconds_to_decision: float | None  # on the recording's own clock
@@ -92,8 +92,7 @@ class Tally:
         beats = sum(self._hard_votes)
         self._said += min(c.clip, max(-c.clip, c.slope * vote.evidence + c.offset))
         self.log_odds = self._said / (1 + (beats - 1) * c.correlation)
-        may_decide = self._decided is None and beats >= max(c.fewest_beats, self._unusable)
-        if may_decide and not self.lower < self.log_odds < self.upper:
+        if self._decided is None and self._is_enough() and not self.lower < self.log_odds < self.upper:
             label = self._labels[self.log_odds > 0]
             self._decided = label, self._confidence(), beats, time_s
         return self.decision
@@ -110,5 +109,11 @@ class Tally:
         votes = dict(zip(self._labels, self._hard_votes, strict=True))
         return Decision(label, confidence, sum(self._hard_votes), beats, seconds, votes, self._unusable)
 
+    def _is_enough(self) -> bool:
+        """Whether there are beats enough to say anything, and most of those found were usable."""
+        return sum(self._hard_votes) >= max(self._constants.fewest_beats, self._unusable)
+
     def _confidence(self) -> float:
+        if not self._is_enough():
+            return 0.5
         return min(self._most_confident, 1 / (1 + exp(-abs(self.log_odds))))

@@ -12,9 +12,9 @@ from edge_ecg.synthetic import synthetic_person, write_dataset
 
 
 def main(out: Path) -> None:
-    """Nine days, six recordings before and six after, every one with the header lines that Apple writes."""
+    """Nine days, four recordings in the morning and four later, every one with the header lines that Apple writes."""
     with tempfile.TemporaryDirectory() as scratch, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        write_dataset(Path(scratch), synthetic_person(1))
+        write_dataset(Path(scratch), synthetic_person(1), recordings_per_state=4)
         archive.writestr("apple_health_export/export.xml", '<?xml version="1.0"?>\n<HealthData/>\n')
         for file in sorted(Path(scratch).rglob("*.csv")):
             archive.write(file, f"apple_health_export/electrocardiograms/{file.name}")

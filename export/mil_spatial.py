@@ -42,12 +42,16 @@ def conv(x, weight, bias=None, strides=None, pad_type="valid", pad=None, dilatio
     strides, dilations = strides if strides is not None else ones, dilations if dilations is not None else ones
     spans = [(size - 1) * dilation + 1 for size, dilation in zip(sizes, dilations, strict=True)]
     padded = np.pad(x, [(0, 0), (0, 0), *padding(x, spans, strides, pad_type, pad)])
-    seen = windows(padded, sizes, strides, dilations)
-    count, channels, *places = seen.shape[: 2 + len(sizes)]
-    seen = seen.reshape(count, groups, channels // groups, int(np.prod(places)), -1)
-    columns = seen.transpose(0, 1, 3, 2, 4).reshape(count, groups, seen.shape[3], -1)
-    kernels = weight.reshape(groups, len(weight) // groups, -1).transpose(0, 2, 1)
-    output = (columns @ kernels).transpose(0, 1, 3, 2).reshape(count, len(weight), *places)
+    places = [(n - span) // step + 1 for n, span, step in zip(padded.shape[2:], spans, strides, strict=True)]
+    kernels = weight.reshape(groups, len(weight) // groups, weight.shape[1], *sizes)
+    times = np.multiply if weight.shape[1] == 1 else np.matmul
+    total = 0.0
+    for tap in np.ndindex(*sizes):
+        begins = [int(k * dilation) for k, dilation in zip(tap, dilations, strict=True)]
+        reach = (slice(b, b + (n - 1) * int(s) + 1, int(s)) for b, n, s in zip(begins, places, strides, strict=True))
+        heard = padded[(slice(None), slice(None), *reach)].reshape(len(x), groups, weight.shape[1], -1)
+        total = total + times(kernels[(..., *tap)], heard)
+    output = np.reshape(total, (len(x), len(weight), *places)).astype(np.float32)
     return output if bias is None else output + bias.reshape(-1, *ones)
 
 

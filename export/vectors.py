@@ -35,7 +35,7 @@ KEPT = 64  # numbers of a stage's output that a vector keeps
 RECORDINGS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("plain", "baseline", "en", {"duration_s": 12.0}),
     ("german", "target", "de", {"duration_s": 12.0, "sample_rate_hz": 511.422}),
-    ("noisy", "target", "en-DE", {"duration_s": 9.0, "sample_rate_hz": 300.0, "noise_uv": 40.0, "inverted": True}),
+    ("inverted", "target", "en-DE", {"duration_s": 9.0, "sample_rate_hz": 300.0, "noise_uv": 4.0, "inverted": True}),
 )
 DEVICE_FILES = (LAYERS, WEIGHTS, REFERENCES)  # what the portable engine needs of a bundle
 DEVICE_ENTRIES = ("contract", "intended_use", "labels", "model", "schema")
@@ -97,7 +97,7 @@ def write_vectors(bundle_path: Path, out: Path) -> None:
     content = {
         "about": "Made by python -m export.vectors from a synthetic person",
         "recordings": vectors,
-        "enrolment": {k: enrolment[k] for k in ("recordings", "dates", "distance", "share", "shift")},
+        "enrolment": {k: enrolment[k] for k in ("recordings", "dates", "distance", "share", "shift", "limit")},
     }
     (out / GOLDEN).write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
 

@@ -57,9 +57,6 @@ def made(small_dataset: Path, small_run: Path, small_bundle: Path, tmp_path_fact
 @pytest.fixture
 def folder(made: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """A fresh copy of it; the tutorial makes everything by itself."""
-    (tmp_path / "bin").mkdir()
-    for name in ("python", "edge-ecg"):
-        (tmp_path / "bin" / name).symlink_to(Path(sys.executable).parent / name)
     if request.node.callspec.params["page"].name == "tutorial.md":
         (tmp_path / "at").mkdir()
     else:
@@ -91,7 +88,7 @@ def test_every_command_of_a_page_runs(page: Path, folder: Path, made: Path) -> N
             pytest.skip("no openssl here")
     lines = "".join(blocks(page, "sh")).splitlines()
     script = "\n".join(stood_in(line, made) for line in lines if not line.startswith(SETS_UP))
-    environment = {**os.environ, "PATH": f"{folder.parent / 'bin'}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         ["bash", "-euxo", "pipefail", "-c", script], cwd=folder, env=environment, capture_output=True, text=True
     )

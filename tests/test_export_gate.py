@@ -15,7 +15,7 @@ pytest.importorskip("coremltools")
 
 from click.testing import CliRunner
 
-from edge_ecg.bundle import COMPARATOR, ENCODER, REFERENCES, REFERENCES_INT8, read_files, write_bundle
+from edge_ecg.bundle import COMPARATOR, ENCODER, GOLDEN, REFERENCES, REFERENCES_INT8, read_files, write_bundle
 from edge_ecg.contract import Contract
 from edge_ecg.errors import ParityError
 from edge_ecg.portable import LAYERS, WEIGHTS, WEIGHTS_INT8
@@ -25,6 +25,7 @@ from export.parity import Parity, Trial, parity, require
 from train.checkpoint import load_run
 
 Files = dict[str, bytes]
+FLOAT = ("onnx fp32", "coreml fp32", "portable fp32")
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,7 @@ def refused(trial: Trial, name: str, files: Files) -> Parity:
 def test_what_the_bundle_ships_passes(bundle, trial):
     manifest, files = bundle
     shipped = [row["engine"] for row in manifest["parity"] if row["shipped"]]
-    assert {"onnx fp32", "coreml fp32", "portable fp32"} <= set(shipped)
+    assert set(FLOAT) <= set(shipped)
     for name in shipped:
         result = trial.check(artefact(name), files)
         assert result.faults == ()
@@ -178,7 +179,7 @@ def test_all_faults_of_all_artefacts_are_one_error(bundle, trial):
     files = dict(bundle[1])
     files[ENCODER] = edited_onnx(files[ENCODER], lambda v: -v, lambda v: v.dtype == np.float32 and v.ndim == 3)
     del files[WEIGHTS]
-    results = [trial.check(artefact(name), files) for name in ("onnx fp32", "coreml fp32", "portable fp32")]
+    results = [trial.check(artefact(name), files) for name in FLOAT]
     with pytest.raises(ParityError) as caught:
         require(results)
     message = str(caught.value)
@@ -188,7 +189,9 @@ def test_all_faults_of_all_artefacts_are_one_error(bundle, trial):
 
 
 def test_a_changed_bundle_is_refused_by_the_command_even_if_its_hashes_were_made_anew(bundle, small_dataset, tmp_path):
-    manifest, files = bundle
+    manifest, everything = bundle
+    always = {GOLDEN, ORIGINAL, REFERENCES, *(n for name in FLOAT for n in artefact(name).files(everything))}
+    files = {name: everything[name] for name in always}
     honest, forged = tmp_path / "honest", tmp_path / "forged"
     write_bundle(honest, manifest, files)
     options = [str(small_dataset), "--set", "test", "--json"]

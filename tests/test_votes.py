@@ -96,6 +96,7 @@ def test_what_is_unusable_says_nothing_and_holds_back_a_decision_while_it_is_mos
     for beats in range(1, 4):
         decision = tally.add(soft(4.0), float(beats))
         assert (decision.label, decision.beats, decision.unusable) == (INCONCLUSIVE, beats, 4)
+        assert decision.confidence == 0.5
     assert tally.log_odds == 12.0
     assert tally.add(soft(4.0), 4.0).label == "load"
 

@@ -21,7 +21,7 @@ import torch
 
 from edge_ecg.console import run
 from edge_ecg.contract import CONTRACT
-from edge_ecg.enroll import level_shift
+from edge_ecg.enroll import Sample, enroll_samples
 from edge_ecg.errors import DatasetError
 from edge_ecg.health_export import find_recordings
 from edge_ecg.recording import Recording
@@ -36,7 +36,7 @@ from train.judge import compare, embed
 from train.loop import Settings, Trainer
 from train.model import ARCHITECTURES, DEFAULT_ARCHITECTURE, Model, build_model
 from train.references import bank_of, choose_references
-from train.seen import fit_seen, recording_centres
+from train.seen import fit_seen
 
 EARLIER_DATES = 3
 SYNTHETIC_PERSONS = 12
@@ -117,10 +117,9 @@ class Fold:
         """The references after some recordings (by number) enrolled."""
         if not len(recordings):
             return self.bank
-        of_these = np.isin(self.beats.recording, recordings)
-        centres = recording_centres(self.embeddings(drift)[of_these], self.beats.recording[of_these])
-        shift, _, _ = level_shift(centres, self.beats.dates[np.sort(recordings)].tolist(), self.seen)
-        return self.bank.moved(shift)
+        values, of_beat = self.embeddings(drift), self.beats.recording
+        samples = [Sample(self.beats.sources[n], str(self.beats.dates[n]), values[of_beat == n]) for n in recordings]
+        return enroll_samples(self.bank, samples).references
 
     def judge(self, recordings: np.ndarray, bank: ReferenceBank, drift: Drift = DRIFTS["no drift"]) -> Counts:
         """Decide on recordings as the watch does."""

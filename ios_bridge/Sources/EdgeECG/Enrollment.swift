@@ -2,8 +2,9 @@
 ///
 /// From month to month the level of a person's ECG drifts, for both states alike. So the references, all of them, move
 /// by a share of the way from training's baseline to where the new baseline lies: the positive-part estimator of
-/// W. James and C. Stein, so that what an ordinary date could explain does not count as drift. `edge_ecg/enroll.py`
-/// gives the reasons of each number.
+/// W. James and C. Stein, so that what an ordinary date could explain does not count as drift. If they move, the limit
+/// of what is out of range grows as well, as far as what enrolled lies further from the moved centre than usual beats
+/// do. `edge_ecg/enroll.py` gives the reasons of each number.
 public struct Enrollment: Hashable, Sendable {
   private static let ordinary = 3.0
   private static let implausible = 2.0  // times the limit of a beat: no drift goes this far, another person does
@@ -16,11 +17,20 @@ public struct Enrollment: Hashable, Sendable {
     public let source: String
     /// As the recording or its file name says it; recordings that don't say count as one date.
     public let date: String
-    /// Usable beats.
-    public let beats: Int
     /// Why it does not count.
     public let rejected: String?
-    fileprivate let centre: [Double]
+    fileprivate let embeddings: [[Float]]
+
+    /// Usable beats.
+    public var beats: Int { embeddings.count }
+
+    /// How far its middle beat lies from what was seen.
+    fileprivate func distance(_ seen: Seen) -> Double { median(embeddings.map(seen.distance)) }
+
+    /// The middle of its embeddings.
+    fileprivate var centre: [Double] {
+      (embeddings.first ?? []).indices.map { index in median(embeddings.map { Double($0[index]) }) }
+    }
   }
 
   /// The recordings that were given.
@@ -31,6 +41,8 @@ public struct Enrollment: Hashable, Sendable {
   public let distance: Double
   /// The share of that way which is believed, 0 to 1.
   public let share: Double
+  /// The bundle's references, moved.
+  public let references: ReferenceBank
 
   /// What baseline recordings say of the level.
   /// - Throws: ``EdgeECGError/bundle(_:)`` if the bundle does not say what training has seen,
@@ -49,11 +61,10 @@ public struct Enrollment: Hashable, Sendable {
       throw EdgeECGError.recording("no recording can be enrolled: \(reasons.isEmpty ? "there is none" : reasons)")
     }
     (shift, distance, share) = Self.levelShift(used, seen)
-  }
-
-  /// The bundle with its references moved.
-  public func applied(to bundle: ECGBundle) throws -> ECGBundle {
-    bundle.withReferences(try bundle.references.moved(by: shift))
+    let moved = seen.moved(by: shift)
+    let stillAway = median(used.map { $0.distance(moved) })
+    let limit = seen.limit * (1 + share * max(0, stillAway - 1))
+    references = try bundle.references.moved(by: shift, seen: moved.widened(to: limit))
   }
 
   private static func sample(_ bundle: ECGBundle, _ seen: Seen, _ recording: Recording) throws -> Sample {
@@ -67,11 +78,9 @@ public struct Enrollment: Hashable, Sendable {
     if beats.count < fewestBeats {
       rejected = "\(beats.count) usable beats, expected at least \(fewestBeats)"
     } else if median(beats.map(seen.distance)) > implausible * seen.limit {
-      rejected = "too far from all that was seen: another person, or the watch worn otherwise"
+      rejected = "too far from all that was seen: another person, or worn in another place"
     }
-    let centre = rejected == nil ? embedding.indices.map { index in median(beats.map { Double($0[index]) }) } : []
-    return Sample(
-      source: recording.source, date: date(of: recording), beats: beats.count, rejected: rejected, centre: centre)
+    return Sample(source: recording.source, date: date(of: recording), rejected: rejected, embeddings: beats)
   }
 
   /// How far recordings move the level, their distance in ordinary dates, and the share.
@@ -109,14 +118,6 @@ public struct Enrollment: Hashable, Sendable {
     }
   }
 
-  private static func median(_ numbers: [Double]) -> Double {
-    let sorted = numbers.sorted()
-    guard let last = sorted.last else { return .nan }
-    let middle = sorted.count / 2
-    return sorted.count.isMultiple(of: 2)
-      ? (sorted[middle - 1] + sorted[middle]) / 2 : (middle == 0 ? last : sorted[middle])
-  }
-
   /// `2023-09-26`, from the recording's own time or its file's name.
   private static func date(of recording: Recording) -> String {
     let name = recording.source.split(separator: "/").last.map(String.init) ?? ""
@@ -136,4 +137,11 @@ public struct Enrollment: Hashable, Sendable {
     }
     return nil
   }
+}
+
+private func median(_ numbers: [Double]) -> Double {
+  let sorted = numbers.sorted()
+  guard !sorted.isEmpty else { return .nan }
+  let middle = sorted.count / 2
+  return sorted.count.isMultiple(of: 2) ? (sorted[middle - 1] + sorted[middle]) / 2 : sorted[middle]
 }

@@ -61,12 +61,12 @@ public struct ReferenceBank: Hashable, Sendable {
 
   /// The same bank, all of it `by` (one embedding) further on: what enrolment does.
   /// - Throws: ``EdgeECGError/bundle(_:)`` for a step of another length or one that is not finite.
-  public func moved(by: [Double]) throws -> ReferenceBank {
+  func moved(by: [Double], seen: Seen) throws -> ReferenceBank {
     guard by.count == embeddingLength else {
       throw EdgeECGError.bundle("references have \(embeddingLength) numbers each, the step has \(by.count)")
     }
     let moved = embeddings.indices.map { Float(Double(embeddings[$0]) + by[$0 % embeddingLength]) }
     return try ReferenceBank(
-      embeddings: moved, embeddingLength: embeddingLength, isTarget: isTarget, seen: seen?.moved(by: by))
+      embeddings: moved, embeddingLength: embeddingLength, isTarget: isTarget, seen: seen)
   }
 }

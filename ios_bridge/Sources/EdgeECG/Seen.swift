@@ -67,12 +67,18 @@ public struct Seen: Hashable, Sendable {
 
   /// The same, `by` further on.
   func moved(by: [Double]) -> Seen {
-    Seen(self, centres: centres.indices.map { centres[$0] + by[$0 % length] })
+    Seen(self, centres: centres.indices.map { centres[$0] + by[$0 % length] }, limit: limit)
   }
 
-  private init(_ other: Seen, centres: [Double]) {
+  /// The same with another limit.
+  func widened(to limit: Double) -> Seen {
+    Seen(self, centres: centres, limit: limit)
+  }
+
+  private init(_ other: Seen, centres: [Double], limit: Double) {
     self.centres = centres
-    (limit, betweenDates, betweenRecordings) = (other.limit, other.betweenDates, other.betweenRecordings)
+    self.limit = limit
+    (betweenDates, betweenRecordings) = (other.betweenDates, other.betweenRecordings)
     (length, directions, variances) = (other.length, other.directions, other.variances)
   }
 

@@ -62,7 +62,7 @@ public struct Decision: Hashable, Sendable {
 
   /// One of the two labels, or "inconclusive".
   public let label: String
-  /// 0.5 to 1: how sure of the label; of the likelier one while inconclusive.
+  /// 0.5 to 1: how sure of the label; of the likelier one while inconclusive, 0.5 with too few beats.
   public let confidence: Double
   /// Beats judged.
   public let beats: Int
@@ -138,7 +138,7 @@ public struct Tally: Sendable {
     let beats = votesForBaseline + votesForTarget
     said += min(constants.clip, max(-constants.clip, constants.slope * vote.evidence + constants.offset))
     logOdds = said / (1 + Double(beats - 1) * constants.correlation)
-    if decided == nil, beats >= max(constants.fewestBeats, unusable), !(lower < logOdds && logOdds < upper) {
+    if decided == nil, isEnough, !(lower < logOdds && logOdds < upper) {
       decided = Decided(
         label: logOdds > 0 ? labels.target : labels.baseline, confidence: confidence, beats: beats, seconds: seconds)
     }
@@ -160,7 +160,13 @@ public struct Tally: Sendable {
       votesForBaseline: votesForBaseline, votesForTarget: votesForTarget, unusable: unusable)
   }
 
+  /// Whether there are beats enough to say anything, and most of those found were usable.
+  private var isEnough: Bool {
+    votesForBaseline + votesForTarget >= max(constants.fewestBeats, unusable)
+  }
+
   private var confidence: Double {
-    min(mostConfident, 1 / (1 + exp(-abs(logOdds))))
+    guard isEnough else { return 0.5 }
+    return min(mostConfident, 1 / (1 + exp(-abs(logOdds))))
   }
 }

@@ -16,7 +16,7 @@ public struct EnrolledReferences: Sendable {
   /// Learns from fresh baseline recordings, keeps the moved references, and returns the bundle that judges by them.
   public func enroll(_ bundle: ECGBundle, recordings: [Recording]) throws -> (ECGBundle, Enrollment) {
     let enrollment = try Enrollment(bundle, recordings: recordings)
-    let enrolled = try enrollment.applied(to: bundle)
+    let enrolled = bundle.withReferences(enrollment.references)
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     #if os(Linux)
       let options: Data.WritingOptions = .atomic
