@@ -35,5 +35,5 @@ def _verdict(single: dict[str, Any], int8: dict[str, Any]) -> Iterator[str]:
         yield (
             f"onnx int8 takes {slower:.1f} times as long as fp32 on this machine and saves "
             f"{single['bytes'] - int8['bytes']:,} bytes: "
-            + ("it is worth it for the bytes alone" if slower >= 1 else "it is smaller and faster")
+            + ("it is worth it for the bytes alone" if slower > 0.95 else "it is smaller and faster")
         )

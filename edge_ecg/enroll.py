@@ -175,8 +175,8 @@ def write_enrolled(bundle: Bundle, enrolment: Enrolment, out: Path) -> Bundle:
     enrolled = bundle.with_references(enrolment.references)
     files = {name: content for name, content in files.items() if name not in UNPROVEN}
     files[REFERENCES] = enrolled.references.to_bytes()
-    if REFERENCES_INT8 in files:
-        files[REFERENCES_INT8] = enrolled.references.to_int8_bytes()
+    if REFERENCES_INT8 in files:  # which goes without what training has seen, in every bundle
+        files[REFERENCES_INT8] = replace(enrolled.references, seen=None).to_int8_bytes()
     if GOLDEN in files:
         files[GOLDEN] = json.dumps(_golden(enrolled, json.loads(files[GOLDEN]))).encode()
     write_bundle(out, {**manifest, "enrolment": enrolment.to_json()}, files)

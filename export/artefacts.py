@@ -20,6 +20,7 @@ from export.qdq import COMPARATOR_INT8, ENCODER_INT8
 from export.weights import FLOAT32, INT8, Scheme
 
 Files = Mapping[str, bytes]
+ON_THIS_MAC = " on this Mac"
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def apple_engine(variant: Variant, files: Files) -> Engine:
 
     encoder, comparator = (opened_package(variant.package(graph), files, opened) for graph in ("encoder", "comparator"))
     return Engine(
-        f"{variant.name} on this Mac",
+        variant.name + ON_THIS_MAC,
         lambda beat: encoder(beat=beat),
         lambda embedding, references: comparator(embedding=embedding, references=references),
     )
@@ -99,7 +100,7 @@ def _require(name: str, got: Mapping[str, Any], wanted: Mapping[str, Any]) -> No
 
 def _coreml(variant: Variant, on_mac: bool = False) -> Artefact:
     return Artefact(
-        f"{variant.name} on this Mac" if on_mac else variant.name,
+        variant.name + ON_THIS_MAC if on_mac else variant.name,
         tuple(variant.package(graph) for graph in ("encoder", "comparator")),
         REFERENCES_INT8 if variant.scheme.bits <= 8 else REFERENCES,
         variant.scheme,

@@ -22,7 +22,7 @@ from export.quantize import PICTURE, float_files, picture, quantized_files, rows
 from export.references import few_references, recalibrated, reference_files
 from train.checkpoint import Run, load_run
 from train.judge import judge
-from train.seen import seen_by
+from train.seen import USUAL, seen_by
 
 TOOLS = ("edge-ecg", "torch", "onnx", "onnxruntime", "coremltools", "numpy", "scipy")
 REQUIRED = ("onnx fp32", "coreml fp32", "portable fp32")  # of the others only those that decide alike are shipped
@@ -58,6 +58,7 @@ def build_bundle(finished: Run, chosen: np.ndarray) -> tuple[dict[str, Any], dic
         "model": {"architecture": original.architecture, "parameters": finished.config["parameters"]},
         "training": {key: finished.config[key] for key in ("settings", "dataset", "best_epoch")},
         "references": [finished.training.sources[finished.training.recording[beat]] for beat in chosen],
+        "range": bank.seen and {"limit": bank.seen.limit, "false_alarms_on_dates_left_out": round(1 - USUAL / 100, 2)},
         "metrics": {
             which: judge(finished.model, bank, beats, finished.labels, finished.contract.voting).to_json()
             for which, beats in (("train", finished.training), ("validation", finished.validation))

@@ -18,7 +18,7 @@ from edge_ecg.console import run
 from edge_ecg.contract import Contract, VotingConstants
 from edge_ecg.errors import EdgeEcgError, ParityError
 from edge_ecg.references import ReferenceBank
-from export.artefacts import ARTEFACTS, Artefact, Engine, Files
+from export.artefacts import ARTEFACTS, ON_THIS_MAC, Artefact, Engine, Files
 from export.original import ORIGINAL, Original
 from export.stored import stored_weights
 from export.weights import FLOAT32, INT8, Scheme
@@ -220,14 +220,14 @@ def _finite(value: Any) -> float:
     return float(np.nan_to_num(value, nan=1e30, posinf=1e30))
 
 
-def golden_faults(files: Files) -> list[str]:
+def golden_faults(files: Files, shipped: set[str]) -> list[str]:
     """Artefacts whose logits on the golden beats are not those that were written with the bundle."""
     golden = json.loads(files[GOLDEN])
     beats = [np.array(step["beat"], np.float32)[np.newaxis] for step in golden["beats"]]
     faults = []
     for artefact in ARTEFACTS:
         wanted = golden.get("artefacts", {}).get(artefact.name)
-        if wanted is None or not artefact.files(files):
+        if wanted is None or artefact.name not in shipped:
             continue
         engine, bank = artefact.open(files), ReferenceBank.from_bytes(files[artefact.references])
         got = np.stack([engine.compare(engine.encode(beat), bank.embeddings) for beat in beats])
@@ -255,12 +255,13 @@ def parity(bundle_path: Path, dataset_file: Path, data: Path | None, sets: tuple
     original = Original.from_bytes(files[ORIGINAL], manifest["model"]["architecture"])
     trial = Trial(original, beats, tuple(manifest["labels"]), contract.voting)
     parities = []
+    shipped = {row["engine"] for row in manifest["parity"] if row["shipped"]}
     for artefact in ARTEFACTS:
-        if artefact.files(files):
+        if artefact.name.removesuffix(ON_THIS_MAC) in shipped:
             click.echo(f"{artefact.name} ...", err=True)
             parities.append(trial.check(artefact, files))
     click.echo(json.dumps([p.to_json() for p in parities]) if as_json else "\n".join(parity_table(parities)))
-    faults = golden_faults(files)
+    faults = golden_faults(files, shipped)
     if faults or any(p.faults for p in parities):
         raise ParityError("; ".join([*(f"{p.engine}: {f}" for p in parities for f in p.faults), *faults]))
 
