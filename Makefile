@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 DEMO_OUT := out/demo
 
-.PHONY: demo test lint bench bench-compare bench-small docs docs-links wheel-test clean
+.PHONY: demo test lint bench bench-compare bench-small docs docs-links wheel-test ios-demo clean
 
 demo: $(INSTALLED)
 	rm -rf $(DEMO_OUT)
@@ -43,6 +43,10 @@ docs-links: $(INSTALLED)
 # The wheel in an empty environment, with the runtime's dependencies alone; needs a package index.
 wheel-test: $(INSTALLED)
 	EDGE_ECG_WHEEL_TEST=1 $(BIN)/python -m pytest tests/test_packaging.py
+
+# Put a bundle into the sample app, for Xcode: make ios-demo BUNDLE=out/demo/bundle
+ios-demo:
+	ios_bridge/Examples/WatchDemo/add-bundle.sh $(BUNDLE)
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

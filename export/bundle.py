@@ -15,7 +15,7 @@ from edge_ecg.console import run
 from edge_ecg.contract import INTENDED_USE
 from edge_ecg.references import ReferenceBank
 from export.artefacts import ARTEFACTS, onnx_engine
-from export.golden import golden
+from export.golden_beats import golden
 from export.original import ORIGINAL, Original
 from export.parity import Trial, require
 from export.quantize import PICTURE, float_files, picture, quantized_files, rows

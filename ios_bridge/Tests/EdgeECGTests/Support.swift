@@ -2,7 +2,7 @@ import Foundation
 
 @testable import EdgeECG
 
-/// The files that `python -m export.vectors` wrote.
+/// The files that `python -m export.golden` wrote.
 enum Golden {
   static let folder = Bundle.module.bundlePath + "/Golden"
   static let bundlePath = folder + "/bundle"
