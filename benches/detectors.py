@@ -94,9 +94,7 @@ def consensus(votes: list[np.ndarray], tolerance_s: float = 0.05) -> np.ndarray:
     return np.array([np.median(c) for c in clusters if len(c) > len(votes) / 2])
 
 
-def add_noise(
-    samples_uv: np.ndarray, rate_hz: float, snr_db: float, band_hz: tuple[float, float]
-) -> np.ndarray:
+def add_noise(samples_uv: np.ndarray, rate_hz: float, snr_db: float, band_hz: tuple[float, float]) -> np.ndarray:
     """White noise of a band, `snr_db` below the ECG's own power from 0.5 to 40 Hz."""
     noise = np.random.default_rng(0).normal(size=len(samples_uv))
     noise = sosfiltfilt(butter(2, band_hz, "bandpass", fs=rate_hz, output="sos"), noise)
@@ -132,9 +130,7 @@ def print_mitbih(folder: Path, detectors: dict[str, Detector]) -> None:
             scores.append(match(beats_s, found))
             print(line(f"  {name} {record}", scores[-1]))
         print(line(f"{name} pooled", reduce(add, scores), spent / hours))
-    print(
-        f"\nMIT-BIH pooled F1 with added noise at an SNR of {', '.join(f'{db} dB' for db in NOISE_SNRS_DB)}"
-    )
+    print(f"\nMIT-BIH pooled F1 with added noise at an SNR of {', '.join(f'{db} dB' for db in NOISE_SNRS_DB)}")
     for kind, band_hz in {"muscle, 15 to 120 Hz": (15, 120), "motion, 1 to 10 Hz": (1, 10)}.items():
         print(kind)
         for name, detect in detectors.items():
@@ -183,9 +179,7 @@ def print_watch(folder: Path, detectors: dict[str, Detector]) -> None:
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--data", type=Path, default=os.environ.get("EDGE_ECG_DATA"), help="has mitbih/, watch/"
-    )
+    parser.add_argument("--data", type=Path, default=os.environ.get("EDGE_ECG_DATA"), help="has mitbih/, watch/")
     root = parser.parse_args().data
     if root is None:
         parser.error("name the data: --data ROOT, or EDGE_ECG_DATA")

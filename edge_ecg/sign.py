@@ -50,9 +50,7 @@ def verify_bundle(bundle: Path, public_key: Path) -> dict[str, Any]:
     try:
         key.verify(signature, PURPOSE + sealed(manifest))
     except InvalidSignature:
-        raise BundleError(
-            f"{bundle}: not signed by the owner of {public_key}, or changed since"
-        ) from None
+        raise BundleError(f"{bundle}: not signed by the owner of {public_key}, or changed since") from None
     return manifest
 
 

@@ -71,9 +71,7 @@ def random_verdicts(seed: int, effect: float = 0.0, dates: int = 9) -> Verdicts:
             target.append(state)
             evidence.append(shared + 0.3 * rng.normal() + (effect if state else -effect))
     count = len(date)
-    return Verdicts(
-        np.array(date), np.array(target), np.array(evidence), np.full(count, 30), np.full(count, 20)
-    )
+    return Verdicts(np.array(date), np.array(target), np.array(evidence), np.full(count, 30), np.full(count, 20))
 
 
 @given(st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=2, max_size=60))
@@ -127,11 +125,7 @@ def test_calibration_is_perfect_for_certain_verdicts_and_even_for_none() -> None
 def test_figures_count_recordings_and_name_every_date() -> None:
     v = random_verdicts(4, effect=1)
     f = figures(v)
-    assert (
-        f["recordings"]["right"]
-        == v.right.sum()
-        == sum(d["recordings"]["right"] for d in f["dates"].values())
-    )
+    assert f["recordings"]["right"] == v.right.sum() == sum(d["recordings"]["right"] for d in f["dates"].values())
     assert f["auc"] == pytest.approx(roc_auc_score(v.is_target, v.evidence))
     assert f["beats"] == v.beats.sum()
     assert set(f["dates"]) == set(v.dates)
@@ -183,21 +177,15 @@ def test_finished_folds_are_kept_and_folds_of_other_beats_are_not(tmp_path: Path
     assert len(said) == len(DATES)
 
 
-def test_a_comparator_is_cross_validated_beside_the_baselines(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_comparator_is_cross_validated_beside_the_baselines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = train.crossval.Settings
-    monkeypatch.setattr(
-        train.crossval, "Settings", lambda **given: settings(epochs=4, batch_beats=32, **given)
-    )
+    monkeypatch.setattr(train.crossval, "Settings", lambda **given: settings(epochs=4, batch_beats=32, **given))
     beats = made_up_beats()
     one, other = (judge_date("positional", beats, DATES[2], 1) for _ in range(2))
     np.testing.assert_array_equal(one.evidence, other.evidence)
     assert one.right.mean() > 0.8
     verdicts = cross_validate(beats, ["majority"], tmp_path) | {"positional": one}
-    assert "majority" in earned_its_place(
-        {"majority": verdicts["majority"], "positional": verdicts["majority"]}
-    )
+    assert "majority" in earned_its_place({"majority": verdicts["majority"], "positional": verdicts["majority"]})
 
 
 def test_dates_that_can_not_be_left_out_are_refused(tmp_path: Path) -> None:

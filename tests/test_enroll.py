@@ -179,7 +179,7 @@ def test_unseen_dates_are_rarely_out_of_range() -> None:
         distances = fitted.distances(fresh).reshape(len(unseen.sources), 10)
         alarms += int(np.sum(np.median(distances, axis=1) > fitted.limit))
         count += len(unseen.sources)
-    assert alarms / count < 0.1  # one in twenty where dates abound; from ten dates somewhat more
+    assert alarms / count < 0.1  # one in a hundred where dates abound; from ten dates more
 
 
 def test_two_dates_can_not_say_what_is_usual() -> None:

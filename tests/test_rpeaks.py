@@ -179,9 +179,7 @@ def test_memory_does_not_grow():
         return sum(np.size(v) for v in vars(detector).values() if isinstance(v, list | np.ndarray))
 
     detector, sizes = RPeakDetector(), []
-    noise = np.random.default_rng(0).normal(
-        scale=0.01, size=60 * RATE_HZ
-    )  # electrode off: search-back finds nothing
+    noise = np.random.default_rng(0).normal(scale=0.01, size=60 * RATE_HZ)  # electrode off: search-back finds nothing
     ecg = np.tile(ECG, 2)
     for minute in range(60):
         block = ecg if minute % 2 == 0 else noise

@@ -59,9 +59,7 @@ def supervised_network(training: BeatSet, judged: BeatSet, seed: int) -> np.ndar
     network = SupervisedNetwork()
     values, is_target = torch.from_numpy(training.values), torch.from_numpy(training.is_target).float()
     steps = settings.epochs * max(1, len(values) // settings.batch_beats)
-    optimiser = torch.optim.AdamW(
-        network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
-    )
+    optimiser = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, steps, pct_start=0.15)
     for _ in range(settings.epochs):
         for batch in batches(training, settings.batch_beats, generator):

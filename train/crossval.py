@@ -50,9 +50,7 @@ def judge_date(method: str, beats: BeatSet, date: str, seed: int) -> Verdicts:
     with tempfile.TemporaryDirectory() as folder:
         model = Trainer(settings, training, None, Path(folder)).fit()
     embeddings = embed(model, training.values)
-    references = bank_of(
-        training, embeddings, choose_references(training, embeddings, settings.references_per_state)
-    )
+    references = bank_of(training, embeddings, choose_references(training, embeddings, settings.references_per_state))
     judgement = judge(model, references, held_out, ("baseline", "target"), CONTRACT.voting)
     return Verdicts.of(held_out, judgement.evidence)
 
@@ -78,9 +76,7 @@ def cross_validate(
     if len(due) < len(jobs):
         progress(f"{len(jobs) - len(due)} of {len(jobs)} folds are there already")
     os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that begin now
-    workers = max(
-        1, min(len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1, len(due))
-    )
+    workers = max(1, min(len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1, len(due)))
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         futures = [pool.submit(_fold, out, key, method, date, seed) for method, date, _ in due]
         try:
@@ -100,9 +96,7 @@ def _require_both_states(beats: BeatSet) -> None:
     for date in sorted(set(beats.dates.tolist())):
         rest = beats.recording_is_target[beats.dates != date]
         if not 0 < rest.sum() < len(rest):
-            raise DatasetError(
-                f"without {date} the dates have one state only, expected both; nothing to train on"
-            )
+            raise DatasetError(f"without {date} the dates have one state only, expected both; nothing to train on")
 
 
 @cache
@@ -129,9 +123,7 @@ def _pooled(folds: list[dict[str, Any]]) -> Verdicts:
 @click.command()
 @click.argument("dataset_file", metavar="DATASET.toml", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for folds and figures.")
-@click.option(
-    "--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml]."
-)
+@click.option("--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml].")
 @click.option(
     "--arch",
     "architectures",

@@ -101,9 +101,7 @@ class Trainer:
             logits = self.model.comparator(embeddings[left], embeddings[right_side])
             differ = (is_target[batch][left] != is_target[batch][right_side]).float()
             loss = binary_cross_entropy_with_logits(logits, differ)
-            evidence, judged = evidence_of_other_dates(
-                logits, left, right_side, is_target[batch], date[batch]
-            )
+            evidence, judged = evidence_of_other_dates(logits, left, right_side, is_target[batch], date[batch])
             if judged.any():
                 log_odds = settings.decision_scale * evidence[judged]
                 decided = binary_cross_entropy_with_logits(log_odds, is_target[batch][judged].float())

@@ -118,9 +118,7 @@ class SqueezeExcite(nn.Module):
 
     def __init__(self, channels: int, squeezed: int):
         super().__init__()
-        self.gate = nn.Sequential(
-            nn.Linear(channels, squeezed), nn.SiLU(), nn.Linear(squeezed, channels), nn.Sigmoid()
-        )
+        self.gate = nn.Sequential(nn.Linear(channels, squeezed), nn.SiLU(), nn.Linear(squeezed, channels), nn.Sigmoid())
 
     def forward(self, features: Tensor) -> Tensor:
         gated: Tensor = features * self.gate(features.mean(2)).unsqueeze(2)
@@ -156,9 +154,7 @@ class EffNetV2Encoder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.normalise = nn.BatchNorm1d(
-            1
-        )  # over the whole beat, the RR interval included, as the original has it
+        self.normalise = nn.BatchNorm1d(1)  # over the whole beat, the RR interval included, as the original has it
         self.features = nn.Sequential(
             *_conv(1, 8, 3),
             nn.SiLU(),

@@ -15,7 +15,7 @@ from train.judge import embed
 
 MOST_DIRECTIONS = 16
 FEWEST_DATES = 3  # with the baseline; fewer can't say what usually changes from one date to the next
-USUAL = 95  # percentile of recordings that the limit lets pass when their date is left out
+USUAL = 99  # percentile of recordings that the limit lets pass when their date is left out
 
 
 def seen_by(run: Run) -> Seen | None:

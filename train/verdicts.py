@@ -77,8 +77,7 @@ def permutation_p(verdicts: Verdicts, shuffles: int = SHUFFLES, seed: int = 0) -
     rng = np.random.default_rng(seed)
     truly = roc_auc(verdicts.evidence, verdicts.is_target) or 0.0
     as_good = sum(
-        (roc_auc(verdicts.evidence, rng.permutation(label)[block]) or 0.0) >= truly - 1e-12
-        for _ in range(shuffles)
+        (roc_auc(verdicts.evidence, rng.permutation(label)[block]) or 0.0) >= truly - 1e-12 for _ in range(shuffles)
     )
     return (as_good + 1) / (shuffles + 1)
 
@@ -141,9 +140,7 @@ def earned_its_place(methods: dict[str, Verdicts]) -> str:
     """One sentence: whether the comparator earned its place beside the best baseline."""
 
     def rank(name: str) -> tuple[float, float]:
-        return float(methods[name].right.mean()), roc_auc(
-            methods[name].evidence, methods[name].is_target
-        ) or 0.0
+        return float(methods[name].right.mean()), roc_auc(methods[name].evidence, methods[name].is_target) or 0.0
 
     best = max((m for m in methods if m in BASELINES), key=rank)
     ours = max((m for m in methods if m not in BASELINES), key=rank)
@@ -182,7 +179,5 @@ def table(result: dict[str, Any]) -> str:
     for date in result["dates"]:
         cells = [result["methods"][name]["dates"][date]["recordings"] for name in names]
         shares = [f"{c['right']}/{c['total']}" for c in cells]
-        lines.append(
-            f"{date:8}" + "  ".join(f"{s:>{max(9, len(n))}}" for s, n in zip(shares, names, strict=True))
-        )
+        lines.append(f"{date:8}" + "  ".join(f"{s:>{max(9, len(n))}}" for s, n in zip(shares, names, strict=True)))
     return "\n".join([*lines, "", result["verdict"]])
