@@ -75,13 +75,15 @@ def test_every_step_is_shown_once(bundle: Bundle, recording: Recording) -> None:
 
 LONG_STREAM = """
 import sys
+import numpy, onnxruntime, scipy.signal
+def resident_mb():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096 / 1e6
+print(resident_mb())
 from edge_ecg import Watch, load_bundle
 from edge_ecg.synthetic import record, synthetic_person
 samples_uv = record(synthetic_person(1), "target", 0, number=1, duration_s=60.0).samples_uv
 watch = Watch(load_bundle(sys.argv[1]))
-def resident_mb():
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * 4096 / 1e6
 for minute in range(60):
     for start in range(0, len(samples_uv), 512):
         watch.push(samples_uv[start : start + 512])
@@ -93,11 +95,14 @@ for minute in range(60):
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="resident memory is read from /proc")
 def test_an_hour_of_ecg_in_constant_memory(small_bundle: Path) -> None:
-    """The same stream was run for 24 hours once: 144 MB at its begin, 145 MB at its end."""
+    """Flat, and little beside the libraries, whose own share differs by 20 MB between installations.
+
+    The same stream was run for 24 hours once: 144 MB at its begin, 145 MB at its end.
+    """
     command = [sys.executable, "-c", LONG_STREAM, str(small_bundle)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-    early, late = map(float, done.stdout.split())
-    assert late < 150
+    libraries, early, late = map(float, done.stdout.split())
+    assert late - libraries < 25
     assert late - early < 1.0
 
 
