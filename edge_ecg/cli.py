@@ -63,7 +63,7 @@ def inspect_command(bundle_path: Path, as_json: bool) -> None:
 
 @cli.command("demo", short_help="The main job on a synthetic person.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for everything it makes.")
-@click.option("--seed", default=1, show_default=True, help="Which synthetic person.")
+@click.option("--seed", default=4, show_default=True, help="Which synthetic person; the last day of 1 drifts.")
 def demo_command(out: Path, seed: int) -> None:
     """The main job on a synthetic person: recordings, training, bundle, replay."""
     run_demo(out, seed)
