@@ -92,6 +92,17 @@ def test_resumed_training_is_uninterrupted_training(sets: tuple[BeatSet, BeatSet
     assert all((one[k] == other[k]).all() for k in one)
 
 
+def test_training_stops_when_validation_does_not_improve(sets: tuple[BeatSet, BeatSet], tmp_path: Path) -> None:
+    """Validation labels turned round: what is learnt there can only do harm, so the first epochs stay the best."""
+    training, validation = sets
+    turned = replace(validation, recording_is_target=~validation.recording_is_target)
+    trainer = Trainer(replace(QUICK, epochs=30, patience=2), training, turned, tmp_path)
+    trainer.fit()
+    losses = [row["validation_loss"] for row in trainer.history.epochs]
+    assert len(losses) < 30
+    assert trainer.history.best_epoch == len(losses) - 2 == int(np.argmin(losses)) + 1
+
+
 def test_resuming_with_other_settings_is_refused(sets: tuple[BeatSet, BeatSet], tmp_path: Path) -> None:
     Trainer(QUICK, *sets, tmp_path).fit()
     with pytest.raises(RunError, match="seed"):
