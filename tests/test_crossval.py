@@ -179,7 +179,9 @@ def test_finished_folds_are_kept_and_folds_of_other_beats_are_not(tmp_path: Path
 
 def test_a_comparator_is_cross_validated_beside_the_baselines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = train.crossval.Settings
-    monkeypatch.setattr(train.crossval, "Settings", lambda **given: settings(epochs=4, batch_beats=32, **given))
+    monkeypatch.setattr(
+        train.crossval, "Settings", lambda **given: settings(**{**given, "epochs": 4, "batch_beats": 32})
+    )
     beats = made_up_beats()
     one, other = (judge_date("positional", beats, DATES[2], 1) for _ in range(2))
     np.testing.assert_array_equal(one.evidence, other.evidence)

@@ -28,7 +28,7 @@ from train.dataset import read_dataset
 from train.evaluate import table
 from train.history import history_png
 from train.judge import judge
-from train.loop import Settings, Trainer
+from train.loop import EPOCHS, Settings, Trainer
 from train.model import ARCHITECTURES, DEFAULT_ARCHITECTURE
 
 
@@ -38,9 +38,11 @@ from train.model import ARCHITECTURES, DEFAULT_ARCHITECTURE
 @click.option("--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml].")
 @click.option("--arch", type=click.Choice(list(ARCHITECTURES)), default=DEFAULT_ARCHITECTURE, show_default=True)
 @click.option("--seed", default=0, show_default=True)
-@click.option("--epochs", default=Settings.epochs, show_default=True, type=click.IntRange(1))
+@click.option("--epochs", type=click.IntRange(1), help="At most. [10; effnetv2: 40]")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run.")
-def train(dataset_file: Path, out: Path, data: Path | None, arch: str, seed: int, epochs: int, resume: bool) -> None:
+def train(
+    dataset_file: Path, out: Path, data: Path | None, arch: str, seed: int, epochs: int | None, resume: bool
+) -> None:
     """Train a comparator on the train dates, stopped by the validation dates. Test dates are not read."""
     began = time.perf_counter()
     torch.set_num_threads(1)  # small matrices: more threads are slower, and one always adds in the same order
@@ -52,7 +54,7 @@ def train(dataset_file: Path, out: Path, data: Path | None, arch: str, seed: int
         entries = dataset.entries(which)
         with click.progressbar(entries, label=f"reading {which:10}", file=sys.stderr) as shown:
             sets[which] = read_beats(shown)
-    settings = Settings(architecture=arch, seed=seed, epochs=epochs)
+    settings = Settings(architecture=arch, seed=seed, epochs=epochs or EPOCHS[arch])
     trainer = Trainer(settings, sets["train"], sets["validation"], out)
     if resume:
         trainer.resume()

@@ -34,7 +34,7 @@ from train.checkpoint import read_json, write_beats, write_file, write_json
 from train.data import BeatSet, read_beats
 from train.dataset import SETS, read_dataset
 from train.judge import embed, judge
-from train.loop import Settings, Trainer
+from train.loop import EPOCHS, Settings, Trainer
 from train.model import ARCHITECTURES, DEFAULT_ARCHITECTURE
 from train.references import bank_of, choose_references
 from train.verdicts import Verdicts, earned_its_place, figures, table
@@ -46,7 +46,7 @@ def judge_date(method: str, beats: BeatSet, date: str, seed: int) -> Verdicts:
     held_out = beats.on_dates([date])
     if method in BASELINES:
         return Verdicts.of(held_out, BASELINES[method](training, held_out, seed))
-    settings = Settings(architecture=method, seed=seed)
+    settings = Settings(architecture=method, seed=seed, epochs=EPOCHS[method])
     with tempfile.TemporaryDirectory() as folder:
         model = Trainer(settings, training, None, Path(folder)).fit()
     embeddings = embed(model, training.values)

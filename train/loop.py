@@ -26,6 +26,9 @@ from train.model import DEFAULT_ARCHITECTURE, Model, build_model
 from train.pairs import Variation, batches, pairs, rr_weights, swap_p_waves, vary, with_steady_rr
 from train.references import choose_references
 
+# The public network, which finds its feet after some ten epochs, needs longer.
+EPOCHS = {"positional": 10, "effnetv2": 40}
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -33,8 +36,8 @@ class Settings:
 
     architecture: str = DEFAULT_ARCHITECTURE
     seed: int = 0
-    epochs: int = 10
-    patience: int = 4  # epochs without a lower validation loss before it stops; with no validation set, never
+    epochs: int = EPOCHS[DEFAULT_ARCHITECTURE]
+    patience: int = 10  # epochs without a lower validation loss before it stops; with no validation set, never
     batch_beats: int = 96
     learning_rate: float = 3e-3
     weight_decay: float = 0.05
