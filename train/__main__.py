@@ -18,7 +18,7 @@ from train.checkpoint import (
     HISTORY,
     METRICS,
     PROGRESS,
-    load_run,
+    Run,
     write_beats,
     write_file,
     write_json,
@@ -70,7 +70,6 @@ def train(
     write_beats(out / BEATS, sets)
     config = {
         "labels": dataset.labels,
-        "contract": CONTRACT.to_json(),
         "settings": asdict(settings),
         "dataset": {
             "name": dataset.name,
@@ -82,18 +81,16 @@ def train(
         "best_epoch": trainer.history.best_epoch,
         "torch": torch.__version__,
     }
-    write_json(out / CONFIG, config)
-    finished = load_run(out)
-    _, references = finished.references()
-    voting = CONTRACT.voting
-    held_out = judge(model, references, sets["validation"], dataset.labels, voting)
-    voting = calibrate(held_out, voting)
-    write_json(out / CONFIG, {**config, "contract": replace(CONTRACT, voting=voting).to_json()})
+    _, references = Run(out, config, model, sets["train"], sets["validation"], CONTRACT, dataset.labels).references()
+    held_out = judge(model, references, sets["validation"], dataset.labels, CONTRACT.voting)
+    voting = calibrate(held_out, CONTRACT.voting)
     metrics = {
         which: judge(model, references, beats, dataset.labels, voting).to_json() for which, beats in sets.items()
     }
     write_json(out / METRICS, {**metrics, "history": asdict(trainer.history)})
     write_file(out / HISTORY, history_png(trainer.history))
+    # Last of all: a folder with these settings is a finished run, and never one with a contract not yet calibrated.
+    write_json(out / CONFIG, {**config, "contract": replace(CONTRACT, voting=voting).to_json()})
     click.echo(table({"validation": metrics["validation"]}, dataset.labels))
     click.echo(f"{model.parameter_count} parameters, {time.perf_counter() - began:.0f} s, in {out}")
 
