@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 DEMO_OUT := out/demo
 
-.PHONY: demo test lint bench bench-compare bench-small docs docs-links wheel-test ios-demo clean
+.PHONY: demo test lint bench bench-compare bench-small docs docs-links fuzz wheel-test ios-demo clean
 
 demo: $(INSTALLED)
 	rm -rf $(DEMO_OUT)
@@ -37,8 +37,22 @@ bench-small: $(INSTALLED)
 docs: $(INSTALLED)
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs out/docs
 
+# Links inside the repository with their anchors, which `make test` checks too, then the pages' links to elsewhere.
 docs-links: $(INSTALLED)
+	$(BIN)/python -m pytest -q tests/test_docs.py -k link
 	$(BIN)/python -m sphinx -q -b linkcheck docs out/docs-links
+
+# Each reader of what a stranger sends, by coverage; atheris has wheels for Python 3.11 on Linux.
+FUZZ_RUNS ?= 20000
+FUZZED := labels dataset references manifest archive recording bundle
+
+fuzz: $(INSTALLED) $(DEMO_OUT)/bundle
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[fuzz]'
+	for reader in $(FUZZED); do $(BIN)/python tests/fuzz_readers.py $$reader -runs=$(FUZZ_RUNS) \
+		--data $(DEMO_OUT)/data --bundle $(DEMO_OUT)/bundle --out out/fuzz || exit 1; done
+
+$(DEMO_OUT)/bundle:
+	$(MAKE) demo
 
 # The wheel in an empty environment, with the runtime's dependencies alone; needs a package index.
 wheel-test: $(INSTALLED)

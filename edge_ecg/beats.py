@@ -17,6 +17,7 @@ class Beat:
     r_index: int  # 512 Hz samples since the stream began
     known_at_s: float  # on the recording's own clock: the first wake that had the whole beat
     values: np.ndarray  # (384,) float32: 383 microvolt samples, R upwards at 128, then the RR interval in seconds
+    is_turned: bool = False  # R pointed down, so the samples were turned over
     unusable: tuple[str, ...] = ()  # why it must not vote (`edge_ecg.quality`); its values may then be NaN
 
 
@@ -24,7 +25,8 @@ class BeatCutter:
     """Cut beats while the signal arrives. Any chunk size gives the same beats.
 
     A beat needs a previous R (for its RR interval), a window that lies wholly after the settling
-    time, and the 255 samples from its R on. Its R points upwards: a beat from the other wrist is turned over.
+    time, and the 255 samples from its R on. Its R points upwards: a beat from the other wrist is turned
+    over, and says so.
     """
 
     def __init__(self, longest_wait_samples: int, contract: Contract = CONTRACT):
@@ -65,18 +67,20 @@ class BeatCutter:
         start = peak.index - self._contract.before_r_samples
         stretch = self._between(start - min(rr_samples, self._contract.quality.rr_max), end)
         values = np.empty(self._contract.beat_length, np.float32)
-        values[:-1] = self._upright(bridged(stretch)[-self._contract.window_samples :])
+        window = bridged(stretch)[-self._contract.window_samples :]
+        is_turned = self._points_down(window)
+        values[:-1] = -window if is_turned else window
         values[-1] = rr_samples / self._contract.sample_rate_hz
         wakes = -(-max(end, peak.confirmed_at) // self._contract.wake_samples)
         known_at_s = wakes * self._contract.wake_samples / self._contract.sample_rate_hz
-        return Beat(peak.index, known_at_s, values, self._quality.reasons(stretch, rr_samples))
+        return Beat(peak.index, known_at_s, values, is_turned, self._quality.reasons(stretch, rr_samples))
 
-    def _upright(self, window: np.ndarray) -> np.ndarray:
-        """The window, or its negative if R lies below the baseline at the window's two ends."""
+    def _points_down(self, window: np.ndarray) -> bool:
+        """Whether R lies below the baseline at the window's two ends."""
         ends, r, around_r = self._contract.quality.baseline, self._contract.before_r_samples, 2
         top = float(window[r - around_r : r + around_r + 1].sum()) / (2 * around_r + 1)
         baseline = float(window[:ends].sum() + window[-ends:].sum()) / (2 * ends)
-        return -window if top < baseline else window
+        return top < baseline
 
     def _between(self, start: int, end: int) -> np.ndarray:
         return self._samples_uv[max(start - self._first_index, 0) : end - self._first_index]

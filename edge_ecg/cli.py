@@ -14,6 +14,7 @@ from edge_ecg.cli_cost import doctor_command, profile_command
 from edge_ecg.cli_enroll import enroll_command
 from edge_ecg.cli_import import import_command
 from edge_ecg.cli_replay import AS_JSON, RECORDINGS, for_each, replay_command
+from edge_ecg.cli_report import report_command
 from edge_ecg.cli_sign import sign_command, verify_command
 from edge_ecg.console import run
 from edge_ecg.contract import INTENDED_USE
@@ -76,6 +77,7 @@ for command in (
     sign_command,
     verify_command,
     profile_command,
+    report_command,
     doctor_command,
 ):
     cli.add_command(command)

@@ -155,5 +155,11 @@ def _row(replayed: Replayed) -> str:
         f"{replayed.source[-36:]:36}  {d.label:14} {d.confidence:>10.1%}  {after:>17}  {votes:>16}  "
         f"{latency:>10}  {replayed.realtime_factor:>8.0f}x"
         + (f"  {d.unusable} unusable: {reasons}" if d.unusable else "")
+        + (f"  {_inverted(replayed)}" if replayed.lead_is_inverted else "")
         + (f"  {replayed.late_chunks} of {replayed.chunks} chunks late" if replayed.late_chunks else "")
     )
+
+
+def _inverted(replayed: Replayed) -> str:
+    turned = f"{replayed.inverted_beats} of {len(replayed.judged)} beats were turned upright"
+    return f"lead inverted: {turned} (worn on the other wrist, or the watch turned?)"

@@ -1,33 +1,90 @@
-"""How a folder is replaced: written beside its place, then exchanged for what was there in one step."""
+"""How a folder or a file is replaced: written beside its place, then moved there in one step.
+
+A process that is killed leaves a hidden folder `.NAME.….part` beside the place. It goes when the place is next written:
+a living writer holds a lock on its folder, which the system takes back however that writer ends.
+"""
 
 import ctypes
+import glob
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
 
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD; RENAME_EXCHANGE of Linux, RENAME_SWAP of macOS
 
 
 @contextmanager
 def placed(path: Path) -> Iterator[Path]:
-    """A new folder to fill, which becomes `path` when the block ends well; until then `path` stays as it was.
-
-    A process that is killed leaves a hidden folder `.NAME.…` beside it, which can be deleted.
-    """
+    """A new folder to fill, which becomes `path` when the block ends well; until then `path` stays as it was."""
     path = path.absolute()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as scratch:
-        fresh = Path(scratch) / "fresh"
+    with _scratch(path) as scratch:
+        fresh = scratch / "fresh"
         fresh.mkdir()
         yield fresh
         if path.exists() and _exchanged(fresh, path):
             return
         if path.exists():  # on a file system that can't exchange, a crash between these two lines leaves none
-            path.rename(Path(scratch) / "old")
+            path.rename(scratch / "old")
         fresh.rename(path)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file so that a crash leaves the old one or the new one, never a part; the umask gives its mode."""
+    path = path.absolute()
+    with _scratch(path) as scratch:
+        (scratch / "fresh").write_bytes(content)
+        (scratch / "fresh").replace(path)
+
+
+@contextmanager
+def _scratch(path: Path) -> Iterator[Path]:
+    """A folder beside `path` that only this writer uses; when the block ends well, those of killed ones go too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+        try:
+            lock = _locked(scratch)
+        except (BlockingIOError, FileNotFoundError):
+            continue  # another writer took it for a leftover before it was locked
+        except OSError:
+            lock = None  # nothing can be locked here, so that nobody will take it for one
+        break
+    try:
+        yield scratch
+        for leftover in scratch.parent.glob(f".{glob.escape(path.name)}.{'?' * 8}.part"):
+            _remove_if_left(leftover)
+    finally:
+        shutil.rmtree(scratch)
+        if lock is not None:
+            os.close(lock)
+
+
+def _remove_if_left(folder: Path) -> None:
+    with suppress(OSError):  # of a living writer, or another person's
+        lock = _locked(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def _locked(folder: Path) -> int:
+    """A handle that locks the folder until it is closed. Raises OSError if it is locked, gone, or can't be locked."""
+    if sys.platform == "win32":
+        raise OSError("a folder can't be locked")
+    handle = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        folder.stat()
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
 
 
 def _exchanged(one: Path, other: Path) -> bool:

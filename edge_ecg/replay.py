@@ -52,6 +52,16 @@ class Replayed:
         """Beats that did not vote, by reason; a beat can have several."""
         return dict(Counter(reason for judged in self.judged for reason in judged.unusable))
 
+    @property
+    def inverted_beats(self) -> int:
+        """Beats whose R pointed down, and which were judged the other way up."""
+        return sum(judged.beat.is_turned for judged in self.judged)
+
+    @property
+    def lead_is_inverted(self) -> bool:
+        """Whether most beats pointed down: worn on the other wrist, or turned around."""
+        return 2 * self.inverted_beats > len(self.judged)
+
     def to_json(self) -> dict[str, Any]:
         """The line that `edge-ecg replay --json` prints."""
         d = self.decision
@@ -71,6 +81,8 @@ class Replayed:
             "realtime_factor": round(self.realtime_factor, 1),
             "unusable_beats": d.unusable,
             "unusable": self.unusable,
+            "inverted_beats": self.inverted_beats,
+            "lead_is_inverted": self.lead_is_inverted,
             "late_chunks": self.late_chunks,
         }
 

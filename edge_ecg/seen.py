@@ -72,5 +72,6 @@ class Seen:
             return None
         if found.keys() != {field.name for field in fields(cls)}:
             raise BundleError(f"what training has seen has the entries {sorted(found)}, expected others")
-        values: dict[str, Any] = {n: t.astype(np.float64) if t.ndim else float(t) for n, t in found.items()}
+        with np.errstate(invalid="ignore"):  # a signalling NaN, which is refused as any other
+            values: dict[str, Any] = {n: t.astype(np.float64) if t.ndim else float(t) for n, t in found.items()}
         return cls(**values)

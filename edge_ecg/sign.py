@@ -12,6 +12,7 @@ from typing import Any
 
 from edge_ecg.bundle import read_files, sealed
 from edge_ecg.errors import BundleError, EdgeEcgError
+from edge_ecg.placing import write_file
 
 PURPOSE = b"edge-ecg bundle manifest, version 1\n"
 ALGORITHM = "Ed25519"
@@ -32,9 +33,7 @@ def sign_bundle(bundle: Path, key: Path, password: str | None = None) -> Path:
     signature = _private_key(key, password).sign(PURPOSE + sealed(manifest))
     content = {"algorithm": ALGORITHM, "signature": base64.b64encode(signature).decode()}
     path = signature_path(bundle)
-    scratch = path.with_name(f".{path.name}.part")
-    scratch.write_text(json.dumps(content) + "\n", encoding="utf-8")
-    scratch.replace(path)
+    write_file(path, (json.dumps(content) + "\n").encode())
     return path
 
 

@@ -50,11 +50,21 @@ def test_a_label_may_collect_several_folders(tmp_path: Path) -> None:
         ("[split]", "[splits]", r"no table \[split\]"),
         ("{date}", "date", "layout"),
         ("[labels]", "[labels", "TOML"),
+        ("[labels]", f"a = {'[' * 5000}\n[labels]", "TOML"),
+        ('[files]\nlayout = "{date}/{label}/*.csv"\nexclude = ["d"]', "[[files]]", r"no table \[files\]"),
+        ("[files]", "[files]\nroot = 3", "files.root is 3, expected the name of a folder"),
     ],
 )
 def test_a_mistake_is_named(tmp_path: Path, old: str, new: str, reason: str) -> None:
     with pytest.raises(DatasetError, match=reason):
         read_dataset(write(tmp_path, GOOD.replace(old, new)))
+
+
+@pytest.mark.parametrize("layout", ["/{date}/{label}", "{date}**/{label}", "{date}/{label}/{0}", "{date}/{label}/{"])
+def test_a_layout_that_leads_nowhere_is_named(tmp_path: Path, layout: str) -> None:
+    dataset = read_dataset(write(tmp_path, GOOD.replace("{date}/{label}/*.csv", layout)))
+    with pytest.raises(DatasetError, match=r"no pattern of files below it|no recordings of 0101"):
+        dataset.entries("train")
 
 
 def test_a_date_without_recordings_is_named(tmp_path: Path) -> None:

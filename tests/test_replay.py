@@ -8,6 +8,7 @@ import pty
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -139,6 +140,29 @@ def test_everything_below_a_folder_is_replayed_with_faults(
     assert all("missing samples" in line["unusable"] for line in lines)
     again = CliRunner().invoke(cli, command)
     assert [json.loads(line)["votes"] for line in again.stdout.splitlines()] == [line["votes"] for line in lines]
+
+
+def test_an_inverted_lead_is_judged_and_said(small_bundle: Path, bundle: Bundle, held_out: list[Path]) -> None:
+    """The same beats, votes and decision as the right way up, and a note."""
+    for path in held_out:
+        plain = replay(bundle, read_recording(path))
+        other = replay(bundle, Faults(invert=True)(read_recording(path)))
+        assert [j.beat.values.tobytes() for j in other.judged] == [j.beat.values.tobytes() for j in plain.judged]
+        assert (other.decision, plain.inverted_beats) == (plain.decision, 0)
+        assert other.inverted_beats == len(other.judged) > 20
+    for options, is_inverted in (([], False), (["--invert"], True)):
+        command = ["replay", str(small_bundle), str(held_out[0]), *options]
+        text = CliRunner().invoke(cli, command, catch_exceptions=False).stdout
+        assert ("lead inverted: " in text) == is_inverted
+        line = json.loads(CliRunner().invoke(cli, [*command, "--json"]).stdout)
+        assert line["lead_is_inverted"] == is_inverted
+
+
+def test_half_of_the_beats_are_not_most(bundle: Bundle, recording: Recording) -> None:
+    plain, turned = replay(bundle, recording), replay(bundle, Faults(invert=True)(recording))
+    half = replace(plain, judged=plain.judged + turned.judged)
+    assert not half.lead_is_inverted
+    assert replace(half, judged=half.judged[1:]).lead_is_inverted
 
 
 @pytest.mark.parametrize("option", [["--gap", "much"], ["--noise", "nan"], ["--drop", "2"], ["--live", "--json"]])

@@ -39,7 +39,7 @@ from train.model import ARCHITECTURES, DEFAULT_ARCHITECTURE
 @click.option("--arch", type=click.Choice(list(ARCHITECTURES)), default=DEFAULT_ARCHITECTURE, show_default=True)
 @click.option("--seed", default=0, show_default=True)
 @click.option("--epochs", type=click.IntRange(1), help="At most. [10; effnetv2: 40]")
-@click.option("--resume", is_flag=True, help="Go on with an interrupted run.")
+@click.option("--resume", is_flag=True, help="Go on with an interrupted run; begin it if there is none.")
 def train(
     dataset_file: Path, out: Path, data: Path | None, arch: str, seed: int, epochs: int | None, resume: bool
 ) -> None:
@@ -56,7 +56,7 @@ def train(
             sets[which] = read_beats(shown)
     settings = Settings(architecture=arch, seed=seed, epochs=epochs or EPOCHS[arch])
     trainer = Trainer(settings, sets["train"], sets["validation"], out)
-    if resume:
+    if resume and (out / PROGRESS).exists():  # a run that was killed early has nothing to go on with
         trainer.resume()
 
     def show(row: dict[str, float], of: int) -> None:

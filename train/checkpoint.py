@@ -8,8 +8,6 @@ No pickle anywhere: a run from a stranger is safe to open.
 """
 
 import json
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ import safetensors.torch
 
 from edge_ecg.contract import Contract
 from edge_ecg.errors import EdgeEcgError, RunError
+from edge_ecg.placing import write_file
 from edge_ecg.references import ReferenceBank
 from train.data import BeatSet
 from train.judge import embed
@@ -49,19 +48,6 @@ class Run:
         wanted = per_state or self.config["settings"]["references_per_state"]
         chosen = choose_references(self.training, embeddings, wanted)
         return chosen, bank_of(self.training, embeddings, chosen)
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Write a file so that a crash leaves the old one or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, scratch = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        Path(scratch).replace(path)
-    except BaseException:
-        Path(scratch).unlink(missing_ok=True)
-        raise
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -43,16 +43,26 @@ class Dataset:
                 Entry(path, date, label, label == self.labels[1])
                 for label in self.labels
                 for folder in self.folders[label]
-                for path in sorted(self.root.glob(self.layout.format(date=date, label=folder)))
+                for path in self._files(date, folder)
             ]
             if not of_date:
-                pattern = self.layout.format(date=date, label="|".join(sum(self.folders.values(), ())))
+                pattern = self._pattern(date, "|".join(sum(self.folders.values(), ())))
                 raise DatasetError(f"{self.root}: no recordings of {date} ({which}), looked for {pattern}")
             found += of_date
         for label in self.labels:
             if not any(entry.label == label for entry in found):
                 raise DatasetError(f"{self.root}: the {which} set has no recording of {label!r}")
         return found
+
+    def _files(self, date: str, folder: str) -> list[Path]:
+        pattern = self._pattern(date, folder)
+        try:
+            return sorted(self.root.glob(pattern))
+        except (NotImplementedError, ValueError):
+            raise DatasetError(f"{self.root}: {pattern!r} is no pattern of files below it") from None
+
+    def _pattern(self, date: str, folder: str) -> str:
+        return self.layout.replace("{date}", date).replace("{label}", folder)
 
 
 def read_dataset(path: str | Path, root: str | Path | None = None) -> Dataset:
@@ -65,12 +75,12 @@ def read_dataset(path: str | Path, root: str | Path | None = None) -> Dataset:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DatasetError(f"{path}: can't be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DatasetError(f"{path}: expected a TOML dataset file: {error}") from None
 
     labels = _table(path, content, "labels")
     split = _table(path, content, "split")
-    files = content.get("files", {})
+    files = _table(path, {"files": {}, **content}, "files")
     folders = {label: _names(path, f"labels.{label}", value) for label, value in labels.items()}
     if len(folders) != 2:
         raise DatasetError(f"{path}: [labels] has {list(folders)}, expected two: the baseline, then the target")
@@ -84,7 +94,10 @@ def read_dataset(path: str | Path, root: str | Path | None = None) -> Dataset:
     layout = files.get("layout", "{date}/{label}/*.csv")
     if not isinstance(layout, str) or "{date}" not in layout or "{label}" not in layout:
         raise DatasetError(f"{path}: files.layout is {layout!r}, expected a pattern with {{date}} and {{label}}")
-    root = Path(root) if root is not None else path.parent / files.get("root", ".")
+    below = files.get("root", ".")
+    if not isinstance(below, str):
+        raise DatasetError(f"{path}: files.root is {below!r}, expected the name of a folder")
+    root = Path(root) if root is not None else path.parent / below
     if not root.is_dir():
         raise DatasetError(f"{root}: expected the folder with the recordings of {path.name}")
     baseline, target = folders

@@ -141,8 +141,8 @@ class Trainer:
         self._step += 1
         keep = min(settings.averaging, self._step / (self._step + 10))
         with torch.no_grad():
-            for name, average in self._averaged.state_dict().items():
-                value = self.model.state_dict()[name]
+            kept_and_new = zip(self._averaged.state_dict().values(), self.model.state_dict().values(), strict=True)
+            for average, value in kept_and_new:
                 average.copy_(average.lerp(value, 1 - keep) if average.is_floating_point() else value)
 
     def _schedule(self) -> float:

@@ -5,6 +5,7 @@ from math import sqrt
 from typing import Any
 
 import numpy as np
+from scipy.optimize import brentq
 
 Z_95 = 1.959964  # two-sided 95 % of the normal distribution
 
@@ -57,6 +58,24 @@ def wilson_interval(right: int, total: int) -> tuple[float, float]:
     centre = (share + z2 / (2 * total)) / (1 + z2 / total)
     half = Z_95 / (1 + z2 / total) * sqrt(share * (1 - share) / total + z2 / (4 * total**2))
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def newcombe_interval(auc: float, targets: int, baselines: int) -> tuple[float, float]:
+    """95 % interval of an AUC of so many recordings of each state; unlike a bootstrap it has a width at 1.
+
+    R. G. Newcombe, Stat. Med. 25(4), 2006, part 2, method 5: the AUCs that lie within 1.96 of their own standard error,
+    in the form of Hanley and McNeil (Radiology 143(1), 1982), of the one that was seen.
+    """
+    others = (targets + baselines) / 2 - 1
+
+    def beyond(true: float) -> float:
+        spread = true * (1 - true) * (1 + others * ((1 - true) / (2 - true) + true / (1 + true)))
+        return (true - auc) ** 2 - Z_95**2 * spread / (targets * baselines)
+
+    inside = min(max(auc, 1e-9), 1 - 1e-9)  # at 0 and 1 themselves a true AUC has no spread
+    low = brentq(beyond, 0.0, inside) if beyond(0.0) > 0 else 0.0
+    high = brentq(beyond, inside, 1.0) if beyond(1.0) > 0 else 1.0
+    return float(low), float(high)
 
 
 def _share(part: int, whole: int) -> float | None:

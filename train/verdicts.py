@@ -82,8 +82,8 @@ def permutation_p(verdicts: Verdicts, shuffles: int = SHUFFLES, seed: int = 0) -
     return (as_good + 1) / (shuffles + 1)
 
 
-def calibration(verdicts: Verdicts) -> dict[str, float]:
-    """Brier score and expected calibration error of the recordings' probabilities.
+def calibration(verdicts: Verdicts) -> dict[str, Any]:
+    """Brier score and expected calibration error of the recordings' probabilities, and the bins behind the latter.
 
     The slope from evidence to log odds is fitted, date by date, on the held-out recordings of all other dates.
     """
@@ -99,10 +99,15 @@ def calibration(verdicts: Verdicts) -> dict[str, float]:
         slope = np.exp(minimize_scalar(loss, bounds=(-8, 4), method="bounded").x)
         probability[held_out] = 1 / (1 + np.exp(-np.clip(slope * verdicts.evidence[held_out], -500, 500)))
     place = np.minimum((probability * BINS).astype(int), BINS - 1)
-    gaps = [abs(np.sum(probability[place == b] - verdicts.is_target[place == b])) for b in np.unique(place)]
+    bins = [(probability[place == b], verdicts.is_target[place == b]) for b in np.unique(place)]
+    gaps = [abs(np.sum(said - is_target)) for said, is_target in bins]
     return {
         "brier": float(np.mean((probability - verdicts.is_target) ** 2)),
         "expected_calibration_error": float(np.sum(gaps) / len(probability)),
+        "reliability": [
+            {"said": float(said.mean()), "recordings": len(said), "targets": int(is_target.sum())}
+            for said, is_target in bins
+        ],
     }
 
 

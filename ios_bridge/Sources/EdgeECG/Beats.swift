@@ -6,6 +6,8 @@ public struct Beat: Hashable, Sendable {
   public let knownAtSeconds: Double
   /// The raw samples in microvolts around R, which points upwards, then the RR interval in seconds.
   public let values: [Float]
+  /// Whether R pointed down, so that the samples were turned over.
+  public let isTurned: Bool
   /// Why it must not vote; its values may then be NaN.
   public internal(set) var unusable: [UnusableReason]
 
@@ -16,7 +18,7 @@ public struct Beat: Hashable, Sendable {
 /// Cuts beats out of the unfiltered signal while it arrives. Any chunk size gives the same beats.
 ///
 /// A beat needs a previous R (for its RR interval), a window that lies wholly after the settling time, and the
-/// samples from its R on. Its R points upwards: a beat from the other wrist is turned over.
+/// samples from its R on. Its R points upwards: a beat from the other wrist is turned over, and says so.
 public struct BeatCutter: Sendable {
   private struct Waiting: Sendable {
     let peak: RPeak
@@ -70,7 +72,8 @@ public struct BeatCutter: Sendable {
     let stretch = samples[max(start - rr, samples.start)..<start + contract.windowSamples]
     let whole = bridged(stretch)
     let window = whole.suffix(contract.windowSamples)
-    let sign = isUpright(window) ? 1.0 : -1.0
+    let isTurned = pointsDown(window)
+    let sign = isTurned ? -1.0 : 1.0
     var values: [Float] = []
     values.reserveCapacity(contract.beatLength)
     for sample in window { values.append(Float(sign * sample)) }
@@ -79,16 +82,16 @@ public struct BeatCutter: Sendable {
     let wakes = (known + contract.wakeSamples - 1) / contract.wakeSamples
     let knownAtSeconds = Double(wakes * contract.wakeSamples) / Double(contract.sampleRateHz)
     return Beat(
-      rIndex: next.peak.index, knownAtSeconds: knownAtSeconds, values: values,
+      rIndex: next.peak.index, knownAtSeconds: knownAtSeconds, values: values, isTurned: isTurned,
       unusable: quality.reasons(stretch, bridged: whole, rrSamples: next.rrSamples))
   }
 
-  /// Whether R does not lie below the baseline at the window's two ends.
-  private func isUpright(_ window: ArraySlice<Double>) -> Bool {
+  /// Whether R lies below the baseline at the window's two ends.
+  private func pointsDown(_ window: ArraySlice<Double>) -> Bool {
     let (ends, aroundR) = (contract.quality.baseline, 2)
     let r = window.startIndex + contract.beforeRSamples
     let top = pairwiseSum(window[r - aroundR...r + aroundR]) / Double(2 * aroundR + 1)
     let baseline = (pairwiseSum(window.prefix(ends)) + pairwiseSum(window.suffix(ends))) / Double(2 * ends)
-    return !(top < baseline)
+    return top < baseline
   }
 }

@@ -31,6 +31,12 @@ public struct Replayed: Sendable {
     return counts
   }
 
+  /// Beats whose R pointed down, and which were judged the other way up.
+  public var invertedBeats: Int { judged.count { $0.beat.isTurned } }
+
+  /// Whether most beats pointed down: worn on the other wrist, or turned around.
+  public var leadIsInverted: Bool { 2 * invertedBeats > judged.count }
+
   /// The latency that this part (0 to 1) of the chunks does not exceed, interpolated as NumPy does.
   public func latency(percentile part: Double) -> Double? {
     let sorted = latencyMicroseconds.sorted()

@@ -33,6 +33,8 @@ struct ReplayRow {
       "\"realtime_factor\": \(rounded(replayed.realtimeFactor, 1))",
       "\"unusable_beats\": \(decision.unusable)",
       "\"unusable\": {\(unusable.joined(separator: ", "))}",
+      "\"inverted_beats\": \(replayed.invertedBeats)",
+      "\"lead_is_inverted\": \(replayed.leadIsInverted)",
       "\"late_chunks\": \(replayed.lateChunks)",
     ]
     if withBeats {
@@ -52,6 +54,7 @@ struct ReplayRow {
       var entries = [
         "\"r_index\": \(judged.beat.rIndex)",
         "\"known_at_s\": \(judged.beat.knownAtSeconds.pythonRepr)",
+        "\"is_turned\": \(judged.beat.isTurned)",
         "\"unusable\": [\(reasons.joined(separator: ", "))]",
         "\"decision\": \(quoted(judged.decision.label))",
       ]
@@ -87,7 +90,12 @@ struct ReplayRow {
       String(replayed.source.suffix(36)), decision.label, "\(rounded(decision.confidence * 100, 1))%", after,
       "\(decision.beats) (\(decision.votesForBaseline) : \(decision.votesForTarget))",
       replayed.latency(percentile: 0.5).map { "\(Int($0.rounded())) us" } ?? "-",
-      "\(Int(replayed.realtimeFactor))x")
+      "\(Int(replayed.realtimeFactor))x") + (replayed.leadIsInverted ? "  \(inverted)" : "")
+  }
+
+  private var inverted: String {
+    let turned = "\(replayed.invertedBeats) of \(replayed.judged.count) beats were turned upright"
+    return "lead inverted: \(turned) (worn on the other wrist, or the watch turned?)"
   }
 
   private static func columns(_ texts: String...) -> String {

@@ -55,6 +55,8 @@ import Testing
     #expect(replayed.decision.secondsToDecision == decision?["seconds_to_decision"]?.double)
     #expect(abs(replayed.decision.confidence - (decision?["confidence"]?.double ?? 0)) <= 5e-5)
     #expect(replayed.decision.unusable == decision?["unusable_beats"]?.integer)
+    #expect(replayed.leadIsInverted == (name == "inverted"))
+    #expect(replayed.invertedBeats == (name == "inverted" ? beats.count : 0))
   }
 
   @Test func aResetWatchIsANewOne() throws {
