@@ -22,6 +22,8 @@ def artefact_table(found: Iterable[dict[str, Any]]) -> Iterator[str]:
     for row in found:
         if not row["shipped"]:
             yield f"not shipped: {row['engine']}: {'; '.join(row['faults'])}"
+    if finetuned := [row["engine"] for row in found if row.get("finetuned")]:
+        yield f"fine-tuned on training beats, since rounding alone flips beats: {', '.join(finetuned)}"
     by_name = {row["engine"]: row for row in found}
     if {"onnx fp32", "onnx int8"} <= by_name.keys():
         yield from _verdict(by_name["onnx fp32"], by_name["onnx int8"])

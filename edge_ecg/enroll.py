@@ -39,7 +39,6 @@ ORDINARY = 3.0
 IMPLAUSIBLE = 2.0  # times the limit of a beat: no drift goes this far, another person and an inverted lead do
 FEWEST_BEATS = 5
 STEPS = 100  # of the geometric median; it is there after ten
-UNPROVEN = ("original.safetensors",)  # files that prove the references that training chose, and no others
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -168,12 +167,11 @@ def _sample(bundle: Bundle, recording: Recording) -> Sample:
 def write_enrolled(bundle: Bundle, enrolment: Enrolment, out: Path) -> Bundle:
     """Write the bundle with its references moved; return it as it was read back.
 
-    What followed from the old references follows from the new ones, or is left out: golden vectors are computed
-    again, and what proved that other artefacts decide as the model is not carried over.
+    What followed from the old references follows from the new ones: golden vectors are computed again, and those of
+    other artefacts left out. `python -m export.parity` holds all artefacts to the original with its references moved.
     """
     manifest, files = read_files(bundle.path)
     enrolled = bundle.with_references(enrolment.references)
-    files = {name: content for name, content in files.items() if name not in UNPROVEN}
     files[REFERENCES] = enrolled.references.to_bytes()
     if REFERENCES_INT8 in files:  # which goes without what training has seen, in every bundle
         files[REFERENCES_INT8] = replace(enrolled.references, seen=None).to_int8_bytes()

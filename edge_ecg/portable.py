@@ -2,9 +2,9 @@
 
 Two programs, "encoder" and "comparator", each {"inputs": {name: shape}, "output": name, "layers": [...]}. A layer is
 {"op", "inputs", "output", "shape", attributes}; run in order, each computes the float32 array `output`. "R" in a shape
-is the number of references. An input is a program's input, an earlier output, or a tensor of the weights file; where
-"inputs" is left out, it is the layer before. A tensor NAME of int8 is multiplied by NAME.scale when it is loaded: one
-float32 for each index of its first axis.
+is the number of references. An input is a program's input, an earlier output, or a tensor of the weights file. What
+`spelt_out` fills in may be left out. A tensor NAME of int8 is multiplied by NAME.scale when it is loaded: one float32
+for each index of its first axis.
 """
 
 import json
@@ -63,22 +63,36 @@ OPS: dict[str, Callable[..., np.ndarray]] = {
 }
 
 
+def spelt_out(program: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The layers with what they leave out.
+
+    "inputs" is the layer before, "output" the layer's place, counted from "0", and "shape" that of the first input.
+    """
+    shapes, layers, before = dict(program["inputs"]), [], ""
+    for place, layer in enumerate(program["layers"]):
+        inputs = layer.get("inputs", [before])
+        before = layer.get("output", str(place))
+        shapes[before] = layer["shape"] if "shape" in layer else shapes[inputs[0]]
+        layers.append({**layer, "inputs": inputs, "output": before, "shape": shapes[before]})
+    return layers
+
+
 class Program:
     """One program with its tensors, called with its inputs in order. Raises BundleError for an op it does not know."""
 
     def __init__(self, program: Mapping[str, Any], tensors: Mapping[str, np.ndarray]):
-        self.inputs, self._output, self._layers = program["inputs"], program["output"], program["layers"]
+        self.inputs, self._output, self._layers = program["inputs"], program["output"], spelt_out(program)
         self._tensors = tensors
         if unknown := {layer["op"] for layer in self._layers} - OPS.keys():
             raise BundleError(f"the portable form has ops that are not known: {', '.join(sorted(unknown))}")
 
     def __call__(self, *inputs: np.ndarray) -> np.ndarray:
         values = {**self._tensors, **dict(zip(self.inputs, inputs, strict=True))}
-        sizes, before = {"R": len(inputs[-1])}, ""
+        sizes = {"R": len(inputs[-1])}
         for layer in self._layers:
-            result = OPS[layer["op"]](layer, *(values[name] for name in layer.get("inputs", [before])))
-            shape, before = [sizes.get(size, size) for size in layer["shape"]], layer["output"]
-            values[before] = (np.broadcast_to if layer["op"] == "expand" else np.reshape)(result, shape)
+            result = OPS[layer["op"]](layer, *(values[name] for name in layer["inputs"]))
+            shape = [sizes.get(size, size) for size in layer["shape"]]
+            values[layer["output"]] = (np.broadcast_to if layer["op"] == "expand" else np.reshape)(result, shape)
         return values[self._output]
 
 
@@ -90,5 +104,5 @@ def load_portable(layers: bytes, weights: bytes) -> tuple[Program, Program]:
             raise BundleError(f"the portable format is {form['format']}, this edge_ecg reads {FORMAT}")
         tensors = {name: dequantized(tensor, stored.get(f"{name}.scale")) for name, tensor in stored.items()}
         return Program(form["encoder"], tensors), Program(form["comparator"], tensors)
-    except (KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
+    except (LookupError, AttributeError, TypeError, ValueError, safetensors.SafetensorError) as error:
         raise BundleError(f"the portable form can't be read: {error}") from None

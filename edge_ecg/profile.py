@@ -15,7 +15,7 @@ import safetensors.numpy
 
 from edge_ecg.bundle import Bundle, read_files
 from edge_ecg.errors import BundleError
-from edge_ecg.portable import LAYERS, OPS, WEIGHTS, WEIGHTS_INT8
+from edge_ecg.portable import LAYERS, OPS, WEIGHTS, WEIGHTS_INT8, spelt_out
 
 BEATS_PER_SECOND = 75 / 60
 # A watch-class core, assumed and not measured: one multiply-add every third cycle of 1.5 GHz in plain Swift without
@@ -120,23 +120,19 @@ def _layers(
     name: str, program: dict[str, Any], tensors: dict[str, np.ndarray], inputs: list[np.ndarray]
 ) -> list[LayerCost]:
     values = {**tensors, **dict(zip(program["inputs"], inputs, strict=True))}
-    steps, before = [], ""
-    for layer in program["layers"]:
-        steps.append((layer, layer.get("inputs", [before])))
-        before = layer["output"]
-    last_use = {source: i for i, (_, sources) in enumerate(steps) for source in sources} | {
-        program["output"]: len(steps)
-    }
+    steps = spelt_out(program)
+    last_use = {source: i for i, layer in enumerate(steps) for source in layer["inputs"]}
+    last_use[program["output"]] = len(steps)
     costs = []
-    for i, (layer, sources) in enumerate(steps):
-        given = [values[source] for source in sources]
+    for i, layer in enumerate(steps):
+        given = [values[source] for source in layer["inputs"]]
         shape = tuple(len(inputs[-1]) if size == "R" else size for size in layer["shape"])
         began = time.perf_counter()
         for _ in range(TIMED_RUNS):
             result = OPS[layer["op"]](layer, *given)
         us = (time.perf_counter() - began) / TIMED_RUNS * 1e6
         values[layer["output"]] = np.broadcast_to(result, shape) if layer["op"] == "expand" else result.reshape(shape)
-        weights = [tensors[source] for source in sources if source in tensors]
+        weights = [tensors[source] for source in layer["inputs"] if source in tensors]
         live = [v for v in values if v not in tensors and v != "references" and last_use.get(v, -1) >= i]
         live_bytes = FLOAT_BYTES * sum(values[v].size for v in {*live, layer["output"]})
         parameters = sum(weight.size for weight in weights)

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from edge_ecg.encoder import Encoder, OnnxEncoder
 from edge_ecg.errors import ParityError
 from edge_ecg.portable import LAYERS, WEIGHTS, WEIGHTS_INT8, load_portable
 from export.apple import ct
+from export.mil import MilProgram
 from export.packages import VARIANTS, Variant, opened_package
 from export.qdq import COMPARATOR_INT8, ENCODER_INT8
 from export.weights import FLOAT32, INT8, Scheme
@@ -64,17 +65,29 @@ def portable_engine(name: str, layers: bytes, weights: bytes) -> Engine:
     return Engine(name, lambda beat: encoder(beat), lambda embedding, references: comparator(embedding, references))
 
 
-def coreml_engine(variant: Variant, files: Files) -> Engine:
-    """Two packages through the NumPy executor. Raises ParityError for programs that are not the contract's."""
-    encoder, comparator = (opened_package(variant.package(graph), files) for graph in ("encoder", "comparator"))
+def coreml_engine(name: str, opened: Callable[[str], MilProgram]) -> Engine:
+    """Two programs through the NumPy executor, opened by graph. Raises ParityError if they are not the contract's."""
+    encoder, comparator = opened("encoder"), opened("comparator")
     length = encoder(beat=np.zeros((1, CONTRACT.beat_length), np.float32)).shape[1]
-    _require(variant.name, encoder.inputs, {"beat": [1, CONTRACT.beat_length]})
-    _require(variant.name, comparator.inputs, {"embedding": [1, length], "references": [None, length]})
-    _require(variant.name, {**encoder.outputs, **comparator.outputs}, {"embedding": [1, length], "logit": [None]})
+    _require(name, encoder.inputs, {"beat": [1, CONTRACT.beat_length]})
+    _require(name, comparator.inputs, {"embedding": [1, length], "references": [None, length]})
+    _require(name, {**encoder.outputs, **comparator.outputs}, {"embedding": [1, length], "logit": [None]})
     return Engine(
-        variant.name,
+        name,
         lambda beat: encoder(beat=beat),
         lambda embedding, references: comparator(embedding=embedding, references=references),
+    )
+
+
+def packages_engine(variant: Variant, files: Files) -> Engine:
+    """A package for each graph, through the NumPy executor."""
+    return coreml_engine(variant.name, lambda graph: opened_package(variant.package(graph), files))
+
+
+def multifunction_engine(variant: Variant, files: Files) -> Engine:
+    """One package with two functions, through the NumPy executor."""
+    return coreml_engine(
+        variant.name, lambda graph: opened_package(variant.together, files, lambda package: MilProgram(package, graph))
     )
 
 
@@ -104,7 +117,7 @@ def _coreml(variant: Variant, on_mac: bool = False) -> Artefact:
         tuple(variant.package(graph) for graph in ("encoder", "comparator")),
         REFERENCES_INT8 if variant.scheme.bits <= 8 else REFERENCES,
         variant.scheme,
-        lambda files: (apple_engine if on_mac else coreml_engine)(variant, files),
+        lambda files: (apple_engine if on_mac else packages_engine)(variant, files),
         rounds=variant.half,
         on_device=on_mac,
     )
@@ -116,7 +129,7 @@ ARTEFACTS: tuple[Artefact, ...] = (
         lambda files: onnx_engine("onnx fp32", files[ENCODER], files[COMPARATOR]),
     ),
     Artefact(
-        "onnx int8", (ENCODER_INT8, COMPARATOR_INT8), REFERENCES, FLOAT32,
+        "onnx int8", (ENCODER_INT8, COMPARATOR_INT8), REFERENCES, INT8,
         lambda files: onnx_engine("onnx int8", files[ENCODER_INT8], files[COMPARATOR_INT8]), rounds=True,
     ),
     *(_coreml(variant) for variant in VARIANTS),
@@ -135,3 +148,8 @@ ARTEFACTS: tuple[Artefact, ...] = (
 def artefact(name: str) -> Artefact:
     """The artefact of this name."""
     return next(a for a in ARTEFACTS if a.name == name)
+
+
+def multifunction(variant: Variant) -> Artefact:
+    """The same as the variant's two packages, in one with two functions."""
+    return replace(artefact(variant.name), parts=(variant.together,), open=lambda f: multifunction_engine(variant, f))

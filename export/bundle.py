@@ -14,12 +14,13 @@ from edge_ecg.bundle import COMPARATOR, ENCODER, GOLDEN, REFERENCES, load_bundle
 from edge_ecg.console import run
 from edge_ecg.contract import INTENDED_USE
 from edge_ecg.references import ReferenceBank
-from export.artefacts import ARTEFACTS, onnx_engine
+from export.artefacts import artefact, onnx_engine
+from export.finetune import refined
 from export.golden_beats import golden
 from export.original import ORIGINAL, Original
-from export.parity import Trial, require
 from export.quantize import PICTURE, float_files, picture, quantized_files, rows
 from export.references import few_references, recalibrated, reference_files
+from export.trial import Trial, require
 from train.checkpoint import Run, load_run
 from train.judge import judge
 from train.seen import USUAL, seen_by
@@ -38,17 +39,18 @@ def build_bundle(finished: Run, chosen: np.ndarray) -> tuple[dict[str, Any], dic
     bank = replace(ReferenceBank.from_bytes(files[REFERENCES]), seen=seen_by(finished))
     files |= reference_files(bank)
     trial = Trial(original, finished.validation, finished.labels, finished.contract.voting)
+    trial = refined(trial, finished.training.values)
     small, onnx_int8 = quantized_files(finished, files, bank, trial)
     everything = files | small
     found = rows(trial, everything, onnx_int8)
     require(row.parity for row in found if row.parity.engine in REQUIRED)
-    shipped = [artefact for artefact, row in zip(ARTEFACTS, found, strict=True) if row.shipped]
+    shipped = [artefact(row.parity.engine) for row in found if row.shipped]
     kept = {a.references for a in shipped} | {name for a in shipped for name in a.files(everything)}
     content = {name: everything[name] for name in sorted(kept)}
     engine = onnx_engine("onnx fp32", files[ENCODER], files[COMPARATOR])
-    rounding = [artefact for artefact in shipped if artefact.rounds]
+    rounding = [kind for kind in shipped if kind.rounds]
     content[GOLDEN] = json.dumps(golden(finished, engine, bank, rounding, content)).encode()
-    content[ORIGINAL] = original.to_bytes()
+    content[ORIGINAL] = trial.original.to_bytes()
     parity = [row.to_json() for row in found]
     content[PICTURE] = picture(parity)
     manifest = {

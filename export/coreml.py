@@ -4,7 +4,7 @@ import contextlib
 import io
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,18 @@ import torch
 
 from edge_ecg.console import run
 from edge_ecg.contract import INTENDED_USE, Contract
+from edge_ecg.errors import ParityError
 from edge_ecg.references import ReferenceBank
 from export.apple import ct, cto
-from export.artefacts import artefact
+from export.artefacts import artefact, multifunction
+from export.finetune import SCHEMES, refined
 from export.graphs import MOST_REFERENCES, Graph, graphs_of
 from export.mil import MilProgram
 from export.original import Original
 from export.packages import CORE_ML_FLOAT, PACKAGES, VARIANTS, Variant
-from export.parity import Trial
 from export.references import reference_files
 from export.slim import slimmed
+from export.trial import Trial
 from export.weights import INT8, PALETTE4, PALETTE6, Scheme
 from train.checkpoint import Run, load_run, write_file
 from train.judge import embed
@@ -48,11 +50,30 @@ def to_coreml(
     model.user_defined_metadata["edge_ecg.contract_version"] = str(contract.version)
     model.user_defined_metadata["edge_ecg.intended_use"] = INTENDED_USE
     with _saved(model) as package:
-        files = {
-            file.relative_to(package).as_posix(): file.read_bytes()
-            for file in sorted(package.rglob("*"))
-            if file.is_file() and file.name != "executorch_debug_handle_mapping.json"
-        }
+        return _files(package)
+
+
+def multifunction_files(variant: Variant, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Both packages of these files as one with a function for each graph (watchOS 11, iOS 18, macOS 15)."""
+    with tempfile.TemporaryDirectory() as scratch, _quiet():
+        for name, content in files.items():
+            write_file(Path(scratch) / name, content)
+        both = ct.utils.MultiFunctionDescriptor()
+        for graph in PACKAGES:
+            both.add_function(str(Path(scratch) / variant.package(graph)), "main", graph)
+        both.default_function_name = "encoder"
+        ct.utils.save_multifunction(both, str(Path(scratch) / variant.together))
+        made = _files(Path(scratch) / variant.together)
+    return {f"{variant.together}/{name}": content for name, content in made.items()}
+
+
+def _files(package: Path) -> dict[str, bytes]:
+    """A package's files, by name inside it, without what no runtime reads."""
+    files = {
+        file.relative_to(package).as_posix(): file.read_bytes()
+        for file in sorted(package.rglob("*"))
+        if file.is_file() and file.name != "executorch_debug_handle_mapping.json"
+    }
     return files | {name: slimmed(files[name]) for name in files if name.endswith(".mlmodel")}
 
 
@@ -120,13 +141,19 @@ def _quiet() -> Iterator[None]:
 
 
 def coreml_files(
-    finished: Run, variant: Variant = CORE_ML_FLOAT, bank: ReferenceBank | None = None
+    finished: Run, original: Original, variant: Variant = CORE_ML_FLOAT, bank: ReferenceBank | None = None
 ) -> dict[str, bytes]:
-    """The files of both packages, by name. Mixed precision is found on training beats against a bank."""
-    files = {}
-    for graph in graphs_of(variant.scheme.compressed(finished.model)):
-        spared = coarse_operations(graph, _samples(finished, graph, bank)) if variant.mixed else frozenset()
-        for name, content in to_coreml(graph, finished.contract, variant, spared).items():
+    """The files of both packages, by name. Mixed precision is found on training beats against a bank.
+
+    There are none of mixed precision if no operation needs more than float16.
+    """
+    files: dict[str, bytes] = {}
+    graphs = graphs_of(original.compressed(variant.scheme))
+    spared = [coarse_operations(g, _samples(finished, g, bank)) if variant.mixed else frozenset() for g in graphs]
+    if variant.mixed and not any(spared):
+        return files
+    for graph, operations in zip(graphs, spared, strict=True):
+        for name, content in to_coreml(graph, finished.contract, variant, operations).items():
             files[f"{variant.package(graph.name)}/{name}"] = content
     return files
 
@@ -147,20 +174,26 @@ def _samples(finished: Run, graph: Graph, bank: ReferenceBank | None) -> list[di
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the two packages.")
 @click.option("--weights", type=click.Choice([v.title for v in VARIANTS]), default="fp32", show_default=True)
-def export_coreml(run_folder: Path, out: Path, weights: str) -> None:
+@click.option("--multifunction", "together", is_flag=True, help="One package with two functions (watchOS 11).")
+def export_coreml(run_folder: Path, out: Path, weights: str, together: bool) -> None:
     """Write the two packages, once they have been run and decide as the model."""
     finished = load_run(run_folder)
     variant = next(v for v in VARIANTS if v.title == weights)
-    original = Original.of_run(finished)
-    files = coreml_files(finished, variant)
-    trial = Trial(original, finished.validation, finished.labels, finished.contract.voting)
-    trial.check(artefact(variant.name), files | reference_files(original.bank())).require()
+    trial = Trial(Original.of_run(finished), finished.validation, finished.labels, finished.contract.voting)
+    if variant.scheme in SCHEMES:
+        trial = refined(trial, finished.training.values, [variant.scheme])
+    files, kind = coreml_files(finished, trial.original, variant), artefact(variant.name)
+    if not files:
+        raise ParityError("no operation needs more than float16; expected --weights fp16")
+    if together:
+        files, kind = multifunction_files(variant, files), multifunction(variant)
+    trial.check(kind, files | reference_files(trial.original.bank())).require()
     for name, content in files.items():
         write_file(out / name, content)
-    for graph in PACKAGES:
-        package = variant.package(graph)
+    for package in kind.parts:
         size = sum(len(content) for name, content in files.items() if name.startswith(package))
-        click.echo(f"{out / package}  {size} bytes, mlprogram for watchOS 9, {weights}, decides as the model")
+        target = "watchOS 11, two functions" if together else "watchOS 9"
+        click.echo(f"{out / package}  {size} bytes, mlprogram for {target}, {weights}, decides as the model")
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ class Step:
         with np.errstate(all="ignore"):  # overflow is reported by `half_precision`, and shows as a wrong value
             results = self.function(**taken, **self.constants)
             for name, dtype, value in zip(self.makes, self.dtypes, _listed(results, self.makes), strict=True):
-                rounded = np.asarray(value).astype(dtype)
+                rounded = np.asarray(value).astype(dtype, copy=False)
                 yield name, rounded.astype(np.float16) if half and _is_float(rounded) else rounded
 
 
@@ -111,7 +111,8 @@ class MilProgram:
                 raise ParityError(f"{self.package.name} takes {name} {wanted}, got {list(np.shape(value))}")
         dtypes = self._input_dtypes
         return {
-            n: v.astype(np.float16 if self.half and dtypes[n] == np.float32 else dtypes[n]) for n, v in inputs.items()
+            n: v.astype(np.float16 if self.half and dtypes[n] == np.float32 else dtypes[n], copy=False)
+            for n, v in inputs.items()
         }
 
     def _check_features(self, spec: Any, function: str) -> None:

@@ -35,23 +35,35 @@ def padding(
     return pads
 
 
+def with_zeros(x: np.ndarray, pads: Sequence[tuple[int, int]]) -> np.ndarray:
+    """x between zeros on its last axes: `np.pad`, which takes longer than a small convolution."""
+    if not any(before or after for before, after in pads):
+        return x
+    wide = np.zeros((*x.shape[:2], *(b + n + a for n, (b, a) in zip(x.shape[2:], pads, strict=True))), x.dtype)
+    wide[(slice(None), slice(None), *(slice(b, b + n) for n, (b, _) in zip(x.shape[2:], pads, strict=True)))] = x
+    return wide
+
+
 def conv(x, weight, bias=None, strides=None, pad_type="valid", pad=None, dilations=None, groups=1):  # type: ignore[no-untyped-def]
     """x (N, I, *D), weight (O, I / groups, *K)."""
     sizes = weight.shape[2:]
     ones = [1] * len(sizes)
     strides, dilations = strides if strides is not None else ones, dilations if dilations is not None else ones
     spans = [(size - 1) * dilation + 1 for size, dilation in zip(sizes, dilations, strict=True)]
-    padded = np.pad(x, [(0, 0), (0, 0), *padding(x, spans, strides, pad_type, pad)])
+    padded = with_zeros(x, padding(x, spans, strides, pad_type, pad))
     places = [(n - span) // step + 1 for n, span, step in zip(padded.shape[2:], spans, strides, strict=True)]
     kernels = weight.reshape(groups, len(weight) // groups, weight.shape[1], *sizes)
-    times = np.multiply if weight.shape[1] == 1 else np.matmul
-    total = 0.0
+    taps, heard = [], []  # by place in the kernel: its weights, and the samples that they meet
     for tap in np.ndindex(*sizes):
         begins = [int(k * dilation) for k, dilation in zip(tap, dilations, strict=True)]
         reach = (slice(b, b + (n - 1) * int(s) + 1, int(s)) for b, n, s in zip(begins, places, strides, strict=True))
-        heard = padded[(slice(None), slice(None), *reach)].reshape(len(x), groups, weight.shape[1], -1)
-        total = total + times(kernels[(..., *tap)], heard)
-    output = np.reshape(total, (len(x), len(weight), *places)).astype(np.float32)
+        taps.append(kernels[(..., *tap)])
+        heard.append(padded[(slice(None), slice(None), *reach)].reshape(len(x), groups, weight.shape[1], -1))
+    if weight.shape[1] == 1:
+        total = sum(tap * samples for tap, samples in zip(taps, heard, strict=True))
+    else:  # one product for all taps
+        total = np.concatenate(taps, -1) @ np.concatenate(heard, 2)
+    output = np.reshape(total, (len(x), len(weight), *places)).astype(np.float32, copy=False)
     return output if bias is None else output + bias.reshape(-1, *ones)
 
 

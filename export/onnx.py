@@ -12,11 +12,13 @@ from onnx import ModelProto
 from edge_ecg.bundle import COMPARATOR, ENCODER
 from edge_ecg.console import run
 from export.artefacts import artefact
+from export.finetune import refined
 from export.graphs import MOST_REFERENCES, Graph, graphs_of
 from export.original import Original
-from export.parity import Trial, require
 from export.qdq import to_int8
 from export.references import reference_files
+from export.trial import Trial, require
+from export.weights import INT8
 from train.checkpoint import load_run, write_file
 from train.model import Model
 
@@ -97,14 +99,14 @@ class _quiet:
 def export_onnx(run_folder: Path, out: Path, with_int8: bool) -> None:
     """Write encoder.onnx and comparator.onnx, once they have been run and decide as the model."""
     finished = load_run(run_folder)
-    original = Original.of_run(finished)
-    trial = Trial(original, finished.validation, finished.labels, finished.contract.voting)
-    files, references = onnx_files(finished.model), reference_files(original.bank())
+    trial = Trial(Original.of_run(finished), finished.validation, finished.labels, finished.contract.voting)
+    bank = trial.original.bank()
+    files, references = onnx_files(finished.model), reference_files(bank)
     require([trial.check(artefact("onnx fp32"), files | references)])
     if with_int8:
-        int8 = artefact("onnx int8")
+        trial, int8 = refined(trial, finished.training.values, [INT8]), artefact("onnx int8")
         passes = lambda made: trial.passes(int8, {**made, **references})  # noqa: E731
-        files |= to_int8(finished, files, original.bank(), passes).files
+        files |= to_int8(finished, onnx_files(trial.original.compressed(INT8)), bank, passes).files
         require([trial.check(int8, files | references)])
     for name, content in files.items():
         write_file(out / name, content)

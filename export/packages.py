@@ -31,6 +31,11 @@ class Variant:
         """The package's folder."""
         return f"{PACKAGES[graph]}{self.suffix}.mlpackage"
 
+    @property
+    def together(self) -> str:
+        """The folder of one package with both graphs as functions."""
+        return f"Both{self.suffix}.mlpackage"
+
 
 CORE_ML_FLOAT = Variant("coreml fp32", "", FLOAT32)
 VARIANTS = (

@@ -1,239 +1,86 @@
 """`python -m export.parity`: does every artefact of a bundle decide as the model it came from?
 
-Names and shapes, then values, then votes, then decisions; everything that is off is collected, then it is one error.
+And does the bundle say of itself what is true? Everything that is off is one error.
 """
 
 import json
-import time
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 
-from edge_ecg.bundle import GOLDEN, read_files
+from edge_ecg.bundle import GOLDEN, REFERENCES, read_files
 from edge_ecg.console import run
-from edge_ecg.contract import Contract, VotingConstants
-from edge_ecg.errors import EdgeEcgError, ParityError
+from edge_ecg.contract import Contract
+from edge_ecg.errors import ParityError
 from edge_ecg.references import ReferenceBank
-from export.artefacts import ARTEFACTS, ON_THIS_MAC, Artefact, Engine, Files
+from export.artefacts import ARTEFACTS, ON_THIS_MAC, Artefact, Files, artefact
+from export.golden_beats import golden_steps, own_logits, same
 from export.original import ORIGINAL, Original
-from export.stored import stored_weights
-from export.weights import FLOAT32, INT8, Scheme
-from train.data import BeatSet, read_beats
-from train.dataset import SETS, read_dataset
-from train.judge import Judgement, compare, decide, embed
-
-MOST_BEAT_FLIPS = 0.002
-MOST_ERROR = 1e-5  # of full scale, against a model with the same weights: float32 rounds in proportion to what it adds
-MOST_RMS_ERROR = 0.05  # of full scale, against the same, where activations are rounded as well
-MOST_LOGIT_RMS = 0.03  # of full scale, against the original: on few beats, decisions alone say little
+from export.quantize import weighed
+from export.trial import Parity, Trial
+from train.data import read_beats
+from train.dataset import SETS, Dataset, read_dataset
+from train.judge import judge
 
 
-@dataclass(frozen=True)
-class Parity:
-    """How far an artefact is from the original on the same beats, each with references of its own."""
+class Claims:
+    """What a bundle's manifest and golden vectors say, held to its original and its files."""
 
-    engine: str
-    beats: int
-    recordings: int
-    embedding_max_abs: float
-    embedding_scale: float  # the largest embedding number of the original
-    logit_max_abs: float
-    logit_scale: float
-    logit_rms: float
-    from_meant: float  # largest error against a model with the same weights, as a share of full scale
-    beat_flips: int  # beats whose soft vote changes sides
-    recording_flips: int  # recordings whose decision changes
-    timing_changes: int  # recordings that are decided alike, after another beat
-    beat_us: float | None  # median of one beat here; None where that says nothing about a device
-    faults: tuple[str, ...] = field(default=())
+    def __init__(self, manifest: dict[str, Any], files: Files):
+        self.manifest = manifest
+        self.contract = Contract.from_json(manifest["contract"])
+        self.labels: tuple[str, str] = (manifest["labels"][0], manifest["labels"][1])
+        self.original = Original.from_bytes(files[ORIGINAL], manifest["model"]["architecture"])
+        self.shift = np.array(manifest.get("enrolment", {}).get("shift", 0.0))
+        self.rows = {row["engine"]: row for row in manifest["parity"]}
+        self.shipped = [a for a in ARTEFACTS if self.rows.get(a.name.removesuffix(ON_THIS_MAC), {}).get("shipped")]
+        self._files = files
 
-    def to_json(self) -> dict[str, Any]:
-        """The figures as the manifest holds them."""
-        return asdict(self)
+    def faults(self, dataset: Dataset, sets: Iterable[str], parities: Iterable[Parity]) -> Iterator[str]:
+        """All that is not so, as far as these sets and these results can tell."""
+        yield from self.sizes()
+        yield from self.golden()
+        if self.original.parameters != self.manifest["model"]["parameters"]:
+            yield f"manifest: the model has {self.original.parameters} parameters"
+        for which in sorted({"train", "validation"} & set(sets)):  # the sets that the manifest has metrics of
+            beats = read_beats(dataset.entries(which), self.contract)
+            got = judge(self.original.model, self.original.bank(), beats, self.labels, self.contract.voting).to_json()
+            if not same(self.manifest["metrics"][which], got):
+                yield f"manifest: the metrics of {which} are not those of the model"
+        if (
+            set(sets) == {"validation"} and "enrolment" not in self.manifest
+        ):  # on which its figures were measured; the time of a beat is its machine's
+            for parity in parities:
+                row, got = self.rows[parity.engine.removesuffix(ON_THIS_MAC)], parity.to_json()
+                if wrong := [k for k in ("beats", "beat_flips", "recording_flips") if row[k] != got[k]]:
+                    yield f"manifest: {parity.engine} has another {', '.join(wrong)}"
 
-    def require(self) -> None:
-        """Raises ParityError that lists everything that is off."""
-        require([self])
+    def sizes(self) -> Iterator[str]:
+        """Rows of the manifest that say something else than the files."""
+        for kind in self.shipped:
+            row = self.rows[kind.name.removesuffix(ON_THIS_MAC)]
+            if wrong := [k for k, v in weighed(kind, self.original, self._files).items() if row[k] != v]:
+                yield f"manifest: {kind.name} has another {', '.join(wrong)}"
 
+    def golden(self) -> Iterator[str]:
+        """Golden vectors that do not follow from their beats."""
+        said = json.loads(self._files[GOLDEN])
+        beats = np.array([step["beat"] for step in said["beats"]], np.float32)
+        engine, bank = artefact("onnx fp32").open(self._files), ReferenceBank.from_bytes(self._files[REFERENCES])
+        if not same(said["beats"], golden_steps(beats, engine, bank, self.labels, self.contract.voting)):
+            yield f"{GOLDEN}: does not follow from its beats"
+        for kind in self._rounding():
+            wanted = said["artefacts"].get(kind.name)
+            if wanted is None or not same(wanted, own_logits(kind, self._files, beats)):
+                yield f"{kind.name}: its logits on the golden beats are not those it was written with"
 
-def require(parities: Iterable[Parity]) -> None:
-    """Raises one ParityError with the faults of all artefacts."""
-    if faults := [f"{p.engine}: {fault}" for p in parities for fault in p.faults]:
-        raise ParityError("; ".join(faults))
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What one way of running the model makes of the beats."""
-
-    embeddings: np.ndarray
-    logits: np.ndarray
-    judged: Judgement
-    beat_us: float | None = None
-
-    @property
-    def decided_at(self) -> list[int | None]:
-        """By recording: after how many beats."""
-        return [decision.beats_to_decision for decision in self.judged.decisions]
-
-
-class Trial:
-    """The original's outcome on some beats, with which every artefact's is compared."""
-
-    def __init__(self, original: Original, beats: BeatSet, labels: tuple[str, str], voting: VotingConstants):
-        self.original = original
-        self.beats = beats
-        self._labels = labels
-        self._voting = voting
-        self._bank = original.bank()
-        self._known: dict[tuple[str, bytes], Outcome] = {}
-        self._truth = self._meant(FLOAT32, self._bank)
-
-    def check(self, artefact: Artefact, files: Files) -> Parity:
-        """Run one artefact on every beat. Faults are in the result, also where it can't be opened at all."""
-        faults: list[str] = []
-        try:
-            bank = ReferenceBank.from_bytes(files[artefact.references])
-            engine = artefact.open(files)
-            faults += self._reference_faults(bank, artefact)
-            outcome = self._run(engine, bank)
-        except KeyError as error:
-            return self._unusable(artefact, f"{error} is missing")
-        except EdgeEcgError as error:
-            return self._unusable(artefact, str(error))
-        except Exception as broken:  # whatever ONNX Runtime or NumPy make of a graph that is not as it should be
-            return self._unusable(artefact, f"can't be run: {str(broken).splitlines()[0]}")
-        truth, meant = self._truth, self._meant(artefact.scheme, bank)
-        if (outcome.embeddings.shape, outcome.logits.shape) != (meant.embeddings.shape, meant.logits.shape):
-            return self._unusable(artefact, f"gives {outcome.embeddings.shape} and {outcome.logits.shape}")
-        faults += self._weight_faults(artefact, files)
-        from_meant = 0.0
-        for what in ("embeddings", "logits"):
-            got, wanted = getattr(outcome, what), getattr(meant, what)
-            errors = np.nan_to_num((got - wanted) / np.abs(wanted).max(), nan=np.inf).astype(np.float64)
-            off, kind, most = float(np.abs(errors).max()), "up to", MOST_ERROR
-            from_meant = max(from_meant, off)
-            if artefact.rounds:
-                off, kind, most = float(np.sqrt(np.mean(errors**2))), "an RMS of", MOST_RMS_ERROR
-            if off > most:
-                faults.append(f"{what} are off by {kind} {off:.2g} of full scale, allowed {most:g}")
-        beat_flips = int(np.sum((outcome.judged.evidence > 0) != (truth.judged.evidence > 0)))
-        same_bank = outcome.logits.shape == truth.logits.shape
-        errors = np.nan_to_num(outcome.logits - truth.logits, nan=np.inf) if same_bank else np.array(np.inf)
-        logit_rms, logit_scale = np.sqrt(np.mean(np.square(errors, dtype=np.float64))), np.abs(truth.logits).max()
-        if logit_rms > MOST_LOGIT_RMS * logit_scale:
-            faults.append(
-                f"logits are an RMS of {logit_rms:.2g} from the original's, whose largest is {logit_scale:.2g}"
-            )
-        labels = [[d.label for d in o.judged.decisions] for o in (truth, outcome)]
-        changed = [a != b for a, b in zip(*labels, strict=True)]
-        if beat_flips > max(1, MOST_BEAT_FLIPS * len(self.beats.values)):
-            faults.append(f"{beat_flips} of {len(self.beats.values)} beats vote otherwise")
-        if any(changed):
-            faults.append(f"{sum(changed)} of {len(changed)} recordings are decided otherwise")
-        return Parity(
-            engine=artefact.name,
-            beats=len(self.beats.values),
-            recordings=len(changed),
-            embedding_max_abs=_finite(np.abs(outcome.embeddings - truth.embeddings).max()),
-            embedding_scale=float(np.abs(truth.embeddings).max()),
-            logit_max_abs=_finite(np.abs(errors).max()),
-            logit_scale=float(logit_scale),
-            logit_rms=_finite(logit_rms),
-            from_meant=_finite(from_meant),
-            beat_flips=beat_flips,
-            recording_flips=sum(changed),
-            timing_changes=sum(
-                a != b and not c for a, b, c in zip(truth.decided_at, outcome.decided_at, changed, strict=True)
-            ),
-            beat_us=outcome.beat_us if artefact.on_device else None,
-            faults=tuple(faults),
-        )
-
-    def passes(self, artefact: Artefact, files: Files) -> bool:
-        """Does it decide as the original?"""
-        return not self.check(artefact, files).faults
-
-    def _run(self, engine: Engine, bank: ReferenceBank) -> Outcome:
-        """One beat at a time, as on a device."""
-        embeddings, logits, times = [], [], []
-        for beat in self.beats.values:
-            began = time.perf_counter()
-            embedding = engine.encode(beat[np.newaxis])
-            logits.append(engine.compare(embedding, bank.embeddings))
-            times.append(time.perf_counter() - began)
-            embeddings.append(embedding[0])
-        return self._outcome(np.stack(embeddings), np.stack(logits), bank, float(np.median(times) * 1e6))
-
-    def _meant(self, scheme: Scheme, bank: ReferenceBank) -> Outcome:
-        """The original with its weights stored as the scheme says, through torch."""
-        key = scheme.name, bank.to_bytes()
-        if key not in self._known:
-            model = self.original.model if scheme is FLOAT32 else scheme.compressed(self.original.model)
-            embeddings = embed(model, self.beats.values)
-            logits = compare(model, embeddings, bank.embeddings)
-            self._known[key] = self._outcome(embeddings, logits, bank)
-        return self._known[key]
-
-    def _outcome(
-        self, embeddings: np.ndarray, logits: np.ndarray, bank: ReferenceBank, beat_us: float | None = None
-    ) -> Outcome:
-        return Outcome(embeddings, logits, decide(logits, bank, self.beats, self._labels, self._voting), beat_us)
-
-    def _reference_faults(self, bank: ReferenceBank, artefact: Artefact) -> list[str]:
-        """Are the references that it ships with those of the original, to rounding or to an int8 step?"""
-        wanted = self._bank
-        if bank.embeddings.shape != wanted.embeddings.shape or (bank.is_target != wanted.is_target).any():
-            return [f"{artefact.references} has {bank.embeddings.shape}, or other labels than the original"]
-        half_step = 0.501 / 127 if "int8" in artefact.references else 1e-5
-        off = np.abs(bank.embeddings - wanted.embeddings).max(1) > half_step * np.abs(wanted.embeddings).max(1)
-        return [f"{artefact.references}: {off.sum()} references are not the original's"] if off.any() else []
-
-    def _weight_faults(self, artefact: Artefact, files: Files) -> list[str]:
-        """Is every weight of the model in the files, as it is or on the int8 grid? Only where values can't tell."""
-        if not artefact.rounds:
-            return []
-        stored = stored_weights(artefact.files(files))
-        missing = 0
-        for weight in artefact.scheme.weights(self.original.model):
-            forms = [weight, INT8.on_grid(weight)] if artefact.scheme is FLOAT32 else [weight]
-            missing += not any(
-                s.shape == form.shape and np.allclose(s, form, rtol=0, atol=1e-6 * np.abs(form).max())
-                for s in stored
-                for form in forms
-            )
-        return [f"{missing} weights are not the model's"] if missing else []
-
-    def _unusable(self, artefact: Artefact, fault: str) -> Parity:
-        none, beats, recordings = _finite(np.inf), len(self.beats.values), len(self.beats.sources)
-        return Parity(
-            artefact.name, beats, recordings, none, none, none, none, none, none, beats, recordings, 0, None, (fault,)
-        )
-
-
-def _finite(value: Any) -> float:
-    """A number that JSON can hold."""
-    return float(np.nan_to_num(value, nan=1e30, posinf=1e30))
-
-
-def golden_faults(files: Files, shipped: set[str]) -> list[str]:
-    """Artefacts whose logits on the golden beats are not those that were written with the bundle."""
-    golden = json.loads(files[GOLDEN])
-    beats = [np.array(step["beat"], np.float32)[np.newaxis] for step in golden["beats"]]
-    faults = []
-    for artefact in ARTEFACTS:
-        wanted = golden.get("artefacts", {}).get(artefact.name)
-        if wanted is None or artefact.name not in shipped:
-            continue
-        engine, bank = artefact.open(files), ReferenceBank.from_bytes(files[artefact.references])
-        got = np.stack([engine.compare(engine.encode(beat), bank.embeddings) for beat in beats])
-        if not (got.shape == np.shape(wanted) and np.abs(got - wanted).max() <= 1e-3 * np.abs(wanted).max()):
-            faults.append(f"{artefact.name}: its logits on the golden beats are not those it was written with")
-    return faults
+    def _rounding(self) -> list[Artefact]:
+        """Enrolment leaves their golden logits out, since it can't compute them."""
+        enrolled = "enrolment" in self.manifest
+        return [a for a in self.shipped if a.rounds and not enrolled and not a.name.endswith(ON_THIS_MAC)]
 
 
 @click.command()
@@ -245,25 +92,25 @@ def golden_faults(files: Files, shipped: set[str]) -> list[str]:
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def parity(bundle_path: Path, dataset_file: Path, data: Path | None, sets: tuple[str, ...], as_json: bool) -> None:
-    """Run every artefact of a bundle on the recordings of a dataset and compare it with the original model."""
+    """Run every artefact of a bundle on the recordings of a dataset and compare it with the original model.
+
+    `--set validation` alone also holds the manifest's figures to what is measured now.
+    """
     manifest, files = read_files(bundle_path)
     if ORIGINAL not in files:
         raise ParityError(f"{bundle_path}: holds no {ORIGINAL} to compare with; export the bundle again")
-    contract = Contract.from_json(manifest["contract"])
-    dataset = read_dataset(dataset_file, data)
-    beats = read_beats([entry for which in sets for entry in dataset.entries(which)], contract)
-    original = Original.from_bytes(files[ORIGINAL], manifest["model"]["architecture"])
-    trial = Trial(original, beats, tuple(manifest["labels"]), contract.voting)
+    claims, dataset = Claims(manifest, files), read_dataset(dataset_file, data)
+    beats = read_beats([entry for which in sets for entry in dataset.entries(which)], claims.contract)
+    trial = Trial(claims.original, beats, claims.labels, claims.contract.voting, claims.shift)
     parities = []
-    shipped = {row["engine"] for row in manifest["parity"] if row["shipped"]}
-    for artefact in ARTEFACTS:
-        if artefact.name.removesuffix(ON_THIS_MAC) in shipped:
-            click.echo(f"{artefact.name} ...", err=True)
-            parities.append(trial.check(artefact, files))
+    for kind in claims.shipped:
+        click.echo(f"{kind.name} ...", err=True)
+        parities.append(trial.check(kind, files))
     click.echo(json.dumps([p.to_json() for p in parities]) if as_json else "\n".join(parity_table(parities)))
-    faults = golden_faults(files, shipped)
-    if faults or any(p.faults for p in parities):
-        raise ParityError("; ".join([*(f"{p.engine}: {f}" for p in parities for f in p.faults), *faults]))
+    faults = [f"{p.engine}: {fault}" for p in parities for fault in p.faults]
+    faults += claims.faults(dataset, sets, parities)
+    if faults:
+        raise ParityError("; ".join(faults))
 
 
 def parity_table(parities: Iterable[Parity]) -> Iterable[str]:

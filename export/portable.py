@@ -5,7 +5,6 @@ It is derived from the stripped ONNX graph, which is minimal already; `edge_ecg.
 
 import json
 from collections.abc import Iterable, Mapping
-from itertools import pairwise
 from string import ascii_lowercase
 from typing import Any
 
@@ -53,7 +52,8 @@ def quantized(tensors: Mapping[str, np.ndarray], weights: Iterable[str]) -> dict
 class _Translation:
     """One ONNX graph, node by node. Tensors go to `tensors`, which both programs share.
 
-    Names are short, since they weigh as much as the numbers: values are numbers, tensors letters.
+    Names are short, since they weigh as much as the numbers: values are numbers, tensors letters, and what
+    `edge_ecg.portable.spelt_out` can fill in is left out.
     """
 
     def __init__(self, model: ModelProto, tensors: dict[str, np.ndarray]):
@@ -72,14 +72,8 @@ class _Translation:
             if node.output[0] in self._shapes:  # whole numbers only compute shapes, which each layer has already
                 self._add(node)
         _fuse_silu(self._layers)
-        for before, layer in pairwise(self._layers):
-            if layer["inputs"] == [before["output"]]:
-                del layer["inputs"]
-        return {
-            "inputs": {i.name: self._shapes[i.name] for i in self._graph.input},
-            "output": output,
-            "layers": self._layers,
-        }
+        inputs = {i.name: self._shapes[i.name] for i in self._graph.input}
+        return {"inputs": inputs, "output": output, "layers": _shortened(self._layers, inputs, output)}
 
     def _add(self, node: NodeProto) -> None:
         if node.op_type in BY_ELEMENT:
@@ -122,6 +116,14 @@ class _Translation:
 
     def _keeps_rank(self, inputs: list[str], scalar: np.ndarray) -> bool:
         return scalar.ndim <= len(self._shapes[inputs[0]])
+
+    def _clip(self, node: NodeProto, _: dict[str, Any]) -> None:
+        """Never below the least and never above the most: two layers."""
+        x, least, most = node.input
+        raised = f"{node.output[0]} raised"
+        self._shapes[raised] = self._shapes[x]
+        self._by_element(onnx.helper.make_node("Max", [x, least], [raised]))
+        self._by_element(onnx.helper.make_node("Min", [raised, most], [node.output[0]]))
 
     def _conv(self, node: NodeProto, attributes: dict[str, Any]) -> None:
         weight = self._constants[node.input[1]]
@@ -215,6 +217,23 @@ def _shapes(model: ModelProto) -> dict[str, list[int | str]]:
         for name, first in runs[0].items()
         if first.dtype == np.float32
     }
+
+
+def _shortened(layers: list[dict[str, Any]], inputs: Mapping[str, Any], output: str) -> list[dict[str, Any]]:
+    """The layers without what follows from their place, from the layer before and from their first input."""
+    places = {layer["output"]: str(place) for place, layer in enumerate(layers) if layer["output"] != output}
+    shapes, before, short = dict(inputs), "", []
+    for layer in layers:
+        sources, name, shape = [places.get(i, i) for i in layer["inputs"]], layer["output"], layer["shape"]
+        left_out = {
+            "inputs": sources == [before],
+            "output": name != output,
+            "shape": shape == shapes.get(sources[0]),  # a tensor may come first, as in 1 - x
+        }
+        short.append({key: value for key, value in (layer | {"inputs": sources}).items() if not left_out.get(key)})
+        before = places.get(name, name)
+        shapes[before] = shape
+    return short
 
 
 def _fuse_silu(layers: list[dict[str, Any]]) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 from onnx import ModelProto, NodeProto, numpy_helper
+from scipy.special import ndtr
 
 from edge_ecg.bundle import COMPARATOR, ENCODER
 from edge_ecg.int8 import quantize_rows
@@ -25,7 +26,8 @@ ENCODER_INT8, COMPARATOR_INT8 = "encoder_int8.onnx", "comparator_int8.onnx"
 INT8_NAMES = {ENCODER: ENCODER_INT8, COMPARATOR: COMPARATOR_INT8}
 CALIBRATION_BEATS = 256
 MEASURED_BEATS, RANKING_BEATS = 1000, 125
-MOST_FLIPS = 0.001  # of the measured training beats; what the gate allows on others is twice that
+MOST_ERROR = 0.0125  # RMS, of what the evidence of training beats spreads ...
+MOST_FLIPS = 0.0005  # ... or whatever flips no more than these, where beats lie far from the line
 QUANTIZED = ("Conv", "Gemm")
 
 Node = tuple[str, int]  # a file and the place of a node in its graph
@@ -44,10 +46,11 @@ class Int8:
 def to_int8(
     finished: Run, files: Mapping[str, bytes], bank: ReferenceBank, passes: Callable[[dict[str, bytes]], bool]
 ) -> Int8:
-    """Quantize both graphs; nodes go back to float32, the costliest first, until the decisions are as before.
+    """Quantize both graphs; nodes go back to float32, the costliest first, until the evidence is as before.
 
-    Ranges and costs are measured on training beats, and so is how many nodes go back. If the files do not pass the
-    gate after all (`passes`), more nodes follow.
+    Ranges and costs are measured on training beats, and so is how many nodes go back: by the size of errors and the
+    flips that errors of this size cause on average, since a count of one or two says little. If the files do not pass
+    the gate after all (`passes`), more nodes follow.
     """
     beats = _spread(finished.training.values, CALIBRATION_BEATS)
     measured = _spread(finished.training.values, MEASURED_BEATS)
@@ -74,7 +77,9 @@ def to_int8(
         return float(np.sqrt(np.mean((evidence - exact[few]) ** 2)))
 
     def decides_alike(kept: set[Node]) -> bool:
-        return float(np.mean((_run(made(kept), measured, bank) > 0) != (exact > 0))) <= MOST_FLIPS
+        error = np.sqrt(np.mean((_run(made(kept), measured, bank) - exact) ** 2))
+        flips = np.mean(ndtr(-np.abs(exact) / error))  # the part of a normal error that reaches beyond 0
+        return bool(error <= MOST_ERROR * exact.std() or flips <= MOST_FLIPS)
 
     costly = sorted(nodes, key=cost, reverse=True)
     count = bisect_left(range(len(nodes)), True, key=lambda count: decides_alike(set(costly[:count])))

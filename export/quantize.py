@@ -2,7 +2,7 @@
 
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +12,20 @@ from matplotlib.figure import Figure
 from edge_ecg.artefact_table import artefact_table
 from edge_ecg.bundle import REFERENCES
 from edge_ecg.console import run
+from edge_ecg.portable import WEIGHTS_INT8
 from edge_ecg.references import ReferenceBank
 from export.artefacts import ARTEFACTS, Artefact, Files, artefact
 from export.coreml import coreml_files
+from export.finetune import refined
 from export.onnx import onnx_files
 from export.original import Original
 from export.packages import CORE_ML_FLOAT, VARIANTS
-from export.parity import Parity, Trial
 from export.portable import portable_files
 from export.qdq import to_int8
 from export.references import reference_files
+from export.trial import Parity, Trial
+from export.weights import INT8
 from train.checkpoint import Run, load_run, write_file
-from train.model import Model
 
 PICTURE = "quantization.png"
 
@@ -38,6 +40,7 @@ class Row:
     quantized_weights: int  # numbers stored in fewer than 32 bits ...
     weights: int  # ... of so many
     kept_float: tuple[str, ...]  # nodes that int8 would have cost decisions
+    finetuned: bool  # rounding alone cost votes, so the weights were trained on their grid
 
     @property
     def shipped(self) -> bool:
@@ -51,10 +54,10 @@ class Row:
 
 
 def float_files(finished: Run, original: Original) -> dict[str, bytes]:
-    """Every artefact in float32 (the portable one in int8 too) and the references."""
+    """Every artefact in float32 and the references."""
     files = onnx_files(finished.model)
     say("Core ML, fp32")
-    files |= portable_files(files) | coreml_files(finished, CORE_ML_FLOAT)
+    files |= portable_files(files) | coreml_files(finished, original, CORE_ML_FLOAT)
     return files | reference_files(original.bank())
 
 
@@ -62,30 +65,40 @@ def quantized_files(
     finished: Run, files: Files, bank: ReferenceBank, trial: Trial
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
     """Every artefact with fewer bits, and what is to be said about the ONNX one."""
+    rounded = onnx_files(trial.original.compressed(INT8))
+    made = {WEIGHTS_INT8: portable_files(rounded)[WEIGHTS_INT8]}
     say("ONNX, int8: what does each node cost?")
-    int8 = to_int8(finished, files, bank, lambda made: trial.passes(artefact("onnx int8"), {**files, **made}))
-    made = dict(int8.files)
+    int8 = to_int8(finished, rounded, bank, lambda made: trial.passes(artefact("onnx int8"), {**files, **made}))
+    made |= int8.files
     for variant in VARIANTS:
         if variant is not CORE_ML_FLOAT:
             say(f"Core ML, {variant.title}")
-            made |= coreml_files(finished, variant, bank)
-    return made, {"kept_float": tuple(int8.kept), "quantized_weights": int8.quantized}
+            made |= coreml_files(finished, trial.original, variant, bank)
+    _, weights = INT8.counts(finished.model)
+    return made, {"kept_float": tuple(int8.kept), "quantized_weights": int8.quantized, "weights": weights}
 
 
 def rows(trial: Trial, files: Files, onnx_int8: dict[str, Any]) -> list[Row]:
-    """Check every artefact of these files."""
+    """Check every artefact that these files hold."""
     found = []
-    for kind in ARTEFACTS:
+    for kind in [kind for kind in ARTEFACTS if kind.files(files)]:
         say(f"{kind.name} on {len(trial.beats.values)} beats")
-        facts = _counts(kind, trial.original.model) | (onnx_int8 if kind.name == "onnx int8" else {})
-        size = sum(map(len, kind.files(files).values()))
-        found.append(Row(trial.check(kind, files), size, size + len(files[kind.references]), **facts))
+        facts = weighed(kind, trial.original, files) | (onnx_int8 if kind.name == "onnx int8" else {"kept_float": ()})
+        parity = trial.check(kind, files)
+        if not facts["quantized_weights"] and kind.scheme.bits <= 8:
+            parity = replace(parity, faults=(*parity.faults, "no node stands int8"))
+        found.append(Row(parity, **facts))
     return found
 
 
-def _counts(kind: Artefact, model: Model) -> dict[str, Any]:
-    quantized, weights = kind.scheme.counts(model)
-    return {"quantized_weights": quantized, "weights": weights, "kept_float": ()}
+def weighed(kind: Artefact, original: Original, files: Files) -> dict[str, Any]:
+    """What can be said of an artefact without running it."""
+    size = sum(map(len, kind.files(files).values()))
+    facts = {"bytes": size, "bytes_with_references": size + len(files[kind.references])}
+    facts["finetuned"] = kind.scheme.name in original.finetuned
+    if kind.name != "onnx int8":  # which keeps some nodes in float
+        facts["quantized_weights"], facts["weights"] = kind.scheme.counts(original.model)
+    return facts
 
 
 def picture(found: list[dict[str, Any]]) -> bytes:
@@ -125,11 +138,12 @@ def quantize(run_folder: Path, out: Path) -> None:
     original = Original.of_run(finished)
     files = float_files(finished, original)
     trial = Trial(original, finished.validation, finished.labels, finished.contract.voting)
+    trial = refined(trial, finished.training.values)
     small, onnx_int8 = quantized_files(finished, files, ReferenceBank.from_bytes(files[REFERENCES]), trial)
     measured = rows(trial, files | small, onnx_int8)
     found = [row.to_json() for row in measured]
-    for kind, row in zip(ARTEFACTS, measured, strict=True):
-        for name, content in kind.files(files | small).items() if row.shipped else ():
+    for row in [row for row in measured if row.shipped]:
+        for name, content in artefact(row.parity.engine).files(files | small).items():
             write_file(out / name, content)
     write_file(out / PICTURE, picture(found))
     write_file(out / "quantization.json", json.dumps(found, indent=1).encode())

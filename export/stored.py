@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import onnx
+import safetensors.numpy
 from onnx import numpy_helper
 
 from edge_ecg.int8 import dequantized
@@ -11,12 +12,18 @@ from export.packages import opened_package
 
 
 def stored_weights(files: Mapping[str, bytes]) -> list[np.ndarray]:
-    """Every weight of a convolution or linear layer in ONNX files or Core ML packages, as float32."""
+    """Every weight of a convolution or linear layer in ONNX files, Core ML packages or a portable form, as float32."""
     packages = sorted({name.split("/")[0] for name in files if ".mlpackage/" in name})
     return [
         *(weight for name in sorted(files) if name.endswith(".onnx") for weight in _of_onnx(files[name])),
         *(weight for package in packages for weight in opened_package(package, files).weights()),
+        *(weight for name in sorted(files) if name.endswith(".safetensors") for weight in _of_portable(files[name])),
     ]
+
+
+def _of_portable(content: bytes) -> list[np.ndarray]:
+    tensors = safetensors.numpy.load(content)
+    return [dequantized(tensor, tensors.get(f"{name}.scale")) for name, tensor in tensors.items()]
 
 
 def _of_onnx(content: bytes) -> list[np.ndarray]:

@@ -33,24 +33,21 @@ class Scheme:
         """The model with batch norm folded and its weights on the grid."""
         folded = fold_batch_norm(model)
         with torch.no_grad():
-            for layer in _layers(folded):
+            for layer in layers_of(folded):
                 weight = layer.weight.numpy()
                 if self.takes(weight):
                     layer.weight.copy_(torch.from_numpy(self.on_grid(weight)))
         return folded
 
-    def weights(self, model: Model) -> list[np.ndarray]:
-        """The weights that this concerns, batch norm folded, on the grid."""
-        return [layer.weight.detach().numpy() for layer in _layers(self.compressed(model))]
-
     def counts(self, model: Model) -> tuple[int, int]:
         """How many numbers are compressed, of how many that the graphs hold."""
         folded = fold_batch_norm(model)
-        weights = [layer.weight.numel() for layer in _layers(folded) if self.takes(layer.weight.detach().numpy())]
+        weights = [layer.weight.numel() for layer in layers_of(folded) if self.takes(layer.weight.detach().numpy())]
         return sum(weights), sum(p.numel() for p in folded.parameters())
 
 
-def _layers(model: Model) -> list[nn.Conv1d | nn.Linear]:
+def layers_of(model: Model) -> list[nn.Conv1d | nn.Linear]:
+    """The layers whose weights a scheme concerns."""
     return [layer for layer in model.modules() if isinstance(layer, nn.Conv1d | nn.Linear)]
 
 

@@ -14,11 +14,15 @@ pytest.importorskip("coremltools")
 from coremltools.converters.mil import Builder as mb
 from coremltools.converters.mil.mil import types
 
+from edge_ecg.bundle import read_files
 from edge_ecg.errors import ParityError
 from export.apple import ct, cto
+from export.coreml import multifunction_files
 from export.mil import MilProgram, half_precision
+from export.packages import CORE_ML_FLOAT, opened_package
 
 RANDOM = np.random.default_rng(0)
+PAIR = ("Encoder.mlpackage", "Comparator.mlpackage")
 
 
 def saved(build: Callable, folder: Path, precision: object = ct.precision.FLOAT32, target: object = None, **shapes):
@@ -315,3 +319,18 @@ def test_integers_keep_their_type(tmp_path):
     assert values["whole"].dtype == np.int32
     assert (values["whole"] == 3).all()
     assert types.nptype_from_builtin(types.int32) is np.int32
+
+
+def test_one_package_with_two_functions_computes_what_two_packages_compute(small_bundle):
+    _, files = read_files(small_bundle)
+    made = multifunction_files(CORE_ML_FLOAT, files)
+    assert sum(map(len, made.values())) < sum(len(files[name]) for name in files if name.split("/")[0] in PAIR)
+    embedding = opened_package(CORE_ML_FLOAT.package("encoder"), files)(beat=normal(1, 384) * 300)
+    references = embedding + normal(5, embedding.shape[1])
+    for graph, inputs in (
+        ("encoder", {"beat": normal(1, 384) * 300}),
+        ("comparator", {"embedding": embedding, "references": references}),
+    ):
+        alone = opened_package(CORE_ML_FLOAT.package(graph), files)
+        together = opened_package(CORE_ML_FLOAT.together, made, lambda package, graph=graph: MilProgram(package, graph))
+        np.testing.assert_array_equal(together(**inputs), alone(**inputs))

@@ -15,7 +15,7 @@ pytest.importorskip("coremltools")
 from edge_ecg.bundle import read_files
 from edge_ecg.errors import BundleError, ParityError
 from edge_ecg.int8 import dequantized, quantize_rows
-from edge_ecg.portable import LAYERS, OPS, WEIGHTS, WEIGHTS_INT8, load_portable
+from edge_ecg.portable import LAYERS, OPS, WEIGHTS, WEIGHTS_INT8, Program, load_portable, spelt_out
 from export.graphs import graphs_of
 from export.onnx import onnx_files
 from export.portable import portable_files
@@ -55,15 +55,22 @@ def test_the_programs_compute_what_the_model_computes(exported):
         np.testing.assert_allclose(got, logits, atol=1e-5)
 
 
-def test_every_layer_has_the_shape_that_it_states(exported):
+def test_what_a_layer_leaves_out_is_what_it_would_state(exported):
     _, files = exported
-    form = json.loads(files[LAYERS])
+    form, tensors = json.loads(files[LAYERS]), safetensors.numpy.load(files[WEIGHTS])
+    beat, length = normal(1, 384), form["comparator"]["inputs"]["references"][1]
+    inputs = {"encoder": [beat], "comparator": [normal(1, length), normal(4, length)]}
     assert form["format"] == 1
     for name in ("encoder", "comparator"):
         program = form[name]
-        assert program["layers"][-1]["output"] == program["output"]
-        assert all(layer["op"] in OPS for layer in program["layers"])
-        assert {"batch_norm", "shape", "gather"}.isdisjoint(layer["op"] for layer in program["layers"])
+        layers = spelt_out(program)
+        assert layers[-1]["output"] == program["output"]
+        assert all(layer["op"] in OPS for layer in layers)
+        assert {"batch_norm", "shape", "gather"}.isdisjoint(layer["op"] for layer in layers)
+        run, given = Program({**program, "layers": layers}, tensors), inputs[name]
+        left_out = Program(program, tensors)
+        np.testing.assert_array_equal(run(*given), left_out(*given))
+        assert len(json.dumps(program)) < 0.8 * len(json.dumps({**program, "layers": layers}))
     assert form["comparator"]["inputs"]["references"][0] == "R"
 
 
@@ -119,7 +126,9 @@ def test_a_grid_is_its_own_grid():
 @pytest.mark.parametrize(
     "broken",
     [b"", b"[]", b'{"format": 2}', b'{"format": 1, "encoder": {}}',
-     b'{"format":1,"encoder":{"inputs":{},"output":"x","layers":[{"op":"magic","output":"x"}]},"comparator":{}}'],
+     b'{"format":1,"encoder":{"inputs":{},"output":"x","layers":[{"op":"magic","output":"x"}]},"comparator":{}}',
+     b'{"format":1,"encoder":{"inputs":{},"output":"x","layers":["relu"]},"comparator":{}}',
+     b'{"format":1,"encoder":{"inputs":{},"output":"0","layers":[{"op":"relu","inputs":[]}]},"comparator":{}}'],
 )  # fmt: skip
 def test_a_malformed_form_is_refused(broken):
     with pytest.raises(BundleError):

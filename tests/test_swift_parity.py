@@ -71,6 +71,7 @@ def assert_same(bundle: Bundle, path: Path, swift: dict[str, Any]) -> None:
     for got, judged in zip(swift["judged"], python.judged, strict=True):
         assert got["r_index"] == judged.beat.r_index
         assert got["known_at_s"] == judged.beat.known_at_s
+        assert got["is_turned"] == judged.beat.is_turned
         assert tuple(got["unusable"]) == judged.beat.unusable
         assert got["decision"] == judged.decision.label
         if judged.vote is None:

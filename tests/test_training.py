@@ -19,7 +19,7 @@ from train.data import BeatSet
 from train.judge import embed, judge
 from train.loop import Settings, Trainer
 from train.metrics import Confusion, wilson_interval
-from train.model import ARCHITECTURES, MOST_PARAMETERS, build_model
+from train.model import ARCHITECTURES, MOST_PARAMETERS, AlignTWave, build_model
 from train.pairs import Variation, batches, pairs, vary
 from train.references import choose_references
 
@@ -53,9 +53,10 @@ def test_one_beat_alone_is_judged_as_in_a_batch(name: str, sets: tuple[BeatSet, 
     np.testing.assert_allclose(one_by_one, embed(model, values), atol=1e-5)
 
 
-def test_gain_and_offset_carry_no_state(sets: tuple[BeatSet, BeatSet]) -> None:
-    """The default encoder normalises inside its graph: an electrode's offset and gain change nothing."""
-    encoder = build_model("positional").eval().encoder
+@pytest.mark.parametrize("name", ["aligned", "positional"])
+def test_gain_and_offset_carry_no_state(name: str, sets: tuple[BeatSet, BeatSet]) -> None:
+    """These encoders normalise inside their graph: an electrode's offset and gain change nothing."""
+    encoder = build_model(name).eval().encoder
     beat = torch.from_numpy(sets[0].values[:20])
     other = beat.clone()
     other[:, :383] = beat[:, :383] * 1.7 + 300
@@ -111,15 +112,60 @@ def test_resuming_with_other_settings_is_refused(sets: tuple[BeatSet, BeatSet], 
         Trainer(QUICK, *sets, tmp_path / "empty").resume()
 
 
-def test_batches_are_balanced_by_state_and_date(sets: tuple[BeatSet, BeatSet]) -> None:
+def test_batches_hold_as_many_beats_of_either_state(sets: tuple[BeatSet, BeatSet]) -> None:
     beats = sets[0]
     generator = torch.Generator().manual_seed(0)
     drawn = torch.cat([b for _ in range(20) for b in batches(beats, 64, generator)]).numpy()
     assert beats.is_target[drawn].mean() == 0.5
     for target in (False, True):
-        dates = beats.date[drawn[beats.is_target[drawn] == target]]
-        shares = np.unique(dates, return_counts=True)[1] / len(dates)
-        np.testing.assert_allclose(shares, 1 / len(shares), rtol=0.15)
+        of_state = np.flatnonzero(beats.is_target == target)
+        assert np.isin(of_state, drawn).mean() > 0.99
+
+
+def t_wave_beat(rr_s: float, delay_samples: float) -> np.ndarray:
+    """A beat (1, 384) with an R wave, and a T wave that peaks `delay_samples` after its usual place."""
+    index = np.arange(383)
+    r_wave = 1000 * np.exp(-(((index - 128) / 5) ** 2))
+    t_wave = 250 * np.exp(-(((index - 250 - delay_samples) / 22) ** 2))
+    return np.append(r_wave + t_wave, rr_s).astype(np.float32)[np.newaxis]
+
+
+@given(st.floats(0.6, 1.1))
+def test_a_t_wave_that_follows_the_heart_rate_is_put_back(rr_s: float) -> None:
+    """Framingham: 0.154 s of QT for each second of RR. What follows that line looks as at 0.75 s; R stays."""
+    align, usual, moved = AlignTWave(), t_wave_beat(0.75, 0), t_wave_beat(rr_s, 0.154 * 512 * (rr_s - 0.75))
+
+    def aligned(beat: np.ndarray) -> np.ndarray:
+        samples, rr = torch.from_numpy(beat[:, :383]), torch.from_numpy(beat[:, 383:])
+        return align(samples, rr).numpy()
+
+    pooled = usual[0, :380].reshape(95, 4).mean(1)
+    np.testing.assert_allclose(aligned(usual)[0], pooled, atol=1e-3)
+    np.testing.assert_allclose(aligned(moved)[0], pooled, atol=6)  # microvolts of 250, of the interpolation
+
+
+def test_alignment_is_linear_interpolation(sets: tuple[BeatSet, BeatSet]) -> None:
+    """Against NumPy's, which takes values at computed places."""
+    values = sets[0].values[:50]
+    got = AlignTWave()(torch.from_numpy(values[:, :383]), torch.from_numpy(values[:, 383:])).numpy()
+    place = np.arange(95)
+    ramp = 1 / (1 + np.exp(-(4 * place + 1.5 - 184) / 6))
+    for row, beat in zip(got, values, strict=True):
+        later = np.clip((float(beat[383]) - 0.75) * 0.154 * 128, -12, 12) * ramp
+        expected = np.interp(place + later, place, beat[:380].reshape(95, 4).mean(1))
+        np.testing.assert_allclose(row, expected, atol=0.05)
+
+
+def test_whitened_beats_vary_alike_in_all_directions_but_noise(sets: tuple[BeatSet, BeatSet]) -> None:
+    """Against the covariance's own eigenvalues."""
+    model, beats = build_model("aligned"), torch.from_numpy(sets[0].values)
+    model.prepare(beats)
+    with torch.no_grad():
+        features = model.encoder.features(beats)
+        whitened = model.encoder.project[0](features).numpy().astype(float)
+    variances = np.sort(np.linalg.eigvalsh(np.cov(features.numpy().astype(float).T)))[-32:]
+    np.testing.assert_allclose(whitened.mean(0), 0, atol=1e-3)
+    np.testing.assert_allclose(np.cov(whitened.T), np.diag(variances / (variances + 0.01)), atol=1e-3)
 
 
 @given(st.integers(2, 60).map(lambda n: 2 * n), st.integers(1, 80), st.integers(0, 1000))

@@ -16,7 +16,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from train.data import BeatSet
 from train.loop import Settings
 from train.model import SAMPLES, MBConv
-from train.pairs import Variation, batches, vary
+from train.pairs import Variation, batches, steps_of_epoch, vary
 
 Baseline = Callable[[BeatSet, BeatSet, int], np.ndarray]  # training beats, beats to judge, seed -> evidence
 
@@ -58,7 +58,7 @@ def supervised_network(training: BeatSet, judged: BeatSet, seed: int) -> np.ndar
     generator = torch.Generator().manual_seed(seed)
     network = SupervisedNetwork()
     values, is_target = torch.from_numpy(training.values), torch.from_numpy(training.is_target).float()
-    steps = settings.epochs * max(1, len(values) // settings.batch_beats)
+    steps = settings.epochs * steps_of_epoch(training, settings.batch_beats)
     optimiser = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, steps, pct_start=0.15)
     for _ in range(settings.epochs):

@@ -46,7 +46,11 @@ def judge_date(method: str, beats: BeatSet, date: str, seed: int) -> Verdicts:
     held_out = beats.on_dates([date])
     if method in BASELINES:
         return Verdicts.of(held_out, BASELINES[method](training, held_out, seed))
-    settings = Settings(architecture=method, seed=seed, epochs=EPOCHS[method])
+    return judge_with(Settings(architecture=method, seed=seed, epochs=EPOCHS[method]), training, held_out)
+
+
+def judge_with(settings: Settings, training: BeatSet, held_out: BeatSet) -> Verdicts:
+    """Train a comparator on some beats, and let it judge others."""
     with tempfile.TemporaryDirectory() as folder:
         model = Trainer(settings, training, None, Path(folder)).fit()
     embeddings = embed(model, training.values)
@@ -66,18 +70,15 @@ def cross_validate(
 
     A finished fold is taken from its file.
     """
-    _require_both_states(beats)
+    require_both_states(beats)
     write_beats(out / "beats.safetensors", {"all": beats})
-    digest = hashlib.sha256((out / "beats.safetensors").read_bytes()).hexdigest()
-    key = hashlib.sha256(json.dumps([digest, asdict(Settings(seed=seed))]).encode()).hexdigest()
+    key = hashlib.sha256(json.dumps([digest_of(beats), asdict(Settings(seed=seed))]).encode()).hexdigest()
     dates = sorted(set(beats.dates.tolist()))
     jobs = [(m, d, _fold_file(out, m, d)) for m in reversed(methods) for d in dates]  # the longest jobs first
     due = [job for job in jobs if not (job[2].exists() and read_json(job[2]).get("key") == key)]
     if len(due) < len(jobs):
         progress(f"{len(jobs) - len(due)} of {len(jobs)} folds are there already")
-    os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that begin now
-    workers = max(1, min(len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1, len(due)))
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(one_thread_each(len(due)), get_context("spawn")) as pool:
         futures = [pool.submit(_fold, out, key, method, date, seed) for method, date, _ in due]
         try:
             for done, future in enumerate(as_completed(futures), 1):
@@ -92,7 +93,20 @@ def _fold_file(out: Path, method: str, date: str) -> Path:
     return out / "folds" / method.replace(" ", "-") / f"{date}.json"
 
 
-def _require_both_states(beats: BeatSet) -> None:
+def one_thread_each(jobs: int) -> int:
+    """How many processes there shall be for some jobs; those that begin from now on have one thread."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return max(1, min(cores, jobs))
+
+
+def digest_of(beats: BeatSet) -> str:
+    """What tells these beats from others: the hash of their numbers, names and labels."""
+    labels = json.dumps([beats.sources, beats.dates.tolist(), beats.recording_is_target.tolist()])
+    return hashlib.sha256(beats.values.tobytes() + beats.recording.tobytes() + labels.encode()).hexdigest()
+
+
+def require_both_states(beats: BeatSet) -> None:
     for date in sorted(set(beats.dates.tolist())):
         rest = beats.recording_is_target[beats.dates != date]
         if not 0 < rest.sum() < len(rest):

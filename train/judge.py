@@ -13,7 +13,7 @@ from train.data import BeatSet
 from train.metrics import Confusion
 from train.model import Model
 
-COMPARED_AT_ONCE = 8192  # pairs in one call of the comparator: bounds memory
+COMPARED_AT_ONCE = 512  # pairs in one call of the comparator: what they compute fits the cache
 
 
 def embed(model: Model, values: np.ndarray) -> np.ndarray:

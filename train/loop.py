@@ -23,11 +23,11 @@ from train.checkpoint import PROGRESS, WEIGHTS, read_weights, write_file, write_
 from train.data import BeatSet
 from train.judge import compare, embed
 from train.model import DEFAULT_ARCHITECTURE, Model, build_model
-from train.pairs import Variation, batches, pairs, rr_weights, swap_p_waves, vary, with_steady_rr
+from train.pairs import Variation, batches, pairs, steps_of_epoch, vary
 from train.references import choose_references
 
 # The public network, which finds its feet after some ten epochs, needs longer.
-EPOCHS = {"positional": 10, "effnetv2": 40}
+EPOCHS = {"aligned": 10, "positional": 10, "effnetv2": 40}
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,8 @@ class Settings:
     weight_decay: float = 0.05
     averaging: float = 0.98  # of the weights over steps; 0 turns it off
     references_per_state: int = 16
-    decision_weight: float = 1.0  # of the loss of whole decisions beside that of pairs
+    pair_weight: float = 0.01  # of the loss of single pairs beside that of whole decisions
     decision_scale: float = 2.0  # log odds of the target for one unit of evidence, in that loss
-    rr_balance: float = 1.0  # how far the heart rates of both states are brought together; 0 turns it off
-    p_wave_share: float = 0.4  # of beats that get another one's P wave
     variation: Variation = field(default_factory=Variation)
 
 
@@ -70,17 +68,16 @@ class Trainer:
         self.settings = settings
         self.history = History()
         self._training, self._validation, self._run = training, validation, run
-        self._weights = rr_weights(training, settings.rr_balance)
         torch.use_deterministic_algorithms(True)
         torch.manual_seed(settings.seed)
         self._generator = torch.Generator().manual_seed(settings.seed)
         self.model = build_model(settings.architecture)
+        self.model.prepare(torch.from_numpy(training.values))
         self._averaged = build_model(settings.architecture)
         self._averaged.load_state_dict(self.model.state_dict())
-        self._steps_per_epoch = max(1, len(training.values) // settings.batch_beats)
-        self._optimiser = torch.optim.AdamW(
-            self.model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
-        )
+        self._steps_per_epoch = steps_of_epoch(training, settings.batch_beats)
+        learned = [p for p in self.model.parameters() if p.requires_grad]
+        self._optimiser = torch.optim.AdamW(learned, settings.learning_rate, weight_decay=settings.weight_decay)
         self._step = 0
 
     def fit(self, progress: Callable[[dict[str, float], int], None] = lambda row, of: None) -> Model:
@@ -105,22 +102,20 @@ class Trainer:
         self.model.train()
         settings = self.settings
         losses, right, count = [], 0, 0
-        values = torch.from_numpy(with_steady_rr(self._training).values)
+        values = torch.from_numpy(self._training.values)
         is_target = torch.from_numpy(self._training.is_target)
         date = torch.from_numpy(np.unique(self._training.date, return_inverse=True)[1])
-        for batch in batches(self._training, settings.batch_beats, self._generator, self._weights):
-            beats = swap_p_waves(values[batch], settings.p_wave_share, self._generator)
-            beats = vary(beats, settings.variation, self._generator)
+        for batch in batches(self._training, settings.batch_beats, self._generator):
+            beats = vary(values[batch], settings.variation, self._generator)
             left, right_side = pairs(len(batch), self.model.partners, self._generator)
             embeddings = self.model.encoder(beats)
             logits = self.model.comparator(embeddings[left], embeddings[right_side])
             differ = (is_target[batch][left] != is_target[batch][right_side]).float()
-            loss = binary_cross_entropy_with_logits(logits, differ)
+            loss = settings.pair_weight * binary_cross_entropy_with_logits(logits, differ)
             evidence, judged = evidence_of_other_dates(logits, left, right_side, is_target[batch], date[batch])
             if judged.any():
                 log_odds = settings.decision_scale * evidence[judged]
-                decided = binary_cross_entropy_with_logits(log_odds, is_target[batch][judged].float())
-                loss = loss + settings.decision_weight * decided
+                loss = loss + binary_cross_entropy_with_logits(log_odds, is_target[batch][judged].float())
             self._update(loss)
             losses.append(loss.item())
             right += int(((logits > 0) == (differ > 0)).sum())

@@ -74,14 +74,19 @@ struct PortableProgram: Sendable {
     self.output = output
     self.tensors = tensors
     self.inputs = try inputs.map { Input(name: $0, shape: try Self.shape(shapes[$0], of: name)) }
-    var before: [JSONValue] = []  // a layer that names no input takes the output of the one before
-    self.layers = try layers.map { layer in
-      guard let op = layer["op"]?.text, let output = layer["output"]?.text,
+    // What a layer leaves out: its input is the output of the one before, its output is named by its place, its
+    // shape is that of its first input.
+    var before: [JSONValue] = []
+    var known = Dictionary(uniqueKeysWithValues: self.inputs.map { ($0.name, $0.shape) })
+    self.layers = try layers.enumerated().map { place, layer in
+      guard let op = layer["op"]?.text, let output = (layer["output"] ?? .string(String(place))).text,
         let inputs = (layer["inputs"] ?? .array(before)).items, let names = inputs.map(\.text) as? [String]
       else { throw EdgeECGError.bundle("the portable \(name) has a layer without op, inputs or output") }
+      let follows = layer["shape"] == nil ? names.first.flatMap { known[$0] } : nil
+      let shape = try follows ?? Self.shape(layer["shape"], of: name)
       before = [.string(output)]
-      return Layer(
-        op: op, inputs: names, output: output, shape: try Self.shape(layer["shape"], of: name), attributes: layer)
+      known[output] = shape
+      return Layer(op: op, inputs: names, output: output, shape: shape, attributes: layer)
     }
   }
 

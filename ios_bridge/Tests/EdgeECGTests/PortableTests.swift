@@ -134,6 +134,11 @@ import Testing
     }
   }
 
+  @Test func whatALayerLeavesOutFollowsFromItsPlaceAndItsInput() throws {
+    let layers = #"{"op":"abs","inputs":["x"]},{"op":"add","value":1},{"op":"mul","inputs":["0","1"],"output":"y"}"#
+    #expect(try run(layers, input: [2], [-2, 3]) == [6, 12])
+  }
+
   /// A layer that lies about its shape, needs too much, or is unknown.
   @Test(arguments: [
     #"{"op":"relu","output":"y","shape":[3,2],"inputs":["x"]}"#,
@@ -155,6 +160,10 @@ import Testing
     #"{"op":"concat","output":"y","shape":[2,6],"inputs":[],"axis":1}"#,
     #"{"op":"relu","output":"y","shape":[-2,3],"inputs":["x"]}"#,
     #"{"op":"relu","output":"z","shape":[2,3],"inputs":["x"]}"#,
+    #"{"op":"relu","output":"y","inputs":["nothing"]}"#,
+    #"{"op":"relu","output":"y","inputs":[]}"#,
+    #"{"op":"relu","output":5,"inputs":["x"]}"#,
+    #"{"op":"slice","output":"y","inputs":["x"],"axis":1,"start":0,"stop":1}"#,
   ])
   func whatDoesNotFitIsRefused(layer: String) {
     #expect(throws: EdgeECGError.self) { try run(layer, input: [2, 3], [0, 0, 0, 0, 0, 0]) }

@@ -1,0 +1,79 @@
+"""Ablations: each differs from the default in one thing, is judged on dates it has not seen, and is not done twice."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from train import ablations
+from train.ablations import DEFAULT, VARIANTS, row
+from train.model import ARCHITECTURES, MOST_PARAMETERS, build_model
+from train.verdicts import Verdicts
+
+
+@pytest.mark.parametrize("name", [name for name in VARIANTS if name != "default"])
+def test_a_variant_differs_in_one_thing(name: str) -> None:
+    changed = [key for key, value in asdict(VARIANTS[name]).items() if value != asdict(DEFAULT)[key]]
+    assert len(changed) == 1
+    assert build_model(VARIANTS[name].architecture).parameter_count < MOST_PARAMETERS
+
+
+@pytest.mark.parametrize("name", [v.architecture for v in VARIANTS.values() if v.architecture not in ARCHITECTURES])
+def test_what_is_taken_away_is_gone(name: str) -> None:
+    """Of three changes of a beat, each is seen by the default and not by the variant made for it, or the other way."""
+    torch.manual_seed(0)
+    beat = 300 * torch.randn(8, 384)
+    beat[:, 383] = 0.9
+    faster, louder = beat.clone(), beat.clone()
+    faster[:, 383] = 0.7
+    louder[:, :383] *= 1.5
+
+    def moves(architecture: str, changed: torch.Tensor) -> bool:
+        encoder = build_model(architecture).eval().encoder
+        with torch.no_grad():
+            return bool((encoder(beat) - encoder(changed)).abs().max() > 0.02)
+
+    assert moves("aligned", faster)
+    assert not moves("aligned", louder)
+    assert moves(name, louder) == (name == "aligned, with amplitude")
+    with torch.no_grad():
+        features = [build_model(name).encoder.features(b) for b in (beat, faster)]
+    same_samples, same_rr = (features[0][:, :95] == features[1][:, :95]).all(), features[0][0, 95] == features[1][0, 95]
+    assert bool(same_samples) == (name == "aligned, without alignment")
+    assert bool(same_rr) == (name == "aligned, without RR")
+
+
+def test_a_row_is_mean_and_spread() -> None:
+    def verdicts(right: int) -> Verdicts:
+        is_target = np.arange(20) >= 10
+        called = np.where(np.arange(20) < right, is_target, ~is_target)
+        count = np.ones(20, int)
+        return Verdicts(np.full(20, "0101"), is_target, np.where(called, 1.0, -1.0), count, count)
+
+    got = row("x", [verdicts(20), verdicts(14)])
+    assert (got["seeds"], got["right_mean"], got["right_spread"], got["of"]) == (2, 17, 6, 20)
+    assert got["auc_mean"] == pytest.approx((1 + 0.7) / 2)
+    assert got["auc_spread"] == pytest.approx(0.3)
+
+
+def test_the_command_writes_a_table_and_does_nothing_twice(
+    small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = {"default": replace(DEFAULT, epochs=1), "not varied": replace(DEFAULT, epochs=1, averaging=0.0)}
+    monkeypatch.setattr(ablations, "VARIANTS", quick)
+    options = [str(small_dataset), "--out", str(tmp_path), "--seeds", "1", "--json"]
+    first = CliRunner().invoke(ablations.ablations, options, catch_exceptions=False)
+    assert "2/2" in first.stderr
+    result = json.loads(first.stdout)
+    assert result == json.loads((tmp_path / "ablations.json").read_text())
+    assert [r["name"] for r in result["rows"]] == list(quick)
+    test_dates = {"0308", "0309"}
+    assert len(result["dates"]) == 7
+    assert not test_dates & set(result["dates"])
+    again = CliRunner().invoke(ablations.ablations, options, catch_exceptions=False)
+    assert "/" not in again.stderr.replace("reading recordings", "")
+    assert json.loads(again.stdout) == result
