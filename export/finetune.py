@@ -26,15 +26,17 @@ LEARNING_RATE, PALETTE_RATE = 3e-4, 1e-3  # a palette has further to go
 
 
 def refined(trial: Trial, training: np.ndarray, schemes: Iterable[Scheme] = SCHEMES) -> Trial:
-    """The trial with a fine-tuned model for each scheme whose rounding changes a vote; no other is touched.
+    """The trial with a fine-tuned model for each scheme whose rounding changes a vote or a decision; no other.
 
     training: (N, 384) beats of the training dates.
     """
     original, references = trial.original, trial.original.bank().embeddings
     finetuned = {}
     for scheme in schemes:
-        if flips := trial.flips(scheme):
-            click.echo(f"  fine-tuning for {scheme.name}, whose rounding flips {flips} beats", err=True)
+        beats, recordings = trial.flips(scheme)
+        if beats or recordings:
+            flipped = f"{beats} beats and {recordings} recordings"
+            click.echo(f"  fine-tuning for {scheme.name}, whose rounding flips {flipped}", err=True)
             finetuned[scheme.name] = finetune(original.model, scheme, training, references)
     return trial.holding_to(replace(original, finetuned=finetuned))
 

@@ -103,9 +103,10 @@ class Trial:
         trial.original, trial._known = original, {}
         return trial
 
-    def flips(self, scheme: Scheme) -> int:
-        """Beats that vote otherwise if weights are stored as the scheme says and nothing else is changed."""
-        return self._flips(self._meant(scheme, self._bank))
+    def flips(self, scheme: Scheme) -> tuple[int, int]:
+        """Beats that vote, and recordings that decide otherwise if nothing but weights is stored as the scheme says."""
+        meant = self._meant(scheme, self._bank)
+        return self._flips(meant), sum(self._changed(meant))
 
     def check(self, artefact: Artefact, files: Files) -> Parity:
         """Run one artefact on every beat. Faults are in the result, also where it can't be opened at all."""
@@ -143,8 +144,7 @@ class Trial:
             faults.append(
                 f"logits are an RMS of {logit_rms:.2g} from the original's, whose largest is {logit_scale:.2g}"
             )
-        labels = [[d.label for d in o.judged.decisions] for o in (truth, outcome)]
-        changed = [a != b for a, b in zip(*labels, strict=True)]
+        changed = self._changed(outcome)
         if beat_flips > max(1, MOST_BEAT_FLIPS * len(self.beats.values)):
             faults.append(f"{beat_flips} of {len(self.beats.values)} beats vote otherwise")
         if any(changed):
@@ -195,6 +195,11 @@ class Trial:
 
     def _flips(self, outcome: Outcome) -> int:
         return int(np.sum((outcome.judged.evidence > 0) != (self._truth.judged.evidence > 0)))
+
+    def _changed(self, outcome: Outcome) -> list[bool]:
+        """By recording: is it decided otherwise?"""
+        labels = [[d.label for d in o.judged.decisions] for o in (self._truth, outcome)]
+        return [a != b for a, b in zip(*labels, strict=True)]
 
     def _outcome(
         self, embeddings: np.ndarray, logits: np.ndarray, bank: ReferenceBank, beat_us: float | None = None

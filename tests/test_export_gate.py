@@ -130,7 +130,7 @@ def test_a_transposed_kernel_is_refused(bundle, trial):
 
     def transpose(tensors):
         name = next(n for n, t in tensors.items() if t.ndim == 2 and min(t.shape) > 1)
-        tensors[name] = tensors[name].T.reshape(tensors[name].shape)
+        tensors[name] = np.ascontiguousarray(tensors[name].T.reshape(tensors[name].shape))
 
     refused(trial, "portable fp32", {**files, WEIGHTS: edited_tensors(files[WEIGHTS], transpose)})
 

@@ -148,7 +148,7 @@ class Trainer:
         return 0.5 * (1 + float(np.cos(np.pi * (done - 0.15) / 0.85)))
 
     def _validate(self, validation: BeatSet) -> dict[str, float]:
-        """Validation beats against references: loss of the pairs, and beats on the right side."""
+        """Validation beats against references: the loss, and beats on the right side."""
         embeddings = embed(self._averaged, self._training.values)
         chosen = choose_references(self._training, embeddings, self.settings.references_per_state)
         held_out = embed(self._averaged, validation.values)
@@ -156,8 +156,10 @@ class Trainer:
         reference_is_target = self._training.is_target[chosen]
         truth = validation.is_target
         differ = truth[:, None] != reference_is_target
-        loss = np.logaddexp(0, np.where(differ, -logits, logits)).mean()
         evidence = logits[:, ~reference_is_target].mean(1) - logits[:, reference_is_target].mean(1)
+        of_pairs = np.logaddexp(0, np.where(differ, -logits, logits)).mean()
+        decided = np.logaddexp(0, self.settings.decision_scale * np.where(truth, -evidence, evidence)).mean()
+        loss = self.settings.pair_weight * of_pairs + decided  # what training minimises
         return {
             "validation_loss": float(loss),
             "validation_beat_accuracy": float(np.mean((evidence > 0) == truth)),
