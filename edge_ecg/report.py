@@ -56,7 +56,7 @@ def cards(findings: Findings) -> Markup:
     shown = []
     if findings.crossval is not None:
         ours, best = ours_and_best(findings)
-        for name, role in ((ours, "this comparator"), (best, "the best baseline")):
+        for name, role in ((ours, "this comparator"), (best, "the best other method")):
             f = findings.crossval["methods"][name]
             c = f["recordings"]
             shown.append(

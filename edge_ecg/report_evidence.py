@@ -30,7 +30,7 @@ def counted(right: int, total: int) -> str:
 
 
 def ours_and_best(findings: Findings) -> tuple[str, str]:
-    """The names of this comparator and of the best baseline in the cross-validation. Raises RunError."""
+    """The names of this comparator and of the best other method in the cross-validation. Raises RunError."""
     methods = by_rank(findings)
     if len(methods) < 2:
         raise RunError(f"{findings.files['crossval']}: has {methods} alone, expected baselines beside it")
@@ -224,7 +224,7 @@ def calibration_and_roc(findings: Findings) -> Markup:
     calibrated = figure(
         pictures.reliability(bins),
         f"Calibration of recordings, with 95 % intervals; the numbers count recordings. Brier score "
-        f"{ours['brier']:.3f} (best baseline {methods[names[1]]['brier']:.3f}), expected calibration error "
+        f"{ours['brier']:.3f} (best other {methods[names[1]]['brier']:.3f}), expected calibration error "
         f"{ours['expected_calibration_error']:.3f}. The slope for each date is fitted on the other dates.",
         [("ours", names[0])],
     )

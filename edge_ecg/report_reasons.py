@@ -235,18 +235,18 @@ def ablations(findings: Findings) -> Markup:
         (
             row["name"],
             len(row["seeds"]) if isinstance(row["seeds"], list) else row["seeds"],
-            f"{row['right_mean']:.1f} ± {row['right_spread']:.1f} of {row['of']}",
+            f"{row['right_mean']:.1f} of {row['of']}, {row['right_spread']:g}",
             counted(round(row["right_mean"]), row["of"]).partition(" (")[2].rstrip(")"),
-            f"{row['auc_mean']:.4f} ± {row['auc_spread']:.4f}",
+            f"{row['auc_mean']:.4f}, {row['auc_spread']:.4f}",
         )
         for row in findings.ablations["rows"]
     ]
     return joined(
         [
-            table(("design", "seeds", "recordings right", "95 %", "AUC"), rows, "Ablations"),
+            table(("design", "seeds", "right, spread", "95 %", "AUC, spread"), rows, "Ablations"),
             markup(
-                '<p class="soft">± is the spread over seeds; the interval is of the mean count, over recordings. A '
-                "difference within either means nothing.</p>"
+                '<p class="soft">Means, and the largest minus the smallest of the seeds; the interval is of the mean '
+                "count, over recordings. A difference within either means nothing.</p>"
             ),
         ]
     )

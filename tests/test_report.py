@@ -45,7 +45,7 @@ def measured(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     dates = sorted(date for of_set in config["dataset"]["dates"].values() for date in of_set)
     rng = np.random.default_rng(0)
     verdicts = {}
-    for number, method in enumerate([*BASELINES, "positional"]):
+    for number, method in enumerate([*BASELINES, "aligned"]):
         date, is_target = np.repeat(dates, 4), np.tile([False, False, True, True], len(dates))
         evidence = rng.normal(np.where(is_target, 0.4, -0.4) * number, 1.0)
         beats = np.full(len(date), 30)
@@ -166,7 +166,7 @@ def test_its_figures_are_those_of_the_files(measured: Path, whole: str) -> None:
         assert f"{f['auc']:.3f}" in text
     for row in read_json(measured / "run" / CONFOUNDERS)["pairs"]:
         assert f"{row['pairs']:,}" in text
-    assert "30.3 ± 1.2 of 36" in text
+    assert "30.3 of 36, 1.2" in text
     assert "Of 216 recordings of synthetic people, 211 are out of range" in text
     total = 4 * len(crossval["dates"])
     for right in (total * 3 // 4, total):  # enrolment, before and after
@@ -263,7 +263,7 @@ def test_bad_input_is_told_in_one_line_and_the_old_page_stays(
     assert "expected a finished training run or a bundle" in tell(copied)
     assert "expected a bundle" in tell(copied / "nothing")
     assert "crossval.json: can't be read" in tell(run, "--crossval", run)
-    first = next((cv / "folds/positional").iterdir())
+    first = next((cv / "folds/aligned").iterdir())
     first.write_text("{}")
     assert f"{first.name}: has no entry 'evidence'" in tell(run, "--crossval", cv)
     first.unlink()
@@ -273,7 +273,7 @@ def test_bad_input_is_told_in_one_line_and_the_old_page_stays(
         ({"labels": ["a", "b"]}, "it is of another dataset"),
         ({"dates": ["../../../etc"]}, "it is of another dataset"),
         ({"methods": {"../..": {}}}, "is no name of a method or date"),
-        ({"methods": {}}, "expected positional among them"),
+        ({"methods": {}}, "expected aligned among them"),
         ({"verdict": float("nan")}, "is not JSON as this program writes it"),
     ):
         (cv / "crossval.json").write_text(json.dumps({**crossval, **change}))
