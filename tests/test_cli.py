@@ -35,7 +35,8 @@ def test_replay_json_is_one_object_a_recording(small_bundle: Path, recordings: l
     for line, path in zip(lines, recordings, strict=True):
         assert list(line) == [
             *("file", "decision", "confidence", "beats", "beats_to_decision", "seconds_to_decision"),
-            *("votes", "latency_us", "realtime_factor", "unusable_beats", "unusable", "late_chunks"),
+            *("votes", "latency_us", "realtime_factor", "unusable_beats", "unusable"),
+            *("inverted_beats", "lead_is_inverted", "late_chunks"),
         ]
         assert line["decision"] in {"baseline", "target", "inconclusive"}
         assert sum(line["votes"].values()) == line["beats"]

@@ -7,7 +7,8 @@ Everything is fitted on the validation recordings, with training's references; t
   that of its vote.
 - correlation: of two beats of one recording and state, the intraclass correlation of what they say (one-way analysis of
   variance; R. A. Fisher, Statistical Methods for Research Workers, 1925). It holds what neighbours share and what
-  the whole recording shares: electrode, posture, and in part the day.
+  the whole recording shares: electrode, posture, and in part the day. Where all recordings of a state are on its side
+  and only differ in how strongly, it would leave a perfect model inconclusive, so no more than a half is discounted.
 - clip: the largest of CLIPS, as a share of the nearer boundary, that keeps the stated error rates. Each recording is
   judged from every third beat on, as a ring, and recordings are drawn anew 1,000 times within their state; the 95th
   percentile of the error rate must stay within alpha on the baseline and beta on the target. All are below 1: no
@@ -28,6 +29,7 @@ from train.judge import Judgement
 
 PRIOR_RECORDINGS = 1.0  # imagined recordings that are wrong by a typical amount: keep the slope finite
 MOST_CORRELATED = 0.9  # at 1 a recording would be one beat, however long
+MOST_DISCOUNTED = 0.5  # a recording says as much as two beats at least; how strongly it speaks varies, and is no error
 CLIPS = (0.9, 0.8, 0.7, 0.6)
 DRAWS = 1000
 EVERY = 3  # beats from one start to the next
@@ -40,7 +42,7 @@ def calibrate(judgement: Judgement, voting: VotingConstants) -> VotingConstants:
     for share in CLIPS:
         fitted = replace(voting, slope=slope, offset=0.0, clip=share * boundary)
         said = np.clip(slope * judgement.evidence, -fitted.clip, fitted.clip)
-        fitted = replace(fitted, correlation=correlation(judgement, said))
+        fitted = replace(fitted, correlation=min(MOST_DISCOUNTED, correlation(judgement, said)))
         if keeps_its_rates(judgement, fitted):
             break
     truth = [judgement.labels[target] for target in judgement.beats.recording_is_target.astype(int)]
