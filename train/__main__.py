@@ -28,7 +28,7 @@ from train.dataset import read_dataset
 from train.evaluate import table
 from train.history import history_png
 from train.judge import judge
-from train.loop import EPOCHS, Settings, Trainer
+from train.loop import Trainer, recipe
 from train.model import ARCHITECTURES, DEFAULT_ARCHITECTURE
 
 
@@ -54,7 +54,7 @@ def train(
         entries = dataset.entries(which)
         with click.progressbar(entries, label=f"reading {which:10}", file=sys.stderr) as shown:
             sets[which] = read_beats(shown)
-    settings = Settings(architecture=arch, seed=seed, epochs=epochs or EPOCHS[arch])
+    settings = recipe(arch, seed, epochs)
     trainer = Trainer(settings, sets["train"], sets["validation"], out)
     if resume and (out / PROGRESS).exists():  # a run that was killed early has nothing to go on with
         trainer.resume()

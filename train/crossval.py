@@ -34,7 +34,7 @@ from train.checkpoint import read_json, write_beats, write_file, write_json
 from train.data import BeatSet, read_beats
 from train.dataset import SETS, read_dataset
 from train.judge import embed, judge
-from train.loop import EPOCHS, Settings, Trainer
+from train.loop import Settings, Trainer, recipe
 from train.model import ARCHITECTURES, DEFAULT_ARCHITECTURE
 from train.references import bank_of, choose_references
 from train.verdicts import Verdicts, earned_its_place, figures, table
@@ -46,7 +46,7 @@ def judge_date(method: str, beats: BeatSet, date: str, seed: int) -> Verdicts:
     held_out = beats.on_dates([date])
     if method in BASELINES:
         return Verdicts.of(held_out, BASELINES[method](training, held_out, seed))
-    return judge_with(Settings(architecture=method, seed=seed, epochs=EPOCHS[method]), training, held_out)
+    return judge_with(recipe(method, seed), training, held_out)
 
 
 def judge_with(settings: Settings, training: BeatSet, held_out: BeatSet) -> Verdicts:

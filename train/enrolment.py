@@ -33,7 +33,7 @@ from train.checkpoint import WEIGHTS, read_json, read_weights, write_json
 from train.data import BeatSet, read_beats
 from train.dataset import SETS, read_dataset
 from train.judge import compare, embed
-from train.loop import EPOCHS, Settings, Trainer
+from train.loop import Settings, Trainer, recipe
 from train.model import ARCHITECTURES, DEFAULT_ARCHITECTURE, Model, build_model
 from train.references import bank_of, choose_references
 from train.seen import fit_seen
@@ -248,7 +248,7 @@ def enrolment(dataset_file: Path, out: Path, data: Path | None, others: tuple[Pa
     torch.set_num_threads(1)
     dataset = read_dataset(dataset_file, data)
     beats = read_beats([entry for which in SETS for entry in dataset.entries(which)])
-    settings = Settings(architecture=arch, seed=seed, epochs=EPOCHS[arch])
+    settings = recipe(arch, seed)
     people = {"synthetic": synthetic_others(), **({"others": other_people(others)} if others else {})}
     by_date, flagged = {}, {name: (0, 0) for name in people}
     for date in sorted(set(beats.dates.tolist())):

@@ -28,6 +28,8 @@ from train.references import choose_references
 
 # The public network, which finds its feet after some ten epochs, needs longer.
 EPOCHS = {"aligned": 10, "positional": 10, "effnetv2": 40}
+# It compares each beat with a few others only: too few to make a decision of, so that single pairs must teach it.
+PAIR_WEIGHT = {"aligned": 0.01, "positional": 0.01, "effnetv2": 1.0}
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,15 @@ class Settings:
     weight_decay: float = 0.05
     averaging: float = 0.98  # of the weights over steps; 0 turns it off
     references_per_state: int = 16
-    pair_weight: float = 0.01  # of the loss of single pairs beside that of whole decisions
+    pair_weight: float = PAIR_WEIGHT[DEFAULT_ARCHITECTURE]  # of the loss of single pairs beside that of whole decisions
     decision_scale: float = 2.0  # log odds of the target for one unit of evidence, in that loss
     variation: Variation = field(default_factory=Variation)
+
+
+def recipe(architecture: str, seed: int, epochs: int | None = None) -> Settings:
+    """The settings for an architecture; `epochs` takes the place of its usual number."""
+    weight = PAIR_WEIGHT[architecture]
+    return Settings(architecture=architecture, seed=seed, epochs=epochs or EPOCHS[architecture], pair_weight=weight)
 
 
 @dataclass
