@@ -67,7 +67,7 @@ def test_the_command_writes_a_table_and_does_nothing_twice(
     monkeypatch.setattr(ablations, "VARIANTS", quick)
     options = [str(small_dataset), "--out", str(tmp_path), "--seeds", "1", "--json"]
     first = CliRunner().invoke(ablations.ablations, options, catch_exceptions=False)
-    assert "2/2" in first.stderr
+    assert "14/14" in first.stderr  # two variants, seven dates
     result = json.loads(first.stdout)
     assert result == json.loads((tmp_path / "ablations.json").read_text())
     assert [r["name"] for r in result["rows"]] == list(quick)

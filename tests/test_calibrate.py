@@ -28,7 +28,8 @@ def from_evidence(evidence: np.ndarray, recording: np.ndarray, is_target: np.nda
     count = len(is_target)
     names = tuple(f"{number}.csv" for number in range(count))
     empty = np.zeros((len(evidence), 1), np.float32)
-    beats = BeatSet(empty, recording, np.zeros(len(evidence)), names, np.array(["0101"] * count), is_target)
+    dates, rates = np.array(["0101"] * count), np.full(count, 512.0)
+    beats = BeatSet(empty, recording, np.zeros(len(evidence)), names, dates, is_target, rates)
     return Judgement(beats, LABELS, [Vote(0, 0, False, float(e)) for e in evidence], [])
 
 

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +46,7 @@ def made_up_beats(seed: int = 0, dates: int = 3, recordings: int = 2, beats: int
         tuple(names),
         np.array(names),
         np.array(targets),
+        np.full(len(names), 512.0),
     )
 
 
@@ -128,7 +129,7 @@ def test_drift_finds_the_spreads_that_a_population_has() -> None:
                 targets.append(target)
                 level.append(3.0 * target + day + rng.normal(0, 0.4))
     beats = made_up_beats()
-    many = BeatSet(beats.values, beats.recording, beats.known_at_s, tuple(dates), np.array(dates), np.array(targets))
+    many = replace(beats, sources=tuple(dates), dates=np.array(dates), recording_is_target=np.array(targets))
     found = drift(many, np.array(level))
     assert found["effect"] == pytest.approx(3.0, abs=0.1)
     assert found["dates_sd"] == pytest.approx(0.7, abs=0.05)

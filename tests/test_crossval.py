@@ -6,16 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kstest
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
-import train.crossval
 from edge_ecg.errors import DatasetError
 from train.baselines import BASELINES, SupervisedNetwork
-from train.crossval import cross_validate, judge_date
+from train.crossval import cross_validate, judge_date, methods_for
 from train.data import BeatSet
+from train.loop import Settings, recipe
 from train.verdicts import (
     Verdicts,
     bootstrap_95,
@@ -27,7 +28,7 @@ from train.verdicts import (
     table,
 )
 
-QUICK = ["majority", "RR interval", "amplitude", "logistic regression"]
+QUICK = {name: Settings() for name in ("majority", "RR interval", "amplitude", "logistic regression")}
 DATES = ("0901", "0902", "0903", "0904")
 
 
@@ -56,6 +57,7 @@ def made_up_beats(effect: float = 1.0, recordings: int = 3, beats: int = 6) -> B
         names,
         np.array(dates),
         np.array(targets),
+        np.full(len(names), 512.0),
     )
 
 
@@ -142,7 +144,7 @@ def test_a_comparator_no_better_than_a_baseline_has_not_earned_its_place() -> No
 def test_a_fold_does_not_depend_on_the_labels_that_it_judges(method: str) -> None:
     beats = made_up_beats()
     lied_to = replace(beats, recording_is_target=beats.recording_is_target ^ (beats.dates == DATES[0]))
-    one, other = (judge_date(method, b, DATES[0], 0) for b in (beats, lied_to))
+    one, other = (judge_date(method, Settings(), b, DATES[0]) for b in (beats, lied_to))
     np.testing.assert_array_equal(one.evidence, other.evidence)
     assert (one.right == ~other.right).all()
 
@@ -151,10 +153,10 @@ def test_baselines_find_what_they_can_see_and_nothing_else() -> None:
     beats = made_up_beats()
     same_rate = replace(beats, values=beats.values.copy())
     same_rate.values[:, -1] = 0.8
-    assert judge_date("logistic regression", same_rate, DATES[1], 0).right.all()
-    assert judge_date("RR interval", beats, DATES[1], 0).right.mean() > 0.8
-    assert len(set(judge_date("RR interval", same_rate, DATES[1], 0).evidence.tolist())) == 1
-    majority = judge_date("majority", beats, DATES[1], 0)
+    assert judge_date("logistic regression", Settings(), same_rate, DATES[1]).right.all()
+    assert judge_date("RR interval", Settings(), beats, DATES[1]).right.mean() > 0.8
+    assert len(set(judge_date("RR interval", Settings(), same_rate, DATES[1]).evidence.tolist())) == 1
+    majority = judge_date("majority", Settings(), beats, DATES[1])
     assert set(majority.evidence) == {-1.0}
 
 
@@ -164,30 +166,51 @@ def test_the_supervised_network_is_of_the_published_size() -> None:
 
 def test_finished_folds_are_kept_and_folds_of_other_beats_are_not(tmp_path: Path) -> None:
     beats, said = made_up_beats(), []
-    first = cross_validate(beats, QUICK, tmp_path, 0, said.append)
+    first = cross_validate(beats, QUICK, tmp_path, said.append)
     assert len(said) == len(QUICK) * len(DATES)
     (tmp_path / "folds" / "RR-interval" / "0902.json").unlink()
     said.clear()
-    again = cross_validate(beats, QUICK, tmp_path, 0, said.append)
+    again = cross_validate(beats, QUICK, tmp_path, said.append)
     assert len(said) == 2  # how many are there already, and the one that is not
     for method in QUICK:
         np.testing.assert_array_equal(first[method].evidence, again[method].evidence)
     said.clear()
-    cross_validate(made_up_beats(effect=0.5), QUICK[:1], tmp_path, 0, said.append)
+    cross_validate(made_up_beats(effect=0.5), {"majority": Settings()}, tmp_path, said.append)
     assert len(said) == len(DATES)
 
 
-def test_a_comparator_is_cross_validated_beside_the_baselines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = train.crossval.Settings
-    monkeypatch.setattr(
-        train.crossval, "Settings", lambda **given: settings(**{**given, "epochs": 4, "batch_beats": 32})
-    )
+def test_a_comparator_is_cross_validated_beside_the_baselines(tmp_path: Path) -> None:
+    torch.set_num_threads(1)  # as in a fold: more threads add in another order
+    beats, quick = made_up_beats(), Settings("positional", seed=1, epochs=4, batch_beats=32)
+    alone = judge_date("positional", quick, beats, DATES[2])
+    verdicts = cross_validate(beats, {"majority": Settings(), "positional": quick}, tmp_path)
+    in_the_table = verdicts["positional"]
+    np.testing.assert_array_equal(alone.evidence, in_the_table.evidence[in_the_table.dates == DATES[2]])
+    assert in_the_table.right.mean() > 0.8
+    assert "positional comparator earned" in earned_its_place(verdicts)
+
+
+def test_other_settings_are_another_fold(tmp_path: Path) -> None:
+    beats, said = made_up_beats(), []
+    for seed in (0, 0, 1):
+        cross_validate(beats, {"majority": Settings(seed=seed)}, tmp_path, said.append)
+    assert sum("recordings" in line for line in said) == 2 * len(DATES)
+
+
+def test_what_is_the_same_in_all_recordings_is_no_baseline() -> None:
     beats = made_up_beats()
-    one, other = (judge_date("positional", beats, DATES[2], 1) for _ in range(2))
-    np.testing.assert_array_equal(one.evidence, other.evidence)
-    assert one.right.mean() > 0.8
-    verdicts = cross_validate(beats, ["majority"], tmp_path) | {"positional": one}
-    assert "majority" in earned_its_place({"majority": verdicts["majority"], "positional": verdicts["majority"]})
+    two_watches = replace(beats, sample_rates_hz=np.where(beats.recording_is_target, 512.0, 511.4))
+    assert "sample rate" not in methods_for(beats, ["positional"], 0)
+    assert list(methods_for(two_watches, ["positional"], 3).items())[-1] == ("positional", recipe("positional", 3))
+    assert judge_date("sample rate", Settings(), two_watches, DATES[0]).right.all()
+
+
+def test_the_place_in_a_date_is_by_number_and_betrays_the_state_that_is_always_second() -> None:
+    beats = made_up_beats()
+    names = tuple(f"{date}/ecg_{n % 6 + 8}.csv" for n, date in enumerate(beats.dates))  # 8 to 13: 10 comes after 9
+    ordered = replace(beats, sources=names)
+    assert ordered.place_in_date.tolist() == [0, 1, 2, 3, 4, 5] * len(DATES)
+    assert judge_date("recording order", Settings(), ordered, DATES[0]).right.all()
 
 
 def test_dates_that_can_not_be_left_out_are_refused(tmp_path: Path) -> None:
@@ -201,12 +224,14 @@ def test_the_table_has_every_method_and_every_date() -> None:
     methods = {"majority": random_verdicts(6), "positional": random_verdicts(6, effect=2)}
     result = {
         "dates": sorted(set(methods["majority"].dates.tolist())),
+        "all_the_same": ["sample rate"],
         "methods": {name: figures(v) for name, v in methods.items()},
         "verdict": earned_its_place(methods),
     }
     text = table(json.loads(json.dumps(result)))
     assert all(name in text for name in [*methods, *result["dates"]])
     assert result["verdict"] in text
+    assert "No baseline by sample rate" in text
 
 
 def test_every_baseline_gives_one_number_a_beat() -> None:

@@ -163,9 +163,8 @@ def gaussian_dates(rng: np.random.Generator, dates: int) -> tuple[np.ndarray, Be
     values = np.repeat(level, 10, axis=0) + rng.normal(0, 0.5, (recordings * 10, 6))
     of_beat = np.repeat(np.arange(recordings), 10)
     names = tuple(f"{n}.csv" for n in range(recordings))
-    return values, BeatSet(
-        np.zeros((len(values), 1)), of_beat, np.zeros(len(values)), names, date.astype(str), is_target
-    )
+    nothing, rates = np.zeros(len(values)), np.full(recordings, 512.0)
+    return values, BeatSet(nothing[:, None], of_beat, nothing, names, date.astype(str), is_target, rates)
 
 
 def test_unseen_dates_are_rarely_out_of_range() -> None:

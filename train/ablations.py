@@ -1,28 +1,24 @@
 """`python -m train.ablations`: the default comparator with one thing taken away or changed, over several seeds.
 
-    OUT/verdicts/NAME-SEED.json   what one variant says of every date, trained on all others
-    OUT/ablations.json            by variant: mean and spread over the seeds
+    OUT/folds/NAME-SEED/DATE.json   what one variant, trained on all other dates, says of this one (`train.crossval`)
+    OUT/ablations.json              by variant: mean and spread over the seeds
 
-Dates are left out one at a time among the train and validation dates; test dates are not read. Finished verdicts are a
-file: an interrupted run goes on where it was.
+Dates are left out one at a time among the train and validation dates; test dates are not read. An interrupted run goes
+on where it was.
 """
 
 import json
 import sys
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, replace
-from multiprocessing import get_context
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
-import torch
 
 from edge_ecg.console import run
-from train.checkpoint import read_beats as read_stored_beats
-from train.checkpoint import read_json, write_beats, write_json
-from train.crossval import digest_of, judge_with, one_thread_each, require_both_states
+from train.checkpoint import write_json
+from train.crossval import cross_validate
 from train.data import read_beats
 from train.dataset import read_dataset
 from train.loop import Settings
@@ -43,16 +39,6 @@ VARIANTS = {
     "weights not averaged": replace(DEFAULT, averaging=0.0),
     "twice the epochs": replace(DEFAULT, epochs=2 * DEFAULT.epochs),
 }
-
-
-def judge_all_dates(beats_file: Path, settings: Settings, out: Path, key: str) -> None:
-    """Leave each date out once, with one variant and seed, and write what it says of the recordings."""
-    torch.set_num_threads(1)
-    beats = read_stored_beats(beats_file)["all"]
-    dates = sorted(set(beats.dates.tolist()))
-    each = [judge_with(settings, beats.on_dates(set(dates) - {d}), beats.on_dates([d])) for d in dates]
-    columns = {name: np.concatenate([getattr(v, name) for v in each]).tolist() for name in asdict(each[0])}
-    write_json(out, {"key": key, **columns})
 
 
 def row(name: str, seeds: list[Verdicts]) -> dict[str, Any]:
@@ -93,27 +79,9 @@ def ablations(dataset_file: Path, out: Path, data: Path | None, seeds: int, as_j
     entries = [entry for which in ("train", "validation") for entry in dataset.entries(which)]
     with click.progressbar(entries, label="reading recordings", file=sys.stderr) as bar:
         beats = read_beats(bar)
-    require_both_states(beats)
-    stored = out / "beats.safetensors"
-    write_beats(stored, {"all": beats})
-    digest = digest_of(beats)
-    jobs = {}
-    for number, (name, settings) in enumerate(VARIANTS.items()):
-        for seed in range(seeds):
-            seeded = replace(settings, seed=seed)
-            file = out / "verdicts" / f"{number}-{seed}.json"
-            jobs[name, seed] = seeded, file, json.dumps([digest, asdict(seeded)])
-    due = [job for job in jobs.values() if not (job[1].exists() and read_json(job[1])["key"] == job[2])]
-    with ProcessPoolExecutor(one_thread_each(len(due)), get_context("spawn")) as pool:
-        futures = [pool.submit(judge_all_dates, stored, *job) for job in due]
-        for done, future in enumerate(as_completed(futures), 1):
-            future.result()
-            click.echo(f"{done:3}/{len(due)}", err=True)
-    rows = []
-    for name in VARIANTS:
-        read = [read_json(jobs[name, seed][1]) for seed in range(seeds)]
-        columns = [{k: np.array(v) for k, v in found.items() if k != "key"} for found in read]
-        rows.append(row(name, [Verdicts(**found) for found in columns]))
+    jobs = {f"{name} {seed}": replace(of, seed=seed) for name, of in VARIANTS.items() for seed in range(seeds)}
+    verdicts = cross_validate(beats, jobs, out, lambda line: click.echo(line, err=True))
+    rows = [row(name, [verdicts[f"{name} {seed}"] for seed in range(seeds)]) for name in VARIANTS]
     result = {"dataset": dataset.name, "dates": sorted(set(beats.dates.tolist())), "rows": rows}
     write_json(out / "ablations.json", result)
     click.echo(json.dumps(result) if as_json else table(rows))

@@ -27,16 +27,26 @@ def majority(training: BeatSet, judged: BeatSet, seed: int) -> np.ndarray:
     return np.full(len(judged.values), 1.0 if share > 0.5 else -1.0)
 
 
+def sample_rate(training: BeatSet, judged: BeatSet, seed: int) -> np.ndarray:
+    """Logistic regression on the recording's sampling rate: is each state from another watch?"""
+    return _logistic(training, judged, lambda beats: beats.sample_rates_hz[beats.recording, None])
+
+
+def recording_order(training: BeatSet, judged: BeatSet, seed: int) -> np.ndarray:
+    """Logistic regression on how many recordings came before on the same date: how much the protocol gives away."""
+    return _logistic(training, judged, lambda beats: beats.place_in_date[beats.recording, None])
+
+
 def rr_only(training: BeatSet, judged: BeatSet, seed: int) -> np.ndarray:
     """Logistic regression on the RR interval: how much of the state is heart rate."""
-    return _logistic(training, judged, lambda values: values[:, SAMPLES:])
+    return _logistic(training, judged, lambda beats: beats.values[:, SAMPLES:])
 
 
 def amplitude_only(training: BeatSet, judged: BeatSet, seed: int) -> np.ndarray:
     """Logistic regression on the beat's highest and lowest value: how much of the state is electrode and posture."""
 
-    def extremes(values: np.ndarray) -> np.ndarray:
-        samples = values[:, :SAMPLES] - values[:, :SAMPLES].mean(1, keepdims=True)
+    def extremes(beats: BeatSet) -> np.ndarray:
+        samples = beats.values[:, :SAMPLES] - beats.values[:, :SAMPLES].mean(1, keepdims=True)
         return np.stack([samples.max(1), samples.min(1)], 1)
 
     return _logistic(training, judged, extremes)
@@ -44,7 +54,8 @@ def amplitude_only(training: BeatSet, judged: BeatSet, seed: int) -> np.ndarray:
 
 def logistic_regression(training: BeatSet, judged: BeatSet, seed: int) -> np.ndarray:
     """Logistic regression on every fourth sample and the RR interval, each standardised."""
-    return _logistic(training, judged, lambda values: np.hstack([values[:, :SAMPLES:4], values[:, SAMPLES:]]))
+    every_fourth = [*range(0, SAMPLES, 4), SAMPLES]
+    return _logistic(training, judged, lambda beats: beats.values[:, every_fourth])
 
 
 def supervised_network(training: BeatSet, judged: BeatSet, seed: int) -> np.ndarray:
@@ -99,6 +110,8 @@ class SupervisedNetwork(nn.Module):
 
 BASELINES: dict[str, Baseline] = {
     "majority": majority,
+    "sample rate": sample_rate,
+    "recording order": recording_order,
     "RR interval": rr_only,
     "amplitude": amplitude_only,
     "logistic regression": logistic_regression,
@@ -106,8 +119,14 @@ BASELINES: dict[str, Baseline] = {
 }
 
 
-def _logistic(training: BeatSet, judged: BeatSet, features: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+def all_the_same(beats: BeatSet) -> list[str]:
+    """Baselines with nothing to go by: what they see is the same in all recordings."""
+    seen = {"sample rate": beats.sample_rates_hz, "recording order": beats.place_in_date}
+    return [name for name, values in seen.items() if np.ptp(values) == 0]
+
+
+def _logistic(training: BeatSet, judged: BeatSet, features: Callable[[BeatSet], np.ndarray]) -> np.ndarray:
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000))
-    model.fit(features(training.values), training.is_target)
-    evidence: np.ndarray = model.decision_function(features(judged.values))
+    model.fit(features(training), training.is_target)
+    evidence: np.ndarray = model.decision_function(features(judged))
     return evidence

@@ -10,10 +10,11 @@ A finished fold is a file: an interrupted run goes on where it was. A fold of ot
 import hashlib
 import json
 import os
+import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from functools import cache
@@ -28,7 +29,7 @@ import torch
 from edge_ecg.console import run
 from edge_ecg.contract import CONTRACT
 from edge_ecg.errors import DatasetError
-from train.baselines import BASELINES
+from train.baselines import BASELINES, all_the_same
 from train.checkpoint import read_beats as read_stored_beats
 from train.checkpoint import read_json, write_beats, write_file, write_json
 from train.data import BeatSet, read_beats
@@ -40,13 +41,19 @@ from train.references import bank_of, choose_references
 from train.verdicts import Verdicts, earned_its_place, figures, table
 
 
-def judge_date(method: str, beats: BeatSet, date: str, seed: int) -> Verdicts:
-    """Train a method on all dates but one, and let it judge that one."""
+def methods_for(beats: BeatSet, architectures: Iterable[str], seed: int) -> dict[str, Settings]:
+    """Every baseline that has something to go by in these recordings, then the comparators, each with its settings."""
+    baselines = {name: Settings(seed=seed) for name in BASELINES if name not in all_the_same(beats)}
+    return {**baselines, **{architecture: recipe(architecture, seed) for architecture in architectures}}
+
+
+def judge_date(method: str, settings: Settings, beats: BeatSet, date: str) -> Verdicts:
+    """Train a method, a baseline's name or any other for a comparator, on all dates but one; let it judge that one."""
     training = beats.on_dates(set(beats.dates.tolist()) - {date})
     held_out = beats.on_dates([date])
     if method in BASELINES:
-        return Verdicts.of(held_out, BASELINES[method](training, held_out, seed))
-    return judge_with(recipe(method, seed), training, held_out)
+        return Verdicts.of(held_out, BASELINES[method](training, held_out, settings.seed))
+    return judge_with(settings, training, held_out)
 
 
 def judge_with(settings: Settings, training: BeatSet, held_out: BeatSet) -> Verdicts:
@@ -60,26 +67,23 @@ def judge_with(settings: Settings, training: BeatSet, held_out: BeatSet) -> Verd
 
 
 def cross_validate(
-    beats: BeatSet,
-    methods: list[str],
-    out: Path,
-    seed: int = 0,
-    progress: Callable[[str], None] = lambda line: None,
+    beats: BeatSet, methods: dict[str, Settings], out: Path, progress: Callable[[str], None] = lambda line: None
 ) -> dict[str, Verdicts]:
     """Every date by every method, dates in parallel processes of one thread each. Raises DatasetError.
 
-    A finished fold is taken from its file.
+    methods: by name, as `judge_date` takes them. A finished fold is taken from its file.
     """
     require_both_states(beats)
     write_beats(out / "beats.safetensors", {"all": beats})
-    key = hashlib.sha256(json.dumps([digest_of(beats), asdict(Settings(seed=seed))]).encode()).hexdigest()
+    digest = digest_of(beats)
+    keys = {m: hashlib.sha256(json.dumps([digest, asdict(s)]).encode()).hexdigest() for m, s in methods.items()}
     dates = sorted(set(beats.dates.tolist()))
     jobs = [(m, d, _fold_file(out, m, d)) for m in reversed(methods) for d in dates]  # the longest jobs first
-    due = [job for job in jobs if not (job[2].exists() and read_json(job[2]).get("key") == key)]
+    due = [job for job in jobs if not (job[2].exists() and read_json(job[2]).get("key") == keys[job[0]])]
     if len(due) < len(jobs):
         progress(f"{len(jobs) - len(due)} of {len(jobs)} folds are there already")
     with ProcessPoolExecutor(one_thread_each(len(due)), get_context("spawn")) as pool:
-        futures = [pool.submit(_fold, out, key, method, date, seed) for method, date, _ in due]
+        futures = [pool.submit(_fold, out, keys[method], method, methods[method], date) for method, date, _ in due]
         try:
             for done, future in enumerate(as_completed(futures), 1):
                 progress(f"{done:3}/{len(due)}  {future.result()}")
@@ -90,7 +94,7 @@ def cross_validate(
 
 
 def _fold_file(out: Path, method: str, date: str) -> Path:
-    return out / "folds" / method.replace(" ", "-") / f"{date}.json"
+    return out / "folds" / re.sub(r"\W+", "-", method) / f"{date}.json"
 
 
 def one_thread_each(jobs: int) -> int:
@@ -118,11 +122,11 @@ def _stored(path: Path) -> BeatSet:
     return read_stored_beats(path)["all"]
 
 
-def _fold(out: Path, key: str, method: str, date: str, seed: int) -> str:
+def _fold(out: Path, key: str, method: str, settings: Settings, date: str) -> str:
     """Do one fold in a process of its own, write its file, and say how it went."""
     torch.set_num_threads(1)
     began = time.perf_counter()
-    verdicts = judge_date(method, _stored(out / "beats.safetensors"), date, seed)
+    verdicts = judge_date(method, settings, _stored(out / "beats.safetensors"), date)
     columns = {name: value.tolist() for name, value in asdict(verdicts).items()}
     write_json(_fold_file(out, method, date), {"key": key, "method": method, "date": date, **columns})
     took = time.perf_counter() - began
@@ -157,13 +161,14 @@ def crossval(
     entries = [entry for which in SETS for entry in dataset.entries(which)]
     with click.progressbar(entries, label="reading recordings", file=sys.stderr) as bar:
         beats = read_beats(bar)
-    methods = [*BASELINES, *dict.fromkeys(architectures)]
-    verdicts = cross_validate(beats, methods, out, seed, lambda line: click.echo(line, err=True))
+    methods = methods_for(beats, architectures, seed)
+    verdicts = cross_validate(beats, methods, out, lambda line: click.echo(line, err=True))
     result = {
         "dataset": dataset.name,
         "labels": dataset.labels,
         "seed": seed,
         "dates": sorted(set(beats.dates.tolist())),
+        "all_the_same": all_the_same(beats),
         "methods": {method: figures(v) for method, v in verdicts.items()},
         "verdict": earned_its_place(verdicts),
     }

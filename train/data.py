@@ -1,7 +1,9 @@
 """Beats with their labels: cut by the runtime's own code, kept together by recording and date."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -22,6 +24,7 @@ class BeatSet:
     sources: tuple[str, ...]  # (M,) file names
     dates: np.ndarray  # (M,) names of dates
     recording_is_target: np.ndarray  # (M,) bool
+    sample_rates_hz: np.ndarray  # (M,) as recorded, before resampling
 
     @property
     def is_target(self) -> np.ndarray:
@@ -32,6 +35,16 @@ class BeatSet:
     def date(self) -> np.ndarray:
         """(N,) the date of each beat."""
         return self.dates[self.recording]
+
+    @property
+    def place_in_date(self) -> np.ndarray:
+        """(M,) how many recordings of the same date came before, by the numbers in their file names."""
+        numbers = [[int(digits) for digits in re.findall(r"\d+", Path(source).name)] for source in self.sources]
+        place = np.empty(len(self.sources), int)
+        for date in np.unique(self.dates):
+            of_date = np.flatnonzero(self.dates == date)
+            place[sorted(of_date, key=numbers.__getitem__)] = np.arange(len(of_date))
+        return place
 
     def on_dates(self, dates: Iterable[str]) -> "BeatSet":
         """The recordings of some dates, with their beats."""
@@ -44,19 +57,22 @@ class BeatSet:
             tuple(source for source, kept in zip(self.sources, keep, strict=True) if kept),
             self.dates[keep],
             self.recording_is_target[keep],
+            self.sample_rates_hz[keep],
         )
 
 
 def read_beats(entries: Iterable[Entry], contract: Contract = CONTRACT) -> BeatSet:
     """Read recordings and cut their beats. Raises DatasetError for a recording without a beat."""
-    values, known_at_s, read, counts = [], [], [], []
+    values, known_at_s, read, rates, counts = [], [], [], [], []
     for entry in entries:
-        beats = cut_beats(read_recording(entry.path), contract)
+        recording = read_recording(entry.path)
+        beats = cut_beats(recording, contract)
         if not beats:
             raise DatasetError(f"{entry.path}: no beat was found; leave the recording out of the dataset")
         values += [beat.values for beat in beats]
         known_at_s += [beat.known_at_s for beat in beats]
         read.append(entry)
+        rates.append(recording.sample_rate_hz)
         counts.append(len(beats))
     return BeatSet(
         np.stack(values),
@@ -65,4 +81,5 @@ def read_beats(entries: Iterable[Entry], contract: Contract = CONTRACT) -> BeatS
         tuple(f"{entry.date}/{entry.label}/{entry.path.name}" for entry in read),
         np.array([entry.date for entry in read]),
         np.array([entry.is_target for entry in read]),
+        np.array(rates),
     )

@@ -9,7 +9,6 @@ later or earlier, higher or lower, in the held-out date and in the recordings th
 """
 
 import json
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -150,9 +149,7 @@ def baselines_of(beats: BeatSet, dates: Iterable[str], first: int | None = None)
     found = []
     for date in dates:
         numbers = np.flatnonzero((beats.dates == date) & ~beats.recording_is_target)
-        found += sorted(numbers, key=lambda n: [int(d) for d in re.findall(r"\d+", Path(beats.sources[n]).name)])[
-            :first
-        ]
+        found += sorted(numbers, key=beats.place_in_date.__getitem__)[:first]
     return np.array(found, dtype=int)
 
 

@@ -185,4 +185,5 @@ def table(result: dict[str, Any]) -> str:
         cells = [result["methods"][name]["dates"][date]["recordings"] for name in names]
         shares = [f"{c['right']}/{c['total']}" for c in cells]
         lines.append(f"{date:8}" + "  ".join(f"{s:>{max(9, len(n))}}" for s, n in zip(shares, names, strict=True)))
-    return "\n".join([*lines, "", result["verdict"]])
+    missing = [f"No baseline by {name}: it is the same in all recordings." for name in result["all_the_same"]]
+    return "\n".join([*lines, "", *missing, result["verdict"]])
