@@ -234,7 +234,7 @@ def ablations(findings: Findings) -> Markup:
     rows = [
         (
             row["name"],
-            len(row["seeds"]) if isinstance(row["seeds"], list) else row["seeds"],
+            row["seeds"],
             f"{row['right_mean']:.1f} of {row['of']}, {row['right_spread']:g}",
             counted(round(row["right_mean"]), row["of"]).partition(" (")[2].rstrip(")"),
             f"{row['auc_mean']:.4f}, {row['auc_spread']:.4f}",

@@ -54,7 +54,7 @@ def test_the_correlation_takes_recordings_of_any_length_and_one_state() -> None:
     recording = np.repeat(np.arange(len(lengths)), lengths)
     level = np.random.default_rng(0).normal(0, 1, len(lengths))
     judgement = from_evidence(level[recording], recording, np.zeros(len(lengths), bool))
-    assert correlation(judgement, judgement.evidence) == 0.9  # all of it shared; the most that is believed
+    assert correlation(judgement, judgement.evidence) == 1.0  # all of it shared
     alone = from_evidence(np.zeros(3), np.arange(3), np.array([True, False, True]))
     assert correlation(alone, alone.evidence) == 0.0
 

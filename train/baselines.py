@@ -15,8 +15,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from train.data import BeatSet
 from train.loop import Settings
-from train.model import SAMPLES, MBConv
+from train.model import SAMPLES
 from train.pairs import Variation, batches, steps_of_epoch, vary
+from train.public_network import MBConv
 
 Baseline = Callable[[BeatSet, BeatSet, int], np.ndarray]  # training beats, beats to judge, seed -> evidence
 

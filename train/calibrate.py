@@ -28,7 +28,6 @@ from edge_ecg.votes import INCONCLUSIVE, Decision, Tally
 from train.judge import Judgement
 
 PRIOR_RECORDINGS = 1.0  # imagined recordings that are wrong by a typical amount: keep the slope finite
-MOST_CORRELATED = 0.9  # at 1 a recording would be one beat, however long
 MOST_DISCOUNTED = 0.5  # a recording says as much as two beats at least; how strongly it speaks varies, and is no error
 CLIPS = (0.9, 0.8, 0.7, 0.6)
 DRAWS = 1000
@@ -80,7 +79,7 @@ def correlation(judgement: Judgement, said: np.ndarray) -> float:
             freedom += int(of_state.sum()) - 1
     typical = (len(said) - np.sum(counts**2) / len(said)) / max(1, len(counts) - 1)
     shared = max(0.0, (between / max(1, freedom) - within) / typical)
-    return float(min(MOST_CORRELATED, shared / (shared + within))) if shared else 0.0
+    return float(shared / (shared + within)) if shared else 0.0
 
 
 def keeps_its_rates(judgement: Judgement, voting: VotingConstants) -> bool:

@@ -1,7 +1,8 @@
 """The comparators: an encoder for one beat, and a head that says whether two beats differ in state.
 
 Three architectures behind one shape, `Model`: the encoder takes raw microvolts, so that all preprocessing
-is inside the exported graph, and the comparator takes two embeddings.
+is inside the exported graph, and the comparator takes two embeddings. Here are our encoders; their head is in
+`train.head`, the public network in `train.public_network`.
 """
 
 from collections.abc import Callable
@@ -12,10 +13,11 @@ from torch.nn.functional import avg_pool1d
 
 from edge_ecg.contract import CONTRACT
 from edge_ecg.errors import RunError
+from train.head import DistanceComparator
+from train.public_network import EffNetV2Comparator, EffNetV2Encoder
 
 SAMPLES = CONTRACT.window_samples
 MOST_PARAMETERS = 9_000
-MOST_LOGIT = 6.0
 
 
 class Model(nn.Module):
@@ -198,105 +200,6 @@ class PositionalEncoder(nn.Module):
         samples, rr = self.normalise(beat)
         projected: Tensor = self.project(torch.cat([self.features(samples).flatten(1), rr], 1))
         return projected
-
-
-def bounded(logit: Tensor) -> Tensor:
-    """At most 6 either way: one comparison of two beats never claims odds above 400 to 1."""
-    return MOST_LOGIT * torch.tanh(logit / MOST_LOGIT)
-
-
-class DistanceComparator(nn.Module):
-    """A two-layer head on |a - b| and (a - b)^2: the order of the two beats can't matter."""
-
-    def __init__(self, embedding: int = 32, hidden: int = 16):
-        super().__init__()
-        self.hidden = nn.Linear(2 * embedding, hidden)
-        self.output = nn.Linear(hidden, 1)
-
-    def forward(self, embedding: Tensor, references: Tensor) -> Tensor:
-        difference = references - embedding
-        distances = torch.cat([difference.abs(), difference * difference], 1)
-        return bounded(self.output(torch.relu(self.hidden(distances))).squeeze(1))
-
-
-class SqueezeExcite(nn.Module):
-    """Weigh channels by a gate that sees their means (Hu et al. 2018)."""
-
-    def __init__(self, channels: int, squeezed: int):
-        super().__init__()
-        self.gate = nn.Sequential(nn.Linear(channels, squeezed), nn.SiLU(), nn.Linear(squeezed, channels), nn.Sigmoid())
-
-    def forward(self, features: Tensor) -> Tensor:
-        gated: Tensor = features * self.gate(features.mean(2)).unsqueeze(2)
-        return gated
-
-
-def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> list[nn.Module]:
-    convolution = nn.Conv1d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
-    return [convolution, nn.BatchNorm1d(outputs)]
-
-
-class MBConv(nn.Module):
-    """The inverted residual block of EfficientNetV2 (Tan & Le 2021): fused at first, depthwise with a gate later."""
-
-    def __init__(self, channels: int, expansion: int, stride: int, gated: bool):
-        super().__init__()
-        inner = channels * expansion
-        if gated:
-            widen = [*_conv(channels, inner, 1), nn.SiLU(), *_conv(inner, inner, 3, stride, inner), nn.SiLU()]
-            layers = [*widen, SqueezeExcite(inner, 8)]
-        else:
-            layers = [*_conv(channels, inner, 3, stride), nn.SiLU()]
-        self.layers = nn.Sequential(*layers, *_conv(inner, channels, 1))
-        self.residual = stride == 1
-
-    def forward(self, features: Tensor) -> Tensor:
-        changed: Tensor = self.layers(features)
-        return features + changed if self.residual else changed
-
-
-class EffNetV2Encoder(nn.Module):
-    """The public comparator's encoder: stem 3x1, four MBConv blocks, a feature map of 8 x 96 (768 numbers)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.normalise = nn.BatchNorm1d(1)  # over the whole beat, the RR interval included, as the original has it
-        self.features = nn.Sequential(
-            *_conv(1, 8, 3),
-            nn.SiLU(),
-            MBConv(8, 1, 1, gated=False),
-            MBConv(8, 4, 1, gated=False),
-            MBConv(8, 4, 2, gated=True),
-            MBConv(8, 4, 2, gated=True),
-        )
-
-    def forward(self, beat: Tensor) -> Tensor:
-        embedding: Tensor = self.features(self.normalise(beat.unsqueeze(1))).flatten(1)
-        return embedding
-
-
-class EffNetV2Comparator(nn.Module):
-    """The public comparator's head: both feature maps side by side, then four MBConv blocks and a mean over time."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.features = nn.Sequential(
-            *_conv(16, 8, 1),
-            nn.SiLU(),
-            *_conv(8, 8, 3),
-            nn.SiLU(),
-            MBConv(8, 1, 1, gated=False),
-            MBConv(8, 4, 2, gated=True),
-            MBConv(8, 4, 2, gated=True),
-            MBConv(8, 4, 2, gated=True),
-            *_conv(8, 16, 1),
-            nn.SiLU(),
-        )
-        self.output = nn.Linear(16, 1)
-
-    def forward(self, embedding: Tensor, references: Tensor) -> Tensor:
-        pair = torch.cat([embedding.expand_as(references), references], 1).unflatten(1, (16, 96))
-        return bounded(self.output(self.features(pair).mean(2)).squeeze(1))
 
 
 ARCHITECTURES: dict[str, Callable[[], Model]] = {
