@@ -139,6 +139,7 @@ def drift(findings: Findings) -> Markup:
             f"{which}, {name}",
             *(_number(row[key]) for key in ("effect", "effect_sd_between_dates", "dates_sd", "recordings_sd")),
             _times(row),
+            "–" if row["order"] is None else f"{percent(row['order'])} ({between(row['order_95'])})",
             len(row["dates"]),
         )
         for which, of_set in found.items()
@@ -158,6 +159,7 @@ def drift(findings: Findings) -> Markup:
         "sd of dates",
         "sd of recordings",
         "effect / sd of dates",
+        "order explains, 95 %",
         "dates",
     )
     return joined(
@@ -172,8 +174,9 @@ def drift(findings: Findings) -> Markup:
             table(head, rows, "State and drift"),
             markup(
                 '<p class="soft">Effect: {target} minus {baseline} within a date, mean over dates. Standard deviations '
-                "are of dates within a state, and of recordings within a date and state (variance components). With so "
-                "few dates the one of dates is rough.</p>",
+                "are of dates within a state, and of recordings within a date and state (variance components); with so "
+                "few dates the one of dates is rough. Order explains the share of the effect that the trend from "
+                "recording to recording within a state would make if it went on from one state to the other.</p>",
                 target=findings.labels[1],
                 baseline=findings.labels[0],
             ),

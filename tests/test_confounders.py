@@ -136,11 +136,28 @@ def test_drift_finds_the_spreads_that_a_population_has() -> None:
     assert found["recordings_sd"] == pytest.approx(0.4, abs=0.02)
 
 
+@pytest.mark.parametrize(("state", "trend"), [(3.0, 0.0), (0.0, 0.5), (2.0, 0.25)])
+def test_what_the_order_explains_is_the_trend_within_a_state(state: float, trend: float) -> None:
+    """Five recordings of the baseline, then five of the target, so that their means lie five places apart."""
+    rng, dates, place = np.random.default_rng(0), 40, np.tile(np.arange(10), 40)
+    names = np.repeat([f"{date:04}" for date in range(dates)], 10)
+    files = tuple(f"{date}/{number}.csv" for date, number in zip(names, place, strict=True))
+    beats = replace(made_up_beats(), sources=files, dates=names, recording_is_target=place >= 5)
+    level = (
+        state * (place >= 5) + trend * place + rng.normal(0, 0.3, len(place)) + np.repeat(rng.normal(size=dates), 10)
+    )
+    found = drift(beats, level)
+    low, high = found["order_95"]
+    true = 5 * trend / (state + 5 * trend)
+    assert found["order"] == pytest.approx(true, abs=0.05)
+    assert low < true < high < low + 0.2
+
+
 def test_drift_says_nothing_where_nothing_can_be_known() -> None:
     alone = made_up_beats(dates=1, recordings=1)
     found = drift(alone, np.array([0.0, 1.0]))
     assert found["effect"] == 1.0
-    assert found["effect_sd_between_dates"] is found["dates_sd"] is found["recordings_sd"] is None
+    assert found["effect_sd_between_dates"] is found["dates_sd"] is found["recordings_sd"] is found["order"] is None
 
 
 def test_a_covered_part_is_that_of_the_halfway_beat_and_the_rest_is_as_it_was() -> None:

@@ -100,12 +100,16 @@ def table(figures: dict[str, Any]) -> str:
             f"  {dates:16} {apart:16} {row['share']:.1%} ({_between(row['share_95'])}), RR {row['shorter_rr']:.1%}; "
             f"{row['pairs']} pairs, {row['recordings']} recordings, {row['dates']} dates"
         )
-    lines += ["", "state beside drift: effect, its sd between dates; sd of dates, sd of recordings of a date"]
+    lines += [
+        "",
+        "state beside drift: effect, its sd between dates; sd of dates, of recordings of a date; order explains",
+    ]
     for which, of_set in figures["drift"].items():
         for name, row in of_set.items():
             keys = ("effect", "effect_sd_between_dates", "dates_sd", "recordings_sd")
             numbers = ["-" if row[key] is None else f"{row[key]:.3f}" for key in keys]
-            lines.append(f"  {which:11} {name:10} {numbers[0]}, {numbers[1]}; {numbers[2]}, {numbers[3]}")
+            order = "-" if row["order"] is None else f"{row['order']:.0%} ({_between(row['order_95'])})"
+            lines.append(f"  {which:11} {name:10} {numbers[0]}, {numbers[1]}; {numbers[2]}, {numbers[3]}; {order}")
     lines += ["", "share of the evidence that is lost when a part is covered"]
     for row in figures["occlusion"]["parts"]:
         c = row["recordings"]

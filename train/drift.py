@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy.stats import t as student
 
 from train.data import BeatSet
 from train.judge import embed
@@ -72,7 +73,8 @@ def drift(beats: BeatSet, level: np.ndarray) -> dict[str, Any]:
 
     Variance components by the analysis of variance for groups of unequal size (S. R. Searle, G. Casella,
     C. E. McCulloch, Variance Components, 1992, chapter 3), pooled over the states: recordings within a date and
-    state, dates within a state. `effect` is the mean over dates with both states of target minus baseline.
+    state, dates within a state. `effect` is the mean over dates with both states of target minus baseline; `order` is
+    what share of it the order of recording explains. None for what can't be told.
     """
     by_date: dict[str, dict[str, Any]] = {}
     within = between = within_freedom = between_freedom = weight = 0.0
@@ -91,17 +93,48 @@ def drift(beats: BeatSet, level: np.ndarray) -> dict[str, Any]:
         between_freedom += len(n) - 1
         weight += float(n.sum() - (n**2).sum() / n.sum())  # sums to the usual n0 times the degrees of freedom
     effects = [means["target"] - means["baseline"] for means in by_date.values() if len(means) == 2]
+    effect = float(np.mean(effects)) if effects else None
+    order, order_95 = explained_by_order(beats, level, effect) if effect else (None, None)
     recordings = within / within_freedom if within_freedom else None
     dates = None
     if recordings is not None and weight:
         dates = max(0.0, (between - between_freedom * recordings) / weight)
     return {
-        "effect": float(np.mean(effects)) if effects else None,
+        "effect": effect,
         "effect_sd_between_dates": float(np.std(effects, ddof=1)) if len(effects) > 1 else None,
         "dates_sd": None if dates is None else dates**0.5,
         "recordings_sd": None if recordings is None else recordings**0.5,
+        "order": order,
+        "order_95": order_95,
         "dates": dict(sorted(by_date.items())),
     }
+
+
+def explained_by_order(
+    beats: BeatSet, level: np.ndarray, effect: float
+) -> tuple[float, tuple[float, float]] | tuple[None, None]:
+    """What share of the state's effect a trend over the day would make, and its 95 % interval.
+
+    Within a series, the recordings of one date and state, nothing changes but the order. The trend is the slope that
+    all series share (analysis of covariance), times how many recordings the states lie apart, over `effect`. The
+    interval is Student's, as if recordings of a series were independent.
+    """
+    place, series = beats.place_in_date.astype(float), np.empty(len(level), int)
+    apart = []
+    for number, date in enumerate(np.unique(beats.dates)):
+        of_date, target = beats.dates == date, beats.recording_is_target
+        series[of_date] = 2 * number + target[of_date]
+        if (of_date & target).any() and (of_date & ~target).any():
+            apart.append(place[of_date & target].mean() - place[of_date & ~target].mean())
+    counts = np.maximum(1, np.bincount(series))
+    x, y = (values - (np.bincount(series, values) / counts)[series] for values in (place, level))
+    freedom = len(level) - len(np.unique(series)) - 1
+    if not apart or freedom < 1 or not x.any():
+        return None, None
+    slope = float(x @ y / (x @ x))
+    half = float(student.ppf(0.975, freedom) * np.sqrt(((y - slope * x) ** 2).sum() / freedom / (x @ x)))
+    share, margin = slope * np.mean(apart) / effect, abs(half * np.mean(apart) / effect)
+    return float(share), (float(share - margin), float(share + margin))
 
 
 def state_axis(judge: Judge) -> Callable[[BeatSet], np.ndarray]:
