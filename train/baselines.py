@@ -15,7 +15,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from train.data import BeatSet
 from train.loop import Settings
-from train.model import SAMPLES
+from train.model import SAMPLES, AlignedEncoder
 from train.pairs import Variation, batches, steps_of_epoch, vary
 from train.public_network import MBConv
 
@@ -59,11 +59,17 @@ def logistic_regression(training: BeatSet, judged: BeatSet, seed: int) -> np.nda
     return _logistic(training, judged, lambda beats: beats.values[:, every_fourth])
 
 
+def aligned_logistic(training: BeatSet, judged: BeatSet, seed: int) -> np.ndarray:
+    """Logistic regression on what the default comparator learns from: how much of its result is the alignment alone."""
+    features = AlignedEncoder().features
+    return _logistic(training, judged, lambda beats: features(torch.from_numpy(beats.values)).numpy())
+
+
 def supervised_network(training: BeatSet, judged: BeatSet, seed: int) -> np.ndarray:
     """The classic way: a network in EfficientNetV2 style of 8,395 parameters that names the state of one beat.
 
-    The public repository's other model has this shape and about this size. It gets the epochs, batches balanced by
-    date and small variations that the comparator gets, not what is built on pairs.
+    The public repository's other model has this shape and about this size. It gets the epochs, batches and
+    small variations that the comparator gets, not what is built on pairs.
     """
     settings = Settings(seed=seed)
     torch.manual_seed(seed)
@@ -116,6 +122,7 @@ BASELINES: dict[str, Baseline] = {
     "RR interval": rr_only,
     "amplitude": amplitude_only,
     "logistic regression": logistic_regression,
+    "logistic, T aligned": aligned_logistic,
     "supervised network": supervised_network,
 }
 
