@@ -7,20 +7,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kstest
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from edge_ecg.errors import DatasetError
+from train import crossval
 from train.baselines import BASELINES, SupervisedNetwork
-from train.crossval import cross_validate, judge_date, methods_for
+from train.crossval import cross_validate, judge_fold, leaving_out, methods_for
 from train.data import BeatSet
 from train.loop import Settings, recipe
 from train.verdicts import (
     Verdicts,
     bootstrap_95,
     calibration,
+    counts,
     earned_its_place,
     figures,
     permutation_p,
@@ -144,7 +147,7 @@ def test_a_comparator_no_better_than_a_baseline_has_not_earned_its_place() -> No
 def test_a_fold_does_not_depend_on_the_labels_that_it_judges(method: str) -> None:
     beats = made_up_beats()
     lied_to = replace(beats, recording_is_target=beats.recording_is_target ^ (beats.dates == DATES[0]))
-    one, other = (judge_date(method, Settings(), b, DATES[0]) for b in (beats, lied_to))
+    one, other = (judge_fold(method, Settings(), b, leaving_out(b, DATES[0])) for b in (beats, lied_to))
     np.testing.assert_array_equal(one.evidence, other.evidence)
     assert (one.right == ~other.right).all()
 
@@ -153,10 +156,13 @@ def test_baselines_find_what_they_can_see_and_nothing_else() -> None:
     beats = made_up_beats()
     same_rate = replace(beats, values=beats.values.copy())
     same_rate.values[:, -1] = 0.8
-    assert judge_date("logistic regression", Settings(), same_rate, DATES[1]).right.all()
-    assert judge_date("RR interval", Settings(), beats, DATES[1]).right.mean() > 0.8
-    assert len(set(judge_date("RR interval", Settings(), same_rate, DATES[1]).evidence.tolist())) == 1
-    majority = judge_date("majority", Settings(), beats, DATES[1])
+    assert judge_fold("logistic regression", Settings(), same_rate, leaving_out(same_rate, DATES[1])).right.all()
+    assert judge_fold("RR interval", Settings(), beats, leaving_out(beats, DATES[1])).right.mean() > 0.8
+    assert (
+        len(set(judge_fold("RR interval", Settings(), same_rate, leaving_out(same_rate, DATES[1])).evidence.tolist()))
+        == 1
+    )
+    majority = judge_fold("majority", Settings(), beats, leaving_out(beats, DATES[1]))
     assert set(majority.evidence) == {-1.0}
 
 
@@ -182,7 +188,7 @@ def test_finished_folds_are_kept_and_folds_of_other_beats_are_not(tmp_path: Path
 def test_a_comparator_is_cross_validated_beside_the_baselines(tmp_path: Path) -> None:
     torch.set_num_threads(1)  # as in a fold: more threads add in another order
     beats, quick = made_up_beats(), Settings("positional", seed=1, epochs=4, batch_beats=32)
-    alone = judge_date("positional", quick, beats, DATES[2])
+    alone = judge_fold("positional", quick, beats, leaving_out(beats, DATES[2]))
     verdicts = cross_validate(beats, {"majority": Settings(), "positional": quick}, tmp_path)
     in_the_table = verdicts["positional"]
     np.testing.assert_array_equal(alone.evidence, in_the_table.evidence[in_the_table.dates == DATES[2]])
@@ -202,7 +208,7 @@ def test_what_is_the_same_in_all_recordings_is_no_baseline() -> None:
     two_watches = replace(beats, sample_rates_hz=np.where(beats.recording_is_target, 512.0, 511.4))
     assert "sample rate" not in methods_for(beats, ["positional"], 0)
     assert list(methods_for(two_watches, ["positional"], 3).items())[-1] == ("positional", recipe("positional", 3))
-    assert judge_date("sample rate", Settings(), two_watches, DATES[0]).right.all()
+    assert judge_fold("sample rate", Settings(), two_watches, leaving_out(two_watches, DATES[0])).right.all()
 
 
 def test_the_place_in_a_date_is_by_number_and_betrays_the_state_that_is_always_second() -> None:
@@ -210,7 +216,26 @@ def test_the_place_in_a_date_is_by_number_and_betrays_the_state_that_is_always_s
     names = tuple(f"{date}/ecg_{n % 6 + 8}.csv" for n, date in enumerate(beats.dates))  # 8 to 13: 10 comes after 9
     ordered = replace(beats, sources=names)
     assert ordered.place_in_date.tolist() == [0, 1, 2, 3, 4, 5] * len(DATES)
-    assert judge_date("recording order", Settings(), ordered, DATES[0]).right.all()
+    assert judge_fold("recording order", Settings(), ordered, leaving_out(ordered, DATES[0])).right.all()
+
+
+def test_the_command_judges_every_date_and_the_split(
+    small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = {"majority": Settings(), "positional": Settings("positional", epochs=1)}
+    monkeypatch.setattr(crossval, "methods_for", lambda *_: two)
+    arguments = [str(small_dataset), "--out", str(tmp_path), "--json"]
+    done = CliRunner().invoke(crossval.crossval, arguments, catch_exceptions=False)
+    result = json.loads(done.stdout)
+    assert result == json.loads((tmp_path / "crossval.json").read_text())
+    assert (tmp_path / "crossval.txt").read_text() == table(result) + "\n"
+    for name in two:
+        assert result["methods"][name]["recordings"]["total"] == sum(
+            result["methods"][name]["dates"][date]["recordings"]["total"] for date in result["dates"]
+        )
+        for which, found in result["split"]["methods"][name].items():
+            dates = result["split"]["dates"][which]
+            assert found["beats"] == sum(result["methods"][name]["dates"][date]["beats"] for date in dates)
 
 
 def test_dates_that_can_not_be_left_out_are_refused(tmp_path: Path) -> None:
@@ -225,6 +250,10 @@ def test_the_table_has_every_method_and_every_date() -> None:
     result = {
         "dates": sorted(set(methods["majority"].dates.tolist())),
         "all_the_same": ["sample rate"],
+        "split": {
+            "dates": {"train": ["0001"], "validation": ["0002"], "test": ["0003"]},
+            "methods": {name: {"validation": counts(v), "test": counts(v)} for name, v in methods.items()},
+        },
         "methods": {name: figures(v) for name, v in methods.items()},
         "verdict": earned_its_place(methods),
     }

@@ -28,7 +28,7 @@ from train.checkpoint import load_run, read_json, write_json
 from train.confounders import CONFOUNDERS, confounders
 from train.enrolment import DRIFTS, Counts
 from train.metrics import wilson_interval
-from train.verdicts import Verdicts, earned_its_place, figures
+from train.verdicts import Verdicts, counts, earned_its_place, figures
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -58,12 +58,18 @@ def measured(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "labels": config["labels"],
         "dates": dates,
         "methods": {method: figures(v) for method, v in verdicts.items()},
+        "split": {
+            "methods": {
+                m: {w: counts(v.on_dates(config["dataset"]["dates"][w])) for w in ("validation", "test")}
+                for m, v in verdicts.items()
+            }
+        },
         "verdict": earned_its_place(verdicts),
     }
     write_json(folder / "cv/crossval.json", crossval)
-    counts = {"before": asdict(Counts(3, 1, 0, 0, 3)), "after": asdict(Counts(4, 0, 0, 0, 4))}
+    decided = {"before": asdict(Counts(3, 1, 0, 0, 3)), "after": asdict(Counts(4, 0, 0, 0, 4))}
     plans = ["its first three", *(f"drift: {name}" for name in DRIFTS)]
-    enrolment = {"dates": {d: dict.fromkeys(plans, counts) for d in dates}, "others": {"synthetic": (211, 216)}}
+    enrolment = {"dates": {d: dict.fromkeys(plans, decided) for d in dates}, "others": {"synthetic": (211, 216)}}
     write_json(folder / "enrolment/enrolment.json", enrolment)
     row = {"seeds": 3, "right_mean": 30.3, "right_spread": 1.2, "of": 36, "auc_mean": 0.91, "auc_spread": 0.01}
     write_json(folder / "ablations/ablations.json", {"rows": [{"name": "no RR", **row}, {"name": "default", **row}]})

@@ -2,6 +2,7 @@
 
     OUT/beats.safetensors          the beats of all dates
     OUT/folds/METHOD/DATE.json     what one method, trained on all other dates, says of the recordings of this one
+    OUT/folds/METHOD/split.json    the same, trained on the dataset file's train dates, of its validation and test dates
     OUT/crossval.json, .txt        the figures, and as a table
 
 A finished fold is a file: an interrupted run goes on where it was. A fold of other beats or settings is done again.
@@ -16,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, fields
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -38,7 +39,7 @@ from train.judge import embed, judge
 from train.loop import Settings, Trainer, recipe
 from train.model import ARCHITECTURES, DEFAULT_ARCHITECTURE
 from train.references import bank_of, choose_references
-from train.verdicts import Verdicts, earned_its_place, figures, table
+from train.verdicts import Verdicts, counts, earned_its_place, figures, table
 
 
 def methods_for(beats: BeatSet, architectures: Iterable[str], seed: int) -> dict[str, Settings]:
@@ -47,10 +48,31 @@ def methods_for(beats: BeatSet, architectures: Iterable[str], seed: int) -> dict
     return {**baselines, **{architecture: recipe(architecture, seed) for architecture in architectures}}
 
 
-def judge_date(method: str, settings: Settings, beats: BeatSet, date: str) -> Verdicts:
-    """Train a method, a baseline's name or any other for a comparator, on all dates but one; let it judge that one."""
-    training = beats.on_dates(set(beats.dates.tolist()) - {date})
-    held_out = beats.on_dates([date])
+@dataclass(frozen=True)
+class Fold:
+    """Some dates, judged by what was learned on others."""
+
+    name: str
+    learned: tuple[str, ...]
+    judged: tuple[str, ...]
+
+
+def leaving_out(beats: BeatSet, date: str) -> Fold:
+    """The fold that judges one date. Raises DatasetError if the others have one state only."""
+    rest = beats.recording_is_target[beats.dates != date]
+    if not 0 < rest.sum() < len(rest):
+        raise DatasetError(f"without {date} the dates have one state only, expected both; nothing to train on")
+    return Fold(date, tuple(sorted(set(beats.dates.tolist()) - {date})), (date,))
+
+
+def leave_one_out(beats: BeatSet) -> list[Fold]:
+    """Every date left out once. Raises DatasetError."""
+    return [leaving_out(beats, date) for date in sorted(set(beats.dates.tolist()))]
+
+
+def judge_fold(method: str, settings: Settings, beats: BeatSet, fold: Fold) -> Verdicts:
+    """Train a method, a baseline's name or any other for a comparator, and let it judge what it has not seen."""
+    training, held_out = beats.on_dates(fold.learned), beats.on_dates(fold.judged)
     if method in BASELINES:
         return Verdicts.of(held_out, BASELINES[method](training, held_out, settings.seed))
     return judge_with(settings, training, held_out)
@@ -69,32 +91,45 @@ def judge_with(settings: Settings, training: BeatSet, held_out: BeatSet) -> Verd
 def cross_validate(
     beats: BeatSet, methods: dict[str, Settings], out: Path, progress: Callable[[str], None] = lambda line: None
 ) -> dict[str, Verdicts]:
-    """Every date by every method, dates in parallel processes of one thread each. Raises DatasetError.
+    """Every date by every method that has not seen it, as `judge_folds` does it; all dates as one."""
+    return {m: pooled(each) for m, each in judge_folds(beats, leave_one_out(beats), methods, out, progress).items()}
 
-    methods: by name, as `judge_date` takes them. A finished fold is taken from its file.
+
+def judge_folds(
+    beats: BeatSet, folds: list[Fold], methods: dict[str, Settings], out: Path, progress: Callable[[str], None]
+) -> dict[str, list[Verdicts]]:
+    """Every fold by every method, in parallel processes of one thread each.
+
+    methods: by name, as `judge_fold` takes them. A finished fold is taken from its file.
     """
-    require_both_states(beats)
     write_beats(out / "beats.safetensors", {"all": beats})
     digest = digest_of(beats)
-    keys = {m: hashlib.sha256(json.dumps([digest, asdict(s)]).encode()).hexdigest() for m, s in methods.items()}
-    dates = sorted(set(beats.dates.tolist()))
-    jobs = [(m, d, _fold_file(out, m, d)) for m in reversed(methods) for d in dates]  # the longest jobs first
-    due = [job for job in jobs if not (job[2].exists() and read_json(job[2]).get("key") == keys[job[0]])]
+    jobs = {
+        _fold_file(out, m, f): (
+            hashlib.sha256(json.dumps([digest, asdict(s), asdict(f)]).encode()).hexdigest(),
+            m,
+            s,
+            f,
+        )
+        for m, s in reversed(methods.items())  # the longest jobs first
+        for f in folds
+    }
+    due = {file: job for file, job in jobs.items() if not (file.exists() and read_json(file).get("key") == job[0])}
     if len(due) < len(jobs):
         progress(f"{len(jobs) - len(due)} of {len(jobs)} folds are there already")
     with ProcessPoolExecutor(one_thread_each(len(due)), get_context("spawn")) as pool:
-        futures = [pool.submit(_fold, out, keys[method], method, methods[method], date) for method, date, _ in due]
+        futures = [pool.submit(_fold, out, file, *job) for file, job in due.items()]
         try:
             for done, future in enumerate(as_completed(futures), 1):
                 progress(f"{done:3}/{len(due)}  {future.result()}")
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    return {method: _pooled([read_json(_fold_file(out, method, d)) for d in dates]) for method in methods}
+    return {method: [_verdicts(read_json(_fold_file(out, method, f))) for f in folds] for method in methods}
 
 
-def _fold_file(out: Path, method: str, date: str) -> Path:
-    return out / "folds" / re.sub(r"\W+", "-", method) / f"{date}.json"
+def _fold_file(out: Path, method: str, fold: Fold) -> Path:
+    return out / "folds" / re.sub(r"\W+", "-", method) / f"{fold.name}.json"
 
 
 def one_thread_each(jobs: int) -> int:
@@ -106,15 +141,9 @@ def one_thread_each(jobs: int) -> int:
 
 def digest_of(beats: BeatSet) -> str:
     """What tells these beats from others: the hash of their numbers, names and labels."""
-    labels = json.dumps([beats.sources, beats.dates.tolist(), beats.recording_is_target.tolist()])
+    columns = beats.dates, beats.recording_is_target, beats.sample_rates_hz
+    labels = json.dumps([beats.sources, *(column.tolist() for column in columns)])
     return hashlib.sha256(beats.values.tobytes() + beats.recording.tobytes() + labels.encode()).hexdigest()
-
-
-def require_both_states(beats: BeatSet) -> None:
-    for date in sorted(set(beats.dates.tolist())):
-        rest = beats.recording_is_target[beats.dates != date]
-        if not 0 < rest.sum() < len(rest):
-            raise DatasetError(f"without {date} the dates have one state only, expected both; nothing to train on")
 
 
 @cache
@@ -122,20 +151,24 @@ def _stored(path: Path) -> BeatSet:
     return read_stored_beats(path)["all"]
 
 
-def _fold(out: Path, key: str, method: str, settings: Settings, date: str) -> str:
+def _fold(out: Path, file: Path, key: str, method: str, settings: Settings, fold: Fold) -> str:
     """Do one fold in a process of its own, write its file, and say how it went."""
     torch.set_num_threads(1)
     began = time.perf_counter()
-    verdicts = judge_date(method, settings, _stored(out / "beats.safetensors"), date)
+    verdicts = judge_fold(method, settings, _stored(out / "beats.safetensors"), fold)
     columns = {name: value.tolist() for name, value in asdict(verdicts).items()}
-    write_json(_fold_file(out, method, date), {"key": key, "method": method, "date": date, **columns})
+    write_json(file, {"key": key, "method": method, "date": fold.name, **columns})
     took = time.perf_counter() - began
-    return f"{date}  {method}: {verdicts.right.sum()}/{len(verdicts.right)} recordings, {took:.0f} s"
+    return f"{fold.name}  {method}: {verdicts.right.sum()}/{len(verdicts.right)} recordings, {took:.0f} s"
 
 
-def _pooled(folds: list[dict[str, Any]]) -> Verdicts:
-    names = ("dates", "is_target", "evidence", "beats", "beats_right")
-    return Verdicts(*(np.concatenate([np.array(fold[name]) for fold in folds]) for name in names))
+def _verdicts(stored: dict[str, Any]) -> Verdicts:
+    return Verdicts(**{field.name: np.array(stored[field.name]) for field in fields(Verdicts)})
+
+
+def pooled(each: list[Verdicts]) -> Verdicts:
+    """The recordings of several folds as one."""
+    return Verdicts(*(np.concatenate([getattr(v, field.name) for v in each]) for field in fields(Verdicts)))
 
 
 @click.command()
@@ -156,13 +189,16 @@ def _pooled(folds: list[dict[str, Any]]) -> Verdicts:
 def crossval(
     dataset_file: Path, out: Path, data: Path | None, architectures: tuple[str, ...], seed: int, as_json: bool
 ) -> None:
-    """Leave one date out, each in turn: how comparators and baselines decide on a date that they have not seen."""
+    """How comparators and baselines decide on dates that they have not seen: each left out once, then by the split."""
     dataset = read_dataset(dataset_file, data)
     entries = [entry for which in SETS for entry in dataset.entries(which)]
     with click.progressbar(entries, label="reading recordings", file=sys.stderr) as bar:
         beats = read_beats(bar)
     methods = methods_for(beats, architectures, seed)
-    verdicts = cross_validate(beats, methods, out, lambda line: click.echo(line, err=True))
+    split = Fold("split", dataset.dates["train"], dataset.dates["validation"] + dataset.dates["test"])
+    folds = [*leave_one_out(beats), split]
+    judged = judge_folds(beats, folds, methods, out, lambda line: click.echo(line, err=True))
+    verdicts = {method: pooled(each[:-1]) for method, each in judged.items()}
     result = {
         "dataset": dataset.name,
         "labels": dataset.labels,
@@ -170,6 +206,13 @@ def crossval(
         "dates": sorted(set(beats.dates.tolist())),
         "all_the_same": all_the_same(beats),
         "methods": {method: figures(v) for method, v in verdicts.items()},
+        "split": {
+            "dates": dataset.dates,
+            "methods": {
+                method: {which: counts(each[-1].on_dates(dataset.dates[which])) for which in ("validation", "test")}
+                for method, each in judged.items()
+            },
+        },
         "verdict": earned_its_place(verdicts),
     }
     write_json(out / "crossval.json", result)

@@ -1,7 +1,7 @@
 """What one method says of recordings of dates that it has not seen, and the figures that follow from it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,11 @@ class Verdicts:
     def right(self) -> np.ndarray:
         """(M,) bool; evidence of exactly 0 is a call of the baseline."""
         return (self.evidence > 0) == self.is_target
+
+    def on_dates(self, dates: Iterable[str]) -> "Verdicts":
+        """The recordings of some dates."""
+        keep = np.isin(self.dates, list(dates))
+        return Verdicts(*(getattr(self, field.name)[keep] for field in fields(self)))
 
     @classmethod
     def of(cls, beats: BeatSet, evidence: np.ndarray) -> "Verdicts":
@@ -111,6 +116,16 @@ def calibration(verdicts: Verdicts) -> dict[str, Any]:
     }
 
 
+def counts(verdicts: Verdicts) -> dict[str, Any]:
+    """Recordings right, with their interval, the AUC, and beats."""
+    return {
+        "recordings": Confusion.count(verdicts.evidence > 0, verdicts.is_target).to_json(),
+        "auc": roc_auc(verdicts.evidence, verdicts.is_target),
+        "beats": int(verdicts.beats.sum()),
+        "beats_right": int(verdicts.beats_right.sum()),
+    }
+
+
 def figures(verdicts: Verdicts) -> dict[str, Any]:
     """All figures of one method, pooled and by date. Evidence of folds is pooled as it is, without rescaling."""
     v = verdicts
@@ -118,26 +133,13 @@ def figures(verdicts: Verdicts) -> dict[str, Any]:
     def auc(chosen: np.ndarray) -> float | None:
         return roc_auc(v.evidence[chosen], v.is_target[chosen])
 
-    by_date = {}
-    for date in np.unique(v.dates).tolist():
-        of_date = v.dates == date
-        by_date[date] = {
-            "recordings": Confusion.count(v.evidence[of_date] > 0, v.is_target[of_date]).to_json(),
-            "auc": auc(of_date),
-            "beats": int(v.beats[of_date].sum()),
-            "beats_right": int(v.beats_right[of_date].sum()),
-        }
-    everything = np.ones(len(v.dates), bool)
     return {
-        "recordings": Confusion.count(v.evidence > 0, v.is_target).to_json(),
+        **counts(v),
         "accuracy_95_by_date": bootstrap_95(v, lambda chosen: float(v.right[chosen].mean())),
-        "auc": auc(everything),
         "auc_95_by_date": bootstrap_95(v, auc),
-        "beats": int(v.beats.sum()),
-        "beats_right": int(v.beats_right.sum()),
         "permutation_p": permutation_p(v),
         **calibration(v),
-        "dates": by_date,
+        "dates": {date: counts(v.on_dates([date])) for date in np.unique(v.dates).tolist()},
     }
 
 
@@ -185,5 +187,13 @@ def table(result: dict[str, Any]) -> str:
         cells = [result["methods"][name]["dates"][date]["recordings"] for name in names]
         shares = [f"{c['right']}/{c['total']}" for c in cells]
         lines.append(f"{date:8}" + "  ".join(f"{s:>{max(9, len(n))}}" for s, n in zip(shares, names, strict=True)))
+    lines += ["", f"learned on {', '.join(result['split']['dates']['train'])} alone: recordings right, 95 %, beats"]
+    for method, f in result["split"]["methods"].items():
+        cells = []
+        for which, c in f.items():
+            wilson = "{:.1%} to {:.1%}".format(*c["recordings"]["accuracy_95"])
+            right = f"{c['recordings']['right']}/{c['recordings']['total']}"
+            cells.append(f"{which} {right:>7} {wilson:>16} {c['beats_right'] / c['beats']:6.1%}")
+        lines.append(f"{method:20}  {'   '.join(cells)}")
     missing = [f"No baseline by {name}: it is the same in all recordings." for name in result["all_the_same"]]
     return "\n".join([*lines, "", *missing, result["verdict"]])
