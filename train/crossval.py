@@ -105,14 +105,9 @@ def judge_folds(
     write_beats(out / "beats.safetensors", {"all": beats})
     digest = digest_of(beats)
     jobs = {
-        _fold_file(out, m, f): (
-            hashlib.sha256(json.dumps([digest, asdict(s), asdict(f)]).encode()).hexdigest(),
-            m,
-            s,
-            f,
-        )
-        for m, s in reversed(methods.items())  # the longest jobs first
-        for f in folds
+        _fold_file(out, method, fold): (_key(digest, settings, fold), method, settings, fold)
+        for method, settings in reversed(methods.items())  # the longest jobs first
+        for fold in folds
     }
     due = {file: job for file, job in jobs.items() if not (file.exists() and read_json(file).get("key") == job[0])}
     if len(due) < len(jobs):
@@ -126,6 +121,11 @@ def judge_folds(
             pool.shutdown(cancel_futures=True)
             raise
     return {method: [_verdicts(read_json(_fold_file(out, method, f))) for f in folds] for method in methods}
+
+
+def _key(digest: str, settings: Settings, fold: Fold) -> str:
+    """What a finished fold must have been made from to be taken as it is."""
+    return hashlib.sha256(json.dumps([digest, asdict(settings), asdict(fold)]).encode()).hexdigest()
 
 
 def _fold_file(out: Path, method: str, fold: Fold) -> Path:
