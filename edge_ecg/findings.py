@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -165,6 +166,11 @@ def _bundle(path: Path) -> dict[str, Any]:
         }
 
 
+def fold_file(crossval: Path, method: str, fold: str) -> Path:
+    """Where `train.crossval` keeps what one method says of one fold."""
+    return crossval / "folds" / re.sub(r"\W+", "-", method) / f"{fold}.json"
+
+
 def _folds(crossval: Path, method: str, dates: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What a method says of every recording of dates left out."""
     judged: list[tuple[str, float, bool]] = []
@@ -172,7 +178,7 @@ def _folds(crossval: Path, method: str, dates: list[str]) -> tuple[np.ndarray, n
         for name in (method, date):  # from a file: it must not lead out of the folder
             if name != Path(name).name or name == "..":
                 raise RunError(f"{crossval}: {name!r} is no name of a method or date")
-        file = crossval / "folds" / method.replace(" ", "-") / f"{date}.json"
+        file = fold_file(crossval, method, date)
         fold = read_json(file)
         with told(file):
             for evidence, is_target in zip(fold["evidence"], fold["is_target"], strict=True):

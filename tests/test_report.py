@@ -19,7 +19,7 @@ import pytest
 from edge_ecg.cli import cli
 from edge_ecg.console import run as run_command
 from edge_ecg.errors import EdgeEcgError
-from edge_ecg.findings import read_findings
+from edge_ecg.findings import fold_file, read_findings
 from edge_ecg.page import percent
 from edge_ecg.report import report
 from edge_ecg.report_evidence import wilson
@@ -53,7 +53,7 @@ def measured(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for each in dates:
             of_date = date == each
             columns = {name: np.asarray(column)[of_date].tolist() for name, column in asdict(verdicts[method]).items()}
-            write_json(folder / f"cv/folds/{method.replace(' ', '-')}/{each}.json", {"date": each, **columns})
+            write_json(fold_file(folder / "cv", method, each), {"date": each, **columns})
     crossval = {
         "labels": config["labels"],
         "dates": dates,

@@ -11,7 +11,6 @@ A finished fold is a file: an interrupted run goes on where it was. A fold of ot
 import hashlib
 import json
 import os
-import re
 import sys
 import tempfile
 import time
@@ -30,6 +29,7 @@ import torch
 from edge_ecg.console import run
 from edge_ecg.contract import CONTRACT
 from edge_ecg.errors import DatasetError
+from edge_ecg.findings import fold_file
 from train.baselines import BASELINES, all_the_same
 from train.checkpoint import read_beats as read_stored_beats
 from train.checkpoint import read_json, write_beats, write_file, write_json
@@ -105,7 +105,7 @@ def judge_folds(
     write_beats(out / "beats.safetensors", {"all": beats})
     digest = digest_of(beats)
     jobs = {
-        _fold_file(out, method, fold): (_key(digest, settings, fold), method, settings, fold)
+        fold_file(out, method, fold.name): (_key(digest, settings, fold), method, settings, fold)
         for method, settings in reversed(methods.items())  # the longest jobs first
         for fold in folds
     }
@@ -120,16 +120,12 @@ def judge_folds(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    return {method: [_verdicts(read_json(_fold_file(out, method, f))) for f in folds] for method in methods}
+    return {method: [_verdicts(read_json(fold_file(out, method, f.name))) for f in folds] for method in methods}
 
 
 def _key(digest: str, settings: Settings, fold: Fold) -> str:
     """What a finished fold must have been made from to be taken as it is."""
     return hashlib.sha256(json.dumps([digest, asdict(settings), asdict(fold)]).encode()).hexdigest()
-
-
-def _fold_file(out: Path, method: str, fold: Fold) -> Path:
-    return out / "folds" / re.sub(r"\W+", "-", method) / f"{fold.name}.json"
 
 
 def one_thread_each(jobs: int) -> int:
