@@ -90,7 +90,7 @@ class Counts:
         return f"{self.right:3} {self.wrong:3} {self.inconclusive:3} {self.out_of_range:3}"
 
 
-class Fold:
+class HeldOutDate:
     """A model that has not seen one date, with its references and what it has seen."""
 
     def __init__(self, beats: BeatSet, date: str, model: Model, references_per_state: int):
@@ -153,7 +153,7 @@ def baselines_of(beats: BeatSet, dates: Iterable[str], first: int | None = None)
     return np.array(found, dtype=int)
 
 
-def evaluate_date(fold: Fold) -> dict[str, tuple[Counts, Counts]]:
+def evaluate_date(fold: HeldOutDate) -> dict[str, tuple[Counts, Counts]]:
     """Before and after enrolment, by what enrolled, on the recordings that did not."""
     beats, dates = fold.beats, sorted(set(fold.beats.dates.tolist()))
     of_date = np.flatnonzero(beats.dates == fold.date)
@@ -174,7 +174,7 @@ def evaluate_date(fold: Fold) -> dict[str, tuple[Counts, Counts]]:
     return figures
 
 
-def others_flagged(fold: Fold, others: Iterable[np.ndarray]) -> tuple[int, int]:
+def others_flagged(fold: HeldOutDate, others: Iterable[np.ndarray]) -> tuple[int, int]:
     """Of recordings of other people, beats (N, 384) each: how many are out of range, of how many."""
     distances = [np.median(fold.seen.distances(embed(fold.model, values))) for values in others]
     return int(np.sum(np.array(distances) > fold.seen.limit)), len(distances)
@@ -249,7 +249,9 @@ def enrolment(dataset_file: Path, out: Path, data: Path | None, others: tuple[Pa
     people = {"synthetic": synthetic_others(), **({"others": other_people(others)} if others else {})}
     by_date, flagged = {}, {name: (0, 0) for name in people}
     for date in sorted(set(beats.dates.tolist())):
-        fold = Fold(beats, date, fold_model(beats, date, settings, out / "folds" / date), settings.references_per_state)
+        fold = HeldOutDate(
+            beats, date, fold_model(beats, date, settings, out / "folds" / date), settings.references_per_state
+        )
         by_date[date] = evaluate_date(fold)
         for name, recordings in people.items():
             count, of = others_flagged(fold, recordings)
