@@ -1,8 +1,9 @@
 """`python -m train.enrolment`: does enrolment repair drift, does it harm without, and what is out of range?
 
-Every date is held out once: a model learns from all the others, enrols baseline recordings as a person would, and
-judges what is left. What a month does to an ECG is not in the data, so drifts are simulated: a T wave that comes
-later or earlier, higher or lower, in the held-out date and in the recordings that enrol alike.
+Every date is held out once: what a bundle would hold is made from all the others, the validation dates calibrating; it
+enrols baseline recordings as a person would, and judges what is left. What a month does to an ECG is not in the data,
+so drifts are simulated: a T wave that comes later or earlier, higher or lower, in the held-out date and in the
+recordings that enrol alike.
 
     OUT/folds/DATE/checkpoint.safetensors   the model that has not seen DATE; kept for another run
     OUT/enrolment.json                      the figures
@@ -28,10 +29,11 @@ from edge_ecg.references import ReferenceBank
 from edge_ecg.stream import cut_beats
 from edge_ecg.synthetic import STATES, record, synthetic_person
 from edge_ecg.votes import INCONCLUSIVE, Tally, cast_vote
+from train.calibrate import calibrate
 from train.checkpoint import WEIGHTS, read_json, read_weights, write_json
 from train.data import BeatSet, read_beats
 from train.dataset import SETS, read_dataset
-from train.judge import compare, embed
+from train.judge import compare, embed, judge
 from train.loop import Settings, Trainer, recipe
 from train.model import ARCHITECTURES, DEFAULT_ARCHITECTURE, Model, build_model
 from train.references import bank_of, choose_references
@@ -91,19 +93,28 @@ class Counts:
 
 
 class HeldOutDate:
-    """A model that has not seen one date, with its references and what it has seen."""
+    """What a bundle would hold that has not seen one date: model, references, what was seen, and the calibration.
 
-    def __init__(self, beats: BeatSet, date: str, model: Model, references_per_state: int):
-        training = beats.on_dates(set(beats.dates.tolist()) - {date})
-        embeddings = embed(model, training.values)
-        self.model, self.beats, self.date = model, beats, date
-        seen = fit_seen([embeddings], [training])
+    The validation dates stop the training and calibrate the decision, as in `train`; all other dates are learned from.
+    """
+
+    def __init__(self, beats: BeatSet, date: str, validation_dates: Iterable[str], settings: Settings, folder: Path):
+        """The model comes from its folder if it is there. Raises DatasetError for too few dates."""
+        rest, held = set(beats.dates.tolist()) - {date}, set(validation_dates)
+        training, validation = beats.on_dates(rest - held), beats.on_dates(rest & held)
+        if not len(validation.dates):
+            raise DatasetError(f"without {date} there is no validation date left to calibrate on")
+        self.beats, self.date = beats, date
+        self.model = model_of(training, validation, settings, folder)
+        embeddings = embed(self.model, training.values)
+        seen = fit_seen([embeddings, embed(self.model, validation.values)], [training, validation])
         if seen is None:
             raise DatasetError(f"without {date} there are too few dates to tell what is usual")
-        chosen = choose_references(training, embeddings, references_per_state)
+        chosen = choose_references(training, embeddings, settings.references_per_state)
         bank = bank_of(training, embeddings, chosen)
         self.bank = ReferenceBank(bank.embeddings, bank.is_target, seen)
         self.seen = seen
+        self.voting = calibrate(judge(self.model, bank, validation, STATES, CONTRACT.voting), CONTRACT.voting)
         self._embeddings: dict[Drift, np.ndarray] = {}
 
     def embeddings(self, drift: Drift = DRIFTS["no drift"]) -> np.ndarray:
@@ -125,23 +136,22 @@ class HeldOutDate:
         total = Counts()
         for number in recordings:
             embeddings = self.embeddings(drift)[self.beats.recording == number]
-            total += decide(self.model, embeddings, bank, bool(self.beats.recording_is_target[number]))
+            total += self._decide(embeddings, bank, bool(self.beats.recording_is_target[number]))
         return total
 
-
-def decide(model: Model, embeddings: np.ndarray, bank: ReferenceBank, is_target: bool) -> Counts:
-    """One recording's decision: beats that are out of range do not vote."""
-    assert bank.seen is not None
-    tally = Tally(STATES, CONTRACT.voting)
-    outside = bank.seen.distances(embeddings) > bank.seen.limit
-    votes = [cast_vote(logits, bank) for logits in compare(model, embeddings, bank.embeddings)]
-    for vote, is_outside in zip(votes, outside, strict=True):
-        decision = tally.skip() if is_outside else tally.add(vote, 0.0)
-    decided = decision.label != INCONCLUSIVE
-    right = decision.label == STATES[is_target]
-    ranked = (np.mean([vote.evidence for vote in votes]) > 0) == is_target
-    flags = right, decided and not right, not decided, not decided and outside.mean() > 0.5, ranked
-    return Counts(*map(int, flags))
+    def _decide(self, embeddings: np.ndarray, bank: ReferenceBank, is_target: bool) -> Counts:
+        """One recording's decision: beats that are out of range do not vote."""
+        assert bank.seen is not None
+        tally = Tally(STATES, self.voting)
+        outside = bank.seen.distances(embeddings) > bank.seen.limit
+        votes = [cast_vote(logits, bank) for logits in compare(self.model, embeddings, bank.embeddings)]
+        for vote, is_outside in zip(votes, outside, strict=True):
+            decision = tally.skip() if is_outside else tally.add(vote, 0.0)
+        decided = decision.label != INCONCLUSIVE
+        right = decision.label == STATES[is_target]
+        ranked = (np.mean([vote.evidence for vote in votes]) > 0) == is_target
+        flags = right, decided and not right, not decided, not decided and outside.mean() > 0.5, ranked
+        return Counts(*map(int, flags))
 
 
 def baselines_of(beats: BeatSet, dates: Iterable[str], first: int | None = None) -> np.ndarray:
@@ -204,11 +214,12 @@ def _values(recording: Recording) -> np.ndarray:
     return np.array([beat.values for beat in cut_beats(recording)])
 
 
-def fold_model(beats: BeatSet, date: str, settings: Settings, folder: Path) -> Model:
-    """The model that has not seen a date: from its folder if it is there, of these settings."""
-    key = {"settings": json.loads(json.dumps(asdict(settings))), "dates": sorted(set(beats.dates.tolist()))}
+def model_of(training: BeatSet, validation: BeatSet, settings: Settings, folder: Path) -> Model:
+    """The trained model: from its folder if it is there, of these settings and dates."""
+    dates = [sorted(set(beats.dates.tolist())) for beats in (training, validation)]
+    key = {"settings": json.loads(json.dumps(asdict(settings))), "dates": dates}
     if not (folder / "fold.json").exists() or read_json(folder / "fold.json") != key:
-        Trainer(settings, beats.on_dates(set(beats.dates.tolist()) - {date}), None, folder).fit()
+        Trainer(settings, training, validation, folder).fit()
         write_json(folder / "fold.json", key)
     model = build_model(settings.architecture)
     read_weights(folder / WEIGHTS, model)
@@ -249,9 +260,7 @@ def enrolment(dataset_file: Path, out: Path, data: Path | None, others: tuple[Pa
     people = {"synthetic": synthetic_others(), **({"others": other_people(others)} if others else {})}
     by_date, flagged = {}, {name: (0, 0) for name in people}
     for date in sorted(set(beats.dates.tolist())):
-        fold = HeldOutDate(
-            beats, date, fold_model(beats, date, settings, out / "folds" / date), settings.references_per_state
-        )
+        fold = HeldOutDate(beats, date, dataset.dates["validation"], settings, out / "folds" / date)
         by_date[date] = evaluate_date(fold)
         for name, recordings in people.items():
             count, of = others_flagged(fold, recordings)
