@@ -1,4 +1,4 @@
-"""The enrolment study: every date is judged by what a bundle would hold that has neither learned nor calibrated on it."""
+"""The enrolment study: a date is judged by what a bundle would hold that neither learned nor calibrated on it."""
 
 import json
 from pathlib import Path
