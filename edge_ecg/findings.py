@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -168,7 +167,7 @@ def _bundle(path: Path) -> dict[str, Any]:
 
 def fold_file(crossval: Path, method: str, fold: str) -> Path:
     """Where `train.crossval` keeps what one method says of one fold."""
-    return crossval / "folds" / re.sub(r"\W+", "-", method) / f"{fold}.json"
+    return crossval / "folds" / method.replace(" ", "-") / f"{fold}.json"
 
 
 def _folds(crossval: Path, method: str, dates: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
