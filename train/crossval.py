@@ -44,7 +44,8 @@ from train.verdicts import Verdicts, counts, earned_its_place, figures, table
 
 def methods_for(beats: BeatSet, architectures: Iterable[str], seed: int) -> dict[str, Settings]:
     """Every baseline that has something to go by in these recordings, then the comparators, each with its settings."""
-    baselines = {name: Settings(seed=seed) for name in BASELINES if name not in all_the_same(beats)}
+    silent = all_the_same(beats)
+    baselines = {name: Settings(seed=seed) for name in BASELINES if name not in silent}
     return {**baselines, **{architecture: recipe(architecture, seed) for architecture in architectures}}
 
 
