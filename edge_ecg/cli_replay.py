@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ from edge_ecg.health_export import find_recordings
 from edge_ecg.live import live_view
 from edge_ecg.recording import Recording
 from edge_ecg.replay import Replayed, replay
+from edge_ecg.seen import OUT_OF_DATE, span_of
 
 Result = TypeVar("Result")
 RECORDINGS = click.argument("recordings", metavar="RECORDING...", nargs=-1, required=True)
@@ -50,6 +52,7 @@ class Quantity(click.ParamType):
 @click.option("--curve", "with_curve", is_flag=True, help="Then error and abstention against beats, as a table.")
 @click.option("--picture", type=click.Path(path_type=Path), help="The curve as a .png or .svg.")
 @click.option("--labels", "labels_file", type=click.Path(path_type=Path), help="CSV of file,label. [folder names]")
+@click.option("--any-day", is_flag=True, help="Judge what is out of date as well: to study a drift.")
 @click.option("--drop", default=0.0, type=click.FloatRange(0, 1), help="Fault: lose this share of the samples.")
 @click.option("--gap", default="0s", type=Quantity("s"), help="Fault: lose everything for a while, such as 2s.")
 @click.option("--noise", type=Quantity("dB"), help="Fault: white noise this far below the signal, such as 20dB.")
@@ -66,6 +69,7 @@ def replay_command(
     with_curve: bool,
     picture: Path | None,
     labels_file: Path | None,
+    any_day: bool,
     drop: float,
     gap: float,
     noise: float | None,
@@ -83,9 +87,13 @@ def replay_command(
     if live and as_json:
         raise click.UsageError("--live is for people and --json for programs: give one of them")
     bundle = load_bundle(bundle_path)
+    seen = bundle.references.seen
+    if any_day and seen:
+        bundle = bundle.with_references(replace(bundle.references, seen=replace(seen, days=span_of([]))))
     labels = _read_labels(labels_file) if labels_file else {}
     faults = Faults(drop, gap, noise, invert, rate, seed)
     known: list[tuple[Replayed, str]] = []
+    out_of_date: list[str] = []
 
     def work(recording: Recording) -> Replayed:
         recording = faults(recording)
@@ -93,6 +101,8 @@ def replay_command(
         replayed = replay(bundle, recording, chunk, speed or (1.0 if live else None), view)
         if view:
             view.finish()
+        if OUT_OF_DATE in replayed.unusable:
+            out_of_date.append(recording.source)
         label = label_of(recording.source, bundle.labels, labels)
         if label:
             known.append((replayed, label))
@@ -105,6 +115,12 @@ def replay_command(
         work,
         lambda replayed: json.dumps(replayed.to_json()) if as_json else _row(replayed),
     )
+    if out_of_date and seen:
+        click.echo(
+            f"{len(out_of_date)} out of date: {bundle_path} knows recordings from {seen.known_days}, "
+            "and levels drift; enrol fresh ones of the baseline (edge-ecg enroll)",
+            err=True,
+        )
     if with_curve or picture:
         points = curve(known, bundle.labels)
         click.echo(json.dumps(curve_json(points, len(known))) if as_json else curve_text(points, len(known)))

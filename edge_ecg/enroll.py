@@ -18,8 +18,8 @@ to where the new baseline lies. How much of the way is believed depends on how f
   is then moved in vain does D times less harm. (Chosen on held-out dates and simulated drifts: `train.enrolment`.)
 """
 
+import datetime
 import json
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -39,7 +39,6 @@ ORDINARY = 3.0
 IMPLAUSIBLE = 2.0  # times the limit of a beat: no drift goes this far, another person and an inverted lead do
 FEWEST_BEATS = 5
 STEPS = 100  # of the geometric median; it is there after ten
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,9 @@ class Sample:
     """The beats of one recording that may enrol."""
 
     source: str
-    date: str  # as the recording or its file name says it; recordings that don't say count as one date
+    date: str  # its name; recordings that don't say theirs count as one date
     embeddings: np.ndarray = field(repr=False)  # (N, D), of its usable beats
+    day: datetime.date | None = None  # of the calendar, which is known from now on
     rejected: str | None = None  # why it does not count
 
     @property
@@ -108,7 +108,8 @@ def enroll_samples(bank: ReferenceBank, samples: Iterable[Sample]) -> Enrolment:
     """Move a bank that knows what training has seen. Raises RecordingError if no sample can be used.
 
     If they move, the limit grows as well, as far as what enrolled lies further from the moved centre than usual beats
-    do, whose distance is 1: a drift changes more than the level, and what enrolled is the new usual.
+    do, whose distance is 1: a drift changes more than the level, and what enrolled is the new usual. Moved or not, the
+    bank knows the days of what enrolled.
     """
     assert bank.seen is not None
     seen = bank.seen
@@ -121,7 +122,8 @@ def enroll_samples(bank: ReferenceBank, samples: Iterable[Sample]) -> Enrolment:
     moved = seen.moved(shift)
     still_away = float(np.median([sample.distance(moved) for sample in used]))
     wider = replace(moved, limit=seen.limit * (1 + share * max(0.0, still_away - 1)))
-    return Enrolment(checked, replace(bank.moved(shift), seen=wider), shift, distance, share)
+    now = wider.with_days(sample.day for sample in used if sample.day)
+    return Enrolment(checked, replace(bank.moved(shift), seen=now), shift, distance, share)
 
 
 def level_shift(centres: np.ndarray, dates: Sequence[str], seen: Seen) -> tuple[np.ndarray, float, float]:
@@ -159,9 +161,8 @@ def enroll(bundle: Bundle, recordings: Iterable[Recording]) -> Enrolment:
 
 
 def _sample(bundle: Bundle, recording: Recording) -> Sample:
-    said = _DAY.match(recording.recorded_at or "") or _DAY.search(Path(recording.source).name)
     beats = [embedding[0] for embedding in embeddings(bundle, recording)]
-    return Sample(recording.source, said.group() if said else "unknown", np.array(beats))
+    return Sample(recording.source, str(recording.day or "unknown"), np.array(beats), recording.day)
 
 
 def write_enrolled(bundle: Bundle, enrolment: Enrolment, out: Path) -> Bundle:

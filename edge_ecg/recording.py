@@ -5,8 +5,10 @@ The person's name and birth date, which Apple writes into each file, go no furth
 
 import io
 import os
+import re
 import warnings
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ MAX_FILE_BYTES = 50_000_000
 MAX_ABS_UV = 1e6  # electrodes on skin give a few millivolts on some hundreds of offset, never 1 V
 _EDF_VERSION = b"0       "
 MIN_SPAN_UV = 20.0  # an ECG spans hundreds; the same numbers in millivolts span less than this
+_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +44,16 @@ class Recording:
     def duration_s(self) -> float:
         """Length in seconds, on the recording's own clock."""
         return len(self.samples_uv) / self.sample_rate_hz
+
+    @property
+    def day(self) -> date | None:
+        """The day it was recorded on: as the header says it, or else the file's name, which in Apple's export does."""
+        for said in (*_DAY.findall((self.recorded_at or "")[:10]), *_DAY.findall(Path(self.source).name)[:1]):
+            try:
+                return date.fromisoformat(said)
+            except ValueError:  # such as 2024-02-30
+                continue
+        return None
 
 
 def read_recording(path: str | os.PathLike[str]) -> Recording:

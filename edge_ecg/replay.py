@@ -106,7 +106,7 @@ def replay(
     chunk has a deadline, the arrival of the next one: paced, by the clock; unpaced, by what the chunk took against
     what it lasts. `show` sees every step, outside the time that is measured but not outside the pace.
     """
-    watch = Watch(bundle, recording.sample_rate_hz)
+    watch = Watch(bundle, recording.sample_rate_hz, recording.day)
     judged: list[Judged] = []
     latency_us, busy_s, pushed_samples, count, late = [], 0.0, 0, 0, 0
     pace = recording.sample_rate_hz * (speed or 1.0)

@@ -1,4 +1,4 @@
-"""What training has seen, and how far a beat lies from all of it: after a drift, or of another person.
+"""What training has seen, and what lies beyond all of it: another person's beat, or a day long after.
 
 The distance of a beat is Mahalanobis' (P. C. Mahalanobis, "On the generalised distance in statistics", Proc. Natl.
 Inst. Sci. India 2, 1936) from the nearer of two centres, the usual beat of either state: differences count in units
@@ -8,10 +8,16 @@ of how much beats of one state usually differ in that direction. Departures:
   principal components do (M. E. Tipping, C. M. Bishop, J. R. Stat. Soc. B 61(3), 1999): a full one is neither small
   nor, from some thousand beats, to be trusted in its smallest directions.
 - It is divided by the root of the embedding's length, so that usual beats are near 1 whatever the architecture.
+
+No distance finds a drift along the axis on which the states differ: three months after its training the public
+comparator was sure, and wrong, of every target recording. Leaving dates out proves a comparator for days among
+those it knows. So the calendar says the rest: what was recorded further from all known days than these span is out
+of date, until fresh baseline recordings enrol, whose days are then known as well.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -19,7 +25,13 @@ import numpy as np
 from edge_ecg.errors import BundleError
 
 OUT_OF_RANGE = "out of range"  # why a beat that lies beyond the limit does not vote
+OUT_OF_DATE = "out of date"  # why no beat of a recording long before or after the known days does
 PREFIX = "seen."
+
+
+def span_of(days: Sequence[float]) -> np.ndarray:
+    """The first and the last of some days, or nothing if there is none."""
+    return np.array([min(days), max(days)] if days else [], np.float64)
 
 
 @dataclass(frozen=True)
@@ -36,13 +48,18 @@ class Seen:
     limit: float
     between_dates: float  # how far the baselines of dates lie from the usual one: mean squared length
     between_recordings: float  # the same for recordings of one date
+    # (2,): the first and the last known day, as date.toordinal counts; (0,) if no recording said its day
+    days: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
-        shapes = [np.shape(getattr(self, field.name)) for field in fields(self)]
+        shapes = [np.shape(getattr(self, f.name)) for f in fields(self)]
         k, length = shapes[1] if len(shapes[1]) == 2 else (0, 0)
-        if shapes != [(2, length), (k, length), (k + 1,), (), (), ()] or k >= length:
+        if shapes[:-1] != [(2, length), (k, length), (k + 1,), (), (), ()] or k >= length:
             raise BundleError(f"what training has seen has shapes {shapes}, expected (2, D), (K, D), (K + 1,), K < D")
-        finite = all(np.isfinite(getattr(self, field.name)).all() for field in fields(self))
+        bounds = [1, *self.days, date.max.toordinal()]
+        if shapes[-1] not in [(2,), (0,)] or not bounds == sorted(bounds):
+            raise BundleError(f"what training has seen has the days {self.days}, expected a first and a last one")
+        finite = all(np.isfinite(getattr(self, f.name)).all() for f in fields(self))
         spreads = (*np.ravel(self.variances), self.limit, self.between_dates)
         if not finite or min(spreads) <= 0 or self.between_recordings < 0:
             raise BundleError("what training has seen holds NaN, infinity or a spread of 0")
@@ -54,6 +71,23 @@ class Seen:
         elsewhere = np.maximum(0.0, (away**2).sum(2) - (along**2).sum(2))
         squared = (along**2 / self.variances[:-1]).sum(2) + elsewhere / self.variances[-1]
         return np.asarray(np.sqrt(squared.min(1) / self.centres.shape[1]))
+
+    def is_out_of_date(self, day: date | None) -> bool:
+        """Whether a day is further from all known days than these span; never, if either is not known."""
+        if day is None or not len(self.days):
+            return False
+        first, last = self.days
+        return not first - (last - first) <= day.toordinal() <= last + (last - first)
+
+    @property
+    def known_days(self) -> str:
+        """From when to when, for a person; empty if that is not known."""
+        return " to ".join(str(date.fromordinal(int(day))) for day in self.days)
+
+    def with_days(self, days: Iterable[date]) -> "Seen":
+        """The same, knowing these days as well as its own; where its own are not known, nothing can be out of date."""
+        known = [*self.days, *(day.toordinal() for day in days)] if len(self.days) else []
+        return replace(self, days=span_of(known))
 
     def moved(self, by: np.ndarray) -> "Seen":
         """The same, `by` (D,) further on."""
@@ -70,7 +104,8 @@ class Seen:
         found = {n.removeprefix(PREFIX): t for n, t in tensors.items() if n.startswith(PREFIX)}
         if not found:
             return None
-        if found.keys() != {field.name for field in fields(cls)}:
+        found.setdefault("days", np.empty(0))  # which bundles before did not say
+        if found.keys() != {f.name for f in fields(cls)}:
             raise BundleError(f"what training has seen has the entries {sorted(found)}, expected others")
         with np.errstate(invalid="ignore"):  # a signalling NaN, which is refused as any other
             values: dict[str, Any] = {n: t.astype(np.float64) if t.ndim else float(t) for n, t in found.items()}

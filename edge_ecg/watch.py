@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 
 import numpy as np
 
 from edge_ecg.beats import Beat
 from edge_ecg.bundle import Bundle
 from edge_ecg.recording import Recording
-from edge_ecg.seen import OUT_OF_RANGE
+from edge_ecg.seen import OUT_OF_DATE, OUT_OF_RANGE
 from edge_ecg.stream import BeatStream, cut_beats
 from edge_ecg.votes import Decision, Tally, Vote, cast_vote
 
@@ -30,10 +31,14 @@ class Judged:
 
 
 class Watch:
-    """Judge a recording while it arrives. Any chunk size gives the same votes and decision, bit for bit."""
+    """Judge a recording while it arrives. Any chunk size gives the same votes and decision, bit for bit.
 
-    def __init__(self, bundle: Bundle, sample_rate_hz: float = 512.0):
+    day: when it is recorded. If that is out of date for the bundle no beat votes; without it, none is out of date.
+    """
+
+    def __init__(self, bundle: Bundle, sample_rate_hz: float = 512.0, day: date | None = None):
         self._bundle = bundle
+        self._is_out_of_date = bundle.references.seen is not None and bundle.references.seen.is_out_of_date(day)
         self._sample_rate_hz = sample_rate_hz
         self._beats = BeatStream(sample_rate_hz, bundle.contract)
         self._tally = Tally(bundle.labels, bundle.contract.voting)
@@ -59,12 +64,17 @@ class Watch:
 
     def _judge(self, beat: Beat) -> Judged:
         if beat.unusable:
-            return Judged(beat, None, self._tally.skip())
+            return self._skipped(beat)
+        if self._is_out_of_date:
+            return self._skipped(replace(beat, unusable=(OUT_OF_DATE,)))
         references, embedding = self._bundle.references, embed(self._bundle, beat)
         if references.seen and references.seen.distances(embedding)[0] > references.seen.limit:
-            return Judged(replace(beat, unusable=(OUT_OF_RANGE,)), None, self._tally.skip())
+            return self._skipped(replace(beat, unusable=(OUT_OF_RANGE,)))
         vote = cast_vote(self._bundle.comparator(embedding, references.embeddings), references)
         return Judged(beat, vote, self._tally.add(vote, beat.known_at_s))
+
+    def _skipped(self, beat: Beat) -> Judged:
+        return Judged(beat, None, self._tally.skip())
 
     @property
     def decision(self) -> Decision:

@@ -32,10 +32,11 @@ from export.bad_bundles import BAD_BUNDLES, write_bad_bundles
 SEED = 5
 TIMED = ("latency_us", "realtime_factor", "late_chunks")
 KEPT = 64  # numbers of a stage's output that a vector keeps
-RECORDINGS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
-    ("plain", "baseline", "en", {"duration_s": 12.0}),
-    ("german", "target", "de", {"duration_s": 12.0, "sample_rate_hz": 511.422}),
-    ("inverted", "target", "en-DE", {"duration_s": 9.0, "sample_rate_hz": 300.0, "noise_uv": 4.0, "inverted": True}),
+RECORDINGS: tuple[tuple[str, str, int, str, dict[str, Any]], ...] = (
+    ("plain", "baseline", 0, "en", {"duration_s": 12.0}),
+    ("german", "target", 0, "de", {"duration_s": 12.0, "sample_rate_hz": 511.422}),
+    ("inverted", "target", 0, "en-DE", {"duration_s": 9.0, "sample_rate_hz": 300.0, "noise_uv": 4.0, "inverted": True}),
+    ("late", "target", 60, "en", {"duration_s": 9.0}),  # two months later: out of date
 )
 DEVICE_FILES = (LAYERS, WEIGHTS, REFERENCES)  # what the portable engine needs of a bundle
 DEVICE_ENTRIES = ("contract", "intended_use", "labels", "model", "schema")
@@ -87,8 +88,8 @@ def write_vectors(bundle_path: Path, out: Path) -> None:
     _write_device_bundle(bundle_path, out / "bundle")
     _write_differences(out / "bundle", out / "bad")
     vectors, recordings = {}, []
-    for number, (name, state, locale, options) in enumerate(RECORDINGS):
-        made = record(synthetic_person(SEED), state, 0, number=number, **options)
+    for number, (name, state, day, locale, options) in enumerate(RECORDINGS):
+        made = record(synthetic_person(SEED), state, day, number=number, **options)
         path = out / f"{name}.csv"
         write_apple_csv(path, made.samples_uv, made.sample_rate_hz, made.recorded_at, locale)
         recordings.append(read_recording(path))

@@ -28,8 +28,8 @@ def from_evidence(evidence: np.ndarray, recording: np.ndarray, is_target: np.nda
     count = len(is_target)
     names = tuple(f"{number}.csv" for number in range(count))
     empty = np.zeros((len(evidence), 1), np.float32)
-    dates, rates = np.array(["0101"] * count), np.full(count, 512.0)
-    beats = BeatSet(empty, recording, np.zeros(len(evidence)), names, dates, is_target, rates)
+    dates, rates, days = np.array(["0101"] * count), np.full(count, 512.0), np.full(count, "NaT", "datetime64[D]")
+    beats = BeatSet(empty, recording, np.zeros(len(evidence)), names, dates, is_target, rates, days)
     return Judgement(beats, LABELS, [Vote(0, 0, False, float(e)) for e in evidence], [])
 
 

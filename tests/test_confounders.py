@@ -47,6 +47,7 @@ def made_up_beats(seed: int = 0, dates: int = 3, recordings: int = 2, beats: int
         np.array(names),
         np.array(targets),
         np.full(len(names), 512.0),
+        np.full(len(names), "NaT", "datetime64[D]"),
     )
 
 

@@ -61,6 +61,7 @@ def made_up_beats(effect: float = 1.0, recordings: int = 3, beats: int = 6) -> B
         np.array(dates),
         np.array(targets),
         np.full(len(names), 512.0),
+        np.full(len(names), "NaT", "datetime64[D]"),
     )
 
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import astuple, replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,8 @@ from edge_ecg.enroll import ORDINARY, enroll, geometric_median, level_shift, wri
 from edge_ecg.errors import BundleError, RecordingError
 from edge_ecg.recording import Recording, read_recording
 from edge_ecg.references import ReferenceBank
-from edge_ecg.seen import OUT_OF_RANGE, Seen
+from edge_ecg.replay import replay
+from edge_ecg.seen import OUT_OF_DATE, OUT_OF_RANGE, Seen, span_of
 from edge_ecg.synthetic import Person, _day, record, synthetic_person
 from edge_ecg.votes import INCONCLUSIVE
 from edge_ecg.watch import Watch, embeddings
@@ -157,14 +159,14 @@ def test_what_can_not_be_is_refused(change: dict) -> None:
 def gaussian_dates(rng: np.random.Generator, dates: int) -> tuple[np.ndarray, BeatSet]:
     """Embeddings of 4 recordings of 10 beats of each state a date; dates, recordings and beats scatter."""
     recordings = dates * 8
-    date = np.repeat(np.arange(dates), 8)
+    number = np.repeat(np.arange(dates), 8)
     is_target = np.tile([False] * 4 + [True] * 4, dates)
-    level = rng.normal(0, 1.0, (dates, 6))[date] + rng.normal(0, 0.5, (recordings, 6)) + 5.0 * is_target[:, None]
+    level = rng.normal(0, 1.0, (dates, 6))[number] + rng.normal(0, 0.5, (recordings, 6)) + 5.0 * is_target[:, None]
     values = np.repeat(level, 10, axis=0) + rng.normal(0, 0.5, (recordings * 10, 6))
     of_beat = np.repeat(np.arange(recordings), 10)
     names = tuple(f"{n}.csv" for n in range(recordings))
-    nothing, rates = np.zeros(len(values)), np.full(recordings, 512.0)
-    return values, BeatSet(nothing[:, None], of_beat, nothing, names, date.astype(str), is_target, rates)
+    nothing, rates, days = np.zeros(len(values)), np.full(recordings, 512.0), number.astype("datetime64[D]")
+    return values, BeatSet(nothing[:, None], of_beat, nothing, names, number.astype(str), is_target, rates, days)
 
 
 def test_unseen_dates_are_rarely_out_of_range() -> None:
@@ -213,6 +215,69 @@ def test_patients_of_another_database_are_out_of_range(bundle: Bundle, ecg_data:
         whole = read_recording(ecg_data / "mitbih" / name)
         part = replace(whole, samples_uv=whole.samples_uv[: 30 * 360])
         assert judged(bundle, part).decision.label == INCONCLUSIVE, name
+
+
+# The calendar
+
+MARCH = [date(2024, 3, day) for day in (1, 4, 9)]
+
+
+@given(st.dates(), st.dates(), st.dates())
+def test_a_day_is_out_of_date_beyond_as_many_days_as_are_known(one: date, other: date, day: date) -> None:
+    first, last = sorted([one, other])
+    known = replace(seen(), days=span_of([one.toordinal(), other.toordinal()]))
+    nearest = min(max(first, day), last)
+    assert known.is_out_of_date(day) == (abs(day - nearest) > last - first)
+
+
+def test_a_day_that_is_not_known_is_not_out_of_date() -> None:
+    assert not seen().is_out_of_date(date(2034, 3, 1))
+    assert not seen().with_days(MARCH).is_out_of_date(date(2034, 3, 1))
+    assert not replace(seen(), days=span_of([MARCH[0].toordinal()])).is_out_of_date(None)
+
+
+def test_days_survive_the_file_and_bundles_from_before_have_none() -> None:
+    known = replace(seen(), days=span_of([day.toordinal() for day in MARCH]))
+    bank = ReferenceBank(np.ones((6, 8), np.float32), np.arange(6) > 2, known)
+    again = ReferenceBank.from_bytes(bank.to_bytes()).seen
+    assert again is not None
+    assert again.known_days == "2024-03-01 to 2024-03-09"
+    before = {name: tensor for name, tensor in known.tensors().items() if name != "seen.days"}
+    older = Seen.from_tensors(before)
+    assert older is not None
+    assert older.known_days == ""
+    with pytest.raises(BundleError, match="days"):
+        replace(known, days=np.array([1.0, 1e9]))
+
+
+def later(recording: Recording, month: int) -> Recording:
+    """The same recording, as if it were of that month."""
+    return replace(recording, source=recording.source.replace("-03-", f"-{month:02}-"), recorded_at=None)
+
+
+def test_months_later_a_bundle_does_not_decide_until_it_is_enrolled(bundle: Bundle, baselines: list[Recording]) -> None:
+    target = recorded(synthetic_person(1), "target", 8)
+    assert replay(bundle, target).decision.label == "target"
+    assert replay(bundle, later(target, 6)).decision.label == INCONCLUSIVE
+    assert set(replay(bundle, later(target, 6)).unusable) == {OUT_OF_DATE}
+    fresh = enroll(bundle, [later(baseline, 6) for baseline in baselines]).references
+    assert replay(bundle.with_references(fresh), later(target, 6)).decision.label == "target"
+
+
+def test_the_command_says_what_is_out_of_date_and_judges_it_if_asked(small_bundle: Path, tmp_path: Path) -> None:
+    made = record(synthetic_person(1), "target", 8, number=1)
+    path = tmp_path / "ecg_2024-06-09.csv"
+    np.savetxt(path, made.samples_uv, fmt="%.3f")
+    replayed = CliRunner().invoke(cli, ["replay", str(small_bundle), str(path), "--json"])
+    assert json.loads(replayed.stdout)["decision"] == INCONCLUSIVE
+    assert "knows recordings from 2024-03-01 to 2024-03-07" in replayed.stderr
+    asked = CliRunner().invoke(cli, ["replay", str(small_bundle), str(path), "--json", "--any-day"])
+    assert (json.loads(asked.stdout)["decision"], asked.stderr) == ("target", "")
+
+
+def test_training_learns_the_days_of_its_recordings(bundle: Bundle) -> None:
+    assert bundle.references.seen is not None
+    assert bundle.references.seen.known_days == "2024-03-01 to 2024-03-07"
 
 
 # The bundle

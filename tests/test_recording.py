@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edge_ecg.apple_format import LOCALES, write_apple_csv
 from edge_ecg.errors import RecordingError
-from edge_ecg.recording import MIN_DURATION_S, read_recording
+from edge_ecg.recording import MIN_DURATION_S, Recording, read_recording
 
 NAME, BIRTH = "Wilhelmine Einthoven", "21.05.1860"
 RECORDED = "2021-12-17 12:58:58 +0800"
@@ -110,6 +110,20 @@ def test_every_known_header_is_read(saved, header, values, rate_hz):
     assert recording.duration_s == len(ECG_UV) / rate_hz
     assert recording.samples_uv.dtype == np.float64
     assert not recording.samples_uv.flags.writeable
+
+
+@pytest.mark.parametrize(
+    ("recorded_at", "name", "day"),
+    [
+        ("2024-03-01 23:59:00 +0800", "ecg_2023-09-21_1.csv", date(2024, 3, 1)),
+        (None, "ecg_2023-09-21_1.csv", date(2023, 9, 21)),
+        ("2023-02-29 08:00:00", "ecg_2023-09-21_1.csv", date(2023, 9, 21)),
+        (None, "2023-09-21/fasting/3.csv", None),
+        (None, "ecg_2023-13-01.csv", None),
+    ],
+)
+def test_the_day_is_the_headers_or_else_the_file_names(recorded_at, name, day):
+    assert Recording(ECG_UV, 512.0, f"2022-01-01/{name}", recorded_at).day == day
 
 
 GREEK = f"Όνομα,{NAME}\nΗμερομηνία,{RECORDED}\nΡυθμός,511,422 χερτζ\nΜονάδα,µV\n\n"

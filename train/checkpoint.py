@@ -74,7 +74,8 @@ def write_beats(path: Path, sets: dict[str, BeatSet]) -> None:
         tensors[f"{which}.known_at_s"] = beats.known_at_s
         tensors[f"{which}.recording_is_target"] = beats.recording_is_target.astype(np.uint8)
         tensors[f"{which}.sample_rates_hz"] = beats.sample_rates_hz
-        names[which] = json.dumps({"sources": beats.sources, "dates": beats.dates.tolist()})
+        days = np.datetime_as_string(beats.days).tolist()
+        names[which] = json.dumps({"sources": beats.sources, "dates": beats.dates.tolist(), "days": days})
     write_file(path, safetensors.numpy.save(tensors, names))
 
 
@@ -93,6 +94,7 @@ def read_beats(path: Path) -> dict[str, BeatSet]:
                     np.array(names["dates"]),
                     file.get_tensor(f"{which}.recording_is_target").astype(bool),
                     file.get_tensor(f"{which}.sample_rates_hz"),
+                    np.array(names["days"], "datetime64[D]"),
                 )
             return sets
     except (OSError, safetensors.SafetensorError, ValueError, KeyError) as error:

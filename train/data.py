@@ -25,6 +25,7 @@ class BeatSet:
     dates: np.ndarray  # (M,) names of dates
     recording_is_target: np.ndarray  # (M,) bool
     sample_rates_hz: np.ndarray  # (M,) as recorded, before resampling
+    days: np.ndarray  # (M,) datetime64[D], of the calendar; NaT where the recording does not say
 
     @property
     def is_target(self) -> np.ndarray:
@@ -58,12 +59,13 @@ class BeatSet:
             self.dates[keep],
             self.recording_is_target[keep],
             self.sample_rates_hz[keep],
+            self.days[keep],
         )
 
 
 def read_beats(entries: Iterable[Entry], contract: Contract = CONTRACT) -> BeatSet:
     """Read recordings and cut their beats. Raises DatasetError for a recording without a beat."""
-    values, known_at_s, read, rates, counts = [], [], [], [], []
+    values, known_at_s, read, rates, days, counts = [], [], [], [], [], []
     for entry in entries:
         recording = read_recording(entry.path)
         beats = cut_beats(recording, contract)
@@ -73,6 +75,7 @@ def read_beats(entries: Iterable[Entry], contract: Contract = CONTRACT) -> BeatS
         known_at_s += [beat.known_at_s for beat in beats]
         read.append(entry)
         rates.append(recording.sample_rate_hz)
+        days.append(recording.day)
         counts.append(len(beats))
     return BeatSet(
         np.stack(values),
@@ -82,4 +85,5 @@ def read_beats(entries: Iterable[Entry], contract: Contract = CONTRACT) -> BeatS
         np.array([entry.date for entry in read]),
         np.array([entry.is_target for entry in read]),
         np.array(rates),
+        np.array(days, "datetime64[D]"),
     )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edge_ecg.seen import Seen
+from edge_ecg.seen import Seen, span_of
 from train.checkpoint import Run
 from train.data import BeatSet
 from train.judge import embed
@@ -43,7 +43,8 @@ def fit_seen(embeddings: Sequence[np.ndarray], sets: Sequence[BeatSet]) -> Seen 
     of_recordings = [float(np.median(distances[recording == r])) for r in np.unique(recording)]
     between_dates, between_recordings = _baseline_spread(values[~is_target], date[~is_target], recording[~is_target])
     limit = float(np.percentile(of_recordings, USUAL))
-    return Seen(centres, directions, variances, limit, between_dates, between_recordings)
+    days = span_of([day.toordinal() for beats in sets for day in beats.days[~np.isnat(beats.days)].tolist()])
+    return Seen(centres, directions, variances, limit, between_dates, between_recordings, days)
 
 
 def recording_centres(embeddings: np.ndarray, recording: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@
 /// by a share of the way from training's baseline to where the new baseline lies: the positive-part estimator of
 /// W. James and C. Stein, so that what an ordinary date could explain does not count as drift. If they move, the limit
 /// of what is out of range grows as well, as far as what enrolled lies further from the moved centre than usual beats
-/// do. `edge_ecg/enroll.py` gives the reasons of each number.
+/// do. Moved or not, they know the days of what enrolled. `edge_ecg/enroll.py` gives the reasons of each number.
 public struct Enrollment: Hashable, Sendable {
   private static let ordinary = 3.0
   private static let implausible = 2.0  // times the limit of a beat: no drift goes this far, another person does
@@ -15,8 +15,8 @@ public struct Enrollment: Hashable, Sendable {
   public struct Sample: Hashable, Sendable {
     /// The recording's source.
     public let source: String
-    /// As the recording or its file name says it; recordings that don't say count as one date.
-    public let date: String
+    /// When it was recorded; recordings that don't say count as of one day.
+    public let day: CalendarDay?
     /// Why it does not count.
     public let rejected: String?
     fileprivate let embeddings: [[Float]]
@@ -64,7 +64,8 @@ public struct Enrollment: Hashable, Sendable {
     let moved = seen.moved(by: shift)
     let stillAway = median(used.map { $0.distance(moved) })
     let limit = seen.limit * (1 + share * max(0, stillAway - 1))
-    references = try bundle.references.moved(by: shift, seen: moved.widened(to: limit))
+    let known = moved.widened(to: limit).with(days: used.compactMap(\.day))
+    references = try bundle.references.moved(by: shift, seen: known)
   }
 
   private static func sample(_ bundle: ECGBundle, _ seen: Seen, _ recording: Recording) throws -> Sample {
@@ -80,15 +81,15 @@ public struct Enrollment: Hashable, Sendable {
     } else if median(beats.map(seen.distance)) > implausible * seen.limit {
       rejected = "too far from all that was seen: another person, or worn in another place"
     }
-    return Sample(source: recording.source, date: date(of: recording), rejected: rejected, embeddings: beats)
+    return Sample(source: recording.source, day: recording.day, rejected: rejected, embeddings: beats)
   }
 
   /// How far recordings move the level, their distance in ordinary dates, and the share.
   private static func levelShift(
     _ samples: [Sample], _ seen: Seen
   ) -> (shift: [Double], distance: Double, share: Double) {
-    let counts = Dictionary(grouping: samples, by: \.date).mapValues { Double($0.count) }
-    let weights = samples.map { 1 / (counts[$0.date] ?? 1) }
+    let counts = Dictionary(grouping: samples, by: \.day).mapValues { Double($0.count) }
+    let weights = samples.map { 1 / (counts[$0.day] ?? 1) }
     let place = geometricMedian(samples.map(\.centre), weights: weights)
     let away = zip(place, seen.baselineCentre).map { $0 - $1 }
     let squared = away.reduce(0) { $0 + $1 * $1 }
@@ -116,26 +117,6 @@ public struct Enrollment: Hashable, Sendable {
     return (points.first ?? []).indices.map { index in
       zip(points, weights).reduce(0) { $0 + $1.0[index] * $1.1 } / total
     }
-  }
-
-  /// `2023-09-26`, from the recording's own time or its file's name.
-  private static func date(of recording: Recording) -> String {
-    let name = recording.source.split(separator: "/").last.map(String.init) ?? ""
-    let own = recording.recordedAt.map { String($0.prefix(10)) }
-    return own.flatMap { day(in: $0) } ?? day(in: name) ?? "unknown"
-  }
-
-  private static func day(in text: String) -> String? {
-    let bytes = Array(text.utf8)
-    let digits = [0, 1, 2, 3, 5, 6, 8, 9]
-    for start in 0..<max(0, bytes.count - 9) {
-      let part = bytes[start..<start + 10]
-      let isDay = part.enumerated().allSatisfy { index, byte in
-        digits.contains(index) ? (0x30...0x39).contains(byte) : byte == UInt8(ascii: "-")
-      }
-      if isDay { return String(decoding: part, as: UTF8.self) }
-    }
-    return nil
   }
 }
 

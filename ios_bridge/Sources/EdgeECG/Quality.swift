@@ -16,6 +16,8 @@ public enum UnusableReason: String, Hashable, Sendable, CaseIterable {
   case rhythm = "RR out of range"
   /// An embedding far from all that training has seen (``Seen``).
   case outOfRange = "out of range"
+  /// A recording long before or after all known days (``Seen/isOutOfDate(_:)``).
+  case outOfDate = "out of date"
 }
 
 /// Says of each R peak in turn why its beat is unusable.

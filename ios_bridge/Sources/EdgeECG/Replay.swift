@@ -57,7 +57,7 @@ extension Watch {
     _ recording: Recording, through bundle: ECGBundle, chunkSamples: Int = 64
   ) throws -> Replayed {
     precondition(chunkSamples > 0, "a chunk holds at least one sample")
-    var watch = try Watch(bundle, sampleRateHz: recording.sampleRateHz)
+    var watch = try Watch(bundle, sampleRateHz: recording.sampleRateHz, day: recording.day)
     var judged: [Judged] = []
     var latency: [Double] = []
     var busy = 0.0

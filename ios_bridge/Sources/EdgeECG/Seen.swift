@@ -1,15 +1,20 @@
-/// What training has seen, and how far a beat lies from all of it: drift, another person, the watch on the other wrist.
+/// What training has seen, and what lies beyond all of it: another person's beat, or a day long after.
 ///
 /// The distance of a beat is Mahalanobis' from the nearer of two centres, the usual beat of either state: differences
-/// count in units of how much beats of one state usually differ in that direction. `edge_ecg/seen.py` names the
-/// sources and the departures.
+/// count in units of how much beats of one state usually differ in that direction. No distance finds a drift along the
+/// axis on which the states differ, so the calendar says the rest. `edge_ecg/seen.py` names the sources and the reasons.
 public struct Seen: Hashable, Sendable {
+  private static let lastOrdinal = 3_652_059.0  // 9999-12-31, beyond which Python has no day
+
   /// A beat further away than this must not vote.
   public let limit: Double
   /// How far the baselines of dates lie from the usual one: mean squared length.
   public let betweenDates: Double
   /// The same for recordings of one date.
   public let betweenRecordings: Double
+
+  /// From the first to the last known day, as ``CalendarDay/ordinal`` counts; nothing if no recording said its day.
+  public let days: ClosedRange<Int>?
 
   private let length: Int
   private let centres: [Double]  // (2, D): the usual beat of the baseline, and of the target
@@ -36,10 +41,26 @@ public struct Seen: Hashable, Sendable {
     limit = try number("limit")
     betweenDates = try number("between_dates")
     betweenRecordings = try number("between_recordings")
+    days = try file.entries["seen.days"] == nil ? nil : Self.days(tensor("days") { $0 == [2] || $0 == [0] })
     let spreads = variances + [limit, betweenDates]
     guard spreads.allSatisfy({ $0 > 0 }), betweenRecordings >= 0 else {
       throw EdgeECGError.bundle("what training has seen holds a spread of 0 or less")
     }
+  }
+
+  private static func days(_ bounds: [Double]) throws -> ClosedRange<Int>? {
+    guard let first = bounds.first, let last = bounds.last else { return nil }
+    guard 1 <= first, first <= last, last <= lastOrdinal else {
+      throw EdgeECGError.bundle("what training has seen has the days \(bounds), expected a first and a last one")
+    }
+    return Int(first)...Int(last)
+  }
+
+  /// Whether a day is further from all known days than these span; never, if either is not known.
+  public func isOutOfDate(_ day: CalendarDay?) -> Bool {
+    guard let day, let days else { return false }
+    let span = days.upperBound - days.lowerBound
+    return !(days.lowerBound - span...days.upperBound + span).contains(day.ordinal)
   }
 
   /// How far an embedding lies from what training has seen: near 1 for a usual beat.
@@ -67,17 +88,25 @@ public struct Seen: Hashable, Sendable {
 
   /// The same, `by` further on.
   func moved(by: [Double]) -> Seen {
-    Seen(self, centres: centres.indices.map { centres[$0] + by[$0 % length] }, limit: limit)
+    Seen(self, centres: centres.indices.map { centres[$0] + by[$0 % length] }, limit: limit, days: days)
   }
 
   /// The same with another limit.
   func widened(to limit: Double) -> Seen {
-    Seen(self, centres: centres, limit: limit)
+    Seen(self, centres: centres, limit: limit, days: days)
   }
 
-  private init(_ other: Seen, centres: [Double], limit: Double) {
+  /// The same, knowing these days as well as its own; where its own are not known, nothing can be out of date.
+  func with(days more: [CalendarDay]) -> Seen {
+    let ordinals = more.map(\.ordinal)
+    let known = days.map { min($0.lowerBound, ordinals.min() ?? .max)...max($0.upperBound, ordinals.max() ?? 0) }
+    return Seen(self, centres: centres, limit: limit, days: known)
+  }
+
+  private init(_ other: Seen, centres: [Double], limit: Double, days: ClosedRange<Int>?) {
     self.centres = centres
     self.limit = limit
+    self.days = days
     (betweenDates, betweenRecordings) = (other.betweenDates, other.betweenRecordings)
     (length, directions, variances) = (other.length, other.directions, other.variances)
   }
@@ -89,6 +118,7 @@ public struct Seen: Hashable, Sendable {
       ("seen.centres", [2, length], centres.map { Float($0) }),
       ("seen.directions", [variances.count - 1, length], directions.map { Float($0) }),
       ("seen.variances", [variances.count], variances.map { Float($0) }),
+      ("seen.days", [days == nil ? 0 : 2], days.map { [Float($0.lowerBound), Float($0.upperBound)] } ?? []),
     ] + numbers.map { ("seen.\($0.0)", [], [Float($0.1)]) }
   }
 }

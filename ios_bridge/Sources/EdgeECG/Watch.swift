@@ -17,6 +17,7 @@ public struct Watch: Sendable {
 
   private let references: ReferenceBank
   private let sampleRateHz: Double
+  private let isOutOfDate: Bool
   private var encoder: any ECGEncoder
   private var comparator: any ECGComparator
   private var beats: BeatStream
@@ -25,9 +26,12 @@ public struct Watch: Sendable {
   private var logits: [Float] = []
 
   /// A watch that judges by `bundle`, for recordings of `sampleRateHz`.
+  ///
+  /// If their day is out of date for the bundle no beat votes; without a day, none is out of date.
   /// - Throws: ``EdgeECGError/recording(_:)`` for a rate that no sensor has.
-  public init(_ bundle: ECGBundle, sampleRateHz: Double = 512) throws {
+  public init(_ bundle: ECGBundle, sampleRateHz: Double = 512, day: CalendarDay? = nil) throws {
     references = bundle.references
+    isOutOfDate = references.seen?.isOutOfDate(day) ?? false
     self.sampleRateHz = sampleRateHz
     encoder = bundle.encoder
     comparator = bundle.comparator
@@ -74,14 +78,19 @@ public struct Watch: Sendable {
 
   private mutating func judge(_ beat: Beat) throws -> Judged {
     guard beat.isUsable else { return Judged(beat: beat, vote: nil, decision: tally.skip()) }
+    guard !isOutOfDate else { return skipped(beat, .outOfDate) }
     try encoder.encode(beat.values, into: &embedding)
     if let seen = references.seen, seen.distance(of: embedding) > seen.limit {
-      var strange = beat
-      strange.unusable = [.outOfRange]
-      return Judged(beat: strange, vote: nil, decision: tally.skip())
+      return skipped(beat, .outOfRange)
     }
     try comparator.compare(embedding, with: references, into: &logits)
     let vote = Vote(logits: logits, references: references)
     return Judged(beat: beat, vote: vote, decision: tally.add(vote, seconds: beat.knownAtSeconds))
+  }
+
+  private mutating func skipped(_ beat: Beat, _ reason: UnusableReason) -> Judged {
+    var skipped = beat
+    skipped.unusable = [reason]
+    return Judged(beat: skipped, vote: nil, decision: tally.skip())
   }
 }

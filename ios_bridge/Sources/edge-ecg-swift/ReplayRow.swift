@@ -90,7 +90,13 @@ struct ReplayRow {
       String(replayed.source.suffix(36)), decision.label, "\(rounded(decision.confidence * 100, 1))%", after,
       "\(decision.beats) (\(decision.votesForBaseline) : \(decision.votesForTarget))",
       replayed.latency(percentile: 0.5).map { "\(Int($0.rounded())) us" } ?? "-",
-      "\(Int(replayed.realtimeFactor))x") + (replayed.leadIsInverted ? "  \(inverted)" : "")
+      "\(Int(replayed.realtimeFactor))x") + (decision.unusable > 0 ? "  \(unusable)" : "")
+      + (replayed.leadIsInverted ? "  \(inverted)" : "")
+  }
+
+  private var unusable: String {
+    let reasons = replayed.unusable.map { "\($0.reason.rawValue) \($0.beats)" }.joined(separator: ", ")
+    return "\(replayed.decision.unusable) unusable: \(reasons)"
   }
 
   private var inverted: String {

@@ -10,8 +10,8 @@ import Testing
     let golden = try JSONValue(parsing: Golden.bytes(Golden.folder + "/golden.json"))["enrolment"]
     let enrollment = try Enrollment(Golden.bundle(), recordings: Golden.recordings.map { try Golden.recording($0) })
     #expect(enrollment.samples.count { $0.rejected == nil } == golden?["recordings"]?.integer)
-    let dates = Set(enrollment.samples.filter { $0.rejected == nil }.map(\.date))
-    #expect(dates.sorted() == golden?["dates"]?.items?.compactMap(\.text))
+    let days = Set(enrollment.samples.filter { $0.rejected == nil }.compactMap { $0.day?.description })
+    #expect(days.sorted() == golden?["dates"]?.items?.compactMap(\.text))
     #expect(abs(enrollment.distance - (golden?["distance"]?.double ?? -1)) < 1e-4)
     #expect(abs(enrollment.share - (golden?["share"]?.double ?? -1)) < 1e-4)
     #expect(distance(enrollment.shift, golden?["shift"]?.doubles ?? []) < 1e-4)
@@ -33,6 +33,25 @@ import Testing
     try kept.forget(bundle)
     let after = try kept.applied(to: bundle).references
     #expect(after == bundle.references)
+  }
+
+  @Test(arguments: [
+    ("2024-03-01", 738946), ("ecg_2024-02-29_3.csv", 738945), ("0001-01-01", 1), ("9999-12-31", 3_652_059),
+    ("2023-02-29", nil), ("2024-13-01", nil), ("2024-00-10", nil), ("20240301", nil), ("", nil),
+  ])
+  func aDayIsCountedAsPythonCounts(text: String, ordinal: Int?) {
+    #expect(CalendarDay(in: text)?.ordinal == ordinal)
+  }
+
+  @Test func whatEnrolledIsNotOutOfDate() throws {
+    let (bundle, late) = (try Golden.bundle(), try Golden.recording("late"))
+    let seen = try #require(bundle.references.seen)
+    let enrolled = try #require(try Enrollment(bundle, recordings: [late]).references.seen)
+    #expect(seen.isOutOfDate(late.day) && !enrolled.isOutOfDate(late.day))
+    let plain = try Golden.recording("plain")
+    #expect(!seen.isOutOfDate(nil) && !seen.isOutOfDate(plain.day))
+    let readBack = try ReferenceBank(safetensors: try Enrollment(bundle, recordings: [late]).references.safetensors)
+    #expect(readBack.seen?.days == enrolled.days)
   }
 
   @Test func nothingCanBeEnrolledWithoutARecording() throws {

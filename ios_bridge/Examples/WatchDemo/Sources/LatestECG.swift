@@ -42,7 +42,7 @@ struct LatestECG: Sendable {
 
   private func judge(_ recording: Recording, show: (State) -> Void) async throws {
     let bundle = try Self.bundle()
-    var watch = try Watch(bundle, sampleRateHz: recording.sampleRateHz)
+    var watch = try Watch(bundle, sampleRateHz: recording.sampleRateHz, day: recording.day)
     let toSource = try Resampler(rateHz: recording.sampleRateHz, targetHz: bundle.contract.sampleRateHz)
     var state = State(intendedUse: bundle.intendedUse)
     var rPeaks: [Int] = []
