@@ -139,9 +139,12 @@ def test_figures_count_recordings_and_name_every_date() -> None:
 
 def test_a_comparator_no_better_than_a_baseline_has_not_earned_its_place() -> None:
     good, bad = random_verdicts(5, effect=20), random_verdicts(5, effect=0.1)
-    assert "positional comparator earned" in earned_its_place({"RR interval": bad, "positional": good})
-    assert "did not earn" in earned_its_place({"RR interval": good, "positional": bad})
-    assert "did not earn" in earned_its_place({"RR interval": good, "positional": good})
+    assert "positional comparator earned" in earned_its_place("positional", {"RR interval": bad, "positional": good})
+    assert "did not earn" in earned_its_place("positional", {"RR interval": good, "positional": bad})
+    assert "did not earn" in earned_its_place("positional", {"RR interval": good, "positional": good})
+    rivals = {"aligned": bad, "RR interval": bad, "positional": good}
+    assert "aligned comparator did not earn" in earned_its_place("aligned", rivals)
+    assert "best baseline, positional;" in earned_its_place("aligned", rivals)
 
 
 @pytest.mark.parametrize("method", QUICK)
@@ -194,7 +197,7 @@ def test_a_comparator_is_cross_validated_beside_the_baselines(tmp_path: Path) ->
     in_the_table = verdicts["positional"]
     np.testing.assert_array_equal(alone.evidence, in_the_table.evidence[in_the_table.dates == DATES[2]])
     assert in_the_table.right.mean() > 0.8
-    assert "positional comparator earned" in earned_its_place(verdicts)
+    assert "positional comparator earned" in earned_its_place("positional", verdicts)
 
 
 def test_other_settings_are_another_fold(tmp_path: Path) -> None:
@@ -225,7 +228,7 @@ def test_the_command_judges_every_date_and_the_split(
 ) -> None:
     two = {"majority": Settings(), "positional": Settings("positional", epochs=1)}
     monkeypatch.setattr(crossval, "methods_for", lambda *_: two)
-    arguments = [str(small_dataset), "--out", str(tmp_path), "--json"]
+    arguments = [str(small_dataset), "--arch", "positional", "--out", str(tmp_path), "--json"]
     done = CliRunner().invoke(crossval.crossval, arguments, catch_exceptions=False)
     result = json.loads(done.stdout)
     assert result == json.loads((tmp_path / "crossval.json").read_text())
@@ -256,7 +259,7 @@ def test_the_table_has_every_method_and_every_date() -> None:
             "methods": {name: {"validation": counts(v), "test": counts(v)} for name, v in methods.items()},
         },
         "methods": {name: figures(v) for name, v in methods.items()},
-        "verdict": earned_its_place(methods),
+        "verdict": earned_its_place("positional", methods),
     }
     text = table(json.loads(json.dumps(result)))
     assert all(name in text for name in [*methods, *result["dates"]])

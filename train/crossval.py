@@ -177,9 +177,9 @@ def pooled(each: list[Verdicts]) -> Verdicts:
     "architectures",
     multiple=True,
     type=click.Choice(list(ARCHITECTURES)),
-    default=(DEFAULT_ARCHITECTURE,),
+    default=(DEFAULT_ARCHITECTURE, "positional"),
     show_default=True,
-    help="A comparator; give it again for a second one.",
+    help="The comparator; given again, one more baseline.",
 )
 @click.option("--seed", default=0, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
@@ -210,7 +210,7 @@ def crossval(
                 for method, each in judged.items()
             },
         },
-        "verdict": earned_its_place(verdicts),
+        "verdict": earned_its_place(architectures[0], verdicts),
     }
     write_json(out / "crossval.json", result)
     write_file(out / "crossval.txt", (table(result) + "\n").encode())
