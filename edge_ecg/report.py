@@ -121,7 +121,7 @@ give a glucose value or any other number of the body.</li>
 posture, the heart rate) may be what is seen. Only the protocol can exclude it: swapped order, and control days
 without the cause.</li>
 <li><strong>Not next month.</strong> Levels drift over weeks. Dates left out here lie among the dates learned. A bundle
-decides nothing further from its own days than these span, until fresh baselines enrol.</li>
+decides nothing further from its own days than these span and than a week, until fresh baselines enrol.</li>
 <li><strong>Choices were made on these data.</strong> Dates that were used to choose a design are no fair test of
 it.</li>
 <li><strong>A replay, not a live ECG.</strong> Finished recordings were replayed sample by sample. An app can't listen

@@ -218,7 +218,8 @@ def enrolment(findings: Findings) -> Markup:
             markup(
                 "<p>Each date held out once. Baseline recordings move the references, without training; the rest is "
                 "judged before and after. Drifts are simulated: the T wave of the held-out date and of what enrols is "
-                "moved or scaled.</p>"
+                "moved or scaled. They stand for months, and months later a bundle decides nothing before it is "
+                "enrolled: there, &ldquo;before&rdquo; is what it would say if it did not know the date.</p>"
             ),
             table(head, rows, "Enrolment"),
             markup(

@@ -12,7 +12,8 @@ of how much beats of one state usually differ in that direction. Departures:
 No distance finds a drift along the axis on which the states differ: three months after its training the public
 comparator was sure, and wrong, of every target recording. Leaving dates out proves a comparator for days among
 those it knows. So the calendar says the rest: what was recorded further from all known days than these span is out
-of date, until fresh baseline recordings enrol, whose days are then known as well.
+of date, until fresh baseline recordings enrol, whose days are then known as well. (A week is never too far: within the
+public recordings, dates a week from all that was learned are no harder than the next day. docs/experiments.md)
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,6 +27,7 @@ from edge_ecg.errors import BundleError
 
 OUT_OF_RANGE = "out of range"  # why a beat that lies beyond the limit does not vote
 OUT_OF_DATE = "out of date"  # why no beat of a recording long before or after the known days does
+WEEK = 7.0
 PREFIX = "seen."
 
 
@@ -73,11 +75,12 @@ class Seen:
         return np.asarray(np.sqrt(squared.min(1) / self.centres.shape[1]))
 
     def is_out_of_date(self, day: date | None) -> bool:
-        """Whether a day is further from all known days than these span; never, if either is not known."""
+        """Whether a day is further from all known days than these span, and than a week; never, if none is known."""
         if day is None or not len(self.days):
             return False
         first, last = self.days
-        return not first - (last - first) <= day.toordinal() <= last + (last - first)
+        reach = max(last - first, WEEK)
+        return not first - reach <= day.toordinal() <= last + reach
 
     @property
     def known_days(self) -> str:

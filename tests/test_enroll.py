@@ -3,7 +3,7 @@
 import json
 import shutil
 from dataclasses import astuple, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -223,11 +223,11 @@ MARCH = [date(2024, 3, day) for day in (1, 4, 9)]
 
 
 @given(st.dates(), st.dates(), st.dates())
-def test_a_day_is_out_of_date_beyond_as_many_days_as_are_known(one: date, other: date, day: date) -> None:
+def test_a_day_is_out_of_date_beyond_a_week_and_as_many_days_as_are_known(one: date, other: date, day: date) -> None:
     first, last = sorted([one, other])
     known = replace(seen(), days=span_of([one.toordinal(), other.toordinal()]))
     nearest = min(max(first, day), last)
-    assert known.is_out_of_date(day) == (abs(day - nearest) > last - first)
+    assert known.is_out_of_date(day) == (abs(day - nearest) > max(last - first, timedelta(days=7)))
 
 
 def test_a_day_that_is_not_known_is_not_out_of_date() -> None:

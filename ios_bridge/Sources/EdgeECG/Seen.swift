@@ -4,6 +4,7 @@
 /// count in units of how much beats of one state usually differ in that direction. No distance finds a drift along the
 /// axis on which the states differ, so the calendar says the rest. `edge_ecg/seen.py` names the sources and the reasons.
 public struct Seen: Hashable, Sendable {
+  private static let week = 7
   private static let lastOrdinal = 3_652_059.0  // 9999-12-31, beyond which Python has no day
 
   /// A beat further away than this must not vote.
@@ -56,11 +57,11 @@ public struct Seen: Hashable, Sendable {
     return Int(first)...Int(last)
   }
 
-  /// Whether a day is further from all known days than these span; never, if either is not known.
+  /// Whether a day is further from all known days than these span, and than a week; never, if none is known.
   public func isOutOfDate(_ day: CalendarDay?) -> Bool {
     guard let day, let days else { return false }
-    let span = days.upperBound - days.lowerBound
-    return !(days.lowerBound - span...days.upperBound + span).contains(day.ordinal)
+    let reach = max(days.upperBound - days.lowerBound, Self.week)
+    return !(days.lowerBound - reach...days.upperBound + reach).contains(day.ordinal)
   }
 
   /// How far an embedding lies from what training has seen: near 1 for a usual beat.
