@@ -9,8 +9,9 @@ from collections.abc import Callable
 from edge_ecg.contract import INTENDED_USE
 from edge_ecg.findings import Findings, told
 from edge_ecg.page import Markup, between, joined, markup, page
+from edge_ecg.report_design import ablations, artefacts, learning
 from edge_ecg.report_evidence import by_date, calibration_and_roc, data, ours_and_best, results
-from edge_ecg.report_reasons import ablations, artefacts, confounders, drift, enrolment, learning, parts_of_the_beat
+from edge_ecg.report_reasons import confounders, drift, enrolment, parts_of_the_beat
 
 # Title, the part of the findings that it is drawn from, and what draws it.
 SECTIONS: tuple[tuple[str, str, Callable[[Findings], Markup]], ...] = (

@@ -1,4 +1,4 @@
-"""The report's first half: the data, and how recordings of unseen dates are decided, beside baselines."""
+"""The report's first part: the data, and how recordings of unseen dates are decided, beside baselines."""
 
 from collections.abc import Iterator
 from typing import Any
