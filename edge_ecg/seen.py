@@ -58,8 +58,7 @@ class Seen:
         k, length = shapes[1] if len(shapes[1]) == 2 else (0, 0)
         if shapes[:-1] != [(2, length), (k, length), (k + 1,), (), (), ()] or k >= length:
             raise BundleError(f"what training has seen has shapes {shapes}, expected (2, D), (K, D), (K + 1,), K < D")
-        bounds = [1, *self.days, date.max.toordinal()]
-        if shapes[-1] not in [(2,), (0,)] or not bounds == sorted(bounds):
+        if shapes[-1] not in [(2,), (0,)] or list(self.days) != sorted(np.clip(self.days, 1, date.max.toordinal())):
             raise BundleError(f"what training has seen has the days {self.days}, expected a first and a last one")
         finite = all(np.isfinite(getattr(self, f.name)).all() for f in fields(self))
         spreads = (*np.ravel(self.variances), self.limit, self.between_dates)

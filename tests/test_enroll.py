@@ -246,8 +246,9 @@ def test_days_survive_the_file_and_bundles_from_before_have_none() -> None:
     older = Seen.from_tensors(before)
     assert older is not None
     assert older.known_days == ""
-    with pytest.raises(BundleError, match="days"):
-        replace(known, days=np.array([1.0, 1e9]))
+    for impossible in ([1.0, 1e9], [2.0, 1.0], [np.nan, 1.0], [1.0], 1.0, [[1.0, 2.0]]):
+        with pytest.raises(BundleError, match="days"):
+            replace(known, days=np.array(impossible))
 
 
 def later(recording: Recording, month: int) -> Recording:
