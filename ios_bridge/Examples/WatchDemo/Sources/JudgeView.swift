@@ -15,6 +15,7 @@ struct JudgeView: View {
           Text(decision.label).font(.headline)
           Text("\(decision.votesForBaseline) : \(decision.votesForTarget) votes, \(decision.unusable) beats unusable")
           ProgressView(value: state.progress, total: 1)
+          if state.isOutOfDate { Text("Recorded too long after the training: enrol fresh baselines") }
         }
         if !problem.isEmpty { Text(problem).foregroundStyle(.red) }
         if isBusy {

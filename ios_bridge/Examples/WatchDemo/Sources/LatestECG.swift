@@ -10,6 +10,7 @@ struct LatestECG: Sendable {
     var trace: [Double] = []
     var rPeaks: [Int] = []
     var decision: Decision?
+    var isOutOfDate = false
     var progress = 0.0
   }
 
@@ -45,6 +46,7 @@ struct LatestECG: Sendable {
     var watch = try Watch(bundle, sampleRateHz: recording.sampleRateHz, day: recording.day)
     let toSource = try Resampler(rateHz: recording.sampleRateHz, targetHz: bundle.contract.sampleRateHz)
     var state = State(intendedUse: bundle.intendedUse)
+    state.isOutOfDate = bundle.references.seen?.isOutOfDate(recording.day) ?? false
     var rPeaks: [Int] = []
     let samples = recording.samplesMicrovolts
     let chunk = max(1, Int(Self.chunkSeconds * recording.sampleRateHz))
