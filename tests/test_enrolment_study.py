@@ -1,8 +1,10 @@
 """The enrolment study: a date is judged by what a bundle would hold that neither learned nor calibrated on it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -39,3 +41,14 @@ def test_a_date_that_alone_calibrates_can_not_be_held_out(small_dataset: Path, t
     date = str(beats.dates[0])
     with pytest.raises(DatasetError, match=f"without {date} there is no validation date left"):
         enrolment.HeldOutDate(beats, date, [date], Settings(epochs=1), tmp_path)
+
+
+def test_a_model_of_other_beats_is_trained_again(small_dataset: Path, tmp_path: Path) -> None:
+    dataset = read_dataset(small_dataset)
+    training, validation = (read_beats(dataset.entries(which)) for which in ("train", "validation"))
+    scaled = replace(training, values=training.values * np.float32(1.5))
+    made = []
+    for beats in (training, training, scaled):
+        enrolment.model_of(beats, validation, Settings(epochs=1), tmp_path)
+        made.append((tmp_path / "progress.safetensors").stat().st_mtime_ns)
+    assert made[0] == made[1] < made[2]

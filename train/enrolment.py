@@ -31,6 +31,7 @@ from edge_ecg.synthetic import STATES, record, synthetic_person
 from edge_ecg.votes import INCONCLUSIVE, Tally, cast_vote
 from train.calibrate import calibrate
 from train.checkpoint import WEIGHTS, read_json, read_weights, write_json
+from train.crossval import digest_of
 from train.data import BeatSet, read_beats
 from train.dataset import SETS, read_dataset
 from train.judge import compare, embed, judge
@@ -215,9 +216,13 @@ def _values(recording: Recording) -> np.ndarray:
 
 
 def model_of(training: BeatSet, validation: BeatSet, settings: Settings, folder: Path) -> Model:
-    """The trained model: from its folder if it is there, of these settings and dates."""
-    dates = [sorted(set(beats.dates.tolist())) for beats in (training, validation)]
-    key = {"settings": json.loads(json.dumps(asdict(settings))), "dates": dates}
+    """The trained model: from its folder if it is there, of these settings and beats."""
+    sets = training, validation
+    key = {
+        "settings": json.loads(json.dumps(asdict(settings))),
+        "dates": [sorted(set(beats.dates.tolist())) for beats in sets],
+        "beats": [digest_of(beats) for beats in sets],
+    }
     if not (folder / "fold.json").exists() or read_json(folder / "fold.json") != key:
         Trainer(settings, training, validation, folder).fit()
         write_json(folder / "fold.json", key)
