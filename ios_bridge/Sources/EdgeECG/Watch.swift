@@ -15,9 +15,11 @@ public struct Watch: Sendable {
   private static let gapAtOnce = 65_536  // samples of a declared gap in one push: a long one needs no more memory
   private static let longestGapSeconds = 86_400.0
 
+  /// Whether the recording's day is out of date for the bundle, so that no beat votes.
+  public let isOutOfDate: Bool
+
   private let references: ReferenceBank
   private let sampleRateHz: Double
-  private let isOutOfDate: Bool
   private var encoder: any ECGEncoder
   private var comparator: any ECGComparator
   private var beats: BeatStream

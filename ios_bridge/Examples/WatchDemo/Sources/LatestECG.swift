@@ -46,7 +46,7 @@ struct LatestECG: Sendable {
     var watch = try Watch(bundle, sampleRateHz: recording.sampleRateHz, day: recording.day)
     let toSource = try Resampler(rateHz: recording.sampleRateHz, targetHz: bundle.contract.sampleRateHz)
     var state = State(intendedUse: bundle.intendedUse)
-    state.isOutOfDate = bundle.references.seen?.isOutOfDate(recording.day) ?? false
+    state.isOutOfDate = watch.isOutOfDate
     var rPeaks: [Int] = []
     let samples = recording.samplesMicrovolts
     let chunk = max(1, Int(Self.chunkSeconds * recording.sampleRateHz))
