@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from edge_ecg.synthetic import synthetic_person, write_dataset
+from edge_ecg.simulation.synthetic import synthetic_person, write_dataset
 
 
 @pytest.fixture(scope="session")

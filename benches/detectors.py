@@ -19,8 +19,8 @@ from scipy.signal import butter, sosfiltfilt
 
 from benches.matching import Score, match
 from edge_ecg.contract import CONTRACT
-from edge_ecg.resample import Resampler
-from edge_ecg.rpeaks import r_peaks
+from edge_ecg.signal.resample import Resampler
+from edge_ecg.signal.rpeaks import r_peaks
 
 MITBIH_RECORDS = ("100", "105", "106", "116", "119", "200")
 BEAT_SYMBOLS = frozenset("NLRBAaJSVrFejnE/fQ?")

@@ -30,14 +30,14 @@ from torch.utils.flop_counter import FlopCounterMode
 from edge_ecg.bundle import Bundle, load_bundle
 from edge_ecg.console import report_error
 from edge_ecg.errors import EdgeEcgError
+from edge_ecg.inference.references import ReferenceBank
+from edge_ecg.inference.votes import Tally, cast_vote
 from edge_ecg.recording import Recording
-from edge_ecg.references import ReferenceBank
 from edge_ecg.replay import chunks
-from edge_ecg.stream import cut_beats
-from edge_ecg.synthetic import record, synthetic_person
-from edge_ecg.votes import Tally, cast_vote
+from edge_ecg.signal.stream import cut_beats
+from edge_ecg.simulation.synthetic import record, synthetic_person
 from edge_ecg.watch import Watch
-from train.model import Model, build_model
+from train.model.architectures import Model, build_model
 
 REFERENCES = 100  # the public comparator has 50 of each state
 RECORDING = Recording(record(synthetic_person(1), "target", 0, number=1).samples_uv, 512.0, "synthetic")

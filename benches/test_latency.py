@@ -11,20 +11,20 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from edge_ecg.bandpass import Bandpass
-from edge_ecg.beats import BeatCutter
 from edge_ecg.bundle import Bundle, load_bundle
 from edge_ecg.contract import CONTRACT
+from edge_ecg.inference.references import ReferenceBank
+from edge_ecg.inference.votes import Tally, Vote, cast_vote
 from edge_ecg.recording import Recording
-from edge_ecg.references import ReferenceBank
 from edge_ecg.replay import chunks
-from edge_ecg.resample import Resampler
-from edge_ecg.rpeaks import RPeakDetector
-from edge_ecg.stream import BeatStream, cut_beats
-from edge_ecg.synthetic import record, synthetic_person
-from edge_ecg.votes import Tally, Vote, cast_vote
+from edge_ecg.signal.bandpass import Bandpass
+from edge_ecg.signal.beats import BeatCutter
+from edge_ecg.signal.resample import Resampler
+from edge_ecg.signal.rpeaks import RPeakDetector
+from edge_ecg.signal.stream import BeatStream, cut_beats
+from edge_ecg.simulation.synthetic import record, synthetic_person
 from edge_ecg.watch import Watch
-from train.checkpoint import load_run
+from train.run import load_run
 
 RECORDING = Recording(record(synthetic_person(1), "target", 0, number=1).samples_uv, 512.0, "synthetic")
 

@@ -4,8 +4,9 @@ from importlib.metadata import version
 
 from edge_ecg.bundle import Bundle, load_bundle
 from edge_ecg.errors import EdgeEcgError
-from edge_ecg.health_export import find_recordings
-from edge_ecg.recording import Recording, read_recording
+from edge_ecg.readers.find import find_recordings
+from edge_ecg.readers.read import read_recording
+from edge_ecg.recording import Recording
 from edge_ecg.replay import replay
 from edge_ecg.watch import Watch
 

@@ -16,13 +16,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edge_ecg.archive import opened_zip
-from edge_ecg.comparator import Comparator, OnnxComparator
+from edge_ecg.atomic import placed
 from edge_ecg.contract import Contract
-from edge_ecg.encoder import Encoder, OnnxEncoder
 from edge_ecg.errors import BundleError, ContractError, EdgeEcgError
-from edge_ecg.placing import placed
-from edge_ecg.references import ReferenceBank
+from edge_ecg.inference.comparator import Comparator, OnnxComparator
+from edge_ecg.inference.encoder import Encoder, OnnxEncoder
+from edge_ecg.inference.references import ReferenceBank
+from edge_ecg.zipfiles import opened_zip
 
 SCHEMA_VERSION = 1
 MANIFEST, ENCODER, COMPARATOR = "manifest.json", "encoder.onnx", "comparator.onnx"

@@ -17,7 +17,7 @@ INTENDED_USE = (
 
 @dataclass(frozen=True)
 class DetectorConstants:
-    """What the R-peak detector needs to know; counts are samples at 512 Hz (see `edge_ecg.rpeaks`)."""
+    """What the R-peak detector needs to know; counts are samples at 512 Hz (see `edge_ecg.signal.rpeaks`)."""
 
     # Butterworth band-pass, 8 to 20 Hz, order 2, as second-order sections (b0 b1 b2 a0 a1 a2) at 512 Hz.
     bandpass_sos: tuple[tuple[float, ...], ...] = (
@@ -81,7 +81,7 @@ class DetectorConstants:
 
 @dataclass(frozen=True)
 class QualityConstants:
-    """What makes a beat unusable; `edge_ecg.quality` says how each number is used. Counts are samples at 512 Hz."""
+    """What makes a beat unusable; `edge_ecg.signal.quality` uses each number. Counts are samples at 512 Hz."""
 
     # A gap up to 16 ms is bridged by a straight line: the steepest part of a QRS takes longer.
     bridged: int = 8
@@ -114,7 +114,7 @@ class QualityConstants:
 
 @dataclass(frozen=True)
 class VotingConstants:
-    """How beats become a decision; `edge_ecg.votes` says what each number does."""
+    """How beats become a decision; `edge_ecg.inference.votes` says what each number does."""
 
     slope: float = 1.0  # log odds of "target" for one unit of a beat's evidence, from recordings held out
     offset: float = 0.0

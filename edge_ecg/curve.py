@@ -6,8 +6,8 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from edge_ecg.errors import EdgeEcgError
+from edge_ecg.inference.votes import INCONCLUSIVE
 from edge_ecg.replay import Replayed
-from edge_ecg.votes import INCONCLUSIVE
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,10 @@ import numpy as np
 
 from edge_ecg.bundle import GOLDEN, REFERENCES, REFERENCES_INT8, Bundle, load_bundle, read_files, write_bundle
 from edge_ecg.errors import BundleError, RecordingError
+from edge_ecg.inference.novelty import Seen
+from edge_ecg.inference.references import ReferenceBank
+from edge_ecg.inference.votes import Tally, cast_vote
 from edge_ecg.recording import Recording
-from edge_ecg.references import ReferenceBank
-from edge_ecg.seen import Seen
-from edge_ecg.votes import Tally, cast_vote
 from edge_ecg.watch import embeddings
 
 ORDINARY = 3.0

@@ -1,28 +1,19 @@
-"""Where everything begins: a recording, read from any supported file and found usable.
+"""A recording: one lead of ECG in microvolts, found usable, whatever file it came from."""
 
-The person's name and birth date, which Apple writes into each file, go no further than this door.
-"""
-
-import io
-import os
 import re
-import warnings
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
-from edge_ecg.apple_csv import MICROVOLTS_PER, Signal, parse_apple_csv
 from edge_ecg.contract import CONTRACT
 from edge_ecg.errors import RecordingError
 
 MIN_DURATION_S = 4.0  # the first 3 s settle; less than 1 s after them holds no beat to judge
 RATE_RANGE_HZ = (100.0, 2000.0)
-MAX_FILE_BYTES = 50_000_000
 MAX_ABS_UV = 1e6  # electrodes on skin give a few millivolts on some hundreds of offset, never 1 V
-_EDF_VERSION = b"0       "
 MIN_SPAN_UV = 20.0  # an ECG spans hundreds; the same numbers in millivolts span less than this
 _DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -56,119 +47,24 @@ class Recording:
         return None
 
 
-def read_recording(path: str | os.PathLike[str]) -> Recording:
-    """The recording in `path`, chosen by content and extension.
+class Signal(NamedTuple):
+    """What a file says, before it is judged and converted to microvolts."""
 
-    An Apple ECG file in any language (its own rate and unit), a column of numbers or a 1-D `.npy` (512 Hz,
-    microvolts), the ECG channel of an EDF file (needs `edfio`), or the first channel of a WFDB record given as
-    `100`, `100.hea` or `100.dat` (needs `wfdb`).
-
-    Raises RecordingError, naming the file, if it can't be read, is not one of these, holds a value that is
-    not finite, has a rate outside 100 to 2000 Hz, lasts less than 4 s, or can't be an ECG in its unit.
-    """
-    source = os.fspath(path)
-    try:
-        return _judged(_signal(Path(source)), source)
-    except RecordingError as error:
-        raise RecordingError(f"{source}: {error}") from None
-    except OSError as error:
-        raise RecordingError(f"{source}: cannot be read: {error.strerror}") from None
+    values: np.ndarray
+    unit: str = "µV"
+    sample_rate_hz: float = CONTRACT.sample_rate_hz
+    recorded_at: str | None = None
 
 
-def parse_recording(data: bytes, source: str) -> Recording:
-    """The recording in the bytes of an Apple ECG file or of a column of numbers. Raises RecordingError."""
-    try:
-        return _judged(parse_apple_csv(data), source)
-    except RecordingError as error:
-        raise RecordingError(f"{source}: {error}") from None
+MICROVOLTS_PER = {
+    **dict.fromkeys(("μv", "uv", "microvolt", "microvolts", "mikrovolt", "微伏", "мкв"), 1.0),
+    **dict.fromkeys(("mv", "millivolt", "millivolts", "毫伏", "мв"), 1e3),
+    **dict.fromkeys(("v", "volt", "volts", "伏"), 1e6),
+}  # keys are casefolded, which makes the micro sign the Greek letter
 
 
-def _signal(path: Path) -> Signal:
-    record = path.with_suffix("") if path.suffix in {".hea", ".dat"} else path
-    if Path(f"{record}.hea").is_file() and (record != path or not path.is_file()):
-        return _read_wfdb(record)
-    data = _read_bytes(path)
-    if not data.strip():
-        raise RecordingError("is empty; expected a recording")
-    if data.startswith(b"\x93NUMPY") or path.suffix == ".npy":
-        return _parse_npy(data)
-    if data.startswith(b"PK\x03\x04"):
-        raise RecordingError("is a zip archive; expected one recording (replay, detect and import read its ECGs)")
-    if data.startswith(_EDF_VERSION):
-        return _parse_edf(data)
-    return parse_apple_csv(data)
-
-
-def _read_bytes(path: Path) -> bytes:
-    size = path.stat().st_size
-    if not path.is_file():
-        raise RecordingError("is a folder or a device; expected the file of one recording")
-    if size > MAX_FILE_BYTES:
-        raise RecordingError(
-            f"holds {size / 1e6:.0f} MB; expected one recording of at most {MAX_FILE_BYTES / 1e6:.0f} MB"
-        )
-    return path.read_bytes()
-
-
-def _parse_npy(data: bytes) -> Signal:
-    try:
-        values = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-    except Exception:  # whatever the parser trips over, it is the file's fault
-        raise RecordingError("is not a readable .npy file of numbers") from None
-    if values.ndim != 1 or values.dtype.kind not in "iuf":
-        raise RecordingError(f"holds {values.dtype} of shape {values.shape}; expected a 1-D array of numbers")
-    with np.errstate(all="ignore"):  # a long double may not fit; the result is then not finite, and refused
-        return Signal(values.astype(np.float64))
-
-
-def _parse_edf(data: bytes) -> Signal:
-    try:
-        import edfio  # optional
-    except ImportError:
-        raise RecordingError("is an EDF file, which needs one more package: pip install edge-ecg[edf]") from None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # a file that is shorter than its header says is only warned of
-            edf = edfio.read_edf(data, lazy_load_data=False, header_encoding="latin-1")
-        labels = [label.casefold() for label in edf.labels]
-        ecg = [i for i, label in enumerate(labels) if "ecg" in label or "ekg" in label]
-        channel = edf.signals[ecg[0] if ecg else 0]
-        if not edf.is_continuous:
-            raise RecordingError("is an EDF file with gaps; expected one recording without")
-        if not ecg and len(labels) > 1:
-            raise RecordingError(f"is an EDF file of {len(labels)} channels, none named ECG or EKG")
-        unit = channel.physical_dimension
-        return Signal(np.array(channel.data, dtype=np.float64), unit, channel.sampling_frequency, _edf_time(edf))
-    except RecordingError:
-        raise
-    except Exception:  # whatever the parser trips over; its message may quote the header, and so the person
-        raise RecordingError("is not a readable EDF file") from None
-
-
-def _edf_time(edf: Any) -> str | None:
-    try:
-        return str(edf.startdatetime.isoformat(" ", "seconds"))
-    except Exception:  # an anonymised file may have no date
-        return None
-
-
-def _read_wfdb(record: Path) -> Signal:
-    try:
-        import wfdb  # optional, and slow to import: it brings pandas
-    except ImportError:
-        raise RecordingError("is a WFDB record, which needs one more package: pip install edge-ecg[wfdb]") from None
-    try:
-        read = wfdb.rdrecord(str(record), channels=[0])
-        values = np.array(read.p_signal[:, 0], dtype=np.float64)
-        time = read.base_datetime and read.base_datetime.isoformat(" ")
-        return Signal(values, str(read.units[0]), float(read.fs), time)
-    except Exception as error:  # as above; its message may quote the header, and so the person
-        reason = getattr(error, "strerror", None) or type(error).__name__
-        raise RecordingError(f"wfdb cannot read this record: {reason}") from None
-
-
-def _judged(signal: Signal, source: str) -> Recording:
-    """The recording in microvolts, if it can be one."""
+def usable(signal: Signal, source: str) -> Recording:
+    """The recording in microvolts, if it can be one. Raises RecordingError."""
     values, rate_hz = signal.values, signal.sample_rate_hz
     if len(values) < 2:
         raise RecordingError(f"holds {len(values) or 'no'} value{'' if len(values) else 's'}; expected a recording")

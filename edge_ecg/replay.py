@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from edge_ecg.bundle import Bundle
+from edge_ecg.inference.votes import Decision
 from edge_ecg.recording import Recording
-from edge_ecg.votes import Decision
 from edge_ecg.watch import Judged, Watch
 
 

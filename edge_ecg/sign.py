@@ -10,9 +10,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from edge_ecg.atomic import write_file
 from edge_ecg.bundle import read_files, sealed
 from edge_ecg.errors import BundleError, EdgeEcgError
-from edge_ecg.placing import write_file
 
 PURPOSE = b"edge-ecg bundle manifest, version 1\n"
 ALGORITHM = "Ed25519"

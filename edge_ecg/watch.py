@@ -6,12 +6,12 @@ from datetime import date
 
 import numpy as np
 
-from edge_ecg.beats import Beat
 from edge_ecg.bundle import Bundle
+from edge_ecg.inference.novelty import OUT_OF_DATE, OUT_OF_RANGE
+from edge_ecg.inference.votes import Decision, Tally, Vote, cast_vote
 from edge_ecg.recording import Recording
-from edge_ecg.seen import OUT_OF_DATE, OUT_OF_RANGE
-from edge_ecg.stream import BeatStream, cut_beats
-from edge_ecg.votes import Decision, Tally, Vote, cast_vote
+from edge_ecg.signal.beats import Beat
+from edge_ecg.signal.stream import BeatStream, cut_beats
 
 GAP_AT_ONCE = 65_536  # samples of a declared gap in one push: a long one needs no more memory
 

@@ -8,7 +8,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from edge_ecg.synthetic import synthetic_person, write_dataset
+from edge_ecg.simulation.synthetic import synthetic_person, write_dataset
 
 
 def main(out: Path) -> None:

@@ -9,21 +9,21 @@ from typing import Any
 import click
 import numpy as np
 
-from edge_ecg.artefact_table import artefact_table
 from edge_ecg.bundle import COMPARATOR, ENCODER, GOLDEN, REFERENCES, load_bundle, write_bundle
 from edge_ecg.console import run
 from edge_ecg.contract import INTENDED_USE
-from edge_ecg.references import ReferenceBank
-from export.artefacts import artefact, onnx_engine
-from export.finetune import refined
-from export.golden_beats import golden
-from export.original import ORIGINAL, Original
+from edge_ecg.inference.references import ReferenceBank
+from edge_ecg.report.artefact_table import artefact_table
+from export.compression.finetune import refined
+from export.gate.artefacts import artefact, onnx_engine
+from export.gate.parity_check import Trial, require
+from export.gate.reference_model import ORIGINAL, Original
+from export.golden.beats import golden
 from export.quantize import PICTURE, float_files, picture, quantized_files, rows
 from export.references import few_references, recalibrated, reference_files
-from export.trial import Trial, require
-from train.checkpoint import Run, load_run
-from train.judge import judge
-from train.seen import USUAL, seen_by
+from train.decision.judge import judge
+from train.decision.novelty import USUAL, seen_by
+from train.run import Run, load_run
 
 TOOLS = ("edge-ecg", "torch", "onnx", "onnxruntime", "coremltools", "numpy", "scipy")
 REQUIRED = ("onnx fp32", "coreml fp32", "portable fp32")  # of the others only those that decide alike are shipped

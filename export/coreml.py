@@ -15,20 +15,20 @@ import torch
 from edge_ecg.console import run
 from edge_ecg.contract import INTENDED_USE, Contract
 from edge_ecg.errors import ParityError
-from edge_ecg.references import ReferenceBank
+from edge_ecg.inference.references import ReferenceBank
 from export.apple import ct, cto
-from export.artefacts import artefact, multifunction
-from export.finetune import SCHEMES, refined
+from export.compression.finetune import SCHEMES, refined
+from export.compression.weights import INT8, PALETTE4, PALETTE6, Scheme
+from export.formats.packages import CORE_ML_FLOAT, PACKAGES, VARIANTS, Variant
+from export.formats.slim import slimmed
+from export.gate.artefacts import artefact, multifunction
+from export.gate.parity_check import Trial
+from export.gate.reference_model import Original
 from export.graphs import MOST_REFERENCES, Graph, graphs_of
-from export.mil import MilProgram
-from export.original import Original
-from export.packages import CORE_ML_FLOAT, PACKAGES, VARIANTS, Variant
+from export.mil.program import MilProgram
 from export.references import reference_files
-from export.slim import slimmed
-from export.trial import Trial
-from export.weights import INT8, PALETTE4, PALETTE6, Scheme
-from train.checkpoint import Run, load_run, write_file
-from train.judge import embed
+from train.decision.judge import embed
+from train.run import Run, load_run, write_file
 
 MOST_LOSS = 0.01  # of an operation's largest number: beyond it, float16 is not for this operation
 SAMPLES, LOUD_SAMPLES = 48, 16  # training beats on which that is measured

@@ -11,16 +11,16 @@ from onnx import ModelProto
 
 from edge_ecg.bundle import COMPARATOR, ENCODER
 from edge_ecg.console import run
-from export.artefacts import artefact
-from export.finetune import refined
+from export.compression.finetune import refined
+from export.compression.qdq import to_int8
+from export.compression.weights import INT8
+from export.gate.artefacts import artefact
+from export.gate.parity_check import Trial, require
+from export.gate.reference_model import Original
 from export.graphs import MOST_REFERENCES, Graph, graphs_of
-from export.original import Original
-from export.qdq import to_int8
 from export.references import reference_files
-from export.trial import Trial, require
-from export.weights import INT8
-from train.checkpoint import load_run, write_file
-from train.model import Model
+from train.model.architectures import Model
+from train.run import load_run, write_file
 
 OPSET = 18
 

@@ -14,16 +14,16 @@ import numpy as np
 from edge_ecg.bundle import GOLDEN, REFERENCES, read_files
 from edge_ecg.console import run
 from edge_ecg.contract import Contract
+from edge_ecg.datasets.dataset_file import SETS, Dataset, read_dataset
 from edge_ecg.errors import ParityError
-from edge_ecg.references import ReferenceBank
-from export.artefacts import ARTEFACTS, ON_THIS_MAC, Artefact, Files, artefact
-from export.golden_beats import golden_steps, own_logits, same
-from export.original import ORIGINAL, Original
+from edge_ecg.inference.references import ReferenceBank
+from export.gate.artefacts import ARTEFACTS, ON_THIS_MAC, Artefact, Files, artefact
+from export.gate.parity_check import Parity, Trial
+from export.gate.reference_model import ORIGINAL, Original
+from export.golden.beats import golden_steps, own_logits, same
 from export.quantize import weighed
-from export.trial import Parity, Trial
 from train.data import read_beats
-from train.dataset import SETS, Dataset, read_dataset
-from train.judge import judge
+from train.decision.judge import judge
 
 
 class Claims:

@@ -9,23 +9,23 @@ from typing import Any
 import click
 from matplotlib.figure import Figure
 
-from edge_ecg.artefact_table import artefact_table
 from edge_ecg.bundle import REFERENCES
 from edge_ecg.console import run
-from edge_ecg.portable import WEIGHTS_INT8
-from edge_ecg.references import ReferenceBank
-from export.artefacts import ARTEFACTS, Artefact, Files, artefact
+from edge_ecg.inference.portable import WEIGHTS_INT8
+from edge_ecg.inference.references import ReferenceBank
+from edge_ecg.report.artefact_table import artefact_table
+from export.compression.finetune import refined
+from export.compression.qdq import to_int8
+from export.compression.weights import INT8
 from export.coreml import coreml_files
-from export.finetune import refined
+from export.formats.packages import CORE_ML_FLOAT, VARIANTS
+from export.formats.portable import portable_files
+from export.gate.artefacts import ARTEFACTS, Artefact, Files, artefact
+from export.gate.parity_check import Parity, Trial
+from export.gate.reference_model import Original
 from export.onnx import onnx_files
-from export.original import Original
-from export.packages import CORE_ML_FLOAT, VARIANTS
-from export.portable import portable_files
-from export.qdq import to_int8
 from export.references import reference_files
-from export.trial import Parity, Trial
-from export.weights import INT8
-from train.checkpoint import Run, load_run, write_file
+from train.run import Run, load_run, write_file
 
 PICTURE = "quantization.png"
 

@@ -15,12 +15,12 @@ from matplotlib.figure import Figure
 from edge_ecg.bundle import REFERENCES, REFERENCES_INT8
 from edge_ecg.console import run
 from edge_ecg.contract import CONTRACT
-from edge_ecg.references import ReferenceBank
-from train.calibrate import calibrate
-from train.checkpoint import Run, load_run, write_file
+from edge_ecg.inference.references import ReferenceBank
 from train.data import BeatSet
-from train.judge import compare, decide, embed, judge
-from train.references import bank_of, choose_references
+from train.decision.calibrate import calibrate
+from train.decision.judge import compare, decide, embed, judge
+from train.decision.references import bank_of, choose_references
+from train.run import Run, load_run, write_file
 
 SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)  # references of each state
 

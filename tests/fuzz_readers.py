@@ -20,11 +20,11 @@ with atheris.instrument_imports(include=["edge_ecg", "train", "zipfile", "tomlli
     from fuzzing import SECRET, answers, good_files, zipped
 
     from edge_ecg.bundle import MANIFEST, REFERENCES, load_bundle, sealed
-    from edge_ecg.health_export import find_recordings
-    from edge_ecg.labelling import Item, by_table
-    from edge_ecg.recording import read_recording
-    from edge_ecg.references import ReferenceBank
-    from train.dataset import read_dataset
+    from edge_ecg.datasets.dataset_file import read_dataset
+    from edge_ecg.datasets.labelling import Item, by_table
+    from edge_ecg.inference.references import ReferenceBank
+    from edge_ecg.readers.find import find_recordings
+    from edge_ecg.readers.read import read_recording
 
 ITEMS = [Item("x/a.csv", "2024-03-01 08:00:00 +0000", 512.0, 30.0)]
 

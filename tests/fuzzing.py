@@ -15,9 +15,9 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
-from edge_ecg.apple_format import write_apple_csv
 from edge_ecg.errors import EdgeEcgError
-from edge_ecg.synthetic import record, synthetic_person
+from edge_ecg.readers.apple_format import write_apple_csv
+from edge_ecg.simulation.synthetic import record, synthetic_person
 
 MUTATIONS = int(os.environ.get("EDGE_ECG_FUZZ", "40"))
 MOST_S = 2.0 if not os.environ.get("CI") else 5.0  # CPU seconds; a crowded machine's clock says little

@@ -11,8 +11,8 @@ from click.testing import CliRunner
 
 from train import ablations
 from train.ablations import DEFAULT, VARIANTS, row
-from train.model import ARCHITECTURES, MOST_PARAMETERS, build_model
-from train.verdicts import Verdicts
+from train.evaluation.scores import Verdicts
+from train.model.architectures import ARCHITECTURES, MOST_PARAMETERS, build_model
 
 
 @pytest.mark.parametrize("name", [name for name in VARIANTS if name != "default"])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from edge_ecg.bundle import MANIFEST, load_bundle, read_files, write_bundle
 from edge_ecg.errors import BundleError
-from edge_ecg.references import ReferenceBank
+from edge_ecg.inference.references import ReferenceBank
 
 
 @pytest.fixture

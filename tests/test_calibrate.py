@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from edge_ecg.contract import CONTRACT, VotingConstants
-from edge_ecg.votes import INCONCLUSIVE, Vote
-from train.calibrate import CLIPS, calibrate, correlation, decisions, fit_slope, keeps_its_rates
+from edge_ecg.inference.votes import INCONCLUSIVE, Vote
 from train.data import BeatSet
-from train.judge import Judgement
+from train.decision.calibrate import CLIPS, calibrate, correlation, decisions, fit_slope, keeps_its_rates
+from train.decision.judge import Judgement
 
 LABELS = ("rest", "load")
 

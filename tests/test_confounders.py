@@ -12,13 +12,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_ecg.console import run as run_command
-from train.checkpoint import load_run, read_json
 from train.confounders import CONFOUNDERS, confounders_command
 from train.data import BeatSet
-from train.drift import drift, matched_pairs, state_axis
+from train.evaluation.drift import drift, matched_pairs, state_axis
+from train.evaluation.occlusion import (
+    RR,
+    Judge,
+    Shapes,
+    between_states,
+    covered,
+    equal_gain,
+    equal_heights,
+    occlusion,
+    without,
+)
+from train.evaluation.scores import roc_auc
 from train.metrics import newcombe_interval
-from train.verdicts import roc_auc
-from train.withheld import RR, Judge, Shapes, between_states, covered, equal_gain, equal_heights, occlusion, without
+from train.run import load_run, read_json
 
 SAMPLES = 383
 

@@ -15,11 +15,10 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from edge_ecg.errors import DatasetError
 from train import crossval
-from train.baselines import BASELINES, SupervisedNetwork
 from train.crossval import cross_validate, judge_fold, leaving_out, methods_for
 from train.data import BeatSet
-from train.loop import Settings, recipe
-from train.verdicts import (
+from train.evaluation.baselines import BASELINES, SupervisedNetwork
+from train.evaluation.scores import (
     Verdicts,
     bootstrap_95,
     calibration,
@@ -30,6 +29,7 @@ from train.verdicts import (
     roc_auc,
     table,
 )
+from train.fit.loop import Settings, recipe
 
 QUICK = {name: Settings() for name in ("majority", "RR interval", "amplitude", "logistic regression")}
 DATES = ("0901", "0902", "0903", "0904")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.errors import DatasetError
-from train.dataset import read_dataset
 
 GOOD = """
 [labels]

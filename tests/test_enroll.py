@@ -17,15 +17,16 @@ from edge_ecg.bundle import GOLDEN, REFERENCES_INT8, Bundle, load_bundle, read_f
 from edge_ecg.cli import cli
 from edge_ecg.enroll import ORDINARY, enroll, geometric_median, level_shift, write_enrolled
 from edge_ecg.errors import BundleError, RecordingError
-from edge_ecg.recording import Recording, read_recording
-from edge_ecg.references import ReferenceBank
+from edge_ecg.inference.novelty import OUT_OF_DATE, OUT_OF_RANGE, Seen, span_of
+from edge_ecg.inference.references import ReferenceBank
+from edge_ecg.inference.votes import INCONCLUSIVE
+from edge_ecg.readers.read import read_recording
+from edge_ecg.recording import Recording
 from edge_ecg.replay import replay
-from edge_ecg.seen import OUT_OF_DATE, OUT_OF_RANGE, Seen, span_of
-from edge_ecg.synthetic import Person, _day, record, synthetic_person
-from edge_ecg.votes import INCONCLUSIVE
+from edge_ecg.simulation.synthetic import Person, _day, record, synthetic_person
 from edge_ecg.watch import Watch, embeddings
 from train.data import BeatSet
-from train.seen import fit_seen
+from train.decision.novelty import fit_seen
 
 TRAINING_DATES = range(7)
 DIRECTION = np.eye(8)[3]

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from edge_ecg.datasets.dataset_file import SETS, read_dataset
 from edge_ecg.errors import DatasetError
 from train import enrolment
 from train.data import read_beats
-from train.dataset import SETS, read_dataset
-from train.loop import Settings
+from train.fit.loop import Settings
 
 
 def test_no_date_is_judged_by_what_it_taught(

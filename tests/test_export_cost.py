@@ -7,10 +7,9 @@ from click.testing import CliRunner
 
 pytest.importorskip("coremltools")
 
-from edge_ecg import doctor
 from edge_ecg.bundle import load_bundle
-from edge_ecg.cli import cli
-from edge_ecg.profile import profile
+from edge_ecg.cli import cli, doctor
+from edge_ecg.report.profile import profile
 
 
 def test_multiply_adds_are_what_is_counted_by_hand(small_bundle):

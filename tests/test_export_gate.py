@@ -37,14 +37,14 @@ from edge_ecg.bundle import (
 from edge_ecg.contract import Contract
 from edge_ecg.enroll import Enrolment, write_enrolled
 from edge_ecg.errors import ParityError
-from edge_ecg.portable import LAYERS, WEIGHTS, WEIGHTS_INT8
-from export.artefacts import ARTEFACTS, artefact
+from edge_ecg.inference.portable import LAYERS, WEIGHTS, WEIGHTS_INT8
+from export.gate.artefacts import ARTEFACTS, artefact
+from export.gate.parity_check import Parity, Trial, require
+from export.gate.reference_model import ORIGINAL, Original
 from export.onnx import onnx_files
-from export.original import ORIGINAL, Original
 from export.parity import Claims, parity
-from export.trial import Parity, Trial, require
-from train.checkpoint import load_run
-from train.model import build_model
+from train.model.architectures import build_model
+from train.run import load_run
 
 Files = dict[str, bytes]
 FLOAT = ("onnx fp32", "coreml fp32", "portable fp32")

@@ -7,13 +7,13 @@ import pytest
 
 pytest.importorskip("coremltools")
 
-from export.finetune import SCHEMES, finetune, refined
-from export.original import Original
-from export.trial import Trial
-from export.weights import INT8, PALETTE4, Scheme, layers_of
-from train.checkpoint import Run, load_run
-from train.judge import compare, embed
-from train.model import Model
+from export.compression.finetune import SCHEMES, finetune, refined
+from export.compression.weights import INT8, PALETTE4, Scheme, layers_of
+from export.gate.parity_check import Trial
+from export.gate.reference_model import Original
+from train.decision.judge import compare, embed
+from train.model.architectures import Model
+from train.run import Run, load_run
 
 
 @pytest.fixture(scope="module")

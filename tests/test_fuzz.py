@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 
 from edge_ecg.bundle import load_bundle, sealed
 from edge_ecg.contract import CONTRACT, Contract
+from edge_ecg.datasets.dataset_file import read_dataset
+from edge_ecg.datasets.labelling import Item, by_table
 from edge_ecg.errors import EdgeEcgError
-from edge_ecg.health_export import find_recordings
-from edge_ecg.labelling import Item, by_table
-from edge_ecg.recording import read_recording
-from edge_ecg.references import ReferenceBank
-from train.dataset import read_dataset
+from edge_ecg.inference.references import ReferenceBank
+from edge_ecg.readers.find import find_recordings
+from edge_ecg.readers.read import read_recording
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from edge_ecg.bundle import load_bundle
 from edge_ecg.cli import cli
-from edge_ecg.importing import refuse_to_lose
+from edge_ecg.datasets.importing import refuse_to_lose
 
 
 @pytest.fixture(scope="module")

@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from edge_ecg.apple_format import LOCALES, write_apple_csv
-from edge_ecg.cli_import import import_command
+from edge_ecg.cli.import_ import import_command
+from edge_ecg.datasets.dataset_file import read_dataset
+from edge_ecg.datasets.labelling import Item, by_table, by_windows, checked_label, split_by_date, two_labels, weaknesses
 from edge_ecg.errors import DatasetError, EdgeEcgError, RecordingError
-from edge_ecg.health_export import find_recordings
-from edge_ecg.labelling import Item, by_table, by_windows, checked_label, split_by_date, two_labels, weaknesses
-from edge_ecg.recording import read_recording
-from train.dataset import read_dataset
+from edge_ecg.readers.apple_format import LOCALES, write_apple_csv
+from edge_ecg.readers.find import find_recordings
+from edge_ecg.readers.read import read_recording
 
 NAME, BIRTH = "Wilhelmine Einthoven", "21.05.1860"
 ZONE = timezone(timedelta(hours=8))

@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from edge_ecg.bundle import load_bundle
-from train.checkpoint import BEATS, load_run
-from train.dataset import read_dataset
+from edge_ecg.datasets.dataset_file import read_dataset
+from train.run import BEATS, load_run
 
 WANTED = os.environ.get("EDGE_ECG_KILLS")
 KILLS = int(WANTED or 2)

@@ -18,8 +18,8 @@ from edge_ecg.bundle import read_files
 from edge_ecg.errors import ParityError
 from export.apple import ct, cto
 from export.coreml import multifunction_files
-from export.mil import MilProgram, half_precision
-from export.packages import CORE_ML_FLOAT, opened_package
+from export.formats.packages import CORE_ML_FLOAT, opened_package
+from export.mil.program import MilProgram, half_precision
 
 RANDOM = np.random.default_rng(0)
 PAIR = ("Encoder.mlpackage", "Comparator.mlpackage")

@@ -14,12 +14,12 @@ pytest.importorskip("coremltools")
 
 from edge_ecg.bundle import read_files
 from edge_ecg.errors import BundleError, ParityError
-from edge_ecg.int8 import dequantized, quantize_rows
-from edge_ecg.portable import LAYERS, OPS, WEIGHTS, WEIGHTS_INT8, Program, load_portable, spelt_out
+from edge_ecg.inference.int8 import dequantized, quantize_rows
+from edge_ecg.inference.portable import LAYERS, OPS, WEIGHTS, WEIGHTS_INT8, Program, load_portable, spelt_out
+from export.formats.portable import portable_files
 from export.graphs import graphs_of
 from export.onnx import onnx_files
-from export.portable import portable_files
-from train.model import ARCHITECTURES, build_model
+from train.model.architectures import ARCHITECTURES, build_model
 
 RANDOM = np.random.default_rng(0)
 
@@ -148,8 +148,8 @@ def test_an_operation_that_the_form_lacks_is_named():
 
 
 def test_the_golden_vectors_follow_from_the_portable_form(small_bundle):
-    from edge_ecg.references import ReferenceBank
-    from edge_ecg.votes import cast_vote
+    from edge_ecg.inference.references import ReferenceBank
+    from edge_ecg.inference.votes import cast_vote
 
     _, files = read_files(small_bundle)
     encode, compare = load_portable(files[LAYERS], files[WEIGHTS])

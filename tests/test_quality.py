@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_ecg.beats import Beat
 from edge_ecg.bundle import Bundle, load_bundle
 from edge_ecg.contract import CONTRACT
-from edge_ecg.quality import bridged, longest_run
-from edge_ecg.recording import Recording, read_recording
-from edge_ecg.stream import BeatStream
-from edge_ecg.synthetic import record, synthetic_person
-from edge_ecg.votes import INCONCLUSIVE
+from edge_ecg.inference.votes import INCONCLUSIVE
+from edge_ecg.readers.read import read_recording
+from edge_ecg.recording import Recording
+from edge_ecg.signal.beats import Beat
+from edge_ecg.signal.quality import bridged, longest_run
+from edge_ecg.signal.stream import BeatStream
+from edge_ecg.simulation.synthetic import record, synthetic_person
 from edge_ecg.watch import Watch, embeddings
 
 MADE = record(synthetic_person(3), "target", 0, number=1)

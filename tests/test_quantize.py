@@ -9,17 +9,17 @@ pytest.importorskip("coremltools")
 
 from edge_ecg.bundle import COMPARATOR, ENCODER, read_files
 from edge_ecg.contract import CONTRACT, INTENDED_USE
-from edge_ecg.session import Session
+from edge_ecg.inference.session import Session
 from export.apple import Model_pb2
+from export.compression.qdq import COMPARATOR_INT8, ENCODER_INT8, quantizable, to_int8
+from export.compression.weights import FLOAT16, INT8, PALETTE4, PALETTE6, layers_of
+from export.gate.reference_model import Original
+from export.gate.stored import stored_weights
 from export.graphs import graphs_of
 from export.onnx import onnx_files
-from export.original import Original
-from export.qdq import COMPARATOR_INT8, ENCODER_INT8, quantizable, to_int8
 from export.references import curve, enough, few_references
-from export.stored import stored_weights
-from export.weights import FLOAT16, INT8, PALETTE4, PALETTE6, layers_of
-from train.checkpoint import Run, load_run
-from train.model import Model
+from train.model.architectures import Model
+from train.run import Run, load_run
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def int8(finished):
     """Both files with every node in int8, as if none of them cost a vote."""
     files = onnx_files(INT8.compressed(finished.model))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("export.qdq.MOST_FLIPS", np.inf)
+        patch.setattr("export.compression.qdq.MOST_FLIPS", np.inf)
         return files, to_int8(finished, files, Original.of_run(finished).bank(), lambda made: True)
 
 

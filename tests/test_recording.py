@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_ecg.apple_format import LOCALES, write_apple_csv
 from edge_ecg.errors import RecordingError
-from edge_ecg.recording import MIN_DURATION_S, Recording, read_recording
+from edge_ecg.readers.apple_format import LOCALES, write_apple_csv
+from edge_ecg.readers.read import read_recording
+from edge_ecg.recording import MIN_DURATION_S, Recording
 
 NAME, BIRTH = "Wilhelmine Einthoven", "21.05.1860"
 RECORDED = "2021-12-17 12:58:58 +0800"

@@ -18,14 +18,15 @@ from click.testing import CliRunner
 
 from edge_ecg.bundle import Bundle, load_bundle
 from edge_ecg.cli import cli
+from edge_ecg.cli.live import LiveLines, LiveView, live_view, trace
 from edge_ecg.curve import curve, label_of
 from edge_ecg.errors import EdgeEcgError
-from edge_ecg.faults import Faults
-from edge_ecg.live import LiveLines, LiveView, live_view, trace
-from edge_ecg.recording import Recording, read_recording
+from edge_ecg.inference.votes import INCONCLUSIVE
+from edge_ecg.readers.read import read_recording
+from edge_ecg.recording import Recording
 from edge_ecg.replay import Replayed, Step, replay
-from edge_ecg.stream import cut_beats
-from edge_ecg.votes import INCONCLUSIVE
+from edge_ecg.signal.stream import cut_beats
+from edge_ecg.simulation.faults import Faults
 
 LABELS = ("baseline", "target")
 ROOT = Path(__file__).parent.parent
@@ -82,7 +83,7 @@ def resident_mb():
         return int(file.read().split()[1]) * 4096 / 1e6
 print(resident_mb())
 from edge_ecg import Watch, load_bundle
-from edge_ecg.synthetic import record, synthetic_person
+from edge_ecg.simulation.synthetic import record, synthetic_person
 samples_uv = record(synthetic_person(1), "target", 0, number=1, duration_s=60.0).samples_uv
 watch = Watch(load_bundle(sys.argv[1]))
 for minute in range(60):

@@ -19,16 +19,16 @@ import pytest
 from edge_ecg.cli import cli
 from edge_ecg.console import run as run_command
 from edge_ecg.errors import EdgeEcgError
-from edge_ecg.findings import fold_file, read_findings
-from edge_ecg.page import percent
-from edge_ecg.report import report
-from edge_ecg.report_evidence import wilson
-from train.baselines import BASELINES
-from train.checkpoint import load_run, read_json, write_json
+from edge_ecg.report.evidence import wilson
+from edge_ecg.report.findings import fold_file, read_findings
+from edge_ecg.report.page import percent
+from edge_ecg.report.report import report
 from train.confounders import CONFOUNDERS, confounders
 from train.enrolment import DRIFTS, Counts
+from train.evaluation.baselines import BASELINES
+from train.evaluation.scores import Verdicts, counts, earned_its_place, figures
 from train.metrics import wilson_interval
-from train.verdicts import Verdicts, counts, earned_its_place, figures
+from train.run import load_run, read_json, write_json
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_ecg.errors import RecordingError
-from edge_ecg.resample import Resampler
+from edge_ecg.signal.resample import Resampler
 
 RATES_HZ = [128.0, 250.0, 360.0, 511.422, 513.625, 1000.0]
 

@@ -10,9 +10,9 @@ from scipy.signal import butter, sosfilt
 
 from benches.detectors import MITBIH_RECORDS, ours, read_mitbih
 from benches.matching import Score, match
-from edge_ecg.bandpass import Bandpass
 from edge_ecg.contract import CONTRACT
-from edge_ecg.rpeaks import RPeak, RPeakDetector, r_peaks
+from edge_ecg.signal.bandpass import Bandpass
+from edge_ecg.signal.rpeaks import RPeak, RPeakDetector, r_peaks
 
 RATE_HZ = CONTRACT.sample_rate_hz
 

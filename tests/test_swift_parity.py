@@ -10,16 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_ecg.apple_format import write_apple_csv
 from edge_ecg.bundle import Bundle, load_bundle
 from edge_ecg.errors import EdgeEcgError
-from edge_ecg.recording import Recording, read_recording
+from edge_ecg.readers.apple_format import write_apple_csv
+from edge_ecg.readers.read import read_recording
+from edge_ecg.recording import Recording
 from edge_ecg.replay import replay
-from edge_ecg.resample import Resampler
-from edge_ecg.rpeaks import r_peaks
-from edge_ecg.synthetic import record, synthetic_person
+from edge_ecg.signal.resample import Resampler
+from edge_ecg.signal.rpeaks import r_peaks
+from edge_ecg.simulation.synthetic import record, synthetic_person
 from edge_ecg.watch import embed
-from export.bad_bundles import BAD_BUNDLES, write_bad_bundle
+from export.golden.bad_bundles import BAD_BUNDLES, write_bad_bundle
 
 PACKAGE = Path(__file__).parent.parent / "ios_bridge"
 TOOLCHAIN = "/opt/swift/usr/bin"

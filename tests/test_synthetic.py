@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from edge_ecg.errors import EdgeEcgError
-from edge_ecg.recording import read_recording
-from edge_ecg.synthetic import (
+from edge_ecg.readers.read import read_recording
+from edge_ecg.simulation.synthetic import (
     DAYS,
     PREMATURE,
     STATES,

@@ -14,14 +14,14 @@ from scipy.stats import binomtest
 
 from edge_ecg.contract import CONTRACT
 from edge_ecg.errors import RunError
-from train.checkpoint import WEIGHTS, load_run
 from train.data import BeatSet
-from train.judge import embed, judge
-from train.loop import Settings, Trainer
+from train.decision.judge import embed, judge
+from train.decision.references import choose_references
+from train.fit.loop import Settings, Trainer
+from train.fit.pairs import Variation, batches, pairs, vary
 from train.metrics import Confusion, wilson_interval
-from train.model import ARCHITECTURES, MOST_PARAMETERS, AlignTWave, build_model
-from train.pairs import Variation, batches, pairs, vary
-from train.references import choose_references
+from train.model.architectures import ARCHITECTURES, MOST_PARAMETERS, AlignTWave, build_model
+from train.run import WEIGHTS, load_run
 
 QUICK = Settings(epochs=3, references_per_state=4)
 

@@ -11,8 +11,8 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import multivariate_normal
 
 from edge_ecg.contract import VotingConstants
-from edge_ecg.references import ReferenceBank
-from edge_ecg.votes import INCONCLUSIVE, Tally, Vote, cast_vote
+from edge_ecg.inference.references import ReferenceBank
+from edge_ecg.inference.votes import INCONCLUSIVE, Tally, Vote, cast_vote
 
 BANK = ReferenceBank(np.ones((10, 2), np.float32), np.arange(10) >= 6)  # 6 of the baseline, 4 of the target
 LABELS = ("rest", "load")

@@ -10,9 +10,16 @@ import torch
 
 from edge_ecg.console import run
 from edge_ecg.contract import CONTRACT
+from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.errors import RunError
-from train.calibrate import calibrate
-from train.checkpoint import (
+from train.data import read_beats
+from train.decision.calibrate import calibrate
+from train.decision.judge import judge
+from train.evaluate import table
+from train.fit.history import history_png
+from train.fit.loop import Trainer, recipe
+from train.model.architectures import ARCHITECTURES, DEFAULT_ARCHITECTURE
+from train.run import (
     BEATS,
     CONFIG,
     HISTORY,
@@ -23,13 +30,6 @@ from train.checkpoint import (
     write_file,
     write_json,
 )
-from train.data import read_beats
-from train.dataset import read_dataset
-from train.evaluate import table
-from train.history import history_png
-from train.judge import judge
-from train.loop import Trainer, recipe
-from train.model import ARCHITECTURES, DEFAULT_ARCHITECTURE
 
 
 @click.command()

@@ -17,13 +17,13 @@ import click
 import numpy as np
 
 from edge_ecg.console import run
-from train.checkpoint import write_json
+from edge_ecg.datasets.dataset_file import read_dataset
 from train.crossval import cross_validate
 from train.data import read_beats
-from train.dataset import read_dataset
-from train.loop import Settings
-from train.pairs import Variation
-from train.verdicts import Verdicts, roc_auc
+from train.evaluation.scores import Verdicts, roc_auc
+from train.fit.loop import Settings
+from train.fit.pairs import Variation
+from train.run import write_json
 
 DEFAULT = Settings()
 VARIANTS = {

@@ -16,12 +16,12 @@ import numpy as np
 import torch
 
 from edge_ecg.console import run
-from train.checkpoint import WEIGHTS, Run, load_run, write_json
 from train.data import BeatSet
-from train.drift import drift, matched_pairs, state_axis
-from train.model import PR_SEGMENT, SAMPLES
-from train.verdicts import Verdicts
-from train.withheld import Judge, occlusion, without
+from train.evaluation.drift import drift, matched_pairs, state_axis
+from train.evaluation.occlusion import Judge, occlusion, without
+from train.evaluation.scores import Verdicts
+from train.model.architectures import PR_SEGMENT, SAMPLES
+from train.run import WEIGHTS, Run, load_run, write_json
 
 CONFOUNDERS = "confounders.json"
 MATCHED_MS = 10.0

@@ -28,18 +28,18 @@ import torch
 
 from edge_ecg.console import run
 from edge_ecg.contract import CONTRACT
+from edge_ecg.datasets.dataset_file import SETS, read_dataset
 from edge_ecg.errors import DatasetError
-from edge_ecg.findings import fold_file
-from train.baselines import BASELINES, all_the_same
-from train.checkpoint import read_beats as read_stored_beats
-from train.checkpoint import read_json, write_beats, write_file, write_json
+from edge_ecg.report.findings import fold_file
 from train.data import BeatSet, read_beats
-from train.dataset import SETS, read_dataset
-from train.judge import embed, judge
-from train.loop import Settings, Trainer, recipe
-from train.model import ARCHITECTURES, DEFAULT_ARCHITECTURE
-from train.references import bank_of, choose_references
-from train.verdicts import Verdicts, counts, earned_its_place, figures, table
+from train.decision.judge import embed, judge
+from train.decision.references import bank_of, choose_references
+from train.evaluation.baselines import BASELINES, all_the_same
+from train.evaluation.scores import Verdicts, counts, earned_its_place, figures, table
+from train.fit.loop import Settings, Trainer, recipe
+from train.model.architectures import ARCHITECTURES, DEFAULT_ARCHITECTURE
+from train.run import read_beats as read_stored_beats
+from train.run import read_json, write_beats, write_file, write_json
 
 
 def methods_for(beats: BeatSet, architectures: Iterable[str], seed: int) -> dict[str, Settings]:

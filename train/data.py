@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from edge_ecg.contract import CONTRACT, Contract
+from edge_ecg.datasets.dataset_file import Entry
 from edge_ecg.errors import DatasetError
-from edge_ecg.recording import read_recording
-from edge_ecg.stream import cut_beats
-from train.dataset import Entry
+from edge_ecg.readers.read import read_recording
+from edge_ecg.signal.stream import cut_beats
 
 
 @dataclass(frozen=True)

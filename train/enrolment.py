@@ -21,24 +21,24 @@ import torch
 
 from edge_ecg.console import run
 from edge_ecg.contract import CONTRACT
+from edge_ecg.datasets.dataset_file import SETS, read_dataset
 from edge_ecg.enroll import Sample, enroll_samples
 from edge_ecg.errors import DatasetError
-from edge_ecg.health_export import find_recordings
+from edge_ecg.inference.references import ReferenceBank
+from edge_ecg.inference.votes import INCONCLUSIVE, Tally, cast_vote
+from edge_ecg.readers.find import find_recordings
 from edge_ecg.recording import Recording
-from edge_ecg.references import ReferenceBank
-from edge_ecg.stream import cut_beats
-from edge_ecg.synthetic import STATES, record, synthetic_person
-from edge_ecg.votes import INCONCLUSIVE, Tally, cast_vote
-from train.calibrate import calibrate
-from train.checkpoint import WEIGHTS, read_json, read_weights, write_json
+from edge_ecg.signal.stream import cut_beats
+from edge_ecg.simulation.synthetic import STATES, record, synthetic_person
 from train.crossval import digest_of
 from train.data import BeatSet, read_beats
-from train.dataset import SETS, read_dataset
-from train.judge import compare, embed, judge
-from train.loop import Settings, Trainer, recipe
-from train.model import ARCHITECTURES, DEFAULT_ARCHITECTURE, Model, build_model
-from train.references import bank_of, choose_references
-from train.seen import fit_seen
+from train.decision.calibrate import calibrate
+from train.decision.judge import compare, embed, judge
+from train.decision.novelty import fit_seen
+from train.decision.references import bank_of, choose_references
+from train.fit.loop import Settings, Trainer, recipe
+from train.model.architectures import ARCHITECTURES, DEFAULT_ARCHITECTURE, Model, build_model
+from train.run import WEIGHTS, read_json, read_weights, write_json
 
 EARLIER_DATES = 3
 SYNTHETIC_PERSONS = 12

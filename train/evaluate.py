@@ -9,10 +9,10 @@ import click
 import torch
 
 from edge_ecg.console import run
-from train.checkpoint import load_run
+from edge_ecg.datasets.dataset_file import SETS, read_dataset
 from train.data import read_beats
-from train.dataset import SETS, read_dataset
-from train.judge import judge
+from train.decision.judge import judge
+from train.run import load_run
 
 
 def table(figures: dict[str, dict[str, Any]], labels: tuple[str, str]) -> str:

@@ -1,6 +1,6 @@
 /// The portable form of a bundle: two programs of simple layers, and their weights.
 ///
-/// `edge_ecg/portable.py` is its specification. Here it is only read; ``PortablePlan`` checks every shape.
+/// `edge_ecg/inference/portable.py` is its specification. Here it is only read; ``PortablePlan`` checks every shape.
 struct PortableForm: Sendable {
   static let format = 1
   static let layersFile = "portable/layers.json"

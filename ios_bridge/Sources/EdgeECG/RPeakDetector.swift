@@ -16,7 +16,7 @@ public struct RPeak: Hashable, Sendable {
 ///
 /// After J. Pan, W. J. Tompkins, "A Real-Time QRS Detection Algorithm", IEEE Trans. Biomed. Eng. 32(3), 1985,
 /// with the median levels of P. S. Hamilton, W. J. Tompkins, ibid. 33(12), 1986. The departures and their reasons
-/// stand in `edge_ecg/rpeaks.py`, which this follows operation by operation: both give the same indices.
+/// stand in `edge_ecg/signal/rpeaks.py`, which this follows operation by operation: both give the same indices.
 public struct RPeakDetector: Sendable {
   /// A maximum of the envelope.
   struct Candidate: Sendable {

@@ -2,7 +2,7 @@
 ///
 /// The distance of a beat is Mahalanobis' from the nearer of two centres, the usual beat of either state: differences
 /// count in units of how much beats of one state usually differ in that direction. No distance finds a drift along the
-/// axis on which the states differ, so the calendar says the rest. `edge_ecg/seen.py` names the sources and the reasons.
+/// axis on which the states differ, so the calendar says the rest. `edge_ecg/inference/novelty.py` names the sources and the reasons.
 public struct Seen: Hashable, Sendable {
   private static let week = 7
   private static let lastOrdinal = 3_652_059.0  // 9999-12-31, beyond which Python has no day

@@ -1,0 +1,46 @@
+"""`edge-ecg`: what a person types. Each command reads files, calls one part of the runtime and prints."""
+
+import click
+
+from edge_ecg import __version__
+from edge_ecg.cli.demo import demo_command
+from edge_ecg.cli.detect import detect_command
+from edge_ecg.cli.doctor import doctor_command
+from edge_ecg.cli.enroll import enroll_command
+from edge_ecg.cli.import_ import import_command
+from edge_ecg.cli.inspect import inspect_command
+from edge_ecg.cli.profile import profile_command
+from edge_ecg.cli.replay import replay_command
+from edge_ecg.cli.report import report_command
+from edge_ecg.cli.sign import sign_command, verify_command
+from edge_ecg.console import run
+from edge_ecg.contract import INTENDED_USE
+
+EXIT_CODES = "Exit codes: 0 done; 1 a defect; 2 bad input, the rest was done; 130 interrupted."
+
+
+@click.group(epilog=f"{EXIT_CODES}\n\n{INTENDED_USE}")
+@click.version_option(__version__, prog_name="edge-ecg")
+def cli() -> None:
+    """Judge ECG recordings with a personal comparator, as a watch would."""
+
+
+for command in (
+    replay_command,
+    enroll_command,
+    import_command,
+    sign_command,
+    verify_command,
+    profile_command,
+    report_command,
+    doctor_command,
+    detect_command,
+    inspect_command,
+    demo_command,
+):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """The entry point."""
+    run(cli)

@@ -1,0 +1,98 @@
+"""The main job from end to end on a synthetic person, each step the command that a person would type."""
+
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from edge_ecg.bundle import load_bundle
+from edge_ecg.errors import EdgeEcgError
+from edge_ecg.inference.votes import INCONCLUSIVE
+from edge_ecg.readers.read import read_recording
+from edge_ecg.replay import replay
+from edge_ecg.simulation.synthetic import synthetic_person, write_dataset
+
+
+@click.command("demo", short_help="The main job on a synthetic person.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for everything it makes.")
+@click.option("--seed", default=4, show_default=True, help="Which synthetic person; the last day of 1 drifts.")
+def demo_command(out: Path, seed: int) -> None:
+    """The main job on a synthetic person: recordings, training, bundle, replay."""
+    run_demo(out, seed)
+
+
+def run_demo(out: Path, seed: int) -> None:
+    """Write recordings, train, evaluate, export and replay, all below `out`.
+
+    Raises EdgeEcgError if a step fails or the training and export extras are not installed.
+    """
+    missing = [name for name in ("torch", "matplotlib", "onnx", "coremltools") if find_spec(name) is None]
+    if missing:
+        raise EdgeEcgError(f"the demo needs {', '.join(missing)}: pip install edge-ecg[train,export]")
+    if out.exists() and any(out.iterdir()):
+        raise EdgeEcgError(f"{out}: is not empty; give a new folder, or remove it")
+    began = time.perf_counter()
+    data, training, bundle_path = out / "data", out / "run", out / "bundle"
+
+    _say(f"Write the recordings of synthetic person {seed}: two states, nine days, 30 s each, as Apple Watch files")
+    dataset = write_dataset(data, synthetic_person(seed))
+    click.echo(f"  {len(list(data.rglob('*.csv')))} recordings in {data}")
+
+    _step("Train a comparator on five days, stop by two others", "train", dataset, "--out", training)
+    _step("Evaluate it on two days that it has not seen", "train.evaluate", training, dataset)
+    _step(
+        "Export the bundle: ONNX, Core ML, reference embeddings",
+        "export.bundle",
+        training,
+        "--out",
+        bundle_path,
+    )
+
+    _say("Replay the unseen recordings, 64 samples at a time, and decide as early as the evidence allows")
+    _replay_held_out(data, bundle_path)
+    click.echo(f"\nAll of it took {time.perf_counter() - began:.0f} s. Look around in {out}, then try")
+    click.echo(f"  edge-ecg replay {bundle_path} {data}/0309/*/*.csv")
+    click.echo(f"  edge-ecg inspect {bundle_path}")
+
+
+def _replay_held_out(data: Path, bundle_path: Path) -> None:
+    bundle = load_bundle(bundle_path)
+    held_out = [path for date in ("0308", "0309") for path in sorted((data / date).rglob("*.csv"))]
+    rows: dict[tuple[str, str], list[str]] = {}
+    seconds, factors = [], []
+    for path in held_out:
+        replayed = replay(bundle, read_recording(path))
+        truth, decision = path.parent.name, replayed.decision
+        outcome = decision.label if decision.label == INCONCLUSIVE else ("wrong", "right")[decision.label == truth]
+        rows.setdefault((path.parent.parent.name, truth), []).append(outcome)
+        factors.append(replayed.realtime_factor)
+        if decision.seconds_to_decision is not None:
+            seconds.append(decision.seconds_to_decision)
+    click.echo(f"  {'date':6} {'state':10} {'right':>6} {'wrong':>6} {'inconclusive':>13}")
+    for (date, truth), outcomes in rows.items():
+        counts = [outcomes.count(name) for name in ("right", "wrong", INCONCLUSIVE)]
+        click.echo(f"  {date:6} {truth:10} {counts[0]:>6} {counts[1]:>6} {counts[2]:>13}")
+    if seconds:
+        click.echo(
+            f"  decided after {sorted(seconds)[len(seconds) // 2]:.1f} s of ECG (median, the first 3 s settle); "
+            f"replayed at {sorted(factors)[len(factors) // 2]:.0f} times real time"
+        )
+
+
+def _step(title: str, module: str, *arguments: object) -> None:
+    """Run `python -m module`, its output shown as it comes."""
+    words = [str(argument) for argument in arguments]
+    _say(title, f"python -m {module} {' '.join(words)}")
+    done = subprocess.run([sys.executable, "-m", module, *words], check=False)
+    if done.returncode:
+        raise EdgeEcgError(f"python -m {module} ended with exit code {done.returncode}")
+
+
+def _say(title: str, command: str = "") -> None:
+    click.secho(f"\n{title}", bold=True)
+    if command:
+        click.echo(f"$ {command}")
+    sys.stdout.flush()

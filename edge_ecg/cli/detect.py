@@ -1,0 +1,32 @@
+"""`edge-ecg detect`: the R peaks of recordings."""
+
+import json
+from typing import Any
+
+import click
+
+from edge_ecg.cli.options import AS_JSON, RECORDINGS, for_each
+from edge_ecg.recording import Recording
+from edge_ecg.signal.stream import r_peak_times_s
+
+
+@click.command("detect")
+@RECORDINGS
+@AS_JSON
+def detect_command(recordings: tuple[str, ...], as_json: bool) -> int:
+    """Find the R peaks of recordings."""
+
+    def found(recording: Recording) -> dict[str, Any]:
+        return {
+            "file": recording.source,
+            "sample_rate_hz": recording.sample_rate_hz,
+            "duration_s": recording.duration_s,
+            "r_peaks_s": [round(float(t), 6) for t in r_peak_times_s(recording)],
+        }
+
+    def row(facts: dict[str, Any]) -> str:
+        times = facts["r_peaks_s"]
+        rate = 60 * (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else float("nan")
+        return f"{facts['file']}  {facts['duration_s']:.1f} s  {len(times)} R peaks  {rate:.0f} a minute"
+
+    return for_each(recordings, found, json.dumps if as_json else row)

@@ -1,0 +1,31 @@
+"""`edge-ecg enroll`: fresh recordings of the baseline move a bundle's references."""
+
+import json
+from pathlib import Path
+
+import click
+
+from edge_ecg.bundle import load_bundle
+from edge_ecg.cli.options import RECORDINGS
+from edge_ecg.enroll import describe, enroll, write_enrolled
+from edge_ecg.errors import BundleError
+from edge_ecg.readers.find import find_recordings
+
+
+@click.command("enroll")
+@click.argument("bundle_path", metavar="BUNDLE", type=click.Path(path_type=Path))
+@RECORDINGS
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the enrolled bundle.")
+@click.option("--json", "as_json", is_flag=True, help="What was found, as JSON.")
+def enroll_command(bundle_path: Path, recordings: tuple[str, ...], out: Path, as_json: bool) -> None:
+    """Move a bundle's references to fresh recordings of the baseline, without training.
+
+    A RECORDING is a file, a folder with recordings anywhere below it, or Apple's export.zip. Several dates say more
+    than many recordings of one: what a single ordinary date may differ by is not taken for a drift.
+    """
+    if out.resolve() == bundle_path.resolve():  # it could not be enrolled again, on more recordings or after a kill
+        raise BundleError(f"{out}: is the bundle to be enrolled, which must be kept; give another --out")
+    bundle = load_bundle(bundle_path)
+    enrolment = enroll(bundle, (found.read() for path in recordings for found in find_recordings(path)))
+    write_enrolled(bundle, enrolment, out)
+    click.echo(json.dumps(enrolment.to_json()) if as_json else "\n".join([*describe(enrolment), f"{out}: written"]))

@@ -1,0 +1,128 @@
+"""`edge-ecg import`: list the recordings of a phone's export, label them, write a data set."""
+
+import json
+import sys
+from collections.abc import Iterable
+from itertools import groupby
+from pathlib import Path
+
+import click
+
+from edge_ecg.cli.picker import pick
+from edge_ecg.console import BAD_INPUT, report_error
+from edge_ecg.datasets.importing import DATASET, Imported, Listing, list_recordings, refuse_to_lose, write_data
+from edge_ecg.datasets.labelling import Item, Labels, by_table, by_windows
+from edge_ecg.errors import DatasetError
+from edge_ecg.readers.find import Found
+
+
+@click.command("import", short_help="Make a data set from a phone's export.")
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write; without it, recordings are only listed.")
+@click.option(
+    "--window",
+    "windows",
+    metavar="LABEL=HH:MM-HH:MM",
+    multiple=True,
+    help="Label by time of day, such as fasting=06:00-09:00; once for each state, the baseline first.",
+)
+@click.option(
+    "--labels",
+    "table",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Label by a CSV file of file-or-time,label; times such as 2024-03-01 or '2024-03-01 08:03'.",
+)
+@click.option("--pick", "picked", is_flag=True, help="Label at the terminal, date by date.")
+@click.option("--baseline", metavar="LABEL", help="Which label is the baseline  [the one given first]")
+@click.option("--json", "as_json", is_flag=True, help="Recordings, or what was written, as JSON on standard output.")
+def import_command(
+    sources: tuple[Path, ...],
+    out: Path | None,
+    windows: tuple[str, ...],
+    table: Path | None,
+    picked: bool,
+    baseline: str | None,
+    as_json: bool,
+) -> int:
+    """Make a data set from Apple's export.zip, from folders or single files.
+
+    Lists the recordings by date and time. With --out and labels it writes OUT/DATE/LABEL/*.csv without the
+    person's name and birth date, and OUT/dataset.toml with a split by date, and says where the design of the
+    experiment is weak. An earlier import in OUT is replaced as a whole, unless it was changed by hand.
+    """
+    if sum((bool(windows), table is not None, picked)) > 1:
+        raise click.UsageError("--window, --labels and --pick exclude each other")
+    if out is not None:
+        refuse_to_lose(out)  # before any question is asked
+    if baseline is not None and out is None:
+        raise click.UsageError("--baseline needs --out")
+    listing = list_recordings(sources, lambda found: _progress(found, "reading"))
+    for sentence in listing.refused:
+        report_error(sentence)
+    labels = _labels(listing.items, windows, table, picked, ask=out is not None and sys.stdin.isatty())
+    if out is None:
+        _show_listing(listing, labels, as_json)
+        return BAD_INPUT if listing.refused else 0
+    if not labels:
+        raise DatasetError("no recording has a label; give --window or --labels that match, or --pick")
+    imported = write_data(
+        listing, sources, labels, out, baseline=baseline, shown=lambda found: _progress(found, "writing")
+    )
+    if as_json:
+        click.echo(json.dumps(imported.to_json()))
+    else:
+        _show_imported(imported, listing)
+    return BAD_INPUT if listing.refused else 0
+
+
+def _labels(items: list[Item], windows: tuple[str, ...], table: Path | None, picked: bool, ask: bool) -> Labels:
+    if windows:
+        return by_windows(items, windows)
+    if table is not None:
+        return by_table(items, table)
+    return pick(items) if picked or ask else {}
+
+
+def _progress(found: Iterable[Found], doing: str) -> Iterable[Found]:
+    with click.progressbar(found, label=doing, file=sys.stderr, show_pos=True, hidden=not sys.stderr.isatty()) as shown:
+        yield from shown
+
+
+def _show_listing(listing: Listing, labels: Labels, as_json: bool) -> None:
+    if as_json:
+        for item in listing.items:
+            click.echo(json.dumps({**vars(item), "label": labels.get(item.name)}))
+        return
+    for date, of_date in groupby(listing.items, key=lambda item: item.date):
+        click.secho(date, bold=True)
+        for item in of_date:
+            row = (
+                f"  {item.time}  {item.duration_s:4.1f} s  {item.sample_rate_hz:7g} Hz  {labels.get(item.name, '-'):12}"
+            )
+            click.echo(f"{row}  {Path(item.name).name}")
+    click.echo(
+        f"{len(listing.items)} recordings{_and_duplicates(listing)}; label them and give --out to write a data set"
+    )
+
+
+def _show_imported(imported: Imported, listing: Listing) -> None:
+    baseline, target = imported.labels
+    click.echo(f"  {'date':12} {baseline[:12]:>12} {target[:12]:>12}  set")
+    for date, counts in imported.counts.items():
+        of = next((name for name, dates in (imported.split or {}).items() if date in dates), "-")
+        click.echo(f"  {date:12} {counts[baseline]:>12} {counts[target]:>12}  {of}")
+    click.echo(
+        f"{baseline} is the baseline, {target} the target; {imported.left_out} recordings without a label were left out"
+        + _and_duplicates(listing)
+    )
+    for warning in imported.warnings:
+        click.secho(f"weak: {warning}", fg="yellow", err=True)
+    if imported.split:
+        click.echo(f"Next: python -m train {imported.out / DATASET} --out run")
+    else:
+        click.secho(f"no {DATASET}: too few dates with both states to split", fg="yellow", err=True)
+
+
+def _and_duplicates(listing: Listing) -> str:
+    return f"; {listing.duplicates} duplicates were passed over" if listing.duplicates else ""

@@ -1,0 +1,18 @@
+"""`edge-ecg profile`: what a bundle costs."""
+
+import json
+from pathlib import Path
+
+import click
+
+from edge_ecg.bundle import load_bundle
+from edge_ecg.report.profile import profile
+
+
+@click.command("profile")
+@click.argument("bundle_path", metavar="BUNDLE", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def profile_command(bundle_path: Path, as_json: bool) -> None:
+    """What a bundle costs: multiply-adds and bytes by layer, time here, a watch estimated."""
+    costs = profile(load_bundle(bundle_path))
+    click.echo(json.dumps(costs.to_json()) if as_json else "\n".join(costs.lines()))

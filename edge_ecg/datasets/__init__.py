@@ -1,0 +1,1 @@
+"""Labelled recordings: the data set file, import from a phone, labels."""

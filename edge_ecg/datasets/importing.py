@@ -1,0 +1,177 @@
+"""From a phone to a data set: recordings are found, labelled, and written by date and label without the person.
+
+Two passes over the source: the first lists, the second writes what was labelled, one recording at a time.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from edge_ecg.atomic import placed
+from edge_ecg.datasets.labelling import Item, Labels, split_by_date, two_labels, weaknesses
+from edge_ecg.errors import DatasetError, EdgeEcgError
+from edge_ecg.readers.apple_format import anonymous_csv
+from edge_ecg.readers.find import Found, find_recordings
+from edge_ecg.recording import Recording
+
+DATASET, IMPORTED = "dataset.toml", "imported.json"
+
+Shown = Callable[[Iterable[Found]], Iterable[Found]]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a source holds."""
+
+    items: list[Item]  # by time
+    refused: list[str]  # a sentence for each file that is no usable recording
+    duplicates: int
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What was written."""
+
+    out: Path
+    labels: tuple[str, str]
+    counts: dict[str, dict[str, int]]  # by date, then label
+    split: dict[str, list[str]] | None
+    left_out: int  # recordings without a label
+    warnings: list[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `edge-ecg import --json` prints."""
+        return {**vars(self), "out": str(self.out), "labels": list(self.labels)}
+
+
+def list_recordings(sources: Sequence[Path], shown: Shown = iter) -> Listing:
+    """All recordings at the sources with a date, by time; `shown` may wrap the files in a progress bar.
+
+    Raises RecordingError if a source as a whole can't be read.
+    """
+    items: list[Item] = []
+    refused: list[str] = []
+    seen: set[bytes] = set()
+    read = 0
+    for source in sources:
+        for found in shown(find_recordings(source)):
+            try:
+                recording = found.read()
+                at = _recorded_at(recording)
+            except EdgeEcgError as error:
+                refused.append(str(error))
+                continue
+            read += 1
+            content = hashlib.sha256(recording.samples_uv.tobytes() + at.encode()).digest()
+            if content not in seen:
+                seen.add(content)
+                items.append(Item(found.name, at, recording.sample_rate_hz, recording.duration_s))
+    items.sort(key=lambda item: (item.date, item.time, item.name))
+    return Listing(items, refused, read - len(items))
+
+
+def _recorded_at(recording: Recording) -> str:
+    """Date, time and zone, if they are a real date's. Raises DatasetError otherwise."""
+    text = recording.recorded_at or ""
+    try:
+        datetime.fromisoformat(text[:19])
+    except ValueError:
+        raise DatasetError(f"{recording.source}: says no date and time; put it into DATE/LABEL by hand") from None
+    return f"{text[:10]} {text[11:]}"
+
+
+def write_data(
+    listing: Listing,
+    sources: Sequence[Path],
+    labels: Labels,
+    out: Path,
+    *,
+    baseline: str | None = None,
+    shown: Shown = iter,
+) -> Imported:
+    """Write `out/DATE/LABEL/*.csv` for what is labelled, and a dataset file with a split by date where one is possible.
+
+    The folder is written beside its place and exchanged for an earlier import. Raises DatasetError unless there
+    are two labels, and if `out` holds anything that this command did not write.
+    """
+    pair = two_labels(labels, baseline)
+    refuse_to_lose(out)
+    chosen = {item.name: item for item in listing.items if item.name in labels}
+    dates: dict[str, set[str]] = {}
+    for name, item in chosen.items():
+        dates.setdefault(item.date, set()).add(labels[name])
+    split = split_by_date(dates)
+    counts = {date: {label: 0 for label in pair} for date in sorted(dates)}
+    with placed(out) as fresh:
+        written: dict[str, str] = {}
+        for source in sources:
+            for found in shown(find_recordings(source)):
+                if found.name not in chosen:
+                    continue
+                item = chosen.pop(found.name)
+                label, recording = labels[item.name], found.read()
+                content = anonymous_csv(recording.samples_uv, recording.sample_rate_hz, item.recorded_at)
+                _write(fresh, _free_name(f"{item.date}/{label}", item, written), content, written)
+                counts[item.date][label] += 1
+        if split:
+            _write(fresh, DATASET, _dataset_toml(out.absolute().name, pair, split).encode(), written)
+        (fresh / IMPORTED).write_text(json.dumps({"files": written}, indent=1), encoding="utf-8")
+        refuse_to_lose(out)  # it may have changed meanwhile
+    left_out = len(listing.items) - sum(sum(of.values()) for of in counts.values())
+    return Imported(out, pair, counts, split, left_out, weaknesses(listing.items, labels, pair))
+
+
+def _free_name(folder: str, item: Item, taken: dict[str, str]) -> str:
+    stem = f"{folder}/ecg_{item.date}_{re.sub(':', '', item.time)}"
+    names = (f"{stem}{f'_{number}' if number > 1 else ''}.csv" for number in range(1, len(taken) + 2))
+    return next(name for name in names if name not in taken)
+
+
+def _write(folder: Path, name: str, content: bytes, written: dict[str, str]) -> None:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    written[name] = hashlib.sha256(content).hexdigest()
+
+
+def refuse_to_lose(out: Path) -> None:
+    """Raises DatasetError if replacing `out` would lose anything but an unchanged import."""
+    if not out.exists() and not out.is_symlink():
+        return
+    if not out.is_dir() or out.is_symlink():
+        raise DatasetError(f"{out}: is there already and is no folder; give another name")
+    files = [path for path in out.rglob("*") if (path.is_file() or path.is_symlink()) and path.name != ".DS_Store"]
+    try:
+        known = json.loads((out / IMPORTED).read_text(encoding="utf-8"))["files"] if files else {}
+        known = dict(known)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise DatasetError(f"{out}: is not empty and no earlier import; give an empty folder or a new name") from None
+    for path in files:
+        name = path.relative_to(out).as_posix()
+        if name == IMPORTED and not path.is_symlink():
+            continue
+        if path.is_symlink() or known.get(name) != hashlib.sha256(path.read_bytes()).hexdigest():
+            raise DatasetError(f"{out}: {name} was added or changed since the import; move it, or give a new name")
+
+
+def _dataset_toml(name: str, pair: tuple[str, str], split: dict[str, list[str]]) -> str:
+    def quote(value: object) -> str:  # a JSON string, or list of strings, is TOML as well
+        return json.dumps(value, ensure_ascii=False)
+
+    return "\n".join(
+        [
+            f"name = {quote(''.join(filter(str.isprintable, name)))}",
+            "\n[labels]  # the baseline first",
+            *(f"{quote(label)} = [{quote(label)}]" for label in pair),
+            "\n[split]  # by date: the latest are held out",
+            *(f"{which} = {quote(dates)}" for which, dates in split.items()),
+            "\n[files]",
+            'layout = "{date}/{label}/*.csv"',
+            "exclude = []\n",
+        ]
+    )

@@ -1,0 +1,183 @@
+"""Which state each imported recording shows, by whom it was said, and whether the design can show a difference."""
+
+import csv
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_ecg.errors import DatasetError
+from edge_ecg.inference.votes import INCONCLUSIVE
+
+FEW_DATES = 8  # below this, one date decides more than a tenth of any figure
+LABELS_HEADER = {"file", "time", "recording", "file-or-time", "file_or_time", "name"}
+
+_LABEL = re.compile(r"[^\W_][\w.+-]{0,39}")
+_WINDOW = re.compile(r"(?P<label>[^=]+)=(?P<start>\d\d?:\d\d)-(?P<end>\d\d?:\d\d)")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One recording that can be imported."""
+
+    name: str  # as `find_recordings` gave it
+    recorded_at: str  # 2024-03-01 08:03:00 +0000
+    sample_rate_hz: float
+    duration_s: float
+
+    @property
+    def date(self) -> str:
+        """Such as 2024-03-01, on the recording's own clock."""
+        return self.recorded_at[:10]
+
+    @property
+    def time(self) -> str:
+        """Such as 08:03:00, on the recording's own clock."""
+        return self.recorded_at[11:19]
+
+
+Labels = dict[str, str]  # of an item's name
+
+
+def checked_label(label: str) -> str:
+    """The label without spaces around it. Raises DatasetError if it can't be the name of a folder."""
+    label = label.strip()
+    if not _LABEL.fullmatch(label) or label.casefold() == INCONCLUSIVE:
+        raise DatasetError(f"label is {label[:40]!r}; expected letters and digits, with - or _ but no space between")
+    return label
+
+
+def by_windows(items: Sequence[Item], windows: Sequence[str]) -> Labels:
+    """Labels from times of day such as `fasting=06:00-09:00`; the end is not included, and may be past midnight.
+
+    Raises DatasetError for a window that is written otherwise, and where two labels claim a recording.
+
+    >>> by_windows([Item("a.csv", "2024-03-01 08:03:00 +0100", 512.0, 30.0)], ["fasting=06:00-09:00"])
+    {'a.csv': 'fasting'}
+    """
+    labels: Labels = {}
+    for text in windows:
+        found = _WINDOW.fullmatch(text.strip())
+        if not found or not all(_is_time(found[part]) for part in ("start", "end")):
+            raise DatasetError(f"window is {text!r}; expected LABEL=HH:MM-HH:MM, such as fasting=06:00-09:00")
+        label, start, end = checked_label(found["label"]), found["start"].zfill(5), found["end"].zfill(5)
+        for item in items:
+            time = item.time[:5]
+            if (start <= time < end) if start < end else (time >= start or time < end):
+                _give(labels, item, label)
+    return labels
+
+
+def _is_time(text: str) -> bool:
+    hours, minutes = map(int, text.split(":"))
+    return hours <= 24 and minutes <= 59
+
+
+def by_table(items: Sequence[Item], path: Path) -> Labels:
+    """Labels from a CSV file of `file-or-time,label`: a file's name or its end, or a time from the left.
+
+    A row with an empty label leaves its recordings out; a first row with the columns' names is passed over.
+    Raises DatasetError for a row that matches no recording, or a file name that matches several.
+    """
+    try:
+        rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
+    except OSError as error:
+        raise DatasetError(f"{path}: can't be read: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error):
+        raise DatasetError(f"{path}: expected a CSV file in UTF-8, file-or-time,label") from None
+    labels: Labels = {}
+    for number, row in enumerate(rows, 1):
+        cells = [cell.strip() for cell in row]
+        if not any(cells) or (number == 1 and cells[0].casefold() in LABELS_HEADER):
+            continue
+        if len(cells) != 2 or not cells[0]:
+            raise DatasetError(f"{path}: line {number} has {len(cells)} columns; expected file-or-time,label")
+        wanted, label = cells
+        matching = _matching(items, wanted)
+        if not matching:
+            raise DatasetError(f"{path}: line {number} ({wanted[:60]!r}) matches no recording")
+        for item in matching if label else []:
+            _give(labels, item, checked_label(label))
+    return labels
+
+
+def _matching(items: Sequence[Item], wanted: str) -> list[Item]:
+    if re.match(r"\d{4}-\d\d-\d\d", wanted):
+        return [item for item in items if f"{item.date} {item.time}".startswith(wanted.replace("T", " ", 1))]
+    found = [item for item in items if f"/{item.name}".endswith(f"/{wanted}")]
+    if len(found) > 1:
+        raise DatasetError(f"{wanted[:60]!r} is the name of {len(found)} recordings; give a time, or more of the path")
+    return found
+
+
+def _give(labels: Labels, item: Item, label: str) -> None:
+    if labels.setdefault(item.name, label) != label:
+        raise DatasetError(f"{item.date} {item.time} is labelled {labels[item.name]!r} and {label!r}; expected one")
+
+
+def two_labels(labels: Labels, baseline: str | None) -> tuple[str, str]:
+    """The baseline and the target: the order in which labels were given, unless `baseline` says which is first.
+
+    Raises DatasetError unless there are two.
+    """
+    names = list(dict.fromkeys(labels.values()))
+    if len(names) != 2 or len({name.casefold() for name in names}) != 2:
+        said = ", ".join(names) or "none"
+        raise DatasetError(f"labels that match a recording are {said}; expected two: a baseline and a target")
+    if baseline is not None and baseline not in names:
+        raise DatasetError(f"baseline is {baseline!r}, expected one of {', '.join(names)}")
+    return (names[1], names[0]) if baseline == names[1] else (names[0], names[1])
+
+
+def split_by_date(dates: Mapping[str, set[str]]) -> dict[str, list[str]] | None:
+    """Train, validation and test dates, given the labels of each date; None if there are too few.
+
+    The latest dates are held out, since a comparator is used on days after its training. Only dates with both
+    states are held out: on another, right answers could be luck with the day.
+
+    >>> both = {"fasting", "after"}
+    >>> split_by_date({"2024-03-01": both, "2024-03-02": both, "2024-03-03": both})
+    {'train': ['2024-03-01'], 'validation': ['2024-03-02'], 'test': ['2024-03-03']}
+    """
+    whole = sorted(date for date, labels in dates.items() if len(labels) == 2)
+    if len(whole) < 3:
+        return None
+    held_out = max(1, round(0.2 * len(whole)))
+    test, validation = whole[-held_out:], whole[-2 * held_out : -held_out]
+    return {"train": sorted(set(dates) - set(test) - set(validation)), "validation": validation, "test": test}
+
+
+def weaknesses(items: Sequence[Item], labels: Labels, pair: tuple[str, str]) -> list[str]:
+    """What in the design of the experiment could pass for a difference between the states, a sentence each."""
+    of: dict[str, dict[str, list[Item]]] = {}
+    for item in items:
+        if item.name in labels:
+            of.setdefault(item.date, {}).setdefault(labels[item.name], []).append(item)
+    whole = {date: states for date, states in of.items() if len(states) == 2}
+    found = [
+        f"{date} has {next(iter(states))} only: what sets that day apart may pass for the state"
+        for date, states in sorted(of.items())
+        if len(states) == 1
+    ]
+    if len(whole) < 3:
+        found.append(
+            f"{_dates(len(whole))} with both states: a split by date needs 3 at least, {FEW_DATES} to mean much"
+        )
+    elif len(whole) < FEW_DATES:
+        found.append(f"{_dates(len(whole))} with both states are few: expect wide intervals, and record more")
+    for first, second in (pair, pair[::-1]) if len(whole) > 1 else ():
+        if all(max(i.time for i in s[first]) < min(i.time for i in s[second]) for s in whole.values()):
+            found.append(f"{first} comes before {second} on every date: time of day may pass for the state")
+    rates = [{round(i.sample_rate_hz) for i in items if labels.get(i.name) == label} for label in pair]
+    if rates[0] != rates[1]:
+        said = [" and ".join(f"{rate}" for rate in sorted(of_label)) for of_label in rates]
+        found.append(f"{pair[0]} was sampled at {said[0]} Hz, {pair[1]} at {said[1]}: the watch may pass for the state")
+    counts = [sum(label == name for label in labels.values()) for name in pair]
+    if max(counts) > 2 * min(counts):
+        found.append(f"{counts[0]} recordings of {pair[0]}, {counts[1]} of {pair[1]}: the larger group weighs more")
+    return found
+
+
+def _dates(count: int) -> str:
+    return f"{count} date{'' if count == 1 else 's'}"

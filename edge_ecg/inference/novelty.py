@@ -1,0 +1,114 @@
+"""What training has seen, and what lies beyond all of it: another person's beat, or a day long after.
+
+The distance of a beat is Mahalanobis' (P. C. Mahalanobis, "On the generalised distance in statistics", Proc. Natl.
+Inst. Sci. India 2, 1936) from the nearer of two centres, the usual beat of either state: differences count in units
+of how much beats of one state usually differ in that direction. Departures:
+
+- Its covariance keeps the K directions in which beats differ most, and one variance for all others, as probabilistic
+  principal components do (M. E. Tipping, C. M. Bishop, J. R. Stat. Soc. B 61(3), 1999): a full one is neither small
+  nor, from some thousand beats, to be trusted in its smallest directions.
+- It is divided by the root of the embedding's length, so that usual beats are near 1 whatever the architecture.
+
+No distance finds a drift along the axis on which the states differ: three months after its training the public
+comparator was sure, and wrong, of every target recording. Leaving dates out proves a comparator for days among
+those it knows. So the calendar says the rest: what was recorded further from all known days than these span is out
+of date, until fresh baseline recordings enrol, whose days are then known as well. (A week is never too far: within the
+public recordings, dates a week from all that was learned are no harder than the next day. docs/experiments.md)
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from edge_ecg.errors import BundleError
+
+OUT_OF_RANGE = "out of range"  # why a beat that lies beyond the limit does not vote
+OUT_OF_DATE = "out of date"  # why no beat of a recording long before or after the known days does
+WEEK = 7.0
+PREFIX = "seen."
+
+
+def span_of(days: Sequence[float]) -> np.ndarray:
+    """The first and the last of some days, or nothing if there is none."""
+    return np.array([min(days), max(days)] if days else [], np.float64)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Where the embeddings of training lie. Arrays are float64. Raises BundleError for shapes or numbers that can't be.
+
+    A beat further away than `limit` must not vote. It is fitted so that, of recordings of a date that the fit has
+    not seen, about one in a hundred has most of its beats beyond it (`train.decision.novelty`).
+    """
+
+    centres: np.ndarray  # (2, D): the usual beat of the baseline, and of the target
+    directions: np.ndarray  # (K, D), orthonormal: where beats of one state differ most, ...
+    variances: np.ndarray  # (K + 1,): ... how much along each of them, and along any other
+    limit: float
+    between_dates: float  # how far the baselines of dates lie from the usual one: mean squared length
+    between_recordings: float  # the same for recordings of one date
+    # (2,): the first and the last known day, as date.toordinal counts; (0,) if no recording said its day
+    days: np.ndarray = field(default_factory=lambda: np.empty(0))
+
+    def __post_init__(self) -> None:
+        shapes = [np.shape(getattr(self, f.name)) for f in fields(self)]
+        k, length = shapes[1] if len(shapes[1]) == 2 else (0, 0)
+        if shapes[:-1] != [(2, length), (k, length), (k + 1,), (), (), ()] or k >= length:
+            raise BundleError(f"what training has seen has shapes {shapes}, expected (2, D), (K, D), (K + 1,), K < D")
+        if shapes[-1] not in [(2,), (0,)] or list(self.days) != sorted(np.clip(self.days, 1, date.max.toordinal())):
+            raise BundleError(f"what training has seen has the days {self.days}, expected a first and a last one")
+        finite = all(np.isfinite(getattr(self, f.name)).all() for f in fields(self))
+        spreads = (*np.ravel(self.variances), self.limit, self.between_dates)
+        if not finite or min(spreads) <= 0 or self.between_recordings < 0:
+            raise BundleError("what training has seen holds NaN, infinity or a spread of 0")
+
+    def distances(self, embeddings: np.ndarray) -> np.ndarray:
+        """How far (N, D) embeddings lie from what training has seen: (N,), near 1 for a usual beat."""
+        away = embeddings[:, np.newaxis].astype(np.float64) - self.centres  # (N, 2, D)
+        along = away @ self.directions.T
+        elsewhere = np.maximum(0.0, (away**2).sum(2) - (along**2).sum(2))
+        squared = (along**2 / self.variances[:-1]).sum(2) + elsewhere / self.variances[-1]
+        return np.asarray(np.sqrt(squared.min(1) / self.centres.shape[1]))
+
+    def is_out_of_date(self, day: date | None) -> bool:
+        """Whether a day is further from all known days than these span, and than a week; never, if none is known."""
+        if day is None or not len(self.days):
+            return False
+        first, last = self.days
+        reach = max(last - first, WEEK)
+        return not first - reach <= day.toordinal() <= last + reach
+
+    @property
+    def known_days(self) -> str:
+        """From when to when, for a person; empty if that is not known."""
+        return " to ".join(str(date.fromordinal(int(day))) for day in self.days)
+
+    def with_days(self, days: Iterable[date]) -> "Seen":
+        """The same, knowing these days as well as its own; where its own are not known, nothing can be out of date."""
+        known = [*self.days, *(day.toordinal() for day in days)] if len(self.days) else []
+        return replace(self, days=span_of(known))
+
+    def moved(self, by: np.ndarray) -> "Seen":
+        """The same, `by` (D,) further on."""
+        return replace(self, centres=self.centres + by)
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """As tensors of the references' file."""
+        # safetensors writes memory as it lies, so a turned array must be laid out anew.
+        return {PREFIX + f.name: np.array(getattr(self, f.name), np.float32, order="C") for f in fields(self)}
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, np.ndarray]) -> "Seen | None":
+        """What `tensors` gave, or nothing if there is none of it. Raises BundleError for anything else."""
+        found = {n.removeprefix(PREFIX): t for n, t in tensors.items() if n.startswith(PREFIX)}
+        if not found:
+            return None
+        found.setdefault("days", np.empty(0))  # which bundles before did not say
+        if found.keys() != {f.name for f in fields(cls)}:
+            raise BundleError(f"what training has seen has the entries {sorted(found)}, expected others")
+        with np.errstate(invalid="ignore"):  # a signalling NaN, which is refused as any other
+            values: dict[str, Any] = {n: t.astype(np.float64) if t.ndim else float(t) for n, t in found.items()}
+        return cls(**values)

@@ -1,0 +1,108 @@
+"""The portable engine: `portable/layers.json` run in NumPy. This file is the specification of that form.
+
+Two programs, "encoder" and "comparator", each {"inputs": {name: shape}, "output": name, "layers": [...]}. A layer is
+{"op", "inputs", "output", "shape", attributes}; run in order, each computes the float32 array `output`. "R" in a shape
+is the number of references. An input is a program's input, an earlier output, or a tensor of the weights file. What
+`spelt_out` fills in may be left out. A tensor NAME of int8 is multiplied by NAME.scale when it is loaded: one float32
+for each index of its first axis.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+
+from edge_ecg.errors import BundleError
+from edge_ecg.inference.int8 import dequantized
+
+LAYERS, WEIGHTS = "portable/layers.json", "portable/weights.safetensors"
+FORMAT, WEIGHTS_INT8 = 1, "portable/weights_int8.safetensors"  # the same layers
+
+
+def _conv1d(layer: dict[str, Any], x: np.ndarray, weight: np.ndarray, *bias: np.ndarray) -> np.ndarray:
+    """x (N, I, L), weight (O, I / groups, K), bias (O,): correlation; `padding` zeros before and after x."""
+    groups, stride, (outputs, inputs, taps) = layer.get("groups", 1), layer.get("stride", 1), weight.shape
+    padded = np.pad(x, ((0, 0), (0, 0), layer.get("padding", (0, 0)))).reshape(len(x), groups, inputs, -1)
+    kernels = weight.reshape(groups, outputs // groups, inputs, taps)
+    reach = padded.shape[3] - taps + 1  # the first tap takes every `stride`th of so many, the next one sample later
+    times = np.multiply if inputs == 1 else np.matmul
+    total = sum(times(kernels[..., k], padded[..., k : k + reach : stride]) for k in range(taps))
+    output = np.reshape(total, (len(x), outputs, -1))
+    return output + bias[0][:, np.newaxis] if bias else output
+
+
+def _windows(x: np.ndarray, taps: int, stride: int) -> np.ndarray:
+    return np.lib.stride_tricks.sliding_window_view(x, taps, -1)[..., ::stride, :]
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * x))  # 1 / (1 + exp(-x)), which would overflow
+
+
+def _by_element(function: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+    """Of one input, or of two, broadcast as in NumPy; a number `value` of the layer is the second."""
+    return lambda layer, *x: function(*x, *([np.float32(layer["value"])] if "value" in layer else []))
+
+
+OPS: dict[str, Callable[..., np.ndarray]] = {
+    "conv1d": _conv1d,
+    "linear": lambda layer, x, weight, *bias: sum(bias, x @ weight.T),  # x (..., I), weight (O, I), bias (O,)
+    "avg_pool1d": lambda layer, x: _windows(x, layer["kernel"], layer["stride"]).mean(-1),  # no padding
+    "mean": lambda layer, x: x.mean(layer["axis"]),  # over one axis, which `shape` keeps with size 1 or drops
+    "slice": lambda layer, x: x.take(range(layer["start"], layer["stop"]), layer["axis"]),  # `stop` is not included
+    "concat": lambda layer, *x: np.concatenate(x, layer["axis"]),
+    "reshape": lambda layer, x: x,  # row-major, to `shape`
+    "expand": lambda layer, x: x,  # repeated along axes of size 1, to `shape`
+    "relu": _by_element(lambda x: np.maximum(x, 0)),
+    "sigmoid": _by_element(_sigmoid),
+    "silu": _by_element(lambda x: x * _sigmoid(x)),
+    **{name: _by_element(getattr(np, name)) for name in ("tanh", "abs", "sqrt", "exp", "maximum", "minimum", "add")},
+    **{"sub": _by_element(np.subtract), "mul": _by_element(np.multiply), "div": _by_element(np.divide)},
+}
+
+
+def spelt_out(program: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The layers with what they leave out.
+
+    "inputs" is the layer before, "output" the layer's place, counted from "0", and "shape" that of the first input.
+    """
+    shapes, layers, before = dict(program["inputs"]), [], ""
+    for place, layer in enumerate(program["layers"]):
+        inputs = layer.get("inputs", [before])
+        before = layer.get("output", str(place))
+        shapes[before] = layer["shape"] if "shape" in layer else shapes[inputs[0]]
+        layers.append({**layer, "inputs": inputs, "output": before, "shape": shapes[before]})
+    return layers
+
+
+class Program:
+    """One program with its tensors, called with its inputs in order. Raises BundleError for an op it does not know."""
+
+    def __init__(self, program: Mapping[str, Any], tensors: Mapping[str, np.ndarray]):
+        self.inputs, self._output, self._layers = program["inputs"], program["output"], spelt_out(program)
+        self._tensors = tensors
+        if unknown := {layer["op"] for layer in self._layers} - OPS.keys():
+            raise BundleError(f"the portable form has ops that are not known: {', '.join(sorted(unknown))}")
+
+    def __call__(self, *inputs: np.ndarray) -> np.ndarray:
+        values = {**self._tensors, **dict(zip(self.inputs, inputs, strict=True))}
+        sizes = {"R": len(inputs[-1])}
+        for layer in self._layers:
+            result = OPS[layer["op"]](layer, *(values[name] for name in layer["inputs"]))
+            shape = [sizes.get(size, size) for size in layer["shape"]]
+            values[layer["output"]] = (np.broadcast_to if layer["op"] == "expand" else np.reshape)(result, shape)
+        return values[self._output]
+
+
+def load_portable(layers: bytes, weights: bytes) -> tuple[Program, Program]:
+    """Encoder and comparator of a portable form. Raises BundleError."""
+    try:
+        form, stored = json.loads(layers), safetensors.numpy.load(weights)
+        if form["format"] != FORMAT:
+            raise BundleError(f"the portable format is {form['format']}, this edge_ecg reads {FORMAT}")
+        tensors = {name: dequantized(tensor, stored.get(f"{name}.scale")) for name, tensor in stored.items()}
+        return Program(form["encoder"], tensors), Program(form["comparator"], tensors)
+    except (LookupError, AttributeError, TypeError, ValueError, safetensors.SafetensorError) as error:
+        raise BundleError(f"the portable form can't be read: {error}") from None

@@ -1,0 +1,84 @@
+"""The reference bank: embeddings of labelled beats that every new beat is compared with."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from edge_ecg.errors import BundleError
+from edge_ecg.inference.int8 import dequantized, quantize_rows
+from edge_ecg.inference.novelty import Seen
+
+
+@dataclass(frozen=True)
+class ReferenceBank:
+    """Embeddings (R, D) float32 of reference beats, and (R,) bool: is the beat from the target state?
+
+    With what training has `seen` a watch knows which beats lie out of range; a bank without it judges every beat.
+    Raises BundleError unless all numbers are finite and both states are there.
+    """
+
+    embeddings: np.ndarray
+    is_target: np.ndarray
+    seen: Seen | None = None
+
+    def __post_init__(self) -> None:
+        shape, count = self.embeddings.shape, len(self.is_target)
+        if len(shape) != 2 or shape[0] != count or not 0 < np.count_nonzero(self.is_target) < count:
+            raise BundleError(f"references are {shape} with {count} labels, expected (R, D) beats of both states")
+        if not np.isfinite(self.embeddings).all():
+            raise BundleError("references hold NaN or infinity, expected finite numbers")
+        if self.seen is not None and self.seen.centres.shape[1] != shape[1]:
+            raise BundleError(f"references have {shape[1]} numbers each, what training has seen has others")
+
+    @cached_property
+    def target_count(self) -> int:
+        """References of the target state."""
+        return int(np.count_nonzero(self.is_target))
+
+    @cached_property
+    def baseline_count(self) -> int:
+        """References of the baseline."""
+        return len(self.is_target) - self.target_count
+
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """(R,) float64: times the logits it is the mean against the baseline minus the mean against the target."""
+        return np.where(self.is_target, -1 / self.target_count, 1 / self.baseline_count)
+
+    def moved(self, by: np.ndarray) -> "ReferenceBank":
+        """The same bank, all of it `by` (D,) further on: what enrolment does."""
+        embeddings = (self.embeddings + by).astype(np.float32)
+        return replace(self, embeddings=embeddings, seen=self.seen and self.seen.moved(by))
+
+    def to_bytes(self) -> bytes:
+        """The bank as a safetensors file."""
+        return self._file({"embeddings": self.embeddings})
+
+    def to_int8_bytes(self) -> bytes:
+        """The bank as a safetensors file with int8 embeddings and a scale each, which `from_bytes` reads as well."""
+        values, scale = quantize_rows(self.embeddings)
+        return self._file({"embeddings": values, "embeddings.scale": scale})
+
+    def _file(self, tensors: dict[str, np.ndarray]) -> bytes:
+        seen = self.seen.tensors() if self.seen else {}
+        content: bytes = safetensors.numpy.save({**tensors, "is_target": self.is_target.astype(np.uint8), **seen})
+        return content
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> "ReferenceBank":
+        """Read what `to_bytes` wrote, or int8 embeddings with scales. Raises BundleError on anything else."""
+        try:
+            tensors = safetensors.numpy.load(content)
+            embeddings = dequantized(tensors["embeddings"], tensors.get("embeddings.scale"))
+            is_target = tensors["is_target"]
+            seen = Seen.from_tensors(tensors)
+        except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise BundleError(f"references are not the expected safetensors file: {error}") from None
+        if embeddings.dtype != np.float32 or is_target.dtype != np.uint8 or is_target.ndim != 1:
+            raise BundleError(
+                f"references are {embeddings.dtype} with {is_target.dtype} labels, expected float32 with uint8"
+            )
+        return cls(embeddings, is_target.astype(bool), seen)

@@ -1,0 +1,169 @@
+"""Cost on paper: parameters, multiply-adds and bytes of a bundle by layer, time as measured here, a watch estimated.
+
+Counted on the portable form, whose flat list of layers is what a device runs.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+
+from edge_ecg.bundle import Bundle, read_files
+from edge_ecg.errors import BundleError
+from edge_ecg.inference.portable import LAYERS, OPS, WEIGHTS, WEIGHTS_INT8, spelt_out
+
+BEATS_PER_SECOND = 75 / 60
+# A watch-class core, assumed and not measured: one multiply-add every third cycle of 1.5 GHz in plain Swift without
+# vector instructions, a cycle and a half for any other number that a layer writes, 1 us to start a layer.
+WATCH_MULTIPLY_ADDS_PER_S = 0.5e9
+WATCH_NUMBERS_PER_S = 1e9
+WATCH_LAYER_S = 1e-6
+FLOAT_BYTES = 4
+TIMED_RUNS = 200
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """What one layer costs for one beat against all references."""
+
+    program: str
+    op: str
+    output: str
+    shape: tuple[int, ...]
+    parameters: int
+    multiply_adds: int
+    live_bytes: int  # values that must be kept while it runs, as float32
+    us: float  # in the NumPy engine, here: which layers are slow, not how fast a device is
+
+    @property
+    def watch_s(self) -> float:
+        """The estimate for a watch-class core."""
+        work = self.multiply_adds / WATCH_MULTIPLY_ADDS_PER_S if self.multiply_adds else 0.0
+        return work + prod(self.shape) / WATCH_NUMBERS_PER_S + WATCH_LAYER_S
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Layers, and what a device must carry."""
+
+    layers: list[LayerCost]
+    weight_bytes: dict[str, int]  # by artefact
+    reference_bytes: int
+    beat_us: float  # one beat through ONNX Runtime, here
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, with the sums."""
+        parameters, multiply_adds = (sum(getattr(c, n) for c in self.layers) for n in ("parameters", "multiply_adds"))
+        return {
+            "parameters": parameters,
+            "multiply_adds_a_beat": multiply_adds,
+            "multiply_adds_a_second": multiply_adds * BEATS_PER_SECOND,
+            "peak_activation_bytes": max(c.live_bytes for c in self.layers),
+            "weight_bytes": self.weight_bytes,
+            "reference_bytes": self.reference_bytes,
+            "onnx_beat_us": self.beat_us,
+            "watch_estimate_us": sum(c.watch_s for c in self.layers) * 1e6,
+            "layers": [asdict(c) for c in self.layers],
+        }
+
+    def lines(self) -> Iterator[str]:
+        """The profile as a person reads it."""
+        facts = self.to_json()
+        yield f"{'layer':22} {'output':12} {'parameters':>10} {'multiply-adds':>13} {'live bytes':>10} {'of time':>8}"
+        total_us = sum(c.us for c in self.layers)
+        for c in self.layers:
+            shape = "x".join(map(str, c.shape))
+            yield (
+                f"{c.program + ' ' + c.op:22} {shape:12} {c.parameters:>10,} {c.multiply_adds:>13,} "
+                f"{c.live_bytes:>10,} {c.us / total_us:>8.1%}"
+            )
+        yield f"parameters          {facts['parameters']:,} (batch norm folded)"
+        yield (
+            f"multiply-adds       {facts['multiply_adds_a_beat']:,} a beat, "
+            f"{facts['multiply_adds_a_second'] / 1e6:.2f} million a second of stream at 75 beats a minute"
+        )
+        yield f"peak activations    {facts['peak_activation_bytes']:,} bytes"
+        yield f"references          {self.reference_bytes:,} bytes"
+        for name, size in self.weight_bytes.items():
+            yield f"{name:19} {size:,} bytes"
+        yield f"measured here       {self.beat_us:.0f} us a beat in ONNX Runtime, one thread; the shares are NumPy's"
+        yield (
+            f"watch, an estimate  {facts['watch_estimate_us'] / 1000:.1f} ms a beat, assuming 0.5 billion "
+            "multiply-adds and 1 billion written numbers a second, and 1 us a layer; not measured on a watch"
+        )
+
+
+def profile(bundle: Bundle) -> Profile:
+    """Count and time a bundle's layers. Raises BundleError if it has no portable form."""
+    _, files = read_files(bundle.path)
+    if LAYERS not in files:
+        raise BundleError(f"{bundle.path}: holds no {LAYERS} to count; export it again")
+    form, tensors = json.loads(files[LAYERS]), safetensors.numpy.load(files[WEIGHTS])
+    beat = np.ones((1, bundle.contract.beat_length), np.float32)
+    beat[0, : bundle.contract.window_samples] = 100 * np.sin(np.arange(bundle.contract.window_samples))
+    references = bundle.references.embeddings
+    inputs = {"encoder": [beat], "comparator": [bundle.encoder(beat), references]}
+    layers = [cost for name, given in inputs.items() for cost in _layers(name, form[name], tensors, given)]
+    began = time.perf_counter()
+    for _ in range(TIMED_RUNS):
+        bundle.comparator(bundle.encoder(beat), references)
+    beat_us = (time.perf_counter() - began) / TIMED_RUNS * 1e6
+    return Profile(layers, _weight_bytes(files), len(files["references.safetensors"]), beat_us)
+
+
+def _layers(
+    name: str, program: dict[str, Any], tensors: dict[str, np.ndarray], inputs: list[np.ndarray]
+) -> list[LayerCost]:
+    values = {**tensors, **dict(zip(program["inputs"], inputs, strict=True))}
+    steps = spelt_out(program)
+    last_use = {source: i for i, layer in enumerate(steps) for source in layer["inputs"]}
+    last_use[program["output"]] = len(steps)
+    costs = []
+    for i, layer in enumerate(steps):
+        given = [values[source] for source in layer["inputs"]]
+        shape = tuple(len(inputs[-1]) if size == "R" else size for size in layer["shape"])
+        began = time.perf_counter()
+        for _ in range(TIMED_RUNS):
+            result = OPS[layer["op"]](layer, *given)
+        us = (time.perf_counter() - began) / TIMED_RUNS * 1e6
+        values[layer["output"]] = np.broadcast_to(result, shape) if layer["op"] == "expand" else result.reshape(shape)
+        weights = [tensors[source] for source in layer["inputs"] if source in tensors]
+        live = [v for v in values if v not in tensors and v != "references" and last_use.get(v, -1) >= i]
+        live_bytes = FLOAT_BYTES * sum(values[v].size for v in {*live, layer["output"]})
+        parameters = sum(weight.size for weight in weights)
+        costs.append(
+            LayerCost(
+                name,
+                layer["op"],
+                layer["output"],
+                shape,
+                parameters,
+                _multiply_adds(layer, shape, weights),
+                live_bytes,
+                us,
+            )
+        )
+    return costs
+
+
+def _multiply_adds(layer: dict[str, Any], shape: tuple[int, ...], weights: list[np.ndarray]) -> int:
+    """Each number that a convolution or linear layer writes is as many as its kernel has weights."""
+    return prod(shape) * prod(weights[0].shape[1:]) if layer["op"] in ("conv1d", "linear") else 0
+
+
+def _weight_bytes(files: dict[str, bytes]) -> dict[str, int]:
+    """What a device must carry of each artefact, without references."""
+    sizes = {
+        "ONNX": sum(len(c) for n, c in files.items() if n in ("encoder.onnx", "comparator.onnx")),
+        "ONNX int8": sum(len(c) for n, c in files.items() if n.endswith("_int8.onnx")),
+        "Core ML": sum(len(c) for n, c in files.items() if n.startswith(("Encoder.mlpackage", "Comparator.mlpackage"))),
+        "Core ML int8": sum(len(c) for n, c in files.items() if "_int8.mlpackage/" in n),
+        "portable": len(files[LAYERS]) + len(files[WEIGHTS]),
+        "portable int8": len(files[LAYERS]) + len(files.get(WEIGHTS_INT8, b"")) if WEIGHTS_INT8 in files else 0,
+    }
+    return {name: size for name, size in sizes.items() if size}

@@ -1,0 +1,58 @@
+"""From raw samples to beats: resample, find R peaks, cut; one stream for training, replay and the watch."""
+
+import numpy as np
+
+from edge_ecg.contract import CONTRACT, Contract
+from edge_ecg.recording import Recording
+from edge_ecg.signal.beats import Beat, BeatCutter
+from edge_ecg.signal.resample import Resampler
+from edge_ecg.signal.rpeaks import RPeakDetector, r_peaks
+
+
+class BeatStream:
+    """Raw microvolts at any rate in, beats out. Any chunk size gives the same beats, bit for bit.
+
+    The stream wakes every 128 samples of 512 Hz (0.25 s) and works through what it heard by then: a beat
+    must wait for its T wave anyway, and a wake costs the same for one sample as for many.
+    """
+
+    def __init__(self, sample_rate_hz: float, contract: Contract = CONTRACT):
+        self._wake_samples = contract.wake_samples
+        self._resampler = Resampler(sample_rate_hz)
+        self._detector = RPeakDetector(contract.detector)
+        self._cutter = BeatCutter(self._detector.longest_wait, contract)
+        self.reset()
+
+    def reset(self) -> None:
+        """Start a new recording."""
+        self._resampler.reset()
+        self._detector.reset()
+        self._cutter.reset()
+        self._heard: list[np.ndarray] = []  # since the last wake
+        self._heard_samples = 0
+
+    def push(self, samples_uv: np.ndarray) -> list[Beat]:
+        """Take the next samples, any number of them; return the beats completed by the last wake."""
+        resampled = self._resampler.push(samples_uv)
+        self._heard.append(resampled)
+        self._heard_samples += len(resampled)
+        if self._heard_samples < self._wake_samples:
+            return []
+        heard = np.concatenate(self._heard)
+        asleep = len(heard) % self._wake_samples
+        awake = heard[: len(heard) - asleep]
+        self._heard, self._heard_samples = [heard[len(awake) :]], asleep
+        return self._cutter.push(awake, self._detector.push(awake))
+
+
+def cut_beats(recording: Recording, contract: Contract = CONTRACT) -> list[Beat]:
+    """The usable beats of a finished recording: the same stream in one large chunk."""
+    beats = BeatStream(recording.sample_rate_hz, contract).push(recording.samples_uv)
+    return [beat for beat in beats if not beat.unusable]
+
+
+def r_peak_times_s(recording: Recording) -> np.ndarray:
+    """All R peaks of a finished recording, in seconds from its first sample."""
+    resampler = Resampler(recording.sample_rate_hz)
+    samples_uv = np.concatenate([resampler.push(recording.samples_uv), resampler.finish()])
+    return r_peaks(samples_uv) / CONTRACT.sample_rate_hz

@@ -1,0 +1,317 @@
+"""A synthetic person in two states, with known R peaks, written as Apple Watch files.
+
+The heart is a sum of Gaussians on the cardiac phase, after McSharry, Clifford, Tarassenko and Smith, "A
+dynamical model for generating synthetic electrocardiogram signals", IEEE TBME 50(3), 2003, pages 289-294.
+Departures:
+
+- The sum is evaluated in closed form around each R peak; nothing is integrated, so the R peaks are known.
+- Only the delays of P and T follow the heart rate, and weakly. The model's QRS widens as the heart slows, a
+  real one does not; the T delay of the watch recordings we measured goes with RR to the power of about 0.2.
+- The T wave is two Gaussians, a slow rise and a quick fall, because that is how it looks on the watch.
+- RR intervals are a breathing and a Mayer sinusoid plus jitter, in place of a spectrum with random phases.
+- Two states, drift from day to day, ectopic beats and the watch's own settling are ours.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from scipy.signal import butter, sosfilt
+
+from edge_ecg.errors import EdgeEcgError
+from edge_ecg.readers.apple_format import write_apple_csv
+
+STATES = ("baseline", "target")
+PREMATURE = 0.35  # how early an ectopic beat comes, in RR intervals; the pause after it makes up for it
+RATE_TO_TIMING = 0.2  # P and T delays grow with the RR interval to this power
+
+FIRST_DAY = datetime(2024, 3, 1, tzinfo=UTC)
+HOUR_OF_STATE = {"baseline": 8, "target": 10}
+BAND_HZ = 40.0  # the watch's own low-pass
+
+
+@dataclass(frozen=True)
+class State:
+    """What sets one state apart: its usual heart rate, and the T wave at that rate."""
+
+    heart_rate_bpm: float
+    t_delay_ms: float  # R to the summit of T
+    t_uv: float
+
+
+@dataclass(frozen=True)
+class Person:
+    """One heart, seen in lead I. The two states share everything but their `State`."""
+
+    seed: int
+    p_uv: float
+    q_uv: float
+    r_uv: float
+    s_uv: float
+    p_delay_ms: float
+    breathing_hz: float
+    baseline: State
+    target: State
+
+    def state(self, name: str) -> State:
+        """The state of that name. Raises EdgeEcgError for a name that is not in STATES."""
+        if name not in STATES:
+            raise EdgeEcgError(f"state is {name!r}, expected one of {', '.join(STATES)}")
+        return self.baseline if name == "baseline" else self.target
+
+
+@dataclass(frozen=True)
+class Day:
+    """How one day differs from the person's average: electrodes, posture, sleep. Both states share it."""
+
+    gain: float
+    axis: float  # what R gains, S loses
+    p_gain: float
+    t_gain: float
+    t_width: float
+    t_shift_ms: float
+    heart_rate_bpm: float  # added to either state's usual rate
+
+
+@dataclass(frozen=True)
+class SyntheticRecording:
+    """A recording as the watch would hand it over, and what no watch can tell."""
+
+    samples_uv: np.ndarray  # (n,) with noise, wander and settling, to three decimals
+    clean_uv: np.ndarray  # (n,) the heart alone
+    r_peaks: np.ndarray  # (beats,) indices of the R maxima of clean_uv (minima if inverted)
+    ectopic: np.ndarray  # (beats,) bool
+    sample_rate_hz: float
+    heart_rate_bpm: float
+    state: str
+    recorded_at: datetime
+
+
+def synthetic_person(seed: int, *, t_earlier_ms: float = 20.0) -> Person:
+    """A person drawn from `seed` (0 or more), whose T wave comes `t_earlier_ms` earlier in the target state.
+
+    Each state has its T delay at its own usual heart rate. The rates of the two states overlap from day to
+    day, and so do the heights of T: neither is enough to tell them apart.
+
+    >>> made = record(synthetic_person(1), "target", day=0, number=1, duration_s=10)
+    >>> len(made.samples_uv), made.sample_rate_hz
+    (5120, 512.0)
+    """
+    draw = np.random.default_rng(seed).uniform
+    rate, delay, t_uv = draw(60, 72), draw(245, 265), draw(200, 320)
+    return Person(
+        seed=seed,
+        p_uv=draw(50, 100),
+        q_uv=draw(-90, -30),
+        r_uv=draw(600, 1200),
+        s_uv=draw(-350, -120),
+        p_delay_ms=draw(-165, -140),
+        breathing_hz=draw(0.2, 0.3),
+        baseline=State(rate, delay, t_uv),
+        target=State(rate + 7.0, delay - t_earlier_ms, 0.85 * t_uv),
+    )
+
+
+def record(
+    person: Person,
+    state: str,
+    day: int,
+    *,
+    number: int,
+    duration_s: float = 30.0,
+    sample_rate_hz: float = 512.0,
+    noise_uv: float = 3.0,
+    ectopic_rate: float = 0.0,
+    inverted: bool = False,
+) -> SyntheticRecording:
+    """Recording `number` of `person` on `day` (0 is FIRST_DAY); the same arguments give the same samples.
+
+    `noise_uv` is the muscle noise (root mean square); wander and 50 Hz mains keep their proportion to it.
+    `ectopic_rate` is the chance that a beat is ectopic, never two in a row. `inverted` is the watch on the
+    other wrist. The heart depends on none of noise, sample rate and inversion. Raises EdgeEcgError for
+    an unknown state.
+    """
+    usual, drift = person.state(state), _day(person, day)
+    rng = np.random.default_rng([person.seed, day, STATES.index(state), number])
+    heart_rate = usual.heart_rate_bpm + drift.heart_rate_bpm + rng.normal(0, 3)
+    drift_ms = drift.t_shift_ms + rng.normal(0, 1.5)
+    stretch = (usual.heart_rate_bpm / heart_rate) ** RATE_TO_TIMING
+    t_delay_ms = usual.t_delay_ms * stretch + drift_ms
+
+    r_times_s, ectopic = _rhythm(rng, heart_rate, person.breathing_hz, duration_s, ectopic_rate)
+    sinus_wave = _sinus_wave(person, drift, person.p_delay_ms * stretch, t_delay_ms, usual.t_uv)
+    ectopic_wave = _ectopic_wave(person, drift)
+    chest = 1 + 0.04 * np.sin(2 * np.pi * person.breathing_hz * r_times_s)  # the heart's axis swings with it
+
+    time_s = np.arange(round(duration_s * sample_rate_hz)) / sample_rate_hz
+    clean = np.zeros(len(time_s))
+    for r_s, is_ectopic, gain in zip(r_times_s, ectopic, chest, strict=True):
+        near = slice(*np.searchsorted(time_s, [r_s - 0.4, r_s + 0.6]))
+        clean[near] += gain * _gaussians(ectopic_wave if is_ectopic else sinus_wave, time_s[near] - r_s)
+    r_peaks, seen = _summits(clean, r_times_s * sample_rate_hz, reach=round(0.02 * sample_rate_hz))
+
+    noise = noise_uv * _noise(rng, time_s, sample_rate_hz, person.breathing_hz)
+    samples = clean + _settling(rng, time_s) + noise
+    sign = -1.0 if inverted else 1.0
+    return SyntheticRecording(
+        samples_uv=np.round(sign * samples, 3),
+        clean_uv=sign * clean,
+        r_peaks=r_peaks,
+        ectopic=ectopic[seen],
+        sample_rate_hz=sample_rate_hz,
+        heart_rate_bpm=heart_rate,
+        state=state,
+        recorded_at=FIRST_DAY + timedelta(days=day, hours=HOUR_OF_STATE[state], minutes=3 * number),
+    )
+
+
+def _day(person: Person, day: int) -> Day:
+    normal = np.random.default_rng([person.seed, day]).normal
+    return Day(
+        gain=np.exp(normal(0, 0.10)),
+        axis=normal(0, 0.06),
+        p_gain=np.exp(normal(0, 0.15)),
+        t_gain=np.exp(normal(0, 0.12)),
+        t_width=np.exp(normal(0, 0.05)),
+        t_shift_ms=normal(0, 2.5),
+        heart_rate_bpm=normal(0, 5.0),
+    )
+
+
+def _rhythm(
+    rng: np.random.Generator,
+    heart_rate_bpm: float,
+    breathing_hz: float,
+    duration_s: float,
+    ectopic_rate: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """R times in seconds, some outside the recording on either side, and which beats are ectopic."""
+    mean_s = 60 / heart_rate_bpm
+    beats = int(duration_s / mean_s * 1.1) + 4
+    nominal_s = mean_s * np.arange(beats)
+    breathing, mayer = rng.uniform(0, 2 * np.pi, 2)
+    swing = 0.03 * np.sin(2 * np.pi * breathing_hz * nominal_s + breathing)
+    swing += 0.02 * np.sin(2 * np.pi * 0.1 * nominal_s + mayer)
+    rr_s = mean_s * (1 + swing + rng.normal(0, 0.006, beats))
+    r_times_s = np.cumsum(rr_s) - mean_s * rng.uniform(1, 2)
+
+    ectopic = rng.random(beats) < ectopic_rate
+    ectopic[1:] &= ~ectopic[:-1]
+    return r_times_s - PREMATURE * rr_s * ectopic, ectopic
+
+
+# Waves are rows of (height in microvolts, delay from R in ms, standard deviation in ms).
+
+
+def _sinus_wave(person: Person, day: Day, p_delay_ms: float, t_delay_ms: float, t_uv: float) -> np.ndarray:
+    t_uv *= day.t_gain
+    waves = [
+        (person.p_uv * day.p_gain, p_delay_ms, 19.0),
+        (person.q_uv, -27.0, 8.0),
+        (person.r_uv * (1 + day.axis), 0.0, 10.0),
+        (person.s_uv * (1 - day.axis), 29.0, 10.0),
+        (0.35 * t_uv, t_delay_ms - 75.0, 42.0 * day.t_width),
+        (0.90 * t_uv, t_delay_ms, 34.0 * day.t_width),
+    ]
+    return np.array(waves) * [day.gain, 1, 1]
+
+
+def _ectopic_wave(person: Person, day: Day) -> np.ndarray:
+    """A ventricular beat: no P, a wide and tall QRS, T against it."""
+    waves = [
+        (1.2 * person.r_uv, 0.0, 30.0),
+        (-0.3 * person.r_uv, 95.0, 35.0),
+        (-0.35 * person.r_uv, 290.0, 60.0),
+    ]
+    return np.array(waves) * [day.gain, 1, 1]
+
+
+def _gaussians(waves: np.ndarray, since_r_s: np.ndarray) -> np.ndarray:
+    height_uv, delay_ms, width_ms = waves.T[..., None]
+    return np.sum(height_uv * np.exp(-0.5 * ((1000 * since_r_s - delay_ms) / width_ms) ** 2), axis=0)
+
+
+def _summits(clean: np.ndarray, centres: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the maxima within `reach` of the centres, and which centres the recording holds."""
+    middles = np.round(centres).astype(int)
+    seen = (middles >= reach) & (middles < len(clean) - reach)
+    windows = middles[seen, None] + np.arange(-reach, reach + 1)
+    return windows[np.arange(len(windows)), clean[windows].argmax(axis=1)], seen
+
+
+def _settling(rng: np.random.Generator, time_s: np.ndarray) -> np.ndarray:
+    """The first second, while the watch's high-pass finds the level of the skin."""
+    return rng.normal(0, 250) * np.exp(-time_s / 0.35)
+
+
+def _noise(rng: np.random.Generator, time_s: np.ndarray, rate_hz: float, breathing_hz: float) -> np.ndarray:
+    """Muscle noise of unit root mean square, with mains and baseline wander in proportion."""
+    phases = rng.uniform(0, 2 * np.pi, 3)
+    frequencies_hz, heights = [50.0, breathing_hz, 0.07], [0.25, 6.0, 6.0]
+    hum, breath, drift = (
+        height * np.sin(2 * np.pi * hz * time_s + phase)
+        for hz, height, phase in zip(frequencies_hz, heights, phases, strict=True)
+    )
+    muscle = sosfilt(butter(4, BAND_HZ, fs=rate_hz, output="sos"), rng.normal(size=len(time_s)))
+    return muscle / muscle.std() + hum + breath + drift
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    """How a watch wrote its files: their sample rate, and the locale of the phone that exported them."""
+
+    sample_rate_hz: float = 512.0
+    locale: str = "en"
+
+
+DAYS = {"train": range(5), "validation": range(5, 7), "test": range(7, 9)}
+FORMATS = {7: FileFormat(511.422, "de")}  # one held-out day from another watch, with another phone
+
+
+def write_dataset(
+    folder: Path,
+    person: Person,
+    *,
+    days: Mapping[str, Sequence[int]] = DAYS,
+    recordings_per_state: int = 6,
+    labels: tuple[str, str] = STATES,
+    formats: Mapping[int, FileFormat] = FORMATS,
+) -> Path:
+    """Write `person` as Apple Watch files, `DATE/LABEL/ecg_YYYY-MM-DD_N.csv`, and return the `dataset.toml`.
+
+    `days` gives the days of each split, `labels` the folder of (baseline, target), `formats` the days that
+    were not written at 512 Hz in English.
+    """
+    for day in (day for split in days.values() for day in split):
+        form = formats.get(day, FileFormat())
+        numbers = iter(range(1, 2 * recordings_per_state + 1))  # the watch counts on through the day
+        for state, label in zip(STATES, labels, strict=True):
+            for number in islice(numbers, recordings_per_state):
+                made = record(person, state, day, number=number, sample_rate_hz=form.sample_rate_hz)
+                path = folder / f"{made.recorded_at:%m%d}/{label}/ecg_{made.recorded_at:%Y-%m-%d}_{number}.csv"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_apple_csv(path, made.samples_uv, form.sample_rate_hz, made.recorded_at, form.locale)
+    description = folder / "dataset.toml"
+    description.write_text(_dataset_toml(person, days, labels), encoding="utf-8")
+    return description
+
+
+def _dataset_toml(person: Person, days: Mapping[str, Sequence[int]], labels: tuple[str, str]) -> str:
+    dates = {split: [f"{FIRST_DAY + timedelta(days=day):%m%d}" for day in of] for split, of in days.items()}
+    quote = json.dumps  # a JSON string, or list of strings, is TOML as well
+    return "\n".join(
+        [
+            f"name = {quote(f'Synthetic person {person.seed}')}",
+            "\n[labels]  # the baseline first",
+            *(f"{quote(label)} = [{quote(label)}]" for label in labels),
+            "\n[split]  # by date",
+            *(f"{split} = {quote(of)}" for split, of in dates.items()),
+            "\n[files]",
+            'layout = "{date}/{label}/*.csv"',
+            "exclude = []\n",
+        ]
+    )

@@ -1,0 +1,1 @@
+"""Fewer bits: weights on a grid, quantized graphs, quantization-aware training."""

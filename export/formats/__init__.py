@@ -1,0 +1,1 @@
+"""The forms of an artefact: Core ML packages and the portable layers."""

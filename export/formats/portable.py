@@ -1,0 +1,247 @@
+"""The portable form of the two graphs: layers.json and weights that a few hundred lines of any language can run.
+
+It is derived from the stripped ONNX graph, which is minimal already; `edge_ecg.inference.portable`
+says what each layer means.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from string import ascii_lowercase
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import safetensors.numpy
+from onnx import ModelProto, NodeProto, numpy_helper
+
+from edge_ecg.bundle import COMPARATOR, ENCODER
+from edge_ecg.errors import ParityError
+from edge_ecg.inference.int8 import quantize_rows
+from edge_ecg.inference.portable import FORMAT, LAYERS, WEIGHTS, WEIGHTS_INT8
+
+BY_ELEMENT = {
+    "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Abs": "abs", "Sqrt": "sqrt", "Exp": "exp",
+    "Add": "add", "Sub": "sub", "Mul": "mul", "Div": "div", "Max": "maximum", "Min": "minimum",
+}  # fmt: skip
+SHAPING = ("Reshape", "Unsqueeze", "Squeeze", "Flatten", "Expand", "Identity")
+
+
+def portable_files(onnx_files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """layers.json and the weights, float32 and int8, from the two ONNX files. Raises ParityError for an unknown op."""
+    tensors: dict[str, np.ndarray] = {}
+    form: dict[str, Any] = {"format": FORMAT}
+    for name, file in (("encoder", ENCODER), ("comparator", COMPARATOR)):
+        form[name] = _Translation(onnx.load_from_string(onnx_files[file]), tensors).program()
+    layers = [*form["encoder"]["layers"], *form["comparator"]["layers"]]
+    weights = {layer["inputs"][1] for layer in layers if layer["op"] in ("conv1d", "linear")}
+    return {
+        LAYERS: json.dumps(form, separators=(",", ":")).encode(),
+        WEIGHTS: safetensors.numpy.save(tensors),
+        WEIGHTS_INT8: safetensors.numpy.save(quantized(tensors, weights)),
+    }
+
+
+def quantized(tensors: Mapping[str, np.ndarray], weights: Iterable[str]) -> dict[str, np.ndarray]:
+    """The tensors with some of them as int8, symmetric, with a scale for each index of the first axis."""
+    stored = dict(tensors)
+    for name in weights:
+        stored[name], stored[f"{name}.scale"] = quantize_rows(tensors[name])
+    return stored
+
+
+class _Translation:
+    """One ONNX graph, node by node. Tensors go to `tensors`, which both programs share.
+
+    Names are short, since they weigh as much as the numbers: values are numbers, tensors letters, and what
+    `edge_ecg.inference.portable.spelt_out` can fill in is left out.
+    """
+
+    def __init__(self, model: ModelProto, tensors: dict[str, np.ndarray]):
+        self._graph = model.graph
+        self._tensors = tensors
+        self._constants = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
+        self._shapes = _shapes(model)
+        self._names = {i.name: i.name for i in model.graph.input}
+        self._layers: list[dict[str, Any]] = []
+
+    def program(self) -> dict[str, Any]:
+        """The program as layers.json has it."""
+        output = self._graph.output[0].name
+        self._names[output] = output
+        for node in self._graph.node:
+            if node.output[0] in self._shapes:  # whole numbers only compute shapes, which each layer has already
+                self._add(node)
+        _fuse_silu(self._layers)
+        inputs = {i.name: self._shapes[i.name] for i in self._graph.input}
+        return {"inputs": inputs, "output": output, "layers": _shortened(self._layers, inputs, output)}
+
+    def _add(self, node: NodeProto) -> None:
+        if node.op_type in BY_ELEMENT:
+            self._by_element(node)
+        elif node.op_type in SHAPING:
+            op = "expand" if node.op_type == "Expand" else "reshape"
+            self._layer(op, [self._input(node.input[0])], node.output[0])
+        elif (translate := getattr(self, f"_{node.op_type.lower()}", None)) is not None:
+            translate(node, {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute})
+        else:
+            raise ParityError(f"the portable form has no op for {node.op_type}")
+
+    def _layer(self, op: str, inputs: list[str], output: str, **attributes: Any) -> None:
+        name = self._names.setdefault(output, str(len(self._layers)))
+        layer = {"op": op, "inputs": inputs, "output": name, "shape": self._shapes[output], **attributes}
+        self._layers.append(layer)
+
+    def _input(self, name: str) -> str:
+        """The name that a layer gives to a value; a constant becomes a tensor."""
+        if name in self._names:
+            return self._names[name]
+        return self._tensor(name, self._constants[name])
+
+    def _tensor(self, name: str, value: np.ndarray) -> str:
+        more, letter = divmod(len(self._tensors), len(ascii_lowercase))
+        self._names[name] = ascii_lowercase[letter] + (str(more) if more else "")
+        self._tensors[self._names[name]] = np.ascontiguousarray(value, np.float32)
+        return self._names[name]
+
+    def _by_element(self, node: NodeProto) -> None:
+        inputs = list(node.input)
+        if node.op_type in ("Add", "Mul") and inputs[0] in self._constants:
+            inputs.reverse()
+        scalar = self._constants.get(inputs[-1])
+        if len(inputs) == 2 and scalar is not None and scalar.size == 1 and self._keeps_rank(inputs, scalar):
+            value = {"value": float(str(np.float32(scalar.item())))}  # the shortest decimal that is this float32
+            self._layer(BY_ELEMENT[node.op_type], [self._input(inputs[0])], node.output[0], **value)
+        else:
+            self._layer(BY_ELEMENT[node.op_type], [self._input(name) for name in inputs], node.output[0])
+
+    def _keeps_rank(self, inputs: list[str], scalar: np.ndarray) -> bool:
+        return scalar.ndim <= len(self._shapes[inputs[0]])
+
+    def _clip(self, node: NodeProto, _: dict[str, Any]) -> None:
+        """Never below the least and never above the most: two layers."""
+        x, least, most = node.input
+        raised = f"{node.output[0]} raised"
+        self._shapes[raised] = self._shapes[x]
+        self._by_element(onnx.helper.make_node("Max", [x, least], [raised]))
+        self._by_element(onnx.helper.make_node("Min", [raised, most], [node.output[0]]))
+
+    def _conv(self, node: NodeProto, attributes: dict[str, Any]) -> None:
+        weight = self._constants[node.input[1]]
+        if weight.ndim != 3 or attributes.get("dilations", [1]) != [1]:
+            raise ParityError(f"the portable form has conv1d without dilation, the graph has {attributes}")
+        given = {
+            "stride": attributes.get("strides", [1])[0],
+            "padding": list(attributes.get("pads", [0, 0])),
+            "groups": attributes.get("group", 1),
+        }
+        unusual: dict[str, Any] = {name: value for name, value in given.items() if value not in (1, [0, 0])}
+        self._layer("conv1d", [self._input(name) for name in node.input], node.output[0], **unusual)
+
+    def _gemm(self, node: NodeProto, attributes: dict[str, Any]) -> None:
+        if attributes.get("alpha", 1) != 1 or attributes.get("beta", 1) != 1 or attributes.get("transA", 0):
+            raise ParityError(f"the portable form has linear(x, weight, bias), the graph has Gemm with {attributes}")
+        x, weight, *bias = node.input
+        if not attributes.get("transB", 0):
+            self._constants[weight] = self._constants[weight].T
+        self._layer("linear", [self._input(name) for name in (x, weight, *bias)], node.output[0])
+
+    def _matmul(self, node: NodeProto, _: dict[str, Any]) -> None:
+        x, matrix = node.input
+        if matrix not in self._constants:
+            raise ParityError("the portable form multiplies by fixed matrices, the graph multiplies two values")
+        weight = self._names.get(matrix) or self._tensor(matrix, self._constants[matrix].T)
+        self._layer("linear", [self._input(x), weight], node.output[0])
+
+    def _batchnormalization(self, node: NodeProto, attributes: dict[str, Any]) -> None:
+        """A batch norm that follows no convolution: one multiplication and one addition by channel."""
+        x, *constants = node.input
+        gain, offset, mean, variance = (self._constants[name].astype(np.float64) for name in constants)
+        gain = gain / np.sqrt(variance + attributes.get("epsilon", 1e-5))
+        scaled, shape = f"{node.output[0]} scaled", [-1] + [1] * (len(self._shapes[x]) - 2)  # (C, 1) for (N, C, L)
+        self._shapes[scaled] = self._shapes[x]
+        for op, source, factor, result in (
+            ("Mul", x, gain, scaled),
+            ("Add", scaled, offset - mean * gain, node.output[0]),
+        ):
+            self._constants[f"{result} constant"] = factor.reshape(shape).astype(np.float32)
+            self._by_element(onnx.helper.make_node(op, [source, f"{result} constant"], [result]))
+
+    def _reducemean(self, node: NodeProto, attributes: dict[str, Any]) -> None:
+        axes = self._constants[node.input[1]].tolist() if len(node.input) > 1 else list(attributes.get("axes", []))
+        if len(axes) != 1:
+            raise ParityError(f"the portable form has a mean over one axis, the graph over {axes}")
+        rank = len(self._shapes[node.input[0]])
+        self._layer("mean", [self._input(node.input[0])], node.output[0], axis=axes[0] % rank)
+
+    def _averagepool(self, node: NodeProto, attributes: dict[str, Any]) -> None:
+        if any(attributes.get("pads", [0, 0])) or attributes.get("ceil_mode", 0):
+            raise ParityError(f"the portable form has avg_pool1d without padding, the graph has {attributes}")
+        kernel, stride = attributes["kernel_shape"][0], attributes.get("strides", [1])[0]
+        self._layer("avg_pool1d", [self._input(node.input[0])], node.output[0], kernel=kernel, stride=stride)
+
+    def _concat(self, node: NodeProto, attributes: dict[str, Any]) -> None:
+        axis = attributes["axis"] % len(self._shapes[node.output[0]])
+        self._layer("concat", [self._input(name) for name in node.input], node.output[0], axis=axis)
+
+    def _slice(self, node: NodeProto, _: dict[str, Any]) -> None:
+        shape = self._shapes[node.input[0]]
+        start, stop, axes, step = ([*(self._constants[n].tolist() for n in node.input[1:]), [1]])[:4]
+        size = shape[axes[0]]
+        if len(axes) != 1 or step != [1] or not isinstance(size, int):
+            raise ParityError(f"the portable form slices one axis of known size, the graph slices {axes} by {step}")
+        first, last, _step = slice(start[0], stop[0]).indices(size)
+        axis = axes[0] % len(shape)
+        self._layer("slice", [self._input(node.input[0])], node.output[0], axis=axis, start=first, stop=last)
+
+
+def _shapes(model: ModelProto) -> dict[str, list[int | str]]:
+    """The shape of every float32 value, found by running the graph with two numbers of references."""
+    whole = ModelProto.FromString(model.SerializeToString())
+    declared = {o.name for o in whole.graph.output}
+    whole.graph.output.extend(
+        onnx.ValueInfoProto(name=o) for n in whole.graph.node for o in n.output if o not in declared
+    )
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    session = ort.InferenceSession(whole.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    names = [o.name for o in session.get_outputs()]
+    runs = []
+    for count in (3, 5):  # no other size of these graphs is 3 here and 5 there
+        inputs = {
+            i.name: np.ones([d if isinstance(d, int) else count for d in i.shape], np.float32)
+            for i in session.get_inputs()
+        }
+        runs.append({**inputs, **dict(zip(names, session.run(names, inputs), strict=True))})
+    return {
+        name: [a if a == b else "R" for a, b in zip(first.shape, runs[1][name].shape, strict=True)]
+        for name, first in runs[0].items()
+        if first.dtype == np.float32
+    }
+
+
+def _shortened(layers: list[dict[str, Any]], inputs: Mapping[str, Any], output: str) -> list[dict[str, Any]]:
+    """The layers without what follows from their place, from the layer before and from their first input."""
+    places = {layer["output"]: str(place) for place, layer in enumerate(layers) if layer["output"] != output}
+    shapes, before, short = dict(inputs), "", []
+    for layer in layers:
+        sources, name, shape = [places.get(i, i) for i in layer["inputs"]], layer["output"], layer["shape"]
+        left_out = {
+            "inputs": sources == [before],
+            "output": name != output,
+            "shape": shape == shapes.get(sources[0]),  # a tensor may come first, as in 1 - x
+        }
+        short.append({key: value for key, value in (layer | {"inputs": sources}).items() if not left_out.get(key)})
+        before = places.get(name, name)
+        shapes[before] = shape
+    return short
+
+
+def _fuse_silu(layers: list[dict[str, Any]]) -> None:
+    """x * sigmoid(x), where nothing else uses the sigmoid, is one layer."""
+    uses = [name for layer in layers for name in layer["inputs"]]
+    for sigmoid in [layer for layer in layers if layer["op"] == "sigmoid" and uses.count(layer["output"]) == 1]:
+        product = next(layer for layer in layers if sigmoid["output"] in layer["inputs"])
+        if product["op"] == "mul" and sorted(product["inputs"]) == sorted([*sigmoid["inputs"], sigmoid["output"]]):
+            product |= {"op": "silu", "inputs": sigmoid["inputs"]}
+            layers.remove(sigmoid)

@@ -1,0 +1,90 @@
+"""The original: the model as it was trained and the beats of its references, which every artefact is held to.
+
+It travels in the bundle, so that anyone can check the bundle again, with what each scheme was fine-tuned to. A device
+does not need it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+
+from edge_ecg.errors import EdgeEcgError, ParityError
+from edge_ecg.inference.references import ReferenceBank
+from export.compression.weights import FLOAT32, Scheme
+from export.graphs import fold_batch_norm
+from train.decision.judge import embed
+from train.model.architectures import Model, build_model
+from train.run import Run
+
+ORIGINAL = "original.safetensors"
+FINETUNED = "finetuned "  # and the name of a scheme
+
+
+@dataclass(frozen=True)
+class Original:
+    """A trained model, the (R, 384) beats that its references are embeddings of, and their labels.
+
+    finetuned: by the name of a scheme, the model with batch norm folded and weights on that scheme's grid.
+    """
+
+    architecture: str
+    model: Model
+    reference_beats: np.ndarray
+    is_target: np.ndarray
+    finetuned: Mapping[str, Model] = field(default_factory=dict)
+
+    @classmethod
+    def of_run(cls, finished: Run, chosen: np.ndarray | None = None) -> "Original":
+        """The original of a training run; `chosen` are the indices of the reference beats, by default the run's own."""
+        chosen = finished.references()[0] if chosen is None else chosen
+        architecture = finished.config["settings"]["architecture"]
+        return cls(architecture, finished.model, finished.training.values[chosen], finished.training.is_target[chosen])
+
+    def bank(self) -> ReferenceBank:
+        """The references through the model."""
+        return ReferenceBank(embed(self.model, self.reference_beats), self.is_target)
+
+    def compressed(self, scheme: Scheme) -> Model:
+        """The model that an artefact of this scheme is meant to be: fine-tuned if need be, or rounded."""
+        if scheme is FLOAT32:
+            return self.model
+        return self.finetuned.get(scheme.name) or scheme.compressed(self.model)
+
+    @property
+    def parameters(self) -> int:
+        """Trainable parameters of the model."""
+        return self.model.parameter_count
+
+    def to_bytes(self) -> bytes:
+        """The original as a safetensors file."""
+        models = {"model": self.model, **{f"{FINETUNED}{name}": model for name, model in self.finetuned.items()}}
+        tensors = {f"{m}.{n}": t.contiguous() for m, model in models.items() for n, t in model.state_dict().items()}
+        tensors["references.beats"] = torch.from_numpy(self.reference_beats)
+        tensors["references.is_target"] = torch.from_numpy(self.is_target.astype(np.uint8))
+        content: bytes = safetensors.torch.save(tensors)
+        return content
+
+    @classmethod
+    def from_bytes(cls, content: bytes, architecture: str) -> "Original":
+        """Read what `to_bytes` wrote. Raises ParityError on anything else."""
+        try:
+            tensors = safetensors.torch.load(content)
+            beats = tensors.pop("references.beats").numpy()
+            is_target = tensors.pop("references.is_target").numpy().astype(bool)
+            states: dict[str, dict[str, torch.Tensor]] = {}
+            for name, tensor in tensors.items():
+                owner, _, entry = name.partition(".")
+                states.setdefault(owner, {})[entry] = tensor
+            model = build_model(architecture)
+            model.load_state_dict(states.pop("model"))
+            finetuned = {owner.removeprefix(FINETUNED): fold_batch_norm(model) for owner in states}
+            for owner, state in states.items():
+                finetuned[owner.removeprefix(FINETUNED)].load_state_dict(state)
+        except (safetensors.SafetensorError, KeyError, RuntimeError, EdgeEcgError) as error:
+            reason = str(error).splitlines()[0]
+            raise ParityError(f"{ORIGINAL} does not hold a {architecture} model and its references: {reason}") from None
+        return cls(architecture, model.eval(), beats, is_target, finetuned)

@@ -1,0 +1,1 @@
+"""Golden vectors and bad bundles, for every port of the runtime."""

@@ -1,0 +1,144 @@
+"""`python -m export.golden`: golden vectors for any port of the runtime, and bundles that it must refuse.
+
+From synthetic recordings, so that they may be published: filter output, R peaks, beats, embeddings, logits, votes and
+decisions. `ios_bridge` reads them in its tests.
+"""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from edge_ecg.bundle import MANIFEST, REFERENCES, Bundle, load_bundle, sealed
+from edge_ecg.console import run
+from edge_ecg.enroll import enroll
+from edge_ecg.errors import EdgeEcgError
+from edge_ecg.inference.portable import LAYERS, WEIGHTS
+from edge_ecg.readers.apple_format import write_apple_csv
+from edge_ecg.readers.read import read_recording
+from edge_ecg.recording import Recording
+from edge_ecg.replay import replay
+from edge_ecg.signal.bandpass import Bandpass
+from edge_ecg.signal.resample import Resampler
+from edge_ecg.signal.rpeaks import RPeakDetector
+from edge_ecg.simulation.synthetic import record, synthetic_person
+from edge_ecg.watch import Judged, embed
+from export.golden.bad_bundles import BAD_BUNDLES, write_bad_bundles
+
+SEED = 5
+TIMED = ("latency_us", "realtime_factor", "late_chunks")
+KEPT = 64  # numbers of a stage's output that a vector keeps
+RECORDINGS: tuple[tuple[str, str, int, str, dict[str, Any]], ...] = (
+    ("plain", "baseline", 0, "en", {"duration_s": 12.0}),
+    ("german", "target", 0, "de", {"duration_s": 12.0, "sample_rate_hz": 511.422}),
+    ("inverted", "target", 0, "en-DE", {"duration_s": 9.0, "sample_rate_hz": 300.0, "noise_uv": 4.0, "inverted": True}),
+    ("late", "target", 60, "en", {"duration_s": 9.0}),  # two months later: out of date
+)
+DEVICE_FILES = (LAYERS, WEIGHTS, REFERENCES)  # what the portable engine needs of a bundle
+DEVICE_ENTRIES = ("contract", "intended_use", "labels", "model", "schema")
+GOLDEN = "golden.json"
+
+
+def golden_vector(bundle: Bundle, recording: Recording) -> dict[str, Any]:
+    """What must follow from a recording, at every stage."""
+    resampler, detector = Resampler(recording.sample_rate_hz), RPeakDetector(bundle.contract.detector)
+    samples_uv = np.concatenate([resampler.push(recording.samples_uv), resampler.finish()])
+    peaks = detector.push(samples_uv) + detector.finish()
+    replayed = replay(bundle, recording)
+    line = replayed.to_json()
+    return {
+        "sample_rate_hz": recording.sample_rate_hz,
+        "resampled": samples_uv[-KEPT:].tolist(),
+        "filtered": Bandpass(bundle.contract.detector.bandpass_sos).push(samples_uv)[-KEPT:].tolist(),
+        "r_peaks": [[peak.index, peak.confirmed_at] for peak in peaks],
+        "beats": [_beat(bundle, judged) for judged in replayed.judged],
+        "decision": {k: line[k] for k in line if k not in ("file", *TIMED)},
+    }
+
+
+def _beat(bundle: Bundle, judged: Judged) -> dict[str, Any]:
+    beat = judged.beat
+    facts = {"r_index": beat.r_index, "known_at_s": beat.known_at_s, "unusable": list(beat.unusable)}
+    if judged.vote is None:
+        return facts
+    embedding = embed(bundle, beat)
+    return facts | {
+        "values_sha256": hashlib.sha256(beat.values.astype("<f4").tobytes()).hexdigest(),
+        "embedding": embedding[0].tolist(),
+        "logits": bundle.comparator(embedding, bundle.references.embeddings).tolist(),
+        "hard_target": bool(judged.vote.hard_target),
+        "evidence": judged.vote.evidence,
+        "decision": judged.decision.label,
+    }
+
+
+def write_vectors(bundle_path: Path, out: Path) -> None:
+    """Write the bundle's device files, recordings and what follows from them, and bad bundles below `out`.
+
+    `out` is replaced if it was written by this. Raises EdgeEcgError if it holds anything else.
+    """
+    if out.exists() and any(out.iterdir()) and not (out / GOLDEN).is_file():
+        raise EdgeEcgError(f"{out}: holds something else; give an empty folder or a new name")
+    bundle = load_bundle(bundle_path)
+    shutil.rmtree(out, ignore_errors=True)
+    _write_device_bundle(bundle_path, out / "bundle")
+    _write_differences(out / "bundle", out / "bad")
+    vectors, recordings = {}, []
+    for number, (name, state, day, locale, options) in enumerate(RECORDINGS):
+        made = record(synthetic_person(SEED), state, day, number=number, **options)
+        path = out / f"{name}.csv"
+        write_apple_csv(path, made.samples_uv, made.sample_rate_hz, made.recorded_at, locale)
+        recordings.append(read_recording(path))
+        vectors[name] = golden_vector(bundle, recordings[-1])
+    enrolment = enroll(bundle, recordings).to_json()
+    content = {
+        "about": "Made by python -m export.golden from a synthetic person",
+        "recordings": vectors,
+        "enrolment": {k: enrolment[k] for k in ("recordings", "dates", "distance", "share", "shift", "limit")},
+    }
+    (out / GOLDEN).write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
+
+
+def _write_device_bundle(source: Path, target: Path) -> None:
+    """The files that the portable engine needs, under a manifest that lists no others."""
+    whole = json.loads((source / MANIFEST).read_bytes())
+    manifest = {entry: whole[entry] for entry in DEVICE_ENTRIES}
+    manifest["files"] = {name: whole["files"][name] for name in DEVICE_FILES}
+    for name in DEVICE_FILES:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / name, target / name)
+    (target / MANIFEST).write_bytes(sealed(manifest))
+
+
+def _write_differences(bundle: Path, out: Path) -> None:
+    """The bad bundles, of each only what differs from the good one: files, and in `removed` the name of one."""
+    with tempfile.TemporaryDirectory() as scratch:
+        write_bad_bundles(bundle, Path(scratch))
+        for name in BAD_BUNDLES:
+            files = {file: Path(scratch) / name / file for file in (MANIFEST, *DEVICE_FILES)}
+            if any(file.is_symlink() for file in files.values()):  # on some systems a checkout makes a file of a link
+                continue
+            (out / name).mkdir(parents=True)
+            for file, spoilt in files.items():
+                if not spoilt.exists():
+                    (out / name / "removed").write_text(file, encoding="utf-8")
+                elif spoilt.read_bytes() != (bundle / file).read_bytes():
+                    (out / name / file).write_bytes(spoilt.read_bytes())
+
+
+@click.command()
+@click.argument("bundle", metavar="BUNDLE", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write, replaced if it is ours.")
+def export_golden(bundle: Path, out: Path) -> None:
+    """Write golden vectors and bad bundles for the tests of a port."""
+    write_vectors(bundle, out)
+    click.echo(f"{out}: {len(RECORDINGS)} recordings, {len(list((out / 'bad').iterdir()))} bad bundles")
+
+
+if __name__ == "__main__":
+    run(export_golden)

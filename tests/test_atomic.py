@@ -1,0 +1,101 @@
+"""A file or folder is replaced whole or not at all, and what killed writers left goes, but nothing of a living one."""
+
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_ecg import atomic
+from edge_ecg.atomic import placed, write_file
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="a mode and a lock of POSIX")
+
+WRITER = """
+import sys
+from pathlib import Path
+from edge_ecg.atomic import placed
+with placed(Path(sys.argv[1])) as fresh:
+    print(fresh.parent, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def umask() -> Iterator[int]:
+    wanted = 0o027
+    before = os.umask(wanted)
+    yield wanted
+    os.umask(before)
+
+
+def fill(path: Path, text: str) -> None:
+    with placed(path) as fresh:
+        (fresh / "a").write_text(text)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@posix
+def test_the_umask_gives_the_mode(tmp_path: Path, umask: int) -> None:
+    write_file(tmp_path / "file", b"new")
+    fill(tmp_path / "folder", "new")
+    for path, mode in (("file", 0o666), ("folder", 0o777), ("folder/a", 0o666)):
+        assert stat.S_IMODE((tmp_path / path).stat().st_mode) == mode & ~umask, path
+    (tmp_path / "file").chmod(0o600)
+    write_file(tmp_path / "file", b"again")
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o666 & ~umask
+
+
+@pytest.mark.parametrize("can_exchange", [True, False])
+def test_what_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, can_exchange: bool) -> None:
+    if not can_exchange:
+        monkeypatch.setattr(atomic, "_exchanged", lambda one, other: False)
+    fill(tmp_path / "new/folder", "old")
+    with pytest.raises(FileNotFoundError), placed(tmp_path / "new/folder") as fresh:
+        (fresh / "nowhere/b").write_text("half")
+    assert (tmp_path / "new/folder/a").read_text() == "old"
+    with pytest.raises(OSError, match="irectory"):
+        write_file(tmp_path / "new/folder", b"a file is no folder")
+    assert names(tmp_path / "new") == ["folder"]
+    fill(tmp_path / "new/folder", "newer")
+    assert names(tmp_path / "new") == ["folder"]
+    assert names(tmp_path / "new/folder") == ["a"]
+    assert (tmp_path / "new/folder/a").read_text() == "newer"
+
+
+def writer(place: Path) -> tuple["subprocess.Popen[str]", Path]:
+    """A process in the middle of writing, and its scratch folder."""
+    command = [sys.executable, "-c", WRITER, str(place)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    return process, Path(process.stdout.readline().strip())
+
+
+@posix
+def test_what_killed_writers_left_goes_and_nothing_else(tmp_path: Path) -> None:
+    place, neighbour = tmp_path / "a[1]", tmp_path / "a[1].b"
+    writers = [writer(path) for path in (place, place, neighbour, place)]
+    *killed, (living, kept) = writers
+    for process, _ in killed:
+        process.kill()
+        process.communicate()
+    mine = tmp_path / ".a[1].mine.part"
+    mine.mkdir()
+    with placed(place):
+        write_file(tmp_path / "a", b"another name")
+        assert all(scratch.is_dir() for _, scratch in writers)
+        fill(place, "meanwhile")
+        assert [scratch.is_dir() for _, scratch in writers] == [False, False, True, True]
+    living.communicate("")
+    assert living.returncode == 0
+    assert list(place.iterdir()) == []  # the last one's
+    assert names(tmp_path) == sorted([mine.name, writers[2][1].name, "a", place.name])
+    fill(neighbour, "new")
+    assert not writers[2][1].exists()
+    assert not kept.exists()

@@ -1,0 +1,79 @@
+"""What training has seen: centre and spread of embeddings, and the limit beyond which a beat is out of range.
+
+Everything is fitted on the training and validation recordings; test dates are not read. Every date weighs the same: a
+long day is still one day.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from edge_ecg.inference.novelty import Seen, span_of
+from train.data import BeatSet
+from train.decision.judge import embed
+from train.run import Run
+
+MOST_DIRECTIONS = 16
+FEWEST_DATES = 3  # with the baseline; fewer can't say what usually changes from one date to the next
+USUAL = 99  # percentile of recordings that the limit lets pass when their date is left out
+
+
+def seen_by(run: Run) -> Seen | None:
+    """What a run has seen, or nothing if it had too few dates to tell."""
+    sets = (run.training, run.validation)
+    return fit_seen([embed(run.model, beats.values) for beats in sets], sets)
+
+
+def fit_seen(embeddings: Sequence[np.ndarray], sets: Sequence[BeatSet]) -> Seen | None:
+    """What the embeddings (N, D) of each beat set show, or nothing if they have too few dates."""
+    values = np.concatenate(embeddings).astype(np.float64)
+    is_target = np.concatenate([beats.is_target for beats in sets])
+    date = np.concatenate([beats.date for beats in sets])
+    firsts = np.cumsum([0] + [len(beats.sources) for beats in sets])
+    recording = np.concatenate([first + beats.recording for first, beats in zip(firsts, sets, strict=False)])
+    dates = np.unique(date)
+    if len(np.unique(date[~is_target])) < FEWEST_DATES or len(np.unique(date[is_target])) < FEWEST_DATES:
+        return None
+    centres, directions, variances = _shape(values, is_target, date)
+    distances = np.empty(len(values))
+    for left_out in dates:
+        held = date == left_out
+        shape = _shape(values[~held], is_target[~held], date[~held])
+        distances[held] = Seen(*shape, limit=1.0, between_dates=1.0, between_recordings=1.0).distances(values[held])
+    of_recordings = [float(np.median(distances[recording == r])) for r in np.unique(recording)]
+    between_dates, between_recordings = _baseline_spread(values[~is_target], date[~is_target], recording[~is_target])
+    limit = float(np.percentile(of_recordings, USUAL))
+    days = span_of([day.toordinal() for beats in sets for day in beats.days[~np.isnat(beats.days)].tolist()])
+    return Seen(centres, directions, variances, limit, between_dates, between_recordings, days)
+
+
+def recording_centres(embeddings: np.ndarray, recording: np.ndarray) -> np.ndarray:
+    """The middle of each recording's embeddings, in the order of their numbers: (M, D), a median of every number."""
+    return np.stack([np.median(embeddings[recording == number], axis=0) for number in np.unique(recording)])
+
+
+def _shape(values: np.ndarray, is_target: np.ndarray, date: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Centres of both states, and the directions and variances around them."""
+    centres, covariances = [], []
+    for state in (False, True):
+        by_date = [values[(is_target == state) & (date == d)] for d in np.unique(date[is_target == state])]
+        centre = np.mean([of_date.mean(0) for of_date in by_date], axis=0)
+        centres.append(centre)
+        covariances += [(of_date - centre).T @ (of_date - centre) / len(of_date) for of_date in by_date]
+    length = values.shape[1]
+    variances, directions = np.linalg.eigh(np.mean(covariances, axis=0))  # ascending
+    kept = min(MOST_DIRECTIONS, length // 2)
+    elsewhere = max(float(variances[: length - kept].mean()), 1e-9 * float(variances.sum()), 1e-12)
+    strongest = np.maximum(variances[::-1][:kept], elsewhere)
+    return np.array(centres), directions.T[::-1][:kept], np.append(strongest, elsewhere)
+
+
+def _baseline_spread(values: np.ndarray, date: np.ndarray, recording: np.ndarray) -> tuple[float, float]:
+    """Mean squared distance of dates from the usual baseline, and of recordings from their date."""
+    centres = recording_centres(values, recording)
+    date_of = np.array([date[recording == number][0] for number in np.unique(recording)])
+    by_date = [centres[date_of == d] for d in np.unique(date_of)]
+    levels = np.array([of_date.mean(0) for of_date in by_date])
+    between = ((levels - levels.mean(0)) ** 2).sum() / (len(levels) - 1)
+    within = sum(((of_date - of_date.mean(0)) ** 2).sum() for of_date in by_date)
+    return float(max(between, 1e-12)), float(within / max(1, len(centres) - len(levels)))

@@ -1,0 +1,1 @@
+"""How good it is and why: scores, baselines, occlusion, drift."""

@@ -1,0 +1,1 @@
+"""The comparators: encoders, heads and the table of architectures."""

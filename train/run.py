@@ -1,0 +1,138 @@
+"""A training run on disk: weights, settings, beats and metrics, each file moved into place when it is whole.
+
+    checkpoint.safetensors   the best weights so far        config.json    settings, dataset, contract, references
+    beats.safetensors        training and validation beats  metrics.json   figures by set
+    progress.safetensors     what --resume needs            history.png    loss and accuracy by epoch
+
+No pickle anywhere: a run from a stranger is safe to open.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+import safetensors.torch
+
+from edge_ecg.atomic import write_file
+from edge_ecg.contract import Contract
+from edge_ecg.errors import EdgeEcgError, RunError
+from edge_ecg.inference.references import ReferenceBank
+from train.data import BeatSet
+from train.decision.judge import embed
+from train.decision.references import bank_of, choose_references
+from train.model.architectures import Model, build_model
+
+WEIGHTS, CONFIG, BEATS = "checkpoint.safetensors", "config.json", "beats.safetensors"
+METRICS, PROGRESS, HISTORY = "metrics.json", "progress.safetensors", "history.png"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished training run."""
+
+    path: Path
+    config: dict[str, Any]
+    model: Model
+    training: BeatSet
+    validation: BeatSet
+    contract: Contract
+    labels: tuple[str, str]
+
+    def references(self, per_state: int | None = None) -> tuple[np.ndarray, ReferenceBank]:
+        """Indices of the chosen training beats, and their embeddings as a bank."""
+        embeddings = embed(self.model, self.training.values)
+        wanted = per_state or self.config["settings"]["references_per_state"]
+        chosen = choose_references(self.training, embeddings, wanted)
+        return chosen, bank_of(self.training, embeddings, chosen)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as JSON, whole or not at all."""
+    write_file(path, (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file of a run. Raises RunError."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunError(f"{path}: can't be read ({error.strerror}); expected a finished training run") from None
+    except ValueError as error:
+        raise RunError(f"{path}: is not JSON as a run has it: {error}") from None
+
+
+def write_beats(path: Path, sets: dict[str, BeatSet]) -> None:
+    """Store beat sets in one safetensors file, the names of recordings in its metadata."""
+    tensors, names = {}, {}
+    for which, beats in sets.items():
+        tensors[f"{which}.values"] = beats.values
+        tensors[f"{which}.recording"] = beats.recording.astype(np.int32)
+        tensors[f"{which}.known_at_s"] = beats.known_at_s
+        tensors[f"{which}.recording_is_target"] = beats.recording_is_target.astype(np.uint8)
+        tensors[f"{which}.sample_rates_hz"] = beats.sample_rates_hz
+        days = np.datetime_as_string(beats.days).tolist()
+        names[which] = json.dumps({"sources": beats.sources, "dates": beats.dates.tolist(), "days": days})
+    write_file(path, safetensors.numpy.save(tensors, names))
+
+
+def read_beats(path: Path) -> dict[str, BeatSet]:
+    """Read what `write_beats` wrote. Raises RunError."""
+    try:
+        with safetensors.safe_open(path, "numpy") as file:
+            sets = {}
+            for which, text in file.metadata().items():
+                names = json.loads(text)
+                sets[which] = BeatSet(
+                    file.get_tensor(f"{which}.values"),
+                    file.get_tensor(f"{which}.recording").astype(np.int64),
+                    file.get_tensor(f"{which}.known_at_s"),
+                    tuple(names["sources"]),
+                    np.array(names["dates"]),
+                    file.get_tensor(f"{which}.recording_is_target").astype(bool),
+                    file.get_tensor(f"{which}.sample_rates_hz"),
+                    np.array(names["days"], "datetime64[D]"),
+                )
+            return sets
+    except (OSError, safetensors.SafetensorError, ValueError, KeyError) as error:
+        raise RunError(f"{path}: can't be read as the beats of a run: {error}") from None
+
+
+def write_weights(path: Path, model: Model) -> None:
+    """Store a model's weights and batch-norm statistics."""
+    write_file(path, safetensors.torch.save(dict(model.state_dict())))
+
+
+def read_weights(path: Path, model: Model) -> None:
+    """Load what `write_weights` wrote. Raises RunError if it does not fit the model."""
+    try:
+        model.load_state_dict(safetensors.torch.load(path.read_bytes()))
+    except OSError as error:
+        raise RunError(f"{path}: can't be read ({error.strerror}); expected a finished training run") from None
+    except (safetensors.SafetensorError, RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise RunError(f"{path}: does not fit the architecture in {CONFIG}: {reason}") from None
+
+
+def load_run(path: str | Path) -> Run:
+    """Open a finished run. Raises RunError on anything missing or unfit."""
+    path = Path(path)
+    if not path.is_dir():
+        raise RunError(f"{path}: expected the folder of a training run")
+    config = read_json(path / CONFIG)
+    try:
+        contract = Contract.from_json(config["contract"])
+        baseline, target = config["labels"]
+        model = build_model(config["settings"]["architecture"])
+        read_weights(path / WEIGHTS, model)
+        sets = read_beats(path / BEATS)
+        training, validation = sets["train"], sets["validation"]
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, EdgeEcgError):
+            raise
+        raise RunError(f"{path / CONFIG}: lacks an entry or holds a wrong one: {error}") from None
+    model.eval()
+    return Run(path, config, model, training, validation, contract, (baseline, target))
