@@ -21,7 +21,7 @@ _HERE, _EXCHANGE = -100, 2  # AT_FDCWD; RENAME_EXCHANGE of Linux, RENAME_SWAP of
 
 
 @contextmanager
-def placed(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path) -> Iterator[Path]:
     """A new folder to fill, which becomes `path` when the block ends well; until then `path` stays as it was."""
     path = path.absolute()
     with _scratch(path) as scratch:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edge_ecg.atomic import placed
+from edge_ecg.atomic import atomic_folder
 from edge_ecg.contract import Contract
 from edge_ecg.errors import BundleError, ContractError, EdgeEcgError
 from edge_ecg.inference.comparator import Comparator, OnnxComparator
@@ -102,7 +102,7 @@ def write_bundle(path: str | Path, manifest: Mapping[str, Any], files: Mapping[s
         raise BundleError(f"{path}: is there already and is no bundle; give an empty folder or a new name")
     listed = {n: {"bytes": len(c), "sha256": hashlib.sha256(c).hexdigest()} for n, c in sorted(files.items())}
     raw = sealed({**manifest, "schema": SCHEMA_VERSION, "files": listed})
-    with placed(path) as fresh:
+    with atomic_folder(path) as fresh:
         for name, content in {MANIFEST: raw, **files}.items():
             (fresh / name).parent.mkdir(parents=True, exist_ok=True)
             (fresh / name).write_bytes(content)

@@ -17,7 +17,7 @@ BAD_INPUT = 2
 INTERRUPTED = 130
 
 
-def run(command: click.Command, arguments: list[str] | None = None) -> NoReturn:
+def run_command(command: click.Command, arguments: list[str] | None = None) -> NoReturn:
     """Run a click command; bad input ends in one line on standard error and exit code 2, never a traceback.
 
     Adds `--verbose`, which shows the traceback as well, to the command and all below it.

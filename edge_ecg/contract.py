@@ -83,8 +83,8 @@ class DetectorConstants:
 class QualityConstants:
     """What makes a beat unusable; `edge_ecg.signal.quality` uses each number. Counts are samples at 512 Hz."""
 
-    # A gap up to 16 ms is bridged by a straight line: the steepest part of a QRS takes longer.
-    bridged: int = 8
+    # A gap up to 16 ms is interpolated by a straight line: the steepest part of a QRS takes longer.
+    interpolated: int = 8
     # No converter holds one value for 125 ms on skin; 12-bit ones do for 10 ms, our quietest recording for 40.
     held: int = 64
     # Interpolation to 512 Hz rounds held values apart by far less than this.
@@ -138,7 +138,7 @@ class Contract:
     settle_samples: int = 1536  # the first 3 s of a recording settle and give no beats
     before_r_samples: int = 128
     after_r_samples: int = 255  # from R on, R included: R is index 128 of the beat
-    wake_samples: int = 128  # the watch works through what it heard every 0.25 s
+    block_samples: int = 128  # the watch works through what it heard every 0.25 s
     detector: DetectorConstants = field(default_factory=DetectorConstants)
     quality: QualityConstants = field(default_factory=QualityConstants)
     voting: VotingConstants = field(default_factory=VotingConstants)

@@ -29,7 +29,7 @@ import numpy as np
 
 from edge_ecg.bundle import GOLDEN, REFERENCES, REFERENCES_INT8, Bundle, load_bundle, read_files, write_bundle
 from edge_ecg.errors import BundleError, RecordingError
-from edge_ecg.inference.novelty import Seen
+from edge_ecg.inference.novelty import TrainingDistribution
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import Tally, cast_vote
 from edge_ecg.recording import Recording
@@ -56,16 +56,16 @@ class Sample:
         """(D,): of every number the median."""
         return np.asarray(np.median(self.embeddings, axis=0))
 
-    def distance(self, seen: Seen) -> float:
+    def distance(self, distribution: TrainingDistribution) -> float:
         """How far its middle beat lies from what was seen."""
-        return float(np.median(seen.distances(self.embeddings)))
+        return float(np.median(distribution.distances(self.embeddings)))
 
-    def checked(self, seen: Seen) -> "Sample":
+    def checked(self, distribution: TrainingDistribution) -> "Sample":
         """The same, rejected if it can't enrol."""
         count = len(self.embeddings)
         if count < FEWEST_BEATS:
             return replace(self, rejected=f"{count} usable beats, expected at least {FEWEST_BEATS}")
-        if self.distance(seen) > IMPLAUSIBLE * seen.limit:
+        if self.distance(distribution) > IMPLAUSIBLE * distribution.limit:
             return replace(self, rejected="too far from all that was seen: another person, or worn in another place")
         return self
 
@@ -99,7 +99,7 @@ class Enrolment:
             "distance": self.distance,
             "share": self.share,
             "shift": self.shift.tolist(),
-            "limit": self.references.seen and self.references.seen.limit,
+            "limit": self.references.distribution and self.references.distribution.limit,
             "note": "Metrics and parity were measured before enrolment; the graphs are the same files.",
         }
 
@@ -111,27 +111,29 @@ def enroll_samples(bank: ReferenceBank, samples: Iterable[Sample]) -> Enrolment:
     do, whose distance is 1: a drift changes more than the level, and what enrolled is the new usual. Moved or not, the
     bank knows the days of what enrolled.
     """
-    assert bank.seen is not None
-    seen = bank.seen
-    checked = tuple(sample.checked(seen) for sample in samples)
+    assert bank.distribution is not None
+    distribution = bank.distribution
+    checked = tuple(sample.checked(distribution) for sample in samples)
     used = [sample for sample in checked if sample.rejected is None]
     if not used:
         reasons = "; ".join(f"{Path(s.source).name}: {s.rejected}" for s in checked) or "there is none"
         raise RecordingError(f"no recording can be enrolled: {reasons}")
-    shift, distance, share = level_shift(np.array([s.centre for s in used]), [s.date for s in used], seen)
-    moved = seen.moved(shift)
+    shift, distance, share = level_shift(np.array([s.centre for s in used]), [s.date for s in used], distribution)
+    moved = distribution.moved(shift)
     still_away = float(np.median([sample.distance(moved) for sample in used]))
-    wider = replace(moved, limit=seen.limit * (1 + share * max(0.0, still_away - 1)))
+    wider = replace(moved, limit=distribution.limit * (1 + share * max(0.0, still_away - 1)))
     now = wider.with_days(sample.day for sample in used if sample.day)
-    return Enrolment(checked, replace(bank.moved(shift), seen=now), shift, distance, share)
+    return Enrolment(checked, replace(bank.moved(shift), distribution=now), shift, distance, share)
 
 
-def level_shift(centres: np.ndarray, dates: Sequence[str], seen: Seen) -> tuple[np.ndarray, float, float]:
+def level_shift(
+    centres: np.ndarray, dates: Sequence[str], distribution: TrainingDistribution
+) -> tuple[np.ndarray, float, float]:
     """How far (D,) recordings with (N, D) centres move the level, their distance in ordinary dates, and the share."""
     names, which, counts = np.unique(np.array(dates), return_inverse=True, return_counts=True)
-    away = geometric_median(centres, 1 / counts[which]) - seen.centres[0]
+    away = geometric_median(centres, 1 / counts[which]) - distribution.centres[0]
     squared = float(away @ away)
-    usual = seen.between_dates + seen.between_recordings * float(np.mean(1 / counts))
+    usual = distribution.between_dates + distribution.between_recordings * float(np.mean(1 / counts))
     doubt = ORDINARY * usual / len(names) ** 2
     share = 1 - doubt / squared if squared > doubt else 0.0
     return share * away, (squared / usual) ** 0.5, share
@@ -151,7 +153,7 @@ def enroll(bundle: Bundle, recordings: Iterable[Recording]) -> Enrolment:
 
     Raises BundleError if the bundle can't be enrolled, RecordingError if no recording can be used.
     """
-    if bundle.references.seen is None:
+    if bundle.references.distribution is None:
         raise BundleError(
             f"{bundle.path}: does not say what training has seen; train on more dates, or export it again"
         )
@@ -175,7 +177,7 @@ def write_enrolled(bundle: Bundle, enrolment: Enrolment, out: Path) -> Bundle:
     enrolled = bundle.with_references(enrolment.references)
     files[REFERENCES] = enrolled.references.to_bytes()
     if REFERENCES_INT8 in files:  # which goes without what training has seen, in every bundle
-        files[REFERENCES_INT8] = replace(enrolled.references, seen=None).to_int8_bytes()
+        files[REFERENCES_INT8] = replace(enrolled.references, distribution=None).to_int8_bytes()
     if GOLDEN in files:
         files[GOLDEN] = json.dumps(_golden(enrolled, json.loads(files[GOLDEN]))).encode()
     write_bundle(out, {**manifest, "enrolment": enrolment.to_json()}, files)

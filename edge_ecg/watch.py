@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 
 from edge_ecg.bundle import Bundle
-from edge_ecg.inference.novelty import OUT_OF_DATE, OUT_OF_RANGE
+from edge_ecg.inference.novelty import OUT_OF_DATE, OUT_OF_DISTRIBUTION
 from edge_ecg.inference.votes import Decision, Tally, Vote, cast_vote
 from edge_ecg.recording import Recording
 from edge_ecg.signal.beats import Beat
@@ -38,7 +38,9 @@ class Watch:
 
     def __init__(self, bundle: Bundle, sample_rate_hz: float = 512.0, day: date | None = None):
         self._bundle = bundle
-        self._is_out_of_date = bundle.references.seen is not None and bundle.references.seen.is_out_of_date(day)
+        self._is_out_of_date = (
+            bundle.references.distribution is not None and bundle.references.distribution.is_out_of_date(day)
+        )
         self._sample_rate_hz = sample_rate_hz
         self._beats = BeatStream(sample_rate_hz, bundle.contract)
         self._tally = Tally(bundle.labels, bundle.contract.voting)
@@ -51,7 +53,7 @@ class Watch:
     def push(self, samples_uv: np.ndarray) -> list[Judged]:
         """Take the next raw samples in microvolts, any number of them; return the beats judged since.
 
-        A sample that is not a finite number is a missing one. Gaps up to 16 ms are bridged; what a longer one
+        A sample that is not a finite number is a missing one. Gaps up to 16 ms are interpolated; what a longer one
         touches, its RR interval included, comes back without a vote.
         """
         return [self._judge(beat) for beat in self._beats.push(samples_uv)]
@@ -68,8 +70,8 @@ class Watch:
         if self._is_out_of_date:
             return self._skipped(replace(beat, unusable=(OUT_OF_DATE,)))
         references, embedding = self._bundle.references, embed(self._bundle, beat)
-        if references.seen and references.seen.distances(embedding)[0] > references.seen.limit:
-            return self._skipped(replace(beat, unusable=(OUT_OF_RANGE,)))
+        if references.distribution and references.distribution.distances(embedding)[0] > references.distribution.limit:
+            return self._skipped(replace(beat, unusable=(OUT_OF_DISTRIBUTION,)))
         vote = cast_vote(self._bundle.comparator(embedding, references.embeddings), references)
         return Judged(beat, vote, self._tally.add(vote, beat.known_at_s))
 

@@ -10,7 +10,7 @@ import click
 import numpy as np
 
 from edge_ecg.bundle import COMPARATOR, ENCODER, GOLDEN, REFERENCES, load_bundle, write_bundle
-from edge_ecg.console import run
+from edge_ecg.console import run_command
 from edge_ecg.contract import INTENDED_USE
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.report.artefact_table import artefact_table
@@ -22,7 +22,7 @@ from export.golden.beats import golden
 from export.quantize import PICTURE, float_files, picture, quantized_files, rows
 from export.references import few_references, recalibrated, reference_files
 from train.decision.judge import judge
-from train.decision.novelty import USUAL, seen_by
+from train.decision.novelty import USUAL, distribution_of
 from train.run import Run, load_run
 
 TOOLS = ("edge-ecg", "torch", "onnx", "onnxruntime", "coremltools", "numpy", "scipy")
@@ -36,7 +36,7 @@ def build_bundle(finished: Run, chosen: np.ndarray) -> tuple[dict[str, Any], dic
     """
     original = Original.of_run(finished, chosen)
     files = float_files(finished, original)
-    bank = replace(ReferenceBank.from_bytes(files[REFERENCES]), seen=seen_by(finished))
+    bank = replace(ReferenceBank.from_bytes(files[REFERENCES]), distribution=distribution_of(finished))
     files |= reference_files(bank)
     trial = Trial(original, finished.validation, finished.labels, finished.contract.voting)
     trial = refined(trial, finished.training.values)
@@ -60,7 +60,8 @@ def build_bundle(finished: Run, chosen: np.ndarray) -> tuple[dict[str, Any], dic
         "model": {"architecture": original.architecture, "parameters": finished.config["parameters"]},
         "training": {key: finished.config[key] for key in ("settings", "dataset", "best_epoch")},
         "references": [finished.training.sources[finished.training.recording[beat]] for beat in chosen],
-        "range": bank.seen and {"limit": bank.seen.limit, "false_alarms_on_dates_left_out": round(1 - USUAL / 100, 2)},
+        "range": bank.distribution
+        and {"limit": bank.distribution.limit, "false_alarms_on_dates_left_out": round(1 - USUAL / 100, 2)},
         "metrics": {
             which: judge(finished.model, bank, beats, finished.labels, finished.contract.voting).to_json()
             for which, beats in (("train", finished.training), ("validation", finished.validation))
@@ -93,4 +94,4 @@ def export_bundle(run_folder: Path, out: Path, per_state: int | None) -> None:
 
 
 if __name__ == "__main__":
-    run(export_bundle)
+    run_command(export_bundle)

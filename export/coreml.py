@@ -12,7 +12,7 @@ import click
 import numpy as np
 import torch
 
-from edge_ecg.console import run
+from edge_ecg.console import run_command
 from edge_ecg.contract import INTENDED_USE, Contract
 from edge_ecg.errors import ParityError
 from edge_ecg.inference.references import ReferenceBank
@@ -197,4 +197,4 @@ def export_coreml(run_folder: Path, out: Path, weights: str, together: bool) -> 
 
 
 if __name__ == "__main__":
-    run(export_coreml)
+    run_command(export_coreml)

@@ -10,7 +10,7 @@ import torch
 from onnx import ModelProto
 
 from edge_ecg.bundle import COMPARATOR, ENCODER
-from edge_ecg.console import run
+from edge_ecg.console import run_command
 from export.compression.finetune import refined
 from export.compression.qdq import to_int8
 from export.compression.weights import INT8
@@ -114,4 +114,4 @@ def export_onnx(run_folder: Path, out: Path, with_int8: bool) -> None:
 
 
 if __name__ == "__main__":
-    run(export_onnx)
+    run_command(export_onnx)

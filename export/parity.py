@@ -12,7 +12,7 @@ import click
 import numpy as np
 
 from edge_ecg.bundle import GOLDEN, REFERENCES, read_files
-from edge_ecg.console import run
+from edge_ecg.console import run_command
 from edge_ecg.contract import Contract
 from edge_ecg.datasets.dataset_file import SETS, Dataset, read_dataset
 from edge_ecg.errors import ParityError
@@ -128,4 +128,4 @@ def parity_table(parities: Iterable[Parity]) -> Iterable[str]:
 
 
 if __name__ == "__main__":
-    run(parity)
+    run_command(parity)

@@ -10,7 +10,7 @@ import click
 from matplotlib.figure import Figure
 
 from edge_ecg.bundle import REFERENCES
-from edge_ecg.console import run
+from edge_ecg.console import run_command
 from edge_ecg.inference.portable import WEIGHTS_INT8
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.report.artefact_table import artefact_table
@@ -151,4 +151,4 @@ def quantize(run_folder: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    run(quantize)
+    run_command(quantize)

@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from edge_ecg.bundle import REFERENCES, REFERENCES_INT8
-from edge_ecg.console import run
+from edge_ecg.console import run_command
 from edge_ecg.contract import CONTRACT
 from edge_ecg.inference.references import ReferenceBank
 from train.data import BeatSet
@@ -27,7 +27,7 @@ SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)  # references of each state
 
 def reference_files(bank: ReferenceBank) -> dict[str, bytes]:
     """Both files of the references, by name; the int8 one, for the smallest device, without what training has seen."""
-    return {REFERENCES: bank.to_bytes(), REFERENCES_INT8: replace(bank, seen=None).to_int8_bytes()}
+    return {REFERENCES: bank.to_bytes(), REFERENCES_INT8: replace(bank, distribution=None).to_int8_bytes()}
 
 
 def few_references(finished: Run, per_state: int) -> np.ndarray:
@@ -154,4 +154,4 @@ def references(run_folder: Path, out: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    run(references)
+    run_command(references)

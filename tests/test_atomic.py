@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from edge_ecg import atomic
-from edge_ecg.atomic import placed, write_file
+from edge_ecg.atomic import atomic_folder, write_file
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="a mode and a lock of POSIX")
 
 WRITER = """
 import sys
 from pathlib import Path
-from edge_ecg.atomic import placed
-with placed(Path(sys.argv[1])) as fresh:
+from edge_ecg.atomic import atomic_folder
+with atomic_folder(Path(sys.argv[1])) as fresh:
     print(fresh.parent, flush=True)
     sys.stdin.read()
 """
@@ -33,7 +33,7 @@ def umask() -> Iterator[int]:
 
 
 def fill(path: Path, text: str) -> None:
-    with placed(path) as fresh:
+    with atomic_folder(path) as fresh:
         (fresh / "a").write_text(text)
 
 
@@ -57,7 +57,7 @@ def test_what_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.Mo
     if not can_exchange:
         monkeypatch.setattr(atomic, "_exchanged", lambda one, other: False)
     fill(tmp_path / "new/folder", "old")
-    with pytest.raises(FileNotFoundError), placed(tmp_path / "new/folder") as fresh:
+    with pytest.raises(FileNotFoundError), atomic_folder(tmp_path / "new/folder") as fresh:
         (fresh / "nowhere/b").write_text("half")
     assert (tmp_path / "new/folder/a").read_text() == "old"
     with pytest.raises(OSError, match="irectory"):
@@ -87,7 +87,7 @@ def test_what_killed_writers_left_goes_and_nothing_else(tmp_path: Path) -> None:
         process.communicate()
     mine = tmp_path / ".a[1].mine.part"
     mine.mkdir()
-    with placed(place):
+    with atomic_folder(place):
         write_file(tmp_path / "a", b"another name")
         assert all(scratch.is_dir() for _, scratch in writers)
         fill(place, "meanwhile")

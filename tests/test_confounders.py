@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_ecg.console import run as run_command
+from edge_ecg.console import run_command as run_command
 from train.confounders import CONFOUNDERS, confounders_command
 from train.data import BeatSet
 from train.evaluation.drift import drift, matched_pairs, state_axis

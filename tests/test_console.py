@@ -3,7 +3,7 @@
 import click
 import pytest
 
-from edge_ecg.console import run
+from edge_ecg.console import run_command
 from edge_ecg.errors import RecordingError
 
 
@@ -28,7 +28,7 @@ def end(how: str) -> int:
 
 def ended(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[object, str, str]:
     with pytest.raises(SystemExit) as caught:
-        run(cli, list(arguments))
+        run_command(cli, list(arguments))
     out, err = capsys.readouterr()
     return caught.value.code, out, err
 

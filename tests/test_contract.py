@@ -45,8 +45,8 @@ def test_a_wrong_entry_is_refused_by_name(entry: str, value: Any) -> None:
 
 def test_a_missing_entry_is_refused_by_name() -> None:
     content = CONTRACT.to_json()
-    del content["wake_samples"]
-    with pytest.raises(ContractError, match="wake_samples"):
+    del content["block_samples"]
+    with pytest.raises(ContractError, match="block_samples"):
         Contract.from_json(content)
 
 

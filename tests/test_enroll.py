@@ -17,7 +17,7 @@ from edge_ecg.bundle import GOLDEN, REFERENCES_INT8, Bundle, load_bundle, read_f
 from edge_ecg.cli import cli
 from edge_ecg.enroll import ORDINARY, enroll, geometric_median, level_shift, write_enrolled
 from edge_ecg.errors import BundleError, RecordingError
-from edge_ecg.inference.novelty import OUT_OF_DATE, OUT_OF_RANGE, Seen, span_of
+from edge_ecg.inference.novelty import OUT_OF_DATE, OUT_OF_DISTRIBUTION, TrainingDistribution, span_of
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import INCONCLUSIVE
 from edge_ecg.readers.read import read_recording
@@ -26,7 +26,7 @@ from edge_ecg.replay import replay
 from edge_ecg.simulation.synthetic import Person, _day, record, synthetic_person
 from edge_ecg.watch import Watch, embeddings
 from train.data import BeatSet
-from train.decision.novelty import fit_seen
+from train.decision.novelty import fit_distribution
 
 TRAINING_DATES = range(7)
 DIRECTION = np.eye(8)[3]
@@ -54,10 +54,10 @@ def stranger() -> Person:
     return replace(person, baseline=replace(person.baseline, t_uv=-300.0))
 
 
-def seen(length: int = 8, between_dates: float = 0.5, between_recordings: float = 0.5) -> Seen:
+def seen(length: int = 8, between_dates: float = 0.5, between_recordings: float = 0.5) -> TrainingDistribution:
     turned = np.linalg.qr(np.random.default_rng(7).normal(size=(length, length)))[0]
     directions, variances = turned.T[::-1][:2], np.array([4.0, 1.0, 0.25])  # a view, as linear algebra gives them
-    return Seen(np.zeros((2, length)), directions, variances, 2.0, between_dates, between_recordings)
+    return TrainingDistribution(np.zeros((2, length)), directions, variances, 2.0, between_dates, between_recordings)
 
 
 def judged(bundle: Bundle, recording: Recording, chunk: int = 10**6) -> Watch:
@@ -129,7 +129,7 @@ def test_with_every_direction_the_distance_is_mahalanobis() -> None:
     covariance = factor @ factor.T
     variances, directions = np.linalg.eigh(covariance)
     centres = rng.normal(size=(2, 6))
-    whole = Seen(centres, directions.T[1:], np.r_[variances[1:], variances[0]], 2.0, 1.0, 1.0)
+    whole = TrainingDistribution(centres, directions.T[1:], np.r_[variances[1:], variances[0]], 2.0, 1.0, 1.0)
     points = rng.normal(size=(20, 6))
     away = points[:, None] - centres
     expected = np.sqrt(np.einsum("ncd,de,nce->nc", away, np.linalg.inv(covariance), away).min(1) / 6)
@@ -140,13 +140,13 @@ def test_seen_survives_the_file_and_moves_with_the_references() -> None:
     bank = ReferenceBank(np.random.default_rng(0).normal(size=(6, 8)).astype(np.float32), np.arange(6) > 2, seen())
     for content in (bank.to_bytes(), bank.to_int8_bytes()):
         again = ReferenceBank.from_bytes(content)
-        assert again.seen is not None
-        np.testing.assert_allclose(again.seen.directions, seen().directions, rtol=1e-6)
-        np.testing.assert_array_equal(again.seen.variances, seen().variances)
-        assert (again.seen.limit, again.seen.between_dates) == (2.0, 0.5)
+        assert again.distribution is not None
+        np.testing.assert_allclose(again.distribution.directions, seen().directions, rtol=1e-6)
+        np.testing.assert_array_equal(again.distribution.variances, seen().variances)
+        assert (again.distribution.limit, again.distribution.between_dates) == (2.0, 0.5)
         np.testing.assert_allclose(again.embeddings, bank.embeddings, atol=0.02)
     points = np.random.default_rng(1).normal(size=(5, 8))
-    moved = bank.moved(3 * DIRECTION).seen
+    moved = bank.moved(3 * DIRECTION).distribution
     assert moved is not None
     np.testing.assert_allclose(moved.distances(points + 3 * DIRECTION), seen().distances(points))
 
@@ -170,12 +170,12 @@ def gaussian_dates(rng: np.random.Generator, dates: int) -> tuple[np.ndarray, Be
     return values, BeatSet(nothing[:, None], of_beat, nothing, names, number.astype(str), is_target, rates, days)
 
 
-def test_unseen_dates_are_rarely_out_of_range() -> None:
+def test_unseen_dates_are_rarely_out_of_distribution() -> None:
     rng = np.random.default_rng(2)
     alarms, count = 0, 0
     for _ in range(20):
         values, beats = gaussian_dates(rng, 10)
-        fitted = fit_seen([values], [beats])
+        fitted = fit_distribution([values], [beats])
         fresh, unseen = gaussian_dates(rng, 5)
         assert fitted is not None
         distances = fitted.distances(fresh).reshape(len(unseen.sources), 10)
@@ -186,10 +186,10 @@ def test_unseen_dates_are_rarely_out_of_range() -> None:
 
 def test_two_dates_can_not_say_what_is_usual() -> None:
     values, beats = gaussian_dates(np.random.default_rng(3), 2)
-    assert fit_seen([values], [beats]) is None
+    assert fit_distribution([values], [beats]) is None
 
 
-def test_only_an_unseen_day_unlike_all_seen_is_out_of_range(bundle: Bundle) -> None:
+def test_only_an_unseen_day_unlike_all_seen_is_out_of_distribution(bundle: Bundle) -> None:
     """The synthetic person says how far a day drifts; unlike is beyond 3 standard deviations of the training days."""
     person = synthetic_person(1)
     drifts = np.array([astuple(_day(person, day)) for day in range(15)])
@@ -206,12 +206,12 @@ def test_a_stranger_is_inconclusive_and_the_watch_says_why(bundle: Bundle) -> No
     watch = Watch(bundle)
     beats = watch.push(recorded(stranger(), "baseline", 3).samples_uv)
     assert watch.decision.label == INCONCLUSIVE
-    assert sum(beat.unusable == (OUT_OF_RANGE,) and beat.vote is None for beat in beats) > 0.9 * len(beats)
-    blind = bundle.with_references(replace(bundle.references, seen=None))
+    assert sum(beat.unusable == (OUT_OF_DISTRIBUTION,) and beat.vote is None for beat in beats) > 0.9 * len(beats)
+    blind = bundle.with_references(replace(bundle.references, distribution=None))
     assert not any(beat.unusable for beat in Watch(blind).push(recorded(stranger(), "baseline", 3).samples_uv))
 
 
-def test_patients_of_another_database_are_out_of_range(bundle: Bundle, ecg_data: Path) -> None:
+def test_patients_of_another_database_are_out_of_distribution(bundle: Bundle, ecg_data: Path) -> None:
     for name in ("100", "119"):
         whole = read_recording(ecg_data / "mitbih" / name)
         part = replace(whole, samples_uv=whole.samples_uv[: 30 * 360])
@@ -240,11 +240,11 @@ def test_a_day_that_is_not_known_is_not_out_of_date() -> None:
 def test_days_survive_the_file_and_bundles_from_before_have_none() -> None:
     known = replace(seen(), days=span_of([day.toordinal() for day in MARCH]))
     bank = ReferenceBank(np.ones((6, 8), np.float32), np.arange(6) > 2, known)
-    again = ReferenceBank.from_bytes(bank.to_bytes()).seen
+    again = ReferenceBank.from_bytes(bank.to_bytes()).distribution
     assert again is not None
     assert again.known_days == "2024-03-01 to 2024-03-09"
-    before = {name: tensor for name, tensor in known.tensors().items() if name != "seen.days"}
-    older = Seen.from_tensors(before)
+    before = {name: tensor for name, tensor in known.tensors().items() if name != "distribution.days"}
+    older = TrainingDistribution.from_tensors(before)
     assert older is not None
     assert older.known_days == ""
     for impossible in ([1.0, 1e9], [2.0, 1.0], [np.nan, 1.0], [1.0], 1.0, [[1.0, 2.0]]):
@@ -278,8 +278,8 @@ def test_the_command_says_what_is_out_of_date_and_judges_it_if_asked(small_bundl
 
 
 def test_training_learns_the_days_of_its_recordings(bundle: Bundle) -> None:
-    assert bundle.references.seen is not None
-    assert bundle.references.seen.known_days == "2024-03-01 to 2024-03-07"
+    assert bundle.references.distribution is not None
+    assert bundle.references.distribution.known_days == "2024-03-01 to 2024-03-07"
 
 
 # The bundle
@@ -287,7 +287,7 @@ def test_training_learns_the_days_of_its_recordings(bundle: Bundle) -> None:
 
 def test_enrolling_what_training_saw_changes_next_to_nothing(bundle: Bundle, baselines: list[Recording]) -> None:
     found = enroll(bundle, baselines)
-    known = bundle.references.seen
+    known = bundle.references.distribution
     assert known is not None
     assert len(found.dates) == len(TRAINING_DATES)
     assert np.linalg.norm(found.shift) < 0.25 * known.between_dates**0.5
@@ -305,7 +305,7 @@ def test_strangers_do_not_enrol(bundle: Bundle, baselines: list[Recording]) -> N
 @pytest.fixture
 def drifted(bundle: Bundle) -> Bundle:
     """The bundle as if training had been months ago: all that it has seen lies one and a half ordinary dates away."""
-    known = bundle.references.seen
+    known = bundle.references.distribution
     assert known is not None
     away = 1.5 * known.between_dates**0.5 * known.directions[0]
     return bundle.with_references(bundle.references.moved(away))

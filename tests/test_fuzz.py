@@ -147,8 +147,8 @@ def some_leaf(rng: random.Random, value: object) -> tuple[object, object]:
 def test_a_signalling_nan_is_refused_without_a_warning(small_bundle: Path) -> None:
     """Found by fuzzing: NumPy warned of it, on the way to the sentence that refuses it."""
     bank = load_bundle(small_bundle).references
-    assert bank.seen is not None
-    content, middle = bytearray(bank.to_bytes()), bank.seen.centres.astype(np.float32).tobytes()
+    assert bank.distribution is not None
+    content, middle = bytearray(bank.to_bytes()), bank.distribution.centres.astype(np.float32).tobytes()
     at = content.index(middle)
     content[at : at + 4] = bytes.fromhex("0100a07f")
     with pytest.raises(EdgeEcgError, match="holds NaN"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge_ecg.cli import cli
-from edge_ecg.console import run
+from edge_ecg.console import run_command
 
 NAME, BIRTH = "Wilhelmine Einthoven", "21.05.1860"
 # The synthetic person's files have these two, and the shared run and bundle were made from them.
@@ -44,7 +44,7 @@ def assert_nobody(outputs: dict[str, bytes], *secrets: str) -> None:
 
 def said_by(capfd: pytest.CaptureFixture[str], *arguments: object) -> dict[str, bytes]:
     with pytest.raises(SystemExit):
-        run(cli, [str(argument) for argument in arguments])
+        run_command(cli, [str(argument) for argument in arguments])
     out, err = capfd.readouterr()
     return {f"{arguments[0]} stdout": out.encode() + b" ", f"{arguments[0]} stderr": err.encode() + b" "}
 
@@ -93,7 +93,7 @@ def test_a_training_that_fails_does_not_repeat_the_person(
         text = file.read_text(encoding="utf-8").replace(SYNTHETIC[0], NAME)
         file.write_text(text.replace("hertz", NAME).replace("µV", f"µV {BIRTH}"), encoding="utf-8")
     with pytest.raises(SystemExit) as caught:
-        run(train, [str(data / "dataset.toml"), "--out", str(tmp_path / "run"), "--epochs", "1", "--verbose"])
+        run_command(train, [str(data / "dataset.toml"), "--out", str(tmp_path / "run"), "--epochs", "1", "--verbose"])
     assert caught.value.code == 2
     out, err = capfd.readouterr()
     assert "error: " in err

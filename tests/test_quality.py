@@ -14,7 +14,7 @@ from edge_ecg.inference.votes import INCONCLUSIVE
 from edge_ecg.readers.read import read_recording
 from edge_ecg.recording import Recording
 from edge_ecg.signal.beats import Beat
-from edge_ecg.signal.quality import bridged, longest_run
+from edge_ecg.signal.quality import interpolated, longest_run
 from edge_ecg.signal.stream import BeatStream
 from edge_ecg.simulation.synthetic import record, synthetic_person
 from edge_ecg.watch import Watch, embeddings
@@ -52,9 +52,9 @@ def test_a_bridge_is_a_straight_line() -> None:
     line = np.arange(20.0)
     holes = line.copy()
     holes[[3, 4, 5, 11]] = np.nan
-    np.testing.assert_allclose(bridged(holes), line)
+    np.testing.assert_allclose(interpolated(holes), line)
     holes[:2] = np.nan
-    assert bridged(holes)[0] == 2.0
+    assert interpolated(holes)[0] == 2.0
 
 
 def test_a_clean_recording_loses_no_beat() -> None:
@@ -133,7 +133,7 @@ def test_no_rr_interval_spans_a_gap(start: int, length: int) -> None:
             assert abs(nearest - beat.r_index) <= 5
             assert abs(beat.values[-1] * 512 - true_rr[nearest]) <= 8
             window = CLEAN_UV[beat.r_index - 128 : beat.r_index + 255].astype(np.float32)
-            assert np.count_nonzero(window != beat.values[:-1]) <= CONTRACT.quality.bridged
+            assert np.count_nonzero(window != beat.values[:-1]) <= CONTRACT.quality.interpolated
 
 
 @settings(max_examples=15, deadline=None)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_ecg.bundle import MANIFEST, load_bundle, read_files, write_bundle
-from edge_ecg.console import run
+from edge_ecg.console import run_command
 from edge_ecg.errors import BundleError, EdgeEcgError
 from edge_ecg.sign import PURPOSE, needs_password, sign_bundle, signature_path, verify_bundle
 
@@ -133,7 +133,7 @@ def test_the_commands_answer_with_an_exit_code(
 
     def code(*arguments: object) -> object:
         with pytest.raises(SystemExit) as caught:
-            run(cli, [str(a) for a in arguments])
+            run_command(cli, [str(a) for a in arguments])
         return caught.value.code
 
     assert code("verify", bundle, "--public-key", keys[1]) == 2

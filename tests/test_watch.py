@@ -101,7 +101,7 @@ def test_a_beat_is_known_at_a_wake_and_never_before_its_last_sample() -> None:
     for beat in cut_beats(synthetic()):
         wait_s = beat.known_at_s - (beat.r_index + CONTRACT.after_r_samples) / 512
         assert wait_s >= 0
-        assert (beat.known_at_s * 512) % CONTRACT.wake_samples == 0
+        assert (beat.known_at_s * 512) % CONTRACT.block_samples == 0
 
 
 @pytest.mark.parametrize("rate_hz", [256.0, 360.0, ODD_RATE_HZ, 513.625])

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import torch
 
-from edge_ecg.console import run
+from edge_ecg.console import run_command
 from edge_ecg.contract import CONTRACT
 from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.errors import RunError
@@ -96,4 +96,4 @@ def train(
 
 
 if __name__ == "__main__":
-    run(train)
+    run_command(train)

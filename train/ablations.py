@@ -16,7 +16,7 @@ from typing import Any
 import click
 import numpy as np
 
-from edge_ecg.console import run
+from edge_ecg.console import run_command
 from edge_ecg.datasets.dataset_file import read_dataset
 from train.crossval import cross_validate
 from train.data import read_beats
@@ -88,4 +88,4 @@ def ablations(dataset_file: Path, out: Path, data: Path | None, seeds: int, as_j
 
 
 if __name__ == "__main__":
-    run(ablations)
+    run_command(ablations)

@@ -15,7 +15,7 @@ import click
 import numpy as np
 import torch
 
-from edge_ecg.console import run
+from edge_ecg.console import run_command
 from train.data import BeatSet
 from train.evaluation.drift import drift, matched_pairs, state_axis
 from train.evaluation.occlusion import Judge, occlusion, without
@@ -139,4 +139,4 @@ def confounders_command(run_folder: Path, as_json: bool) -> None:
 
 
 if __name__ == "__main__":
-    run(confounders_command)
+    run_command(confounders_command)

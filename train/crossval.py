@@ -26,7 +26,7 @@ import click
 import numpy as np
 import torch
 
-from edge_ecg.console import run
+from edge_ecg.console import run_command
 from edge_ecg.contract import CONTRACT
 from edge_ecg.datasets.dataset_file import SETS, read_dataset
 from edge_ecg.errors import DatasetError
@@ -218,4 +218,4 @@ def crossval(
 
 
 if __name__ == "__main__":
-    run(crossval)
+    run_command(crossval)

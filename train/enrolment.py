@@ -1,4 +1,4 @@
-"""`python -m train.enrolment`: does enrolment repair drift, does it harm without, and what is out of range?
+"""`python -m train.enrolment`: does enrolment repair drift, does it harm without, and what is out of distribution?
 
 Every date is held out once: what a bundle would hold is made from all the others, the validation dates calibrating; it
 enrols baseline recordings as a person would, and judges what is left. What a month does to an ECG is not in the data,
@@ -19,7 +19,7 @@ import click
 import numpy as np
 import torch
 
-from edge_ecg.console import run
+from edge_ecg.console import run_command
 from edge_ecg.contract import CONTRACT
 from edge_ecg.datasets.dataset_file import SETS, read_dataset
 from edge_ecg.enroll import Sample, enroll_samples
@@ -34,7 +34,7 @@ from train.crossval import digest_of
 from train.data import BeatSet, read_beats
 from train.decision.calibrate import calibrate
 from train.decision.judge import compare, embed, judge
-from train.decision.novelty import fit_seen
+from train.decision.novelty import fit_distribution
 from train.decision.references import bank_of, choose_references
 from train.fit.loop import Settings, Trainer, recipe
 from train.model.architectures import ARCHITECTURES, DEFAULT_ARCHITECTURE, Model, build_model
@@ -83,14 +83,14 @@ class Counts:
     right: int = 0
     wrong: int = 0
     inconclusive: int = 0
-    out_of_range: int = 0  # of the inconclusive ones, those with most beats out of range
+    out_of_distribution: int = 0  # of the inconclusive ones, those with most beats out of distribution
     ranked: int = 0
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(*(a + b for a, b in zip(asdict(self).values(), asdict(other).values(), strict=True)))
 
     def __str__(self) -> str:
-        return f"{self.right:3} {self.wrong:3} {self.inconclusive:3} {self.out_of_range:3}"
+        return f"{self.right:3} {self.wrong:3} {self.inconclusive:3} {self.out_of_distribution:3}"
 
 
 class HeldOutDate:
@@ -108,13 +108,13 @@ class HeldOutDate:
         self.beats, self.date = beats, date
         self.model = model_of(training, validation, settings, folder)
         embeddings = embed(self.model, training.values)
-        seen = fit_seen([embeddings, embed(self.model, validation.values)], [training, validation])
-        if seen is None:
+        distribution = fit_distribution([embeddings, embed(self.model, validation.values)], [training, validation])
+        if distribution is None:
             raise DatasetError(f"without {date} there are too few dates to tell what is usual")
         chosen = choose_references(training, embeddings, settings.references_per_state)
         bank = bank_of(training, embeddings, chosen)
-        self.bank = ReferenceBank(bank.embeddings, bank.is_target, seen)
-        self.seen = seen
+        self.bank = ReferenceBank(bank.embeddings, bank.is_target, distribution)
+        self.distribution = distribution
         self.voting = calibrate(judge(self.model, bank, validation, STATES, CONTRACT.voting), CONTRACT.voting)
         self._embeddings: dict[Drift, np.ndarray] = {}
 
@@ -141,10 +141,10 @@ class HeldOutDate:
         return total
 
     def _decide(self, embeddings: np.ndarray, bank: ReferenceBank, is_target: bool) -> Counts:
-        """One recording's decision: beats that are out of range do not vote."""
-        assert bank.seen is not None
+        """One recording's decision: beats that are out of distribution do not vote."""
+        assert bank.distribution is not None
         tally = Tally(STATES, self.voting)
-        outside = bank.seen.distances(embeddings) > bank.seen.limit
+        outside = bank.distribution.distances(embeddings) > bank.distribution.limit
         votes = [cast_vote(logits, bank) for logits in compare(self.model, embeddings, bank.embeddings)]
         for vote, is_outside in zip(votes, outside, strict=True):
             decision = tally.skip() if is_outside else tally.add(vote, 0.0)
@@ -186,9 +186,9 @@ def evaluate_date(fold: HeldOutDate) -> dict[str, tuple[Counts, Counts]]:
 
 
 def others_flagged(fold: HeldOutDate, others: Iterable[np.ndarray]) -> tuple[int, int]:
-    """Of recordings of other people, beats (N, 384) each: how many are out of range, of how many."""
-    distances = [np.median(fold.seen.distances(embed(fold.model, values))) for values in others]
-    return int(np.sum(np.array(distances) > fold.seen.limit)), len(distances)
+    """Of recordings of other people, beats (N, 384) each: how many are out of distribution, of how many."""
+    distances = [np.median(fold.distribution.distances(embed(fold.model, values))) for values in others]
+    return int(np.sum(np.array(distances) > fold.distribution.limit)), len(distances)
 
 
 def synthetic_others() -> list[np.ndarray]:
@@ -235,7 +235,7 @@ def report(by_date: dict[str, dict[str, tuple[Counts, Counts]]], show: Callable[
     """Say all figures, and return them as JSON has them."""
     plans = list(next(iter(by_date.values())))
     for plan in plans:
-        show(f"\n{plan}: right, wrong, inconclusive (of those out of range), and right by evidence alone")
+        show(f"\n{plan}: right, wrong, inconclusive (of those out of distribution), and right by evidence alone")
         total = Counts(), Counts()
         for date, figures in by_date.items():
             before, after = figures[plan]
@@ -257,7 +257,7 @@ def report(by_date: dict[str, dict[str, tuple[Counts, Counts]]], show: Callable[
 @click.option("--arch", type=click.Choice(list(ARCHITECTURES)), default=DEFAULT_ARCHITECTURE, show_default=True)
 @click.option("--seed", default=0, show_default=True)
 def enrolment(dataset_file: Path, out: Path, data: Path | None, others: tuple[Path, ...], arch: str, seed: int) -> None:
-    """Hold out every date once; enrol, judge, and count what is out of range."""
+    """Hold out every date once; enrol, judge, and count what is out of distribution."""
     torch.set_num_threads(1)
     dataset = read_dataset(dataset_file, data)
     beats = read_beats([entry for which in SETS for entry in dataset.entries(which)])
@@ -270,12 +270,12 @@ def enrolment(dataset_file: Path, out: Path, data: Path | None, others: tuple[Pa
         for name, recordings in people.items():
             count, of = others_flagged(fold, recordings)
             flagged[name] = flagged[name][0] + count, flagged[name][1] + of
-        click.echo(f"{date}: limit {fold.seen.limit:.2f}", err=True)
+        click.echo(f"{date}: limit {fold.distribution.limit:.2f}", err=True)
     figures = report(by_date, click.echo)
     for name, (count, of) in flagged.items():
-        click.echo(f"\n{name} people's recordings out of range: {count} of {of}, over all folds")
+        click.echo(f"\n{name} people's recordings out of distribution: {count} of {of}, over all folds")
     write_json(out / "enrolment.json", {"dates": figures, "others": flagged})
 
 
 if __name__ == "__main__":
-    run(enrolment)
+    run_command(enrolment)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 import torch
 
-from edge_ecg.console import run
+from edge_ecg.console import run_command
 from edge_ecg.datasets.dataset_file import SETS, read_dataset
 from train.data import read_beats
 from train.decision.judge import judge
@@ -60,4 +60,4 @@ def evaluate(run_folder: Path, dataset_file: Path, data: Path | None, which: str
 
 
 if __name__ == "__main__":
-    run(evaluate)
+    run_command(evaluate)

@@ -13,7 +13,7 @@ from edge_ecg.cli.profile import profile_command
 from edge_ecg.cli.replay import replay_command
 from edge_ecg.cli.report import report_command
 from edge_ecg.cli.sign import sign_command, verify_command
-from edge_ecg.console import run
+from edge_ecg.console import run_command
 from edge_ecg.contract import INTENDED_USE
 
 EXIT_CODES = "Exit codes: 0 done; 1 a defect; 2 bad input, the rest was done; 130 interrupted."
@@ -43,4 +43,4 @@ for command in (
 
 def main() -> None:
     """The entry point."""
-    run(cli)
+    run_command(cli)

@@ -35,8 +35,8 @@ def _inspected(bundle: Bundle) -> Iterable[str]:
         f"references    {sum(~references)} {bundle.labels[0]}, {sum(references)} {bundle.labels[1]}, "
         f"{bundle.references.embeddings.shape[1]} numbers each"
     )
-    if bundle.references.seen and bundle.references.seen.known_days:
-        yield f"knows         recordings from {bundle.references.seen.known_days}"
+    if bundle.references.distribution and bundle.references.distribution.known_days:
+        yield f"knows         recordings from {bundle.references.distribution.known_days}"
     for which, figures in m["metrics"].items():
         c, (low, high) = figures["recordings"], figures["recordings"]["accuracy_95"]
         yield (

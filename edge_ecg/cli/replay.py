@@ -1,4 +1,4 @@
-"""`edge-ecg replay`, the simulator: recordings through a bundle, paced or not, whole or with faults, seen or timed."""
+"""`edge-ecg replay`: recordings through a bundle, sample by sample, as a watch would hear them."""
 
 import csv
 import json
@@ -63,9 +63,11 @@ def replay_command(
     if live and as_json:
         raise click.UsageError("--live is for people and --json for programs: give one of them")
     bundle = load_bundle(bundle_path)
-    seen = bundle.references.seen
-    if any_day and seen:
-        bundle = bundle.with_references(replace(bundle.references, seen=replace(seen, days=span_of([]))))
+    distribution = bundle.references.distribution
+    if any_day and distribution:
+        bundle = bundle.with_references(
+            replace(bundle.references, distribution=replace(distribution, days=span_of([])))
+        )
     labels = _read_labels(labels_file) if labels_file else {}
     faults = Faults(drop, gap, noise, invert, rate, seed)
     known: list[tuple[Replayed, str]] = []
@@ -91,9 +93,9 @@ def replay_command(
         work,
         lambda replayed: json.dumps(replayed.to_json()) if as_json else _row(replayed),
     )
-    if out_of_date and seen:
+    if out_of_date and distribution:
         click.echo(
-            f"{len(out_of_date)} out of date: {bundle_path} knows recordings from {seen.known_days}, "
+            f"{len(out_of_date)} out of date: {bundle_path} knows recordings from {distribution.known_days}, "
             "and levels drift; enrol fresh ones of the baseline (edge-ecg enroll)",
             err=True,
         )

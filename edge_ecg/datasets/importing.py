@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from edge_ecg.atomic import placed
+from edge_ecg.atomic import atomic_folder
 from edge_ecg.datasets.labelling import Item, Labels, split_by_date, two_labels, weaknesses
 from edge_ecg.errors import DatasetError, EdgeEcgError
 from edge_ecg.readers.apple_format import anonymous_csv
@@ -107,7 +107,7 @@ def write_data(
         dates.setdefault(item.date, set()).add(labels[name])
     split = split_by_date(dates)
     counts = {date: {label: 0 for label in pair} for date in sorted(dates)}
-    with placed(out) as fresh:
+    with atomic_folder(out) as fresh:
         written: dict[str, str] = {}
         for source in sources:
             for found in shown(find_recordings(source)):

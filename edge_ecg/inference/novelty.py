@@ -25,10 +25,10 @@ import numpy as np
 
 from edge_ecg.errors import BundleError
 
-OUT_OF_RANGE = "out of range"  # why a beat that lies beyond the limit does not vote
+OUT_OF_DISTRIBUTION = "out of distribution"  # why a beat that lies beyond the limit does not vote
 OUT_OF_DATE = "out of date"  # why no beat of a recording long before or after the known days does
 WEEK = 7.0
-PREFIX = "seen."
+PREFIX = "distribution."
 
 
 def span_of(days: Sequence[float]) -> np.ndarray:
@@ -37,7 +37,7 @@ def span_of(days: Sequence[float]) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Seen:
+class TrainingDistribution:
     """Where the embeddings of training lie. Arrays are float64. Raises BundleError for shapes or numbers that can't be.
 
     A beat further away than `limit` must not vote. It is fitted so that, of recordings of a date that the fit has
@@ -86,12 +86,12 @@ class Seen:
         """From when to when, for a person; empty if that is not known."""
         return " to ".join(str(date.fromordinal(int(day))) for day in self.days)
 
-    def with_days(self, days: Iterable[date]) -> "Seen":
+    def with_days(self, days: Iterable[date]) -> "TrainingDistribution":
         """The same, knowing these days as well as its own; where its own are not known, nothing can be out of date."""
         known = [*self.days, *(day.toordinal() for day in days)] if len(self.days) else []
         return replace(self, days=span_of(known))
 
-    def moved(self, by: np.ndarray) -> "Seen":
+    def moved(self, by: np.ndarray) -> "TrainingDistribution":
         """The same, `by` (D,) further on."""
         return replace(self, centres=self.centres + by)
 
@@ -101,7 +101,7 @@ class Seen:
         return {PREFIX + f.name: np.array(getattr(self, f.name), np.float32, order="C") for f in fields(self)}
 
     @classmethod
-    def from_tensors(cls, tensors: Mapping[str, np.ndarray]) -> "Seen | None":
+    def from_tensors(cls, tensors: Mapping[str, np.ndarray]) -> "TrainingDistribution | None":
         """What `tensors` gave, or nothing if there is none of it. Raises BundleError for anything else."""
         found = {n.removeprefix(PREFIX): t for n, t in tensors.items() if n.startswith(PREFIX)}
         if not found:

@@ -9,20 +9,20 @@ import safetensors.numpy
 
 from edge_ecg.errors import BundleError
 from edge_ecg.inference.int8 import dequantized, quantize_rows
-from edge_ecg.inference.novelty import Seen
+from edge_ecg.inference.novelty import TrainingDistribution
 
 
 @dataclass(frozen=True)
 class ReferenceBank:
     """Embeddings (R, D) float32 of reference beats, and (R,) bool: is the beat from the target state?
 
-    With what training has `seen` a watch knows which beats lie out of range; a bank without it judges every beat.
+    With the `distribution` of training a watch knows which beats lie out of it; a bank without judges every beat.
     Raises BundleError unless all numbers are finite and both states are there.
     """
 
     embeddings: np.ndarray
     is_target: np.ndarray
-    seen: Seen | None = None
+    distribution: TrainingDistribution | None = None
 
     def __post_init__(self) -> None:
         shape, count = self.embeddings.shape, len(self.is_target)
@@ -30,7 +30,7 @@ class ReferenceBank:
             raise BundleError(f"references are {shape} with {count} labels, expected (R, D) beats of both states")
         if not np.isfinite(self.embeddings).all():
             raise BundleError("references hold NaN or infinity, expected finite numbers")
-        if self.seen is not None and self.seen.centres.shape[1] != shape[1]:
+        if self.distribution is not None and self.distribution.centres.shape[1] != shape[1]:
             raise BundleError(f"references have {shape[1]} numbers each, what training has seen has others")
 
     @cached_property
@@ -51,7 +51,7 @@ class ReferenceBank:
     def moved(self, by: np.ndarray) -> "ReferenceBank":
         """The same bank, all of it `by` (D,) further on: what enrolment does."""
         embeddings = (self.embeddings + by).astype(np.float32)
-        return replace(self, embeddings=embeddings, seen=self.seen and self.seen.moved(by))
+        return replace(self, embeddings=embeddings, distribution=self.distribution and self.distribution.moved(by))
 
     def to_bytes(self) -> bytes:
         """The bank as a safetensors file."""
@@ -63,8 +63,10 @@ class ReferenceBank:
         return self._file({"embeddings": values, "embeddings.scale": scale})
 
     def _file(self, tensors: dict[str, np.ndarray]) -> bytes:
-        seen = self.seen.tensors() if self.seen else {}
-        content: bytes = safetensors.numpy.save({**tensors, "is_target": self.is_target.astype(np.uint8), **seen})
+        distribution = self.distribution.tensors() if self.distribution else {}
+        content: bytes = safetensors.numpy.save(
+            {**tensors, "is_target": self.is_target.astype(np.uint8), **distribution}
+        )
         return content
 
     @classmethod
@@ -74,11 +76,11 @@ class ReferenceBank:
             tensors = safetensors.numpy.load(content)
             embeddings = dequantized(tensors["embeddings"], tensors.get("embeddings.scale"))
             is_target = tensors["is_target"]
-            seen = Seen.from_tensors(tensors)
+            distribution = TrainingDistribution.from_tensors(tensors)
         except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
             raise BundleError(f"references are not the expected safetensors file: {error}") from None
         if embeddings.dtype != np.float32 or is_target.dtype != np.uint8 or is_target.ndim != 1:
             raise BundleError(
                 f"references are {embeddings.dtype} with {is_target.dtype} labels, expected float32 with uint8"
             )
-        return cls(embeddings, is_target.astype(bool), seen)
+        return cls(embeddings, is_target.astype(bool), distribution)

@@ -209,7 +209,8 @@ def enrolment(findings: Findings) -> Markup:
         rows.append((plan, *cells))
     head = ("enrolled", "right before", "wrong", "inconclusive", "right after", "wrong", "inconclusive")
     others = " ".join(
-        f"Of {of} recordings of {'other' if name == 'others' else name} people, {flagged} are out of range (all folds)."
+        f"Of {of} recordings of {'other' if name == 'others' else name} people, {flagged} are out of distribution "
+        "(all folds)."
         for name, (flagged, of) in findings.enrolment["others"].items()
     )
     return joined(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_ecg.contract import CONTRACT, Contract
-from edge_ecg.signal.quality import Quality, bridged
+from edge_ecg.signal.quality import Quality, interpolated
 from edge_ecg.signal.rpeaks import RPeak
 
 
@@ -67,12 +67,12 @@ class BeatCutter:
         start = peak.index - self._contract.before_r_samples
         stretch = self._between(start - min(rr_samples, self._contract.quality.rr_max), end)
         values = np.empty(self._contract.beat_length, np.float32)
-        window = bridged(stretch)[-self._contract.window_samples :]
+        window = interpolated(stretch)[-self._contract.window_samples :]
         is_turned = self._points_down(window)
         values[:-1] = -window if is_turned else window
         values[-1] = rr_samples / self._contract.sample_rate_hz
-        wakes = -(-max(end, peak.confirmed_at) // self._contract.wake_samples)
-        known_at_s = wakes * self._contract.wake_samples / self._contract.sample_rate_hz
+        wakes = -(-max(end, peak.confirmed_at) // self._contract.block_samples)
+        known_at_s = wakes * self._contract.block_samples / self._contract.sample_rate_hz
         return Beat(peak.index, known_at_s, values, is_turned, self._quality.reasons(stretch, rr_samples))
 
     def _points_down(self, window: np.ndarray) -> bool:

@@ -40,9 +40,9 @@ class Quality:
         reasons = []
         if not isfinite(stretch_uv.sum()):
             missing = ~np.isfinite(stretch_uv)
-            if longest_run(missing) > c.bridged:
+            if longest_run(missing) > c.interpolated:
                 reasons.append(MISSING)
-            stretch_uv = bridged(stretch_uv)
+            stretch_uv = interpolated(stretch_uv)
         held = np.abs(stretch_uv[1:] - stretch_uv[:-1]) <= c.held_uv
         if np.count_nonzero(held) >= c.held and longest_run(held) >= c.held:
             reasons.append(FLAT)
@@ -79,7 +79,7 @@ class Quality:
         return tuple(uncertain), tuple(shape)
 
 
-def bridged(samples: np.ndarray) -> np.ndarray:
+def interpolated(samples: np.ndarray) -> np.ndarray:
     """The samples with a straight line across every gap; at the ends the nearest sample is held."""
     if isfinite(samples.sum()):
         return samples

@@ -17,7 +17,7 @@ class BeatStream:
     """
 
     def __init__(self, sample_rate_hz: float, contract: Contract = CONTRACT):
-        self._wake_samples = contract.wake_samples
+        self._block_samples = contract.block_samples
         self._resampler = Resampler(sample_rate_hz)
         self._detector = RPeakDetector(contract.detector)
         self._cutter = BeatCutter(self._detector.longest_wait, contract)
@@ -36,10 +36,10 @@ class BeatStream:
         resampled = self._resampler.push(samples_uv)
         self._heard.append(resampled)
         self._heard_samples += len(resampled)
-        if self._heard_samples < self._wake_samples:
+        if self._heard_samples < self._block_samples:
             return []
         heard = np.concatenate(self._heard)
-        asleep = len(heard) % self._wake_samples
+        asleep = len(heard) % self._block_samples
         awake = heard[: len(heard) - asleep]
         self._heard, self._heard_samples = [heard[len(awake) :]], asleep
         return self._cutter.push(awake, self._detector.push(awake))

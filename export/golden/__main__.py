@@ -15,7 +15,7 @@ import click
 import numpy as np
 
 from edge_ecg.bundle import MANIFEST, REFERENCES, Bundle, load_bundle, sealed
-from edge_ecg.console import run
+from edge_ecg.console import run_command
 from edge_ecg.enroll import enroll
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.inference.portable import LAYERS, WEIGHTS
@@ -141,4 +141,4 @@ def export_golden(bundle: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    run(export_golden)
+    run_command(export_golden)

@@ -101,7 +101,7 @@ BAD_BUNDLES: dict[str, Callable[[Path], Any]] = {
     "contract_of_another_version": lambda f: _edited(f, lambda m: m["contract"].update(version=2)),
     "contract_with_an_unknown_entry": lambda f: _edited(f, lambda m: m["contract"].update(more=1)),
     "contract_without_an_entry": lambda f: _edited(f, lambda m: m["contract"].pop("settle_samples")),
-    "contract_mistyped": lambda f: _edited(f, lambda m: m["contract"].update(wake_samples="128")),
+    "contract_mistyped": lambda f: _edited(f, lambda m: m["contract"].update(block_samples="128")),
     "contract_of_another_beat": lambda f: _edited(f, lambda m: m["contract"].update(after_r_samples=300)),
     "file_missing": lambda f: (f / REFERENCES).unlink(),
     "file_altered": lambda f: _flipped(f, REFERENCES),

@@ -1,4 +1,4 @@
-"""What training has seen: centre and spread of embeddings, and the limit beyond which a beat is out of range.
+"""What training has seen: centre and spread of embeddings, and the limit beyond which a beat is out of distribution.
 
 Everything is fitted on the training and validation recordings; test dates are not read. Every date weighs the same: a
 long day is still one day.
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edge_ecg.inference.novelty import Seen, span_of
+from edge_ecg.inference.novelty import TrainingDistribution, span_of
 from train.data import BeatSet
 from train.decision.judge import embed
 from train.run import Run
@@ -18,13 +18,13 @@ FEWEST_DATES = 3  # with the baseline; fewer can't say what usually changes from
 USUAL = 99  # percentile of recordings that the limit lets pass when their date is left out
 
 
-def seen_by(run: Run) -> Seen | None:
+def distribution_of(run: Run) -> TrainingDistribution | None:
     """What a run has seen, or nothing if it had too few dates to tell."""
     sets = (run.training, run.validation)
-    return fit_seen([embed(run.model, beats.values) for beats in sets], sets)
+    return fit_distribution([embed(run.model, beats.values) for beats in sets], sets)
 
 
-def fit_seen(embeddings: Sequence[np.ndarray], sets: Sequence[BeatSet]) -> Seen | None:
+def fit_distribution(embeddings: Sequence[np.ndarray], sets: Sequence[BeatSet]) -> TrainingDistribution | None:
     """What the embeddings (N, D) of each beat set show, or nothing if they have too few dates."""
     values = np.concatenate(embeddings).astype(np.float64)
     is_target = np.concatenate([beats.is_target for beats in sets])
@@ -39,12 +39,14 @@ def fit_seen(embeddings: Sequence[np.ndarray], sets: Sequence[BeatSet]) -> Seen 
     for left_out in dates:
         held = date == left_out
         shape = _shape(values[~held], is_target[~held], date[~held])
-        distances[held] = Seen(*shape, limit=1.0, between_dates=1.0, between_recordings=1.0).distances(values[held])
+        distances[held] = TrainingDistribution(*shape, limit=1.0, between_dates=1.0, between_recordings=1.0).distances(
+            values[held]
+        )
     of_recordings = [float(np.median(distances[recording == r])) for r in np.unique(recording)]
     between_dates, between_recordings = _baseline_spread(values[~is_target], date[~is_target], recording[~is_target])
     limit = float(np.percentile(of_recordings, USUAL))
     days = span_of([day.toordinal() for beats in sets for day in beats.days[~np.isnat(beats.days)].tolist()])
-    return Seen(centres, directions, variances, limit, between_dates, between_recordings, days)
+    return TrainingDistribution(centres, directions, variances, limit, between_dates, between_recordings, days)
 
 
 def recording_centres(embeddings: np.ndarray, recording: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 /// The stream wakes at the contract's interval (0.25 s) and works through what it heard by then: a beat must wait
 /// for its T wave anyway.
 public struct BeatStream: Sendable {
-  private let wakeSamples: Int
+  private let blockSamples: Int
   private var resampler: Resampler
   private var detector: RPeakDetector
   private var cutter: BeatCutter
@@ -11,7 +11,7 @@ public struct BeatStream: Sendable {
 
   /// - Throws: ``EdgeECGError/recording(_:)`` for a rate that no sensor has.
   public init(sampleRateHz: Double, contract: Contract) throws {
-    wakeSamples = contract.wakeSamples
+    blockSamples = contract.blockSamples
     resampler = try Resampler(rateHz: sampleRateHz, targetHz: contract.sampleRateHz)
     detector = RPeakDetector(contract.detector)
     cutter = BeatCutter(longestWaitSamples: detector.longestWait, contract: contract)
@@ -28,8 +28,8 @@ public struct BeatStream: Sendable {
   /// Takes the next samples, any number of them; returns the beats completed by the last wake.
   public mutating func push(_ samplesMicrovolts: some Sequence<Double>) -> [Beat] {
     resampler.push(samplesMicrovolts) { heard.append($0) }
-    guard heard.count >= wakeSamples else { return [] }
-    let awake = heard.prefix(heard.count / wakeSamples * wakeSamples)
+    guard heard.count >= blockSamples else { return [] }
+    let awake = heard.prefix(heard.count / blockSamples * blockSamples)
     let beats = cutter.push(awake, peaks: detector.push(awake))
     heard.removeFirst(awake.count)
     return beats

@@ -70,7 +70,7 @@ public struct BeatCutter: Sendable {
   private mutating func cut(_ next: Waiting, from start: Int) -> Beat {
     let rr = min(max(next.rrSamples, 0), contract.quality.rrMax)
     let stretch = samples[max(start - rr, samples.start)..<start + contract.windowSamples]
-    let whole = bridged(stretch)
+    let whole = interpolated(stretch)
     let window = whole.suffix(contract.windowSamples)
     let isTurned = pointsDown(window)
     let sign = isTurned ? -1.0 : 1.0
@@ -79,11 +79,11 @@ public struct BeatCutter: Sendable {
     for sample in window { values.append(Float(sign * sample)) }
     values.append(Float(Double(next.rrSamples) / Double(contract.sampleRateHz)))
     let known = max(next.peak.index + contract.afterRSamples, next.peak.confirmedAt)
-    let wakes = (known + contract.wakeSamples - 1) / contract.wakeSamples
-    let knownAtSeconds = Double(wakes * contract.wakeSamples) / Double(contract.sampleRateHz)
+    let wakes = (known + contract.blockSamples - 1) / contract.blockSamples
+    let knownAtSeconds = Double(wakes * contract.blockSamples) / Double(contract.sampleRateHz)
     return Beat(
       rIndex: next.peak.index, knownAtSeconds: knownAtSeconds, values: values, isTurned: isTurned,
-      unusable: quality.reasons(stretch, bridged: whole, rrSamples: next.rrSamples))
+      unusable: quality.reasons(stretch, interpolated: whole, rrSamples: next.rrSamples))
   }
 
   /// Whether R lies below the baseline at the window's two ends.

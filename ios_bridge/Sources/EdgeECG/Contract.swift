@@ -14,7 +14,7 @@ public struct Contract: Hashable, Sendable {
   /// Samples of a beat from R on, R included.
   public let afterRSamples: Int
   /// The watch works through what it heard every so many samples.
-  public let wakeSamples: Int
+  public let blockSamples: Int
   /// What the R-peak detector needs to know.
   public let detector: DetectorConstants
   /// What makes a beat unusable.
@@ -40,7 +40,7 @@ public struct Contract: Hashable, Sendable {
     settleSamples = try entries.count("settle_samples")
     beforeRSamples = try entries.integer("before_r_samples", in: 2...100_000)
     afterRSamples = try entries.integer("after_r_samples", in: 4...100_000)
-    wakeSamples = try entries.integer("wake_samples", in: 1...ContractEntries.most)
+    blockSamples = try entries.integer("block_samples", in: 1...ContractEntries.most)
     detector = try DetectorConstants(entries.value("detector"), name: "contract.detector")
     quality = try QualityConstants(
       entries.value("quality"), name: "contract.quality", beforeR: beforeRSamples, afterR: afterRSamples)

@@ -3,7 +3,7 @@
 /// From month to month the level of a person's ECG drifts, for both states alike. So the references, all of them, move
 /// by a share of the way from training's baseline to where the new baseline lies: the positive-part estimator of
 /// W. James and C. Stein, so that what an ordinary date could explain does not count as drift. If they move, the limit
-/// of what is out of range grows as well, as far as what enrolled lies further from the moved centre than usual beats
+/// of what is out of distribution grows as well, as far as what enrolled lies further from the moved centre than usual beats
 /// do. Moved or not, they know the days of what enrolled. `edge_ecg/enroll.py` gives the reasons of each number.
 public struct Enrollment: Hashable, Sendable {
   private static let ordinary = 3.0
@@ -25,7 +25,9 @@ public struct Enrollment: Hashable, Sendable {
     public var beats: Int { embeddings.count }
 
     /// How far its middle beat lies from what was seen.
-    fileprivate func distance(_ seen: Seen) -> Double { median(embeddings.map(seen.distance)) }
+    fileprivate func distance(_ distribution: TrainingDistribution) -> Double {
+      median(embeddings.map(distribution.distance))
+    }
 
     /// The middle of its embeddings.
     fileprivate var centre: [Double] {
@@ -48,27 +50,29 @@ public struct Enrollment: Hashable, Sendable {
   /// - Throws: ``EdgeECGError/bundle(_:)`` if the bundle does not say what training has seen,
   ///   ``EdgeECGError/recording(_:)`` if no recording can be used.
   public init(_ bundle: ECGBundle, recordings: [Recording]) throws {
-    guard let seen = bundle.references.seen else {
+    guard let distribution = bundle.references.distribution else {
       throw EdgeECGError.bundle("\(bundle.path): does not say what training has seen; export it again")
     }
     guard bundle.manifest["enrolment"] == nil else {
       throw EdgeECGError.bundle("\(bundle.path): is enrolled already; give the bundle that training made")
     }
-    samples = try recordings.map { try Self.sample(bundle, seen, $0) }
+    samples = try recordings.map { try Self.sample(bundle, distribution, $0) }
     let used = samples.filter { $0.rejected == nil }
     guard !used.isEmpty else {
       let reasons = samples.map { "\($0.source): \($0.rejected ?? "")" }.joined(separator: "; ")
       throw EdgeECGError.recording("no recording can be enrolled: \(reasons.isEmpty ? "there is none" : reasons)")
     }
-    (shift, distance, share) = Self.levelShift(used, seen)
-    let moved = seen.moved(by: shift)
+    (shift, distance, share) = Self.levelShift(used, distribution)
+    let moved = distribution.moved(by: shift)
     let stillAway = median(used.map { $0.distance(moved) })
-    let limit = seen.limit * (1 + share * max(0, stillAway - 1))
+    let limit = distribution.limit * (1 + share * max(0, stillAway - 1))
     let known = moved.widened(to: limit).with(days: used.compactMap(\.day))
-    references = try bundle.references.moved(by: shift, seen: known)
+    references = try bundle.references.moved(by: shift, distribution: known)
   }
 
-  private static func sample(_ bundle: ECGBundle, _ seen: Seen, _ recording: Recording) throws -> Sample {
+  private static func sample(_ bundle: ECGBundle, _ distribution: TrainingDistribution, _ recording: Recording) throws
+    -> Sample
+  {
     var encoder = bundle.encoder
     var embedding: [Float] = []
     let beats = try recording.beats(bundle.contract).map { beat -> [Float] in
@@ -78,7 +82,7 @@ public struct Enrollment: Hashable, Sendable {
     var rejected: String?
     if beats.count < fewestBeats {
       rejected = "\(beats.count) usable beats, expected at least \(fewestBeats)"
-    } else if median(beats.map(seen.distance)) > implausible * seen.limit {
+    } else if median(beats.map(distribution.distance)) > implausible * distribution.limit {
       rejected = "too far from all that was seen: another person, or worn in another place"
     }
     return Sample(source: recording.source, day: recording.day, rejected: rejected, embeddings: beats)
@@ -86,15 +90,15 @@ public struct Enrollment: Hashable, Sendable {
 
   /// How far recordings move the level, their distance in ordinary dates, and the share.
   private static func levelShift(
-    _ samples: [Sample], _ seen: Seen
+    _ samples: [Sample], _ distribution: TrainingDistribution
   ) -> (shift: [Double], distance: Double, share: Double) {
     let counts = Dictionary(grouping: samples, by: \.day).mapValues { Double($0.count) }
     let weights = samples.map { 1 / (counts[$0.day] ?? 1) }
     let place = geometricMedian(samples.map(\.centre), weights: weights)
-    let away = zip(place, seen.baselineCentre).map { $0 - $1 }
+    let away = zip(place, distribution.baselineCentre).map { $0 - $1 }
     let squared = away.reduce(0) { $0 + $1 * $1 }
     let perDate = counts.values.reduce(0) { $0 + 1 / $1 } / Double(counts.count)
-    let usual = seen.betweenDates + seen.betweenRecordings * perDate
+    let usual = distribution.betweenDates + distribution.betweenRecordings * perDate
     let doubt = ordinary * usual / Double(counts.count * counts.count)
     let share = squared > doubt ? 1 - doubt / squared : 0
     return (away.map { share * $0 }, (squared / usual).squareRoot(), share)

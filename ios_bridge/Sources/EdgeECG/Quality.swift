@@ -1,6 +1,6 @@
 /// Why a beat must not vote. The raw values are the words that Python uses.
 public enum UnusableReason: String, Hashable, Sendable, CaseIterable {
-  /// A gap longer than what is bridged.
+  /// A gap longer than what is interpolated.
   case missing = "missing samples"
   /// One value for longer than any converter holds it on skin.
   case flat = "flat line"
@@ -14,9 +14,9 @@ public enum UnusableReason: String, Hashable, Sendable, CaseIterable {
   case wander = "baseline wander"
   /// An RR interval that no person at rest has.
   case rhythm = "RR out of range"
-  /// An embedding far from all that training has seen (``Seen``).
-  case outOfRange = "out of range"
-  /// A recording long before or after all known days (``Seen/isOutOfDate(_:)``).
+  /// An embedding far from all that training has seen (``TrainingDistribution``).
+  case outOfDistribution = "out of distribution"
+  /// A recording long before or after all known days (``TrainingDistribution/isOutOfDate(_:)``).
   case outOfDate = "out of date"
 }
 
@@ -51,14 +51,14 @@ public struct Quality: Sendable {
   /// - Parameters:
   ///   - stretch: microvolts from the start of the previous R's window to the end of this one, NaN where they are
   ///     missing; at least one whole window.
-  ///   - bridged: the same with its gaps bridged.
+  ///   - interpolated: the same with its gaps interpolated.
   ///   - rrSamples: the RR interval in samples.
-  mutating func reasons(_ stretch: ArraySlice<Double>, bridged: [Double], rrSamples: Int) -> [UnusableReason] {
+  mutating func reasons(_ stretch: ArraySlice<Double>, interpolated: [Double], rrSamples: Int) -> [UnusableReason] {
     var reasons: [UnusableReason] = []
-    if longestRun(stretch, where: { !$0.isFinite }) > constants.bridged { reasons.append(.missing) }
-    let steps = zip(bridged, bridged.dropFirst()).lazy.map { abs($1 - $0) }
+    if longestRun(stretch, where: { !$0.isFinite }) > constants.interpolated { reasons.append(.missing) }
+    let steps = zip(interpolated, interpolated.dropFirst()).lazy.map { abs($1 - $0) }
     if longestRun(steps, where: { $0 <= constants.heldMicrovolts }) >= constants.held { reasons.append(.flat) }
-    let window = Array(bridged.suffix(windowSamples))
+    let window = Array(interpolated.suffix(windowSamples))
     let around = uncertainty(of: window)
     for reason in around + uncertain where !reasons.contains(reason) { reasons.append(reason) }
     uncertain = around
@@ -128,22 +128,22 @@ public struct Quality: Sendable {
 }
 
 /// The samples with a straight line across every gap; at the ends the nearest sample is held.
-func bridged(_ samples: ArraySlice<Double>) -> [Double] {
-  var bridged = Array(samples)
+func interpolated(_ samples: ArraySlice<Double>) -> [Double] {
+  var interpolated = Array(samples)
   var before: Int?
-  for index in bridged.indices where bridged[index].isFinite {
+  for index in interpolated.indices where interpolated[index].isFinite {
     if let before, before + 1 < index {
-      let slope = (bridged[index] - bridged[before]) / Double(index - before)
-      for gap in before + 1..<index { bridged[gap] = slope * Double(gap - before) + bridged[before] }
+      let slope = (interpolated[index] - interpolated[before]) / Double(index - before)
+      for gap in before + 1..<index { interpolated[gap] = slope * Double(gap - before) + interpolated[before] }
     } else if before == nil {
-      for gap in 0..<index { bridged[gap] = bridged[index] }
+      for gap in 0..<index { interpolated[gap] = interpolated[index] }
     }
     before = index
   }
   if let before {
-    for gap in before + 1..<bridged.count { bridged[gap] = bridged[before] }
+    for gap in before + 1..<interpolated.count { interpolated[gap] = interpolated[before] }
   }
-  return bridged
+  return interpolated
 }
 
 /// Length of the longest run of numbers for which `isPart` holds.

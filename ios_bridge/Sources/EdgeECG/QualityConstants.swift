@@ -1,7 +1,7 @@
 /// What makes a beat unusable; ``Quality`` says how each number is used. Counts are samples at the contract's rate.
 public struct QualityConstants: Hashable, Sendable {
-  /// A gap up to this is bridged by a straight line.
-  public let bridged: Int
+  /// A gap up to this is interpolated by a straight line.
+  public let interpolated: Int
   /// No converter holds one value for so long on skin.
   public let held: Int
   /// Held values differ by at most this.
@@ -34,7 +34,7 @@ public struct QualityConstants: Hashable, Sendable {
   /// - Parameters beforeR, afterR: the beat's window, which the counts must fit.
   init(_ json: JSONValue, name: String, beforeR: Int, afterR: Int) throws {
     var entries = try ContractEntries(json, name: name)
-    bridged = try entries.count("bridged")
+    interpolated = try entries.count("interpolated")
     held = try entries.integer("held", in: 1...ContractEntries.most)
     heldMicrovolts = try entries.number("held_uv")
     clipped = try entries.integer("clipped", in: 1...ContractEntries.most)

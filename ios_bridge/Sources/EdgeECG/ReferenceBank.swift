@@ -7,7 +7,7 @@ public struct ReferenceBank: Hashable, Sendable {
   /// For each reference: is the beat from the target state?
   public let isTarget: [Bool]
   /// What training has seen; a bank without it judges every beat.
-  public let seen: Seen?
+  public let distribution: TrainingDistribution?
 
   /// How many references there are.
   public var count: Int { isTarget.count }
@@ -17,7 +17,9 @@ public struct ReferenceBank: Hashable, Sendable {
   public var baselineCount: Int { count - targetCount }
 
   /// - Throws: ``EdgeECGError/bundle(_:)`` unless the sizes fit, all numbers are finite and both states are there.
-  public init(embeddings: [Float], embeddingLength: Int, isTarget: [Bool], seen: Seen? = nil) throws {
+  public init(embeddings: [Float], embeddingLength: Int, isTarget: [Bool], distribution: TrainingDistribution? = nil)
+    throws
+  {
     let (size, overflow) = isTarget.count.multipliedReportingOverflow(by: embeddingLength)
     guard !overflow, embeddingLength > 0, size == embeddings.count, isTarget.contains(true), isTarget.contains(false)
     else {
@@ -31,7 +33,7 @@ public struct ReferenceBank: Hashable, Sendable {
     self.embeddings = embeddings
     self.embeddingLength = embeddingLength
     self.isTarget = isTarget
-    self.seen = seen
+    self.distribution = distribution
     targetCount = isTarget.count { $0 }
   }
 
@@ -46,7 +48,7 @@ public struct ReferenceBank: Hashable, Sendable {
       }
       try self.init(
         embeddings: values, embeddingLength: shape[1], isTarget: isTarget.map { $0 != 0 },
-        seen: try Seen(file, length: shape[1]))
+        distribution: try TrainingDistribution(file, length: shape[1]))
     } catch let error as EdgeECGError {
       throw EdgeECGError.bundle(error.message.hasPrefix("references") ? error.message : "references are \(error)")
     }
@@ -55,18 +57,18 @@ public struct ReferenceBank: Hashable, Sendable {
   /// The bank as a safetensors file.
   public var safetensors: [UInt8] {
     Safetensors.write(
-      floats: [("embeddings", [count, embeddingLength], embeddings)] + (seen?.tensors ?? []),
+      floats: [("embeddings", [count, embeddingLength], embeddings)] + (distribution?.tensors ?? []),
       bytes: ("is_target", isTarget.map { $0 ? 1 : 0 }))
   }
 
   /// The same bank, all of it `by` (one embedding) further on: what enrolment does.
   /// - Throws: ``EdgeECGError/bundle(_:)`` for a step of another length or one that is not finite.
-  func moved(by: [Double], seen: Seen) throws -> ReferenceBank {
+  func moved(by: [Double], distribution: TrainingDistribution) throws -> ReferenceBank {
     guard by.count == embeddingLength else {
       throw EdgeECGError.bundle("references have \(embeddingLength) numbers each, the step has \(by.count)")
     }
     let moved = embeddings.indices.map { Float(Double(embeddings[$0]) + by[$0 % embeddingLength]) }
     return try ReferenceBank(
-      embeddings: moved, embeddingLength: embeddingLength, isTarget: isTarget, seen: seen)
+      embeddings: moved, embeddingLength: embeddingLength, isTarget: isTarget, distribution: distribution)
   }
 }

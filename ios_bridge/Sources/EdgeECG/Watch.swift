@@ -33,7 +33,7 @@ public struct Watch: Sendable {
   /// - Throws: ``EdgeECGError/recording(_:)`` for a rate that no sensor has.
   public init(_ bundle: ECGBundle, sampleRateHz: Double = 512, day: CalendarDay? = nil) throws {
     references = bundle.references
-    isOutOfDate = references.seen?.isOutOfDate(day) ?? false
+    isOutOfDate = references.distribution?.isOutOfDate(day) ?? false
     self.sampleRateHz = sampleRateHz
     encoder = bundle.encoder
     comparator = bundle.comparator
@@ -49,7 +49,7 @@ public struct Watch: Sendable {
 
   /// Takes the next raw samples in microvolts, any number of them; returns the beats judged since.
   ///
-  /// A sample that is not a finite number is a missing one. Gaps up to 16 ms are bridged; what a longer one touches,
+  /// A sample that is not a finite number is a missing one. Gaps up to 16 ms are interpolated; what a longer one touches,
   /// its RR interval included, comes back without a vote.
   /// - Throws: what the bundle's engines throw; the portable ones throw nothing here.
   public mutating func push(_ samplesMicrovolts: some Sequence<Double>) throws -> [Judged] {
@@ -82,8 +82,8 @@ public struct Watch: Sendable {
     guard beat.isUsable else { return Judged(beat: beat, vote: nil, decision: tally.skip()) }
     guard !isOutOfDate else { return skipped(beat, .outOfDate) }
     try encoder.encode(beat.values, into: &embedding)
-    if let seen = references.seen, seen.distance(of: embedding) > seen.limit {
-      return skipped(beat, .outOfRange)
+    if let distribution = references.distribution, distribution.distance(of: embedding) > distribution.limit {
+      return skipped(beat, .outOfDistribution)
     }
     try comparator.compare(embedding, with: references, into: &logits)
     let vote = Vote(logits: logits, references: references)

@@ -15,7 +15,7 @@ import Testing
     #expect(abs(enrollment.distance - (golden?["distance"]?.double ?? -1)) < 1e-4)
     #expect(abs(enrollment.share - (golden?["share"]?.double ?? -1)) < 1e-4)
     #expect(distance(enrollment.shift, golden?["shift"]?.doubles ?? []) < 1e-4)
-    #expect(abs((enrollment.references.seen?.limit ?? -1) - (golden?["limit"]?.double ?? -2)) < 1e-4)
+    #expect(abs((enrollment.references.distribution?.limit ?? -1) - (golden?["limit"]?.double ?? -2)) < 1e-4)
   }
 
   @Test func whatWasEnrolledIsKeptForItsBundle() throws {
@@ -45,13 +45,13 @@ import Testing
 
   @Test func whatEnrolledIsNotOutOfDate() throws {
     let (bundle, late) = (try Golden.bundle(), try Golden.recording("late"))
-    let seen = try #require(bundle.references.seen)
-    let enrolled = try #require(try Enrollment(bundle, recordings: [late]).references.seen)
-    #expect(seen.isOutOfDate(late.day) && !enrolled.isOutOfDate(late.day))
+    let distribution = try #require(bundle.references.distribution)
+    let enrolled = try #require(try Enrollment(bundle, recordings: [late]).references.distribution)
+    #expect(distribution.isOutOfDate(late.day) && !enrolled.isOutOfDate(late.day))
     let plain = try Golden.recording("plain")
-    #expect(!seen.isOutOfDate(nil) && !seen.isOutOfDate(plain.day))
+    #expect(!distribution.isOutOfDate(nil) && !distribution.isOutOfDate(plain.day))
     let readBack = try ReferenceBank(safetensors: try Enrollment(bundle, recordings: [late]).references.safetensors)
-    #expect(readBack.seen?.days == enrolled.days)
+    #expect(readBack.distribution?.days == enrolled.days)
   }
 
   @Test func nothingCanBeEnrolledWithoutARecording() throws {

@@ -93,8 +93,8 @@ import Testing
   }
 
   @Test func gapsAreBridged() {
-    #expect(bridged([.nan, 1, .nan, .nan, 4, .nan]) == [1, 1, 2, 3, 4, 4])
-    #expect(bridged([1, 2]) == [1, 2])
-    #expect(bridged([.nan, .nan]).contains { !$0.isNaN } == false)
+    #expect(interpolated([.nan, 1, .nan, .nan, 4, .nan]) == [1, 1, 2, 3, 4, 4])
+    #expect(interpolated([1, 2]) == [1, 2])
+    #expect(interpolated([.nan, .nan]).contains { !$0.isNaN } == false)
   }
 }

@@ -3,7 +3,7 @@
 /// The distance of a beat is Mahalanobis' from the nearer of two centres, the usual beat of either state: differences
 /// count in units of how much beats of one state usually differ in that direction. No distance finds a drift along the
 /// axis on which the states differ, so the calendar says the rest. `edge_ecg/inference/novelty.py` names the sources and the reasons.
-public struct Seen: Hashable, Sendable {
+public struct TrainingDistribution: Hashable, Sendable {
   private static let week = 7
   private static let lastOrdinal = 3_652_059.0  // 9999-12-31, beyond which Python has no day
 
@@ -22,12 +22,12 @@ public struct Seen: Hashable, Sendable {
   private let directions: [Double]  // (K, D), orthonormal: where beats of one state differ most, ...
   private let variances: [Double]  // (K + 1,): ... how much along each of them, and along any other
 
-  /// What the tensors `seen.` of a file say of embeddings of `length` numbers, or nothing if it has none of them.
+  /// What the tensors `distribution.` of a file say of embeddings of `length` numbers, or nothing if it has none of them.
   /// - Throws: ``EdgeECGError/bundle(_:)`` for shapes or numbers that can't be.
   init?(_ file: Safetensors, length: Int) throws {
-    guard file.entries.keys.contains(where: { $0.hasPrefix("seen.") }) else { return nil }
+    guard file.entries.keys.contains(where: { $0.hasPrefix("distribution.") }) else { return nil }
     func tensor(_ name: String, _ isWanted: ([Int]) -> Bool) throws -> [Double] {
-      let (shape, values) = try file.dequantizedFloats("seen.\(name)")
+      let (shape, values) = try file.dequantizedFloats("distribution.\(name)")
       guard isWanted(shape) else {
         throw EdgeECGError.bundle("what training has seen has \(name) of shape \(shape), which can't be")
       }
@@ -42,7 +42,7 @@ public struct Seen: Hashable, Sendable {
     limit = try number("limit")
     betweenDates = try number("between_dates")
     betweenRecordings = try number("between_recordings")
-    days = try file.entries["seen.days"] == nil ? nil : Self.days(tensor("days") { $0 == [2] || $0 == [0] })
+    days = try file.entries["distribution.days"] == nil ? nil : Self.days(tensor("days") { $0 == [2] || $0 == [0] })
     let spreads = variances + [limit, betweenDates]
     guard spreads.allSatisfy({ $0 > 0 }), betweenRecordings >= 0 else {
       throw EdgeECGError.bundle("what training has seen holds a spread of 0 or less")
@@ -88,23 +88,23 @@ public struct Seen: Hashable, Sendable {
   var baselineCentre: ArraySlice<Double> { centres.prefix(length) }
 
   /// The same, `by` further on.
-  func moved(by: [Double]) -> Seen {
-    Seen(self, centres: centres.indices.map { centres[$0] + by[$0 % length] }, limit: limit, days: days)
+  func moved(by: [Double]) -> TrainingDistribution {
+    TrainingDistribution(self, centres: centres.indices.map { centres[$0] + by[$0 % length] }, limit: limit, days: days)
   }
 
   /// The same with another limit.
-  func widened(to limit: Double) -> Seen {
-    Seen(self, centres: centres, limit: limit, days: days)
+  func widened(to limit: Double) -> TrainingDistribution {
+    TrainingDistribution(self, centres: centres, limit: limit, days: days)
   }
 
   /// The same, knowing these days as well as its own; where its own are not known, nothing can be out of date.
-  func with(days more: [CalendarDay]) -> Seen {
+  func with(days more: [CalendarDay]) -> TrainingDistribution {
     let ordinals = more.map(\.ordinal)
     let known = days.map { min($0.lowerBound, ordinals.min() ?? .max)...max($0.upperBound, ordinals.max() ?? 0) }
-    return Seen(self, centres: centres, limit: limit, days: known)
+    return TrainingDistribution(self, centres: centres, limit: limit, days: known)
   }
 
-  private init(_ other: Seen, centres: [Double], limit: Double, days: ClosedRange<Int>?) {
+  private init(_ other: TrainingDistribution, centres: [Double], limit: Double, days: ClosedRange<Int>?) {
     self.centres = centres
     self.limit = limit
     self.days = days
@@ -116,10 +116,10 @@ public struct Seen: Hashable, Sendable {
   var tensors: [Safetensors.FloatTensor] {
     let numbers = [("limit", limit), ("between_dates", betweenDates), ("between_recordings", betweenRecordings)]
     return [
-      ("seen.centres", [2, length], centres.map { Float($0) }),
-      ("seen.directions", [variances.count - 1, length], directions.map { Float($0) }),
-      ("seen.variances", [variances.count], variances.map { Float($0) }),
-      ("seen.days", [days == nil ? 0 : 2], days.map { [Float($0.lowerBound), Float($0.upperBound)] } ?? []),
-    ] + numbers.map { ("seen.\($0.0)", [], [Float($0.1)]) }
+      ("distribution.centres", [2, length], centres.map { Float($0) }),
+      ("distribution.directions", [variances.count - 1, length], directions.map { Float($0) }),
+      ("distribution.variances", [variances.count], variances.map { Float($0) }),
+      ("distribution.days", [days == nil ? 0 : 2], days.map { [Float($0.lowerBound), Float($0.upperBound)] } ?? []),
+    ] + numbers.map { ("distribution.\($0.0)", [], [Float($0.1)]) }
   }
 }
