@@ -12,7 +12,7 @@ import click
 import numpy as np
 import torch
 
-from edge_ecg.console import run_command
+from edge_ecg.console import claim_folder, run_command
 from edge_ecg.contract import INTENDED_USE, Contract
 from edge_ecg.errors import ParityError
 from edge_ecg.inference.references import ReferenceBank
@@ -188,6 +188,7 @@ def export_coreml(run_folder: Path, out: Path, weights: str, together: bool) -> 
     if together:
         files, kind = multifunction_files(variant, files), multifunction(variant)
     trial.check(kind, files | reference_files(trial.original.bank())).require()
+    claim_folder(out, "export.coreml", {name.split("/")[0] for name in files})
     for name, content in files.items():
         write_file(out / name, content)
     for package in kind.parts:

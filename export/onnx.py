@@ -10,7 +10,7 @@ import torch
 from onnx import ModelProto
 
 from edge_ecg.bundle import COMPARATOR, ENCODER
-from edge_ecg.console import run_command
+from edge_ecg.console import claim_folder, run_command
 from export.compression.finetune import refined
 from export.compression.qdq import to_int8
 from export.compression.weights import INT8
@@ -108,6 +108,7 @@ def export_onnx(run_folder: Path, out: Path, with_int8: bool) -> None:
         passes = lambda made: trial.passes(int8, {**made, **references})  # noqa: E731
         files |= to_int8(finished, onnx_files(trial.original.compressed(INT8)), bank, passes).files
         require([trial.check(int8, files | references)])
+    claim_folder(out, "export.onnx", {name.split("/")[0] for name in files})
     for name, content in files.items():
         write_file(out / name, content)
         click.echo(f"{out / name}  {len(content)} bytes, opset {OPSET}, decides as the model")

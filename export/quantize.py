@@ -10,7 +10,7 @@ import click
 from matplotlib.figure import Figure
 
 from edge_ecg.bundle import REFERENCES
-from edge_ecg.console import run_command
+from edge_ecg.console import claim_folder, run_command
 from edge_ecg.inference.portable import WEIGHTS_INT8
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.report.artefact_table import artefact_table
@@ -142,11 +142,12 @@ def quantize(run_folder: Path, out: Path) -> None:
     small, onnx_int8 = quantized_files(finished, files, ReferenceBank.from_bytes(files[REFERENCES]), trial)
     measured = rows(trial, files | small, onnx_int8)
     found = [row.to_json() for row in measured]
+    content = {PICTURE: picture(found), "quantization.json": json.dumps(found, indent=1).encode()}
     for row in [row for row in measured if row.shipped]:
-        for name, content in artefact(row.parity.engine).files(files | small).items():
-            write_file(out / name, content)
-    write_file(out / PICTURE, picture(found))
-    write_file(out / "quantization.json", json.dumps(found, indent=1).encode())
+        content |= artefact(row.parity.engine).files(files | small)
+    claim_folder(out, "export.quantize", {name.split("/")[0] for name in content})
+    for name, of_file in content.items():
+        write_file(out / name, of_file)
     click.echo("\n".join(artefact_table(found)))
 
 

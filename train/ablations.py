@@ -16,7 +16,7 @@ from typing import Any
 import click
 import numpy as np
 
-from edge_ecg.console import run_command
+from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import read_dataset
 from train.crossval import cross_validate
 from train.data import read_beats
@@ -79,6 +79,7 @@ def ablations(dataset_file: Path, out: Path, data: Path | None, seeds: int, as_j
     entries = [entry for which in ("train", "validation") for entry in dataset.entries(which)]
     with click.progressbar(entries, label="reading recordings", file=sys.stderr) as bar:
         beats = read_beats(bar)
+    claim_folder(out, "train.ablations", ("beats.safetensors", "folds", "ablations.json"))
     jobs = {f"{name} {seed}": replace(of, seed=seed) for name, of in VARIANTS.items() for seed in range(seeds)}
     verdicts = cross_validate(beats, jobs, out, lambda line: click.echo(line, err=True))
     rows = [row(name, [verdicts[f"{name} {seed}"] for seed in range(seeds)]) for name in VARIANTS]

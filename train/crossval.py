@@ -26,7 +26,7 @@ import click
 import numpy as np
 import torch
 
-from edge_ecg.console import run_command
+from edge_ecg.console import claim_folder, run_command
 from edge_ecg.contract import CONTRACT
 from edge_ecg.datasets.dataset_file import SETS, read_dataset
 from edge_ecg.errors import DatasetError
@@ -191,6 +191,7 @@ def crossval(
     entries = [entry for which in SETS for entry in dataset.entries(which)]
     with click.progressbar(entries, label="reading recordings", file=sys.stderr) as bar:
         beats = read_beats(bar)
+    claim_folder(out, "train.crossval", ("beats.safetensors", "folds", "crossval.json", "crossval.txt"))
     methods = methods_for(beats, architectures, seed)
     split = Fold("split", dataset.dates["train"], dataset.dates["validation"] + dataset.dates["test"])
     folds = [*leave_one_out(beats), split]

@@ -28,6 +28,7 @@ from train.model.architectures import Model, build_model
 
 WEIGHTS, CONFIG, BEATS = "checkpoint.safetensors", "config.json", "beats.safetensors"
 METRICS, PROGRESS, HISTORY = "metrics.json", "progress.safetensors", "history.png"
+FILES = WEIGHTS, CONFIG, BEATS, METRICS, PROGRESS, HISTORY
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from edge_ecg.atomic import refuse_overlap
 from edge_ecg.cli.options import RECORDINGS, for_each
 from edge_ecg.cli.replay import ANY_DAY, BUNDLE, open_bundle
 from edge_ecg.curve import curve, curve_json, curve_picture, curve_text, label_of
@@ -33,6 +34,8 @@ def curve_command(
 
     A recording's label is what --labels says of its file, else the nearest folder that is named as a label.
     """
+    if picture:
+        refuse_overlap(picture, [bundle_path, *(path for path in recordings if Path(path).is_file())])
     bundle = open_bundle(bundle_path, any_day)
     labels = _read_labels(labels_file) if labels_file else {}
     known: list[tuple[Replayed, str]] = []
