@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
 
 from edge_ecg.errors import RunError
+from edge_ecg.intervals import wilson_interval
 from edge_ecg.report import pictures
 from edge_ecg.report.findings import Findings
 from edge_ecg.report.page import Markup, between, figure, joined, markup, missing, percent, table
@@ -18,15 +18,9 @@ CONFOUNDERS = "python -m train.confounders RUN", AGAIN
 SERIES = (("ours", ""), ("second", ""), ("third", "dashed"), ("fifth", ""), ("fourth", ""), ("fourth", "dotted"))
 
 
-def wilson(right: int, total: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927)."""
-    interval = binomtest(right, total).proportion_ci(method="wilson")
-    return float(interval.low), float(interval.high)
-
-
 def counted(right: int, total: int) -> str:
     """An accuracy as it should stand: the count, then its interval."""
-    return f"{right} of {total} ({between(wilson(right, total))})" if total else "none"
+    return f"{right} of {total} ({between(wilson_interval(right, total))})" if total else "none"
 
 
 def ours_and_best(findings: Findings) -> tuple[str, str]:
@@ -217,8 +211,8 @@ def by_date(findings: Findings) -> Markup:
     right, of = int(np.sum((evidence > 0) == is_target)), len(evidence)
     return figure(
         pictures.strips(rows, findings.labels),
-        f"One mark a recording, {how}. {right} of {of} lie on their side of zero ({between(wilson(right, of))}, as if "
-        "recordings were independent); the others are ringed.",
+        f"One mark a recording, {how}. {right} of {of} lie on their side of zero "
+        f"({between(wilson_interval(right, of))}, as if recordings were independent); the others are ringed.",
         [("dot baseline", findings.labels[0]), ("dot target", findings.labels[1]), ("wrong", "on the wrong side")],
     )
 
@@ -251,8 +245,8 @@ def calibration_and_roc(findings: Findings) -> Markup:
     if "reliability" not in ours:
         return joined([ranked, missing(*CROSSVAL)])
     bins = [
-        (row["said"], row["targets"] / row["recordings"], wilson(row["targets"], row["recordings"]), row["recordings"])
-        for row in ours["reliability"]
+        (row["said"], row["targets"] / total, wilson_interval(row["targets"], total), total)
+        for row, total in ((row, row["recordings"]) for row in ours["reliability"])
     ]
     calibrated = figure(
         pictures.reliability(bins),
