@@ -12,10 +12,8 @@ import click
 import numpy as np
 from matplotlib.figure import Figure
 
-from edge_ecg.bundle import REFERENCES, REFERENCES_INT8
 from edge_ecg.console import run_command
 from edge_ecg.contract import CONTRACT
-from edge_ecg.inference.references import ReferenceBank
 from train.data import BeatSet
 from train.decision.calibrate import calibrate
 from train.decision.judge import compare, decide, embed, judge
@@ -23,11 +21,6 @@ from train.decision.references import bank_of, choose_references
 from train.run import Run, load_run, write_file
 
 SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)  # references of each state
-
-
-def reference_files(bank: ReferenceBank) -> dict[str, bytes]:
-    """Both files of the references, by name; the int8 one, for the smallest device, without what training has seen."""
-    return {REFERENCES: bank.to_bytes(), REFERENCES_INT8: replace(bank, distribution=None).to_int8_bytes()}
 
 
 def few_references(finished: Run, per_state: int) -> np.ndarray:
