@@ -8,7 +8,8 @@ from typing import Any
 import click
 import numpy as np
 
-from edge_ecg.bundle import GOLDEN, load_bundle, write_bundle
+from edge_ecg.atomic import refuse_overlap
+from edge_ecg.bundle import GOLDEN, load_bundle, refuse_to_lose, write_bundle
 from edge_ecg.console import run_command
 from edge_ecg.contract import INTENDED_USE
 from edge_ecg.inference.golden import golden_steps
@@ -18,7 +19,7 @@ from export.gate.reference_model import REFERENCE_MODEL
 from export.pictures import PICTURE, picture
 from export.pipeline import Exported, export_run
 from export.references import few_references, recalibrated
-from train.decision.judge import judge
+from train.decision.decide import decide
 from train.decision.novelty import USUAL
 from train.run import Run, load_run
 
@@ -49,7 +50,7 @@ def build_bundle(run: Run, chosen: np.ndarray) -> tuple[dict[str, Any], dict[str
         "range": distribution
         and {"limit": distribution.limit, "false_alarms_on_dates_left_out": round(1 - USUAL / 100, 2)},
         "metrics": {
-            which: judge(run.model, exported.bank, beats, run.labels, run.contract.voting).to_json()
+            which: decide(run.model, exported.bank, beats, run.labels, run.contract.voting).to_json()
             for which, beats in (("train", run.training), ("validation", run.validation))
         },
         "parity": exported.rows,
@@ -71,6 +72,8 @@ def golden(run: Run, exported: Exported) -> dict[str, Any]:
 @click.option("--references", "per_state", type=click.IntRange(1), help="So many of each state [as the run has them].")
 def export_bundle(run_folder: Path, out: Path, per_state: int | None) -> None:
     """Write a bundle: every artefact that decides as the model, references, golden vectors and the manifest."""
+    refuse_overlap(out, [run_folder])
+    refuse_to_lose(out)
     run = load_run(run_folder)
     chosen = run.references()[0]
     if per_state:

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
+from edge_ecg.atomic import write_file
 from edge_ecg.console import run_command
 from edge_ecg.errors import ParityError
 from export.formats.onnx import ONNX
 from export.pipeline import export_run
-from train.run import load_run, write_file
+from train.run import load_run
 
 WEIGHTS = [artefact.scheme.name for artefact in ONNX]
 

@@ -24,7 +24,7 @@ from export.gate.artefacts import RUNNABLE, artefact
 from export.gate.parity_check import Parity, ParityCheck
 from export.gate.reference_model import REFERENCE_MODEL, ReferenceModel
 from train.data import read_beats
-from train.decision.judge import judge
+from train.decision.decide import decide
 
 MOST_ERROR = 1e-3  # of the largest number: another machine adds in another order
 MEASURED = (  # figures of a row that follow from its files, and from the beats of the validation set
@@ -60,7 +60,7 @@ class Claims:
             model, bank = self.reference.model, self.reference.bank
             if not same(
                 self.manifest["metrics"][which],
-                judge(model, bank, beats, self.labels, self.contract.voting).to_json(),
+                decide(model, bank, beats, self.labels, self.contract.voting).to_json(),
             ):
                 yield f"manifest: the metrics of {which} are not those of the model"
         of_files, of_beats = MEASURED

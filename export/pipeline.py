@@ -17,7 +17,6 @@ from export.gate.artefacts import ARTEFACTS
 from export.gate.parity_check import Parity, ParityCheck, interleaved_us, require
 from export.gate.reference_model import ReferenceModel
 from export.graphs import graphs_of
-from train.decision.novelty import distribution_of
 from train.run import Run
 
 
@@ -41,7 +40,7 @@ def export_run(run: Run, chosen: np.ndarray | None = None, artefacts: Iterable[A
     if any(a.scheme is INT8 for a in artefacts):
         check = _finetuned_if_need_be(check, run)
     reference = check.reference
-    bank = replace(reference.bank, distribution=distribution_of(run))
+    bank = replace(reference.bank, distribution=run.distribution())
     references = reference_files(bank)
     graphs = {scheme: graphs_of(reference.compressed(scheme)) for scheme in {a.scheme for a in artefacts}}
     shipped: list[Artefact] = []

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import click
 
+from edge_ecg.atomic import write_file
 from edge_ecg.console import run_command
 from edge_ecg.report.artefact_table import artefact_table
 from export.pictures import PICTURE, picture
 from export.pipeline import export_run
-from train.run import load_run, write_file
+from train.run import load_run
 
 
 @click.command()

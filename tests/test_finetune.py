@@ -11,8 +11,7 @@ from export.compression.finetune import finetune
 from export.compression.weights import INT8, Scheme, layers_of
 from export.gate.parity_check import ParityCheck
 from export.gate.reference_model import ReferenceModel
-from train.decision.judge import compare, embed
-from train.model.architectures import Model
+from train.model.model import Model, compare, embed
 from train.run import Run, load_run
 
 COARSE = Scheme("coarse", 4, lambda weight: np.round(weight / np.abs(weight).max() * 7) * (np.abs(weight).max() / 7))

@@ -12,7 +12,7 @@ from torch.nn.utils.parametrize import register_parametrization, remove_parametr
 
 from export.compression.weights import Scheme, layers_of
 from export.graphs import fold_batch_norm
-from train.model.architectures import Model
+from train.model.model import Model
 
 STEPS = 300
 BATCH_BEATS, COMPARED = 32, 4  # beats of a step, and references that each of them is compared with

@@ -18,7 +18,8 @@ from export.formats.artefact import Artefact, Engine, Files, StoredWeight
 from export.gate.reference_model import ReferenceModel
 from export.graphs import fold_batch_norm
 from train.data import BeatSet
-from train.decision.judge import Judgement, compare, decide, embed
+from train.decision.decide import Decided, decide_from_logits
+from train.model.model import compare, embed
 
 MOST_BEAT_FLIPS = 0.001
 MOST_ERROR = 1e-5  # of full scale, against a model with the same weights: float32 rounds in proportion to what it adds
@@ -72,7 +73,7 @@ class Outcome:
 
     embeddings: np.ndarray
     logits: np.ndarray
-    judged: Judgement
+    judged: Decided
 
     @property
     def decided_at(self) -> list[int | None]:
@@ -194,7 +195,7 @@ class ParityCheck:
         return self._known[key]
 
     def _outcome(self, embeddings: np.ndarray, logits: np.ndarray, bank: ReferenceBank) -> Outcome:
-        return Outcome(embeddings, logits, decide(logits, bank, self.beats, self._labels, self._voting))
+        return Outcome(embeddings, logits, decide_from_logits(logits, bank, self.beats, self._labels, self._voting))
 
     def _flips(self, outcome: Outcome) -> int:
         return int(np.sum((outcome.judged.evidence > 0) != (self._truth.judged.evidence > 0)))
