@@ -64,9 +64,15 @@ class Reading:
     def find(self, path: Any) -> Iterator[Found]:
         """The recordings at a path; a path at which nothing can be read is reported."""
         try:
-            yield from find_recordings(path, self._told, self._passed_over)
+            for found in find_recordings(path, self._told, self._passed_over):
+                yield Found(found.name, functools.partial(self._read, found))
         except EdgeEcgError as error:
             self.code = report_error(error)
+
+    def _read(self, found: Found) -> Recording:
+        recording = found.read()
+        self._assumed += recording.rate_is_assumed
+        return recording
 
     def each(self, paths: Iterable[Any]) -> Iterator[Recording]:
         """The recordings at the paths; doubts about a rate are voiced."""
@@ -74,20 +80,11 @@ class Reading:
             for found in self.find(path):
                 try:
                     recording = found.read()
-                    self.doubt(recording)
                 except EdgeEcgError as error:
                     self.code = report_error(error)
                 else:
+                    _doubt(recording)
                     yield recording
-
-    def doubt(self, recording: Recording) -> None:
-        """Say it if the heart rate is nobody's, which a wrong sample rate makes of a good recording."""
-        self._assumed += recording.rate_is_assumed
-        times_s = r_peak_times_s(recording)
-        rate = heart_rate_bpm(times_s)
-        if len(times_s) > 2 and not HEART_RATES_BPM[0] <= rate <= HEART_RATES_BPM[1]:
-            doubt = f"is it really {recording.sample_rate_hz:g} Hz?" + " say --rate" * recording.rate_is_assumed
-            click.echo(f"{recording.source}: heart rate of {rate:.0f}: {doubt}", err=True)
 
     def finish(self) -> int:
         """Name what was passed over and what was assumed; return the exit code."""
@@ -97,6 +94,15 @@ class Reading:
         if self._passed_over.names:
             click.echo(str(self._passed_over), err=True)
         return self.code
+
+
+def _doubt(recording: Recording) -> None:
+    """Say it if the heart rate is nobody's, which a wrong sample rate makes of a good recording."""
+    times_s = r_peak_times_s(recording)
+    rate = heart_rate_bpm(times_s)
+    if len(times_s) > 2 and not HEART_RATES_BPM[0] <= rate <= HEART_RATES_BPM[1]:
+        doubt = f"is it really {recording.sample_rate_hz:g} Hz?" + " say --rate" * recording.rate_is_assumed
+        click.echo(f"{recording.source}: heart rate of {rate:.0f}: {doubt}", err=True)
 
 
 def for_each(
