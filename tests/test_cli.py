@@ -3,23 +3,12 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parent.parent
-
-
-def run(*arguments: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
-
-
-def edge_ecg(*arguments: object) -> subprocess.CompletedProcess:
-    return run("edge_ecg.cli", *arguments)
+from tests.commands import Done, as_process, edge_ecg, inside
 
 
 @pytest.fixture(scope="module")
@@ -139,12 +128,22 @@ def test_one_bad_recording_does_not_hide_the_others(
     ],
 )
 def test_every_command_refuses_in_one_line(tmp_path: Path, module: str, arguments: list[str]) -> None:
-    done = run(module, *(str(tmp_path / "out") if a == "OUT" else a for a in arguments))
+    done = inside(module, *(str(tmp_path / "out") if a == "OUT" else a for a in arguments))
     one_line_error(done, "absent")
     assert not (tmp_path / "out").exists()
 
 
-def one_line_error(done: subprocess.CompletedProcess, named: str) -> None:
+def test_a_process_ends_as_a_command_inside_this_one(tmp_path: Path, recordings: list[Path]) -> None:
+    for module, *arguments in (("edge_ecg.cli", "detect", recordings[0], "absent.csv"), ("train", "absent.toml")):
+        outside, within = as_process(module, *arguments), inside(module, *arguments)
+        assert (outside.returncode, outside.stdout, outside.stderr) == (
+            within.returncode,
+            within.stdout,
+            within.stderr,
+        )
+
+
+def one_line_error(done: "Done[str]", named: str) -> None:
     assert done.returncode == 2
     lines = done.stderr.splitlines()
     assert len(lines) == 1, done.stderr

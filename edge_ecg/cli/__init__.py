@@ -3,6 +3,7 @@
 import click
 
 from edge_ecg import __version__
+from edge_ecg.cli.curve import curve_command
 from edge_ecg.cli.demo import demo_command
 from edge_ecg.cli.detect import detect_command
 from edge_ecg.cli.doctor import doctor_command
@@ -13,6 +14,7 @@ from edge_ecg.cli.profile import profile_command
 from edge_ecg.cli.replay import replay_command
 from edge_ecg.cli.report import report_command
 from edge_ecg.cli.sign import sign_command, verify_command
+from edge_ecg.cli.simulate import simulate_command
 from edge_ecg.console import run_command
 from edge_ecg.contract import INTENDED_USE
 
@@ -27,6 +29,8 @@ def cli() -> None:
 
 for command in (
     replay_command,
+    simulate_command,
+    curve_command,
     enroll_command,
     import_command,
     sign_command,

@@ -32,14 +32,21 @@ class Quantity(click.ParamType):
         return number
 
 
-def for_each(paths: Iterable[str], work: Callable[[Recording], Result], show: Callable[[Result], str]) -> int:
-    """Work on each recording; a bad one is reported and the others still run. The exit code."""
+def for_each(
+    paths: Iterable[str], work: Callable[[Recording], Result], show: Callable[[Result], str] | None = None
+) -> int:
+    """Work on each recording and print what `show` makes of it; a bad one is reported and the others still run.
+
+    Returns the exit code.
+    """
     code = 0
     for path in paths:
         try:
             for found in find_recordings(path):
                 try:
-                    click.echo(show(work(found.read())))
+                    result = work(found.read())
+                    if show:
+                        click.echo(show(result))
                 except EdgeEcgError as error:
                     code = report_error(error)
         except EdgeEcgError as error:

@@ -1,6 +1,5 @@
-"""`edge-ecg replay`: recordings through a bundle, sample by sample, as a watch would hear them."""
+"""`edge-ecg replay`: recordings through a bundle, chunk by chunk, to a decision for each."""
 
-import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -8,82 +7,62 @@ from pathlib import Path
 import click
 import numpy as np
 
-from edge_ecg.bundle import load_bundle
+from edge_ecg.bundle import Bundle, load_bundle
 from edge_ecg.cli.live import live_view
-from edge_ecg.cli.options import AS_JSON, RECORDINGS, Quantity, for_each
-from edge_ecg.curve import curve, curve_json, curve_picture, curve_text, label_of
-from edge_ecg.errors import EdgeEcgError
+from edge_ecg.cli.options import AS_JSON, RECORDINGS, for_each
 from edge_ecg.inference.novelty import OUT_OF_DATE, span_of
 from edge_ecg.recording import Recording
 from edge_ecg.replay import Replayed, replay
 from edge_ecg.simulation.faults import Faults
 
+BUNDLE = click.argument("bundle_path", metavar="BUNDLE", type=click.Path(path_type=Path))
+CHUNK = click.option("--chunk", default=64, show_default=True, type=click.IntRange(1), help="Samples a push.")
+LIVE = click.option("--live", is_flag=True, help="Draw trace, R marks, tally and latency as they come, in real time.")
+ANY_DAY = click.option("--any-day", is_flag=True, help="Judge what is out of date as well: to study a drift.")
+
 
 @click.command("replay")
-@click.argument("bundle_path", metavar="BUNDLE", type=click.Path(path_type=Path))
+@BUNDLE
 @RECORDINGS
-@click.option("--chunk", default=64, show_default=True, type=click.IntRange(1), help="Samples a push.")
-@click.option("--speed", type=click.FloatRange(0, min_open=True), help="Pace: 1 is the sensor's. [as fast as it goes]")
-@click.option("--live", is_flag=True, help="Watch it: trace, R marks, tally, latency. Paced by 1 unless told.")
-@click.option("--curve", "with_curve", is_flag=True, help="Then error and abstention against beats, as a table.")
-@click.option("--picture", type=click.Path(path_type=Path), help="The curve as a .png or .svg.")
-@click.option("--labels", "labels_file", type=click.Path(path_type=Path), help="CSV of file,label. [folder names]")
-@click.option("--any-day", is_flag=True, help="Judge what is out of date as well: to study a drift.")
-@click.option("--drop", default=0.0, type=click.FloatRange(0, 1), help="Fault: lose this share of the samples.")
-@click.option("--gap", default="0s", type=Quantity("s"), help="Fault: lose everything for a while, such as 2s.")
-@click.option("--noise", type=Quantity("dB"), help="Fault: white noise this far below the signal, such as 20dB.")
-@click.option("--invert", is_flag=True, help="Fault: the watch on the other wrist.")
-@click.option("--rate", type=click.FloatRange(100, 2000), help="Fault: a sensor clock of so many hertz.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the faults.")
+@CHUNK
+@LIVE
+@ANY_DAY
 @AS_JSON
 def replay_command(
-    bundle_path: Path,
-    recordings: tuple[str, ...],
-    chunk: int,
-    speed: float | None,
-    live: bool,
-    with_curve: bool,
-    picture: Path | None,
-    labels_file: Path | None,
-    any_day: bool,
-    drop: float,
-    gap: float,
-    noise: float | None,
-    invert: bool,
-    rate: float | None,
-    seed: int,
-    as_json: bool,
+    bundle_path: Path, recordings: tuple[str, ...], chunk: int, live: bool, any_day: bool, as_json: bool
 ) -> int:
     """Replay recordings through a bundle: beats, votes, a decision as early as the evidence allows.
 
     A RECORDING is a file, a folder with recordings anywhere below it, or Apple's export.zip.
     """
-    if gap < 0:
-        raise click.BadParameter(f"{gap:g} s is less than nothing", param_hint="--gap")
+    return replay_each(bundle_path, recordings, chunk=chunk, live=live, any_day=any_day, as_json=as_json)
+
+
+def replay_each(
+    bundle_path: Path,
+    recordings: tuple[str, ...],
+    *,
+    chunk: int,
+    live: bool,
+    any_day: bool,
+    as_json: bool,
+    faults: Faults | None = None,
+    speed: float | None = None,
+) -> int:
+    """Replay every recording found, with faults if given, and print a row or a line of JSON for each. The exit code."""
     if live and as_json:
         raise click.UsageError("--live is for people and --json for programs: give one of them")
-    bundle = load_bundle(bundle_path)
-    distribution = bundle.references.distribution
-    if any_day and distribution:
-        bundle = bundle.with_references(
-            replace(bundle.references, distribution=replace(distribution, days=span_of([])))
-        )
-    labels = _read_labels(labels_file) if labels_file else {}
-    faults = Faults(drop, gap, noise, invert, rate, seed)
-    known: list[tuple[Replayed, str]] = []
+    bundle = open_bundle(bundle_path, any_day)
     out_of_date: list[str] = []
 
     def work(recording: Recording) -> Replayed:
-        recording = faults(recording)
+        recording = faults(recording) if faults else recording
         view = live_view(bundle, recording) if live else None
         replayed = replay(bundle, recording, chunk, speed or (1.0 if live else None), view)
         if view:
             view.finish()
         if OUT_OF_DATE in replayed.unusable:
             out_of_date.append(recording.source)
-        label = label_of(recording.source, bundle.labels, labels)
-        if label:
-            known.append((replayed, label))
         return replayed
 
     if not as_json and not live:
@@ -93,29 +72,23 @@ def replay_command(
         work,
         lambda replayed: json.dumps(replayed.to_json()) if as_json else _row(replayed),
     )
+    distribution = bundle.references.distribution
     if out_of_date and distribution:
         click.echo(
             f"{len(out_of_date)} out of date: {bundle_path} knows recordings from {distribution.known_days}, "
             "and levels drift; enrol fresh ones of the baseline (edge-ecg enroll)",
             err=True,
         )
-    if with_curve or picture:
-        points = curve(known, bundle.labels)
-        click.echo(json.dumps(curve_json(points, len(known))) if as_json else curve_text(points, len(known)))
-        if picture:
-            curve_picture(points, len(known), picture)
     return code
 
 
-def _read_labels(path: Path) -> dict[str, str]:
-    """Labels by path or file name, from a CSV of two columns; a heading is no harm."""
-    try:
-        rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise EdgeEcgError(f"{path}: can't be read as a CSV of file,label: {error}") from None
-    if not rows or any(len(row) != 2 for row in rows):
-        raise EdgeEcgError(f"{path}: expected two columns in every row: file,label")
-    return {file.strip(): label.strip() for file, label in rows}
+def open_bundle(path: Path, any_day: bool) -> Bundle:
+    """The bundle; with `any_day` it holds no recording to be out of date."""
+    bundle = load_bundle(path)
+    distribution = bundle.references.distribution
+    if not any_day or not distribution:
+        return bundle
+    return bundle.with_references(replace(bundle.references, distribution=replace(distribution, days=span_of([]))))
 
 
 _HEADER = (
