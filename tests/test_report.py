@@ -19,9 +19,8 @@ import pytest
 from edge_ecg.cli import cli
 from edge_ecg.console import run_command as run_command
 from edge_ecg.errors import EdgeEcgError
-from edge_ecg.report.evidence import wilson
 from edge_ecg.report.findings import fold_file, read_findings
-from edge_ecg.report.page import percent
+from edge_ecg.report.page import percent, wilson
 from edge_ecg.report.report import report
 from train.confounders import CONFOUNDERS, confounders
 from train.enrolment import DRIFTS, Counts
