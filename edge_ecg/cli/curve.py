@@ -50,7 +50,7 @@ def curve_command(
 
 
 def _read_labels(path: Path) -> dict[str, str]:
-    """Labels by path or file name, from a CSV of two columns; a heading is no harm."""
+    """Labels by path or file name, from a CSV of two columns; it may have a heading."""
     try:
         rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
