@@ -8,28 +8,27 @@ from pathlib import Path
 import click
 import torch
 
+from edge_ecg.atomic import write_file
 from edge_ecg.console import claim_folder, run_command
 from edge_ecg.contract import CONTRACT
 from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.errors import RunError
+from edge_ecg.jsonfile import write_json
 from train.data import read_beats
 from train.decision.calibrate import calibrate
-from train.decision.judge import judge
-from train.evaluate import table
+from train.decision.decide import decide
+from train.evaluate import figures_text
 from train.fit.history import history_png
-from train.fit.loop import Trainer, recipe
+from train.fit.loop import PROGRESS, Trainer, settings_for
 from train.model.architectures import ARCHITECTURES, DEFAULT_ARCHITECTURE
+from train.model.weights import WEIGHTS
 from train.run import (
     BEATS,
     CONFIG,
-    FILES,
     HISTORY,
     METRICS,
-    PROGRESS,
     Run,
     write_beats,
-    write_file,
-    write_json,
 )
 
 
@@ -54,9 +53,9 @@ def train(
         entries = dataset.entries(which)
         with click.progressbar(entries, label=f"reading {which:10}", file=sys.stderr) as shown:
             sets[which] = read_beats(shown)
-    claim_folder(out, "train", FILES)
+    claim_folder(out, "train", (WEIGHTS, PROGRESS, BEATS, METRICS, HISTORY, CONFIG))
     _refuse_a_run(out, resume)  # that another process finished meanwhile
-    settings = recipe(arch, seed, epochs)
+    settings = settings_for(arch, seed, epochs)
     trainer = Trainer(settings, sets["train"], sets["validation"], out)
     if resume and (out / PROGRESS).exists():  # a run that was killed early has nothing to go on with
         trainer.resume()
@@ -84,16 +83,16 @@ def train(
         "torch": torch.__version__,
     }
     _, references = Run(out, config, model, sets["train"], sets["validation"], CONTRACT, dataset.labels).references()
-    held_out = judge(model, references, sets["validation"], dataset.labels, CONTRACT.voting)
+    held_out = decide(model, references, sets["validation"], dataset.labels, CONTRACT.voting)
     voting = calibrate(held_out, CONTRACT.voting)
     metrics = {
-        which: judge(model, references, beats, dataset.labels, voting).to_json() for which, beats in sets.items()
+        which: decide(model, references, beats, dataset.labels, voting).to_json() for which, beats in sets.items()
     }
     write_json(out / METRICS, {**metrics, "history": asdict(trainer.history)})
     write_file(out / HISTORY, history_png(trainer.history))
     # Last of all: a folder with these settings is a finished run, and never one with a contract not yet calibrated.
     write_json(out / CONFIG, {**config, "contract": replace(CONTRACT, voting=voting).to_json()})
-    click.echo(table({"validation": metrics["validation"]}, dataset.labels))
+    click.echo(figures_text({"validation": metrics["validation"]}, dataset.labels))
     click.echo(f"{model.parameter_count} parameters, {time.perf_counter() - began:.0f} s, in {out}")
 
 

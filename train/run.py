@@ -15,20 +15,21 @@ from typing import Any
 import numpy as np
 import safetensors
 import safetensors.numpy
-import safetensors.torch
 
 from edge_ecg.atomic import write_file
 from edge_ecg.contract import Contract
 from edge_ecg.errors import EdgeEcgError, RunError
+from edge_ecg.inference.novelty import TrainingDistribution
 from edge_ecg.inference.references import ReferenceBank
+from edge_ecg.jsonfile import read_json
 from train.data import BeatSet
-from train.decision.judge import embed
+from train.decision.novelty import fit_distribution
 from train.decision.references import bank_of, choose_references
-from train.model.architectures import Model, build_model
+from train.model.architectures import build_model
+from train.model.model import Model, embed
+from train.model.weights import WEIGHTS, read_weights
 
-WEIGHTS, CONFIG, BEATS = "checkpoint.safetensors", "config.json", "beats.safetensors"
-METRICS, PROGRESS, HISTORY = "metrics.json", "progress.safetensors", "history.png"
-FILES = WEIGHTS, CONFIG, BEATS, METRICS, PROGRESS, HISTORY
+CONFIG, BEATS, METRICS, HISTORY = "config.json", "beats.safetensors", "metrics.json", "history.png"
 
 
 @dataclass(frozen=True)
@@ -50,20 +51,10 @@ class Run:
         chosen = choose_references(self.training, embeddings, wanted)
         return chosen, bank_of(self.training, embeddings, chosen)
 
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a value as JSON, whole or not at all."""
-    write_file(path, (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
-
-
-def read_json(path: Path) -> Any:
-    """A JSON file of a run. Raises RunError."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RunError(f"{path}: can't be read ({error.strerror}); expected a finished training run") from None
-    except ValueError as error:
-        raise RunError(f"{path}: is not JSON as a run has it: {error}") from None
+    def distribution(self) -> TrainingDistribution | None:
+        """What training and validation beats show, or nothing if they have too few dates to tell."""
+        sets = (self.training, self.validation)
+        return fit_distribution([embed(self.model, beats.values) for beats in sets], sets)
 
 
 def write_beats(path: Path, sets: dict[str, BeatSet]) -> None:
@@ -102,27 +93,11 @@ def read_beats(path: Path) -> dict[str, BeatSet]:
         raise RunError(f"{path}: can't be read as the beats of a run: {error}") from None
 
 
-def write_weights(path: Path, model: Model) -> None:
-    """Store a model's weights and batch-norm statistics."""
-    write_file(path, safetensors.torch.save(dict(model.state_dict())))
-
-
-def read_weights(path: Path, model: Model) -> None:
-    """Load what `write_weights` wrote. Raises RunError if it does not fit the model."""
-    try:
-        model.load_state_dict(safetensors.torch.load(path.read_bytes()))
-    except OSError as error:
-        raise RunError(f"{path}: can't be read ({error.strerror}); expected a finished training run") from None
-    except (safetensors.SafetensorError, RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise RunError(f"{path}: does not fit the architecture in {CONFIG}: {reason}") from None
-
-
 def load_run(path: str | Path) -> Run:
     """Open a finished run. Raises RunError on anything missing or unfit."""
     path = Path(path)
-    if not path.is_dir():
-        raise RunError(f"{path}: expected the folder of a training run")
+    if not (path / CONFIG).exists():
+        raise RunError(f"{path}: holds no {CONFIG}, expected the folder of a finished training run")
     config = read_json(path / CONFIG)
     try:
         contract = Contract.from_json(config["contract"])
