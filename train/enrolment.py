@@ -256,7 +256,7 @@ def report(by_date: dict[str, dict[str, tuple[Counts, Counts]]], show: Callable[
 @click.option("--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml].")
 @click.option("--others", multiple=True, type=click.Path(path_type=Path), help="Recordings of other people.")
 @click.option("--arch", type=click.Choice(list(ARCHITECTURES)), default=DEFAULT_ARCHITECTURE, show_default=True)
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True)
 def enrolment(dataset_file: Path, out: Path, data: Path | None, others: tuple[Path, ...], arch: str, seed: int) -> None:
     """Hold out every date once; enrol, judge, and count what is out of distribution."""
     torch.set_num_threads(1)
