@@ -32,7 +32,7 @@ FLOORS = {
         {"decision"},
         {"fit", "run"},
         {"evaluation"},
-        {"ablations", "confounders", "crossval", "enrolment", "evaluate"},
+        {"ablations", "confounders", "crossval", "enrolment", "evaluate", "learning_curve"},
         {"__main__"},
     ),
 }

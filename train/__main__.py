@@ -12,6 +12,7 @@ from edge_ecg.atomic import write_file
 from edge_ecg.console import run_command
 from edge_ecg.contract import CONTRACT
 from edge_ecg.datasets.dataset_file import read_dataset
+from edge_ecg.datasets.days import require_days, worth_of
 from edge_ecg.errors import RunError
 from edge_ecg.jsonfile import write_json
 from train.data import read_beats
@@ -48,6 +49,8 @@ def train(
     if (out / PROGRESS).exists() and not resume:
         raise RunError(f"{out}: holds a run already; give --resume to go on, or another folder")
     dataset = read_dataset(dataset_file, data)
+    days = require_days((entry.date, entry.label) for entry in dataset.entries("train"))
+    click.echo(worth_of(len(days)))
     sets = {}
     for which in ("train", "validation"):
         entries = dataset.entries(which)
