@@ -1,4 +1,4 @@
-"""Which recordings, with which labels, in which set: the dataset file, split by date."""
+"""The dataset file: which recordings, with which labels, in which set; split by date."""
 
 import json
 import tomllib

@@ -1,4 +1,4 @@
-"""From a phone to a data set: recordings are found, labelled, and written by date and label without the person.
+"""Import: find recordings, label them, and write them by date and label without personal data.
 
 Two passes over the source: the first lists, the second writes what was labelled, one recording at a time.
 """

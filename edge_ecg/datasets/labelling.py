@@ -1,4 +1,4 @@
-"""Which state each imported recording shows, by whom it was said, and whether the design can show a difference."""
+"""Labels of imported recordings, by time of day, table or hand, and the weaknesses of the resulting design."""
 
 import csv
 import io
