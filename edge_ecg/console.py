@@ -3,6 +3,7 @@
 0 done; 1 a defect of this program; 2 bad input (what could be done was done); 130 interrupted.
 """
 
+import io
 import os
 import sys
 import traceback
@@ -26,6 +27,9 @@ def run_command(command: click.Command, arguments: list[str] | None = None) -> N
     _add_verbose(command)
     if os.environ.get("NO_COLOR"):
         command.context_settings["color"] = False
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a file's name may hold what no encoding can print
+            stream.reconfigure(errors="backslashreplace")
     try:
         sys.exit(command.main(arguments, standalone_mode=False) or 0)
     except EdgeEcgError as error:
