@@ -12,7 +12,7 @@ import click
 import numpy as np
 from matplotlib.figure import Figure
 
-from edge_ecg.atomic import write_file
+from edge_ecg.atomic import refuse_overlap, write_file
 from edge_ecg.console import run_command
 from edge_ecg.contract import CONTRACT
 from train.data import BeatSet
@@ -135,6 +135,8 @@ def picture(points: list[Point], own: Point) -> bytes:
 @click.option("--out", type=click.Path(path_type=Path), help="File for the curve as a picture (PNG).")
 def references(run_folder: Path, out: Path | None) -> None:
     """How few references decide like many? For `export.bundle --references K`."""
+    if out:
+        refuse_overlap(out, [run_folder])
     finished = load_run(run_folder)
     points, own = curve(finished)
     click.echo(f"{'of each state':>13} {'bytes':>7} {'beats right':>12} {'recordings right':>17}")

@@ -17,8 +17,8 @@ PACKAGES = {
 FLOORS = {
     "edge_ecg": (
         {"errors"},
-        {"contract", "atomic", "zipfiles", "console"},
-        {"recording", "inference", "jsonfile", "intervals"},
+        {"contract", "atomic", "zipfiles"},
+        {"console", "recording", "inference", "jsonfile", "intervals"},
         {"signal", "readers", "bundle"},
         {"watch", "sign", "datasets"},
         {"replay", "enroll", "simulation"},

@@ -19,7 +19,7 @@ import click
 import numpy as np
 import torch
 
-from edge_ecg.console import run_command
+from edge_ecg.console import claim_folder, run_command
 from edge_ecg.contract import CONTRACT
 from edge_ecg.datasets.dataset_file import SETS, read_dataset
 from edge_ecg.enroll import Sample, enroll_samples
@@ -262,6 +262,7 @@ def enrolment(dataset_file: Path, out: Path, data: Path | None, others: tuple[Pa
     torch.set_num_threads(1)
     dataset = read_dataset(dataset_file, data)
     beats = read_beats([entry for which in SETS for entry in dataset.entries(which)])
+    claim_folder(out, "train", ("folds", "enrolment.json"))
     settings = settings_for(arch, seed)
     people = {"synthetic": synthetic_others(), **({"others": other_people(others)} if others else {})}
     by_date, flagged = {}, {name: (0, 0) for name in people}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from edge_ecg.atomic import refuse_overlap
 from edge_ecg.cli.options import RECORDINGS, for_each, told_of_recordings
 from edge_ecg.cli.replay import ANY_DAY, BUNDLE, open_bundle
 from edge_ecg.datasets.labelling import labels_by_name
@@ -34,6 +35,8 @@ def curve_command(
 
     A recording's label is what --labels says of its file, else the nearest folder that is named as a label.
     """
+    if picture:
+        refuse_overlap(picture, [bundle_path, *(path for path in recordings if Path(path).is_file())])
     bundle = open_bundle(bundle_path, any_day)
     labels = labels_by_name(labels_file) if labels_file else {}
     known: list[tuple[Replayed, str]] = []
