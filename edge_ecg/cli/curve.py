@@ -12,6 +12,7 @@ from edge_ecg.errors import EdgeEcgError
 from edge_ecg.recording import Recording
 from edge_ecg.replay import Replayed, replay
 from edge_ecg.report.curve import curve, curve_json, curve_picture, curve_text, label_of
+from edge_ecg.report.drawing import check_suffix, save
 
 
 @click.command("curve")
@@ -33,6 +34,8 @@ def curve_command(
 
     A recording's label is what --labels says of its file, else the nearest folder that is named as a label.
     """
+    if picture:
+        check_suffix(picture)
     bundle = open_bundle(bundle_path, any_day)
     labels = _read_labels(labels_file) if labels_file else {}
     known: list[tuple[Replayed, str]] = []
@@ -44,7 +47,7 @@ def curve_command(
     code = for_each(recordings, work)
     points = curve(known, bundle.labels)
     if picture:
-        curve_picture(points, len(known), picture)
+        save(curve_picture(points, len(known)), picture)
     click.echo(json.dumps(curve_json(points, len(known))) if as_json else curve_text(points, len(known)))
     return code
 
