@@ -29,9 +29,9 @@ import numpy as np
 
 from edge_ecg.bundle import GOLDEN, REFERENCES, REFERENCES_INT8, Bundle, load_bundle, read_files, write_bundle
 from edge_ecg.errors import BundleError, RecordingError
+from edge_ecg.inference.golden import golden_steps
 from edge_ecg.inference.novelty import TrainingDistribution
 from edge_ecg.inference.references import ReferenceBank
-from edge_ecg.inference.votes import Tally, cast_vote
 from edge_ecg.recording import Recording
 from edge_ecg.watch import embeddings
 
@@ -170,8 +170,8 @@ def _sample(bundle: Bundle, recording: Recording) -> Sample:
 def write_enrolled(bundle: Bundle, enrolment: Enrolment, out: Path) -> Bundle:
     """Write the bundle with its references moved; return it as it was read back.
 
-    What followed from the old references follows from the new ones: golden vectors are computed again, and those of
-    other artefacts left out. `python -m export.parity` holds all artefacts to the original with its references moved.
+    Golden vectors are computed again, from the new references. `python -m export.parity` compares all artefacts with
+    the reference model, its references moved as well.
     """
     manifest, files = read_files(bundle.path)
     enrolled = bundle.with_references(enrolment.references)
@@ -179,29 +179,13 @@ def write_enrolled(bundle: Bundle, enrolment: Enrolment, out: Path) -> Bundle:
     if REFERENCES_INT8 in files:  # which goes without what training has seen, in every bundle
         files[REFERENCES_INT8] = replace(enrolled.references, distribution=None).to_int8_bytes()
     if GOLDEN in files:
-        files[GOLDEN] = json.dumps(_golden(enrolled, json.loads(files[GOLDEN]))).encode()
+        beats = np.array([step["beat"] for step in json.loads(files[GOLDEN])["beats"]], np.float32)
+        steps = golden_steps(
+            beats, enrolled.encoder, enrolled.comparator, enrolled.references, enrolled.labels, enrolled.contract.voting
+        )
+        files[GOLDEN] = json.dumps({"beats": steps}).encode()
     write_bundle(out, {**manifest, "enrolment": enrolment.to_json()}, files)
     return load_bundle(out)
-
-
-def _golden(bundle: Bundle, before: dict[str, Any]) -> dict[str, Any]:
-    """The same beats, with what follows from the bundle's references."""
-    tally = Tally(bundle.labels, bundle.contract.voting)
-    steps = []
-    for step in before["beats"]:
-        embedding = np.array([step["embedding"]], np.float32)
-        logits = bundle.comparator(embedding, bundle.references.embeddings)
-        vote = cast_vote(logits, bundle.references)
-        decision = tally.add(vote, 0.0)
-        follows = {
-            "logits": logits.tolist(),
-            "evidence": vote.evidence,
-            "hard_vote": bundle.labels[vote.hard_target],
-            "log_odds": tally.log_odds,
-            "decision": decision.label,
-        }
-        steps.append({**step, **follows})
-    return {"beats": steps}
 
 
 def describe(enrolment: Enrolment) -> Iterable[str]:

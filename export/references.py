@@ -13,10 +13,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from edge_ecg.atomic import write_file
-from edge_ecg.bundle import REFERENCES, REFERENCES_INT8
 from edge_ecg.console import run_command
 from edge_ecg.contract import CONTRACT
-from edge_ecg.inference.references import ReferenceBank
 from train.data import BeatSet
 from train.decision.calibrate import calibrate
 from train.decision.decide import decide, decide_from_logits
@@ -25,11 +23,6 @@ from train.model.model import compare, embed
 from train.run import Run, load_run
 
 SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)  # references of each state
-
-
-def reference_files(bank: ReferenceBank) -> dict[str, bytes]:
-    """Both files of the references, by name; the int8 one, for the smallest device, without what training has seen."""
-    return {REFERENCES: bank.to_bytes(), REFERENCES_INT8: replace(bank, distribution=None).to_int8_bytes()}
 
 
 def few_references(finished: Run, per_state: int) -> np.ndarray:

@@ -19,14 +19,14 @@ import pytest
 from edge_ecg.cli import cli
 from edge_ecg.console import run_command as run_command
 from edge_ecg.errors import EdgeEcgError
+from edge_ecg.intervals import wilson_interval
 from edge_ecg.report.findings import fold_file, read_findings
-from edge_ecg.report.page import percent, wilson
+from edge_ecg.report.page import percent
 from edge_ecg.report.report import report
 from train.confounders import CONFOUNDERS, confounders
 from train.enrolment import DRIFTS, Counts
 from train.evaluation.baselines import BASELINES
 from train.evaluation.scores import RecordingScores, counts, earned_its_place, figures
-from train.metrics import wilson_interval
 from train.run import load_run, read_json, write_json
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
@@ -177,11 +177,6 @@ def test_its_figures_are_those_of_the_files(measured: Path, whole: str) -> None:
     for right in (total * 3 // 4, total):  # enrolment, before and after
         low, high = wilson_interval(right, total)
         assert f"{right} of {total} ({percent(low)} to {percent(high)})" in text
-
-
-@pytest.mark.parametrize(("right", "total"), [(0, 1), (32, 32), (250, 259), (7, 19)])
-def test_its_interval_is_that_of_training(right: int, total: int) -> None:
-    assert wilson(right, total) == pytest.approx(wilson_interval(right, total), abs=1e-6)
 
 
 def test_a_percentage_is_never_rounded_to_all() -> None:

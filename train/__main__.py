@@ -13,10 +13,11 @@ from edge_ecg.console import run_command
 from edge_ecg.contract import CONTRACT
 from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.errors import RunError
+from edge_ecg.jsonfile import write_json
 from train.data import read_beats
 from train.decision.calibrate import calibrate
 from train.decision.decide import decide
-from train.evaluate import table
+from train.evaluate import figures_text
 from train.fit.history import history_png
 from train.fit.loop import PROGRESS, Trainer, settings_for
 from train.model.architectures import ARCHITECTURES, DEFAULT_ARCHITECTURE
@@ -27,7 +28,6 @@ from train.run import (
     METRICS,
     Run,
     write_beats,
-    write_json,
 )
 
 
@@ -90,7 +90,7 @@ def train(
     write_file(out / HISTORY, history_png(trainer.history))
     # Last of all: a folder with these settings is a finished run, and never one with a contract not yet calibrated.
     write_json(out / CONFIG, {**config, "contract": replace(CONTRACT, voting=voting).to_json()})
-    click.echo(table({"validation": metrics["validation"]}, dataset.labels))
+    click.echo(figures_text({"validation": metrics["validation"]}, dataset.labels))
     click.echo(f"{model.parameter_count} parameters, {time.perf_counter() - began:.0f} s, in {out}")
 
 

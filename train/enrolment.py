@@ -26,6 +26,7 @@ from edge_ecg.enroll import Sample, enroll_samples
 from edge_ecg.errors import DatasetError
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import INCONCLUSIVE, Tally, cast_vote
+from edge_ecg.jsonfile import read_json, write_json
 from edge_ecg.readers.find import find_recordings
 from edge_ecg.recording import Recording
 from edge_ecg.signal.stream import cut_beats
@@ -40,7 +41,6 @@ from train.model.architectures import ARCHITECTURES, DEFAULT_ARCHITECTURE, build
 from train.model.beat import PR_SEGMENT, ST_ENDS
 from train.model.model import Model, compare, embed
 from train.model.weights import WEIGHTS, read_weights
-from train.run import read_json, write_json
 
 EARLIER_DATES = 3
 SYNTHETIC_PERSONS = 12

@@ -91,7 +91,7 @@ def _swift() -> Finding:
         found = (done.stdout.strip() or done.stderr.strip() or "no version").splitlines()[0]
     except (OSError, subprocess.TimeoutExpired) as error:
         return Finding("Swift", False, f"{path} does not answer: {error}", "ios_bridge can't be tested here")
-    return Finding("Swift", True, found, "swift test in ios_bridge checks the engine against golden.json")
+    return Finding("Swift", True, found, "swift test checks the engine against golden.json")
 
 
 def _onnx_runtime() -> Finding:

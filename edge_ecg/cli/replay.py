@@ -9,9 +9,9 @@ import numpy as np
 
 from edge_ecg.bundle import Bundle, load_bundle
 from edge_ecg.cli.live import live_view
-from edge_ecg.cli.options import AS_JSON, RECORDINGS, for_each
+from edge_ecg.cli.options import AS_JSON, RECORDINGS, for_each, told_of_recordings
 from edge_ecg.inference.novelty import OUT_OF_DATE, span_of
-from edge_ecg.recording import Recording
+from edge_ecg.recording import Recording, Told
 from edge_ecg.replay import Replayed, replay
 from edge_ecg.simulation.faults import Faults
 
@@ -24,23 +24,25 @@ ANY_DAY = click.option("--any-day", is_flag=True, help="Judge what is out of dat
 @click.command("replay")
 @BUNDLE
 @RECORDINGS
+@told_of_recordings
 @CHUNK
 @LIVE
 @ANY_DAY
 @AS_JSON
 def replay_command(
-    bundle_path: Path, recordings: tuple[str, ...], chunk: int, live: bool, any_day: bool, as_json: bool
+    bundle_path: Path, recordings: tuple[str, ...], told: Told, chunk: int, live: bool, any_day: bool, as_json: bool
 ) -> int:
     """Replay recordings through a bundle: beats, votes, a decision as early as the evidence allows.
 
     A RECORDING is a file, a folder with recordings anywhere below it, or Apple's export.zip.
     """
-    return replay_each(bundle_path, recordings, chunk=chunk, live=live, any_day=any_day, as_json=as_json)
+    return replay_each(bundle_path, recordings, told, chunk=chunk, live=live, any_day=any_day, as_json=as_json)
 
 
 def replay_each(
     bundle_path: Path,
     recordings: tuple[str, ...],
+    told: Told,
     *,
     chunk: int,
     live: bool,
@@ -69,6 +71,7 @@ def replay_each(
         click.echo(_HEADER)
     code = for_each(
         recordings,
+        told,
         work,
         lambda replayed: json.dumps(replayed.to_json()) if as_json else _row(replayed),
     )

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from edge_ecg.errors import RunError
+from edge_ecg.intervals import wilson_interval
 from edge_ecg.report import pictures
 from edge_ecg.report.findings import Findings
-from edge_ecg.report.page import DASH, between, counted, percent, wilson
+from edge_ecg.report.page import DASH, between, counted, percent
 
 # Ours first, then baselines from the best down: the colours and lines that pictures and their keys share.
 SERIES = (("ours", ""), ("second", ""), ("third", "dashed"), ("fifth", ""), ("fourth", ""), ("fourth", "dotted"))
@@ -137,7 +138,12 @@ def ranking(findings: Findings) -> dict[str, Any]:
     curves = [(*series, *findings.folds[name][1:]) for series, name in zip(SERIES, names, strict=False)]
     ours = methods[names[0]]
     bins = [
-        (row["said"], row["targets"] / row["recordings"], wilson(row["targets"], row["recordings"]), row["recordings"])
+        (
+            row["said"],
+            row["targets"] / row["recordings"],
+            wilson_interval(row["targets"], row["recordings"]),
+            row["recordings"],
+        )
         for row in ours.get("reliability", ())
     ]
     return {

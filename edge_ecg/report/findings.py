@@ -1,7 +1,6 @@
 """What was measured of a run or a bundle: the JSON files that training, cross-validation and enrolment leave."""
 
 import hashlib
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,8 +11,7 @@ import numpy as np
 
 from edge_ecg.bundle import MANIFEST, load_bundle
 from edge_ecg.errors import EdgeEcgError, RunError
-
-MOST_BYTES = 64_000_000
+from edge_ecg.jsonfile import read_json
 
 
 @dataclass(frozen=True)
@@ -87,27 +85,6 @@ def told(path: Path) -> Iterator[None]:
         raise RunError(f"{path}: has no entry {error}, expected what this version writes; make it again") from None
     except (TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
         raise RunError(f"{path}: holds an entry of the wrong kind ({error}); make it again") from None
-
-
-def read_json(path: Path) -> Any:
-    """A JSON file with finite numbers. Raises RunError."""
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise RunError(f"{path}: has {path.stat().st_size} bytes, expected at most {MOST_BYTES}")
-        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
-    except OSError as error:
-        raise RunError(f"{path}: can't be read ({error.strerror})") from None
-    except RunError:
-        raise
-    except (ValueError, RecursionError):
-        raise RunError(f"{path}: is not JSON as this program writes it") from None
-    if not isinstance(content, dict):
-        raise RunError(f"{path}: holds {type(content).__name__}, expected entries by name")
-    return content
-
-
-def _no_number(name: str) -> float:
-    raise ValueError(f"{name} is no finite number")
 
 
 def _run(path: Path) -> dict[str, Any]:

@@ -5,9 +5,8 @@ from functools import cache
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from scipy.stats import binomtest
-
 from edge_ecg.errors import EdgeEcgError
+from edge_ecg.intervals import wilson_interval
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -52,7 +51,7 @@ def _environment() -> "Environment":
     )
     environment.filters |= {"percent": percent, "between": between, "fixed": fixed, "thousands": thousands}
     environment.filters["drawn"] = lambda picture: Markup(drawn(picture))
-    environment.globals |= {"wilson": wilson, "counted": counted}
+    environment.globals |= {"wilson": wilson_interval, "counted": counted}
     return environment
 
 
@@ -85,12 +84,6 @@ def thousands(count: int) -> str:
     return f"{count:,}"
 
 
-def wilson(right: int, total: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927)."""
-    interval = binomtest(right, total).proportion_ci(method="wilson")
-    return float(interval.low), float(interval.high)
-
-
 def counted(right: int, total: int) -> str:
     """An accuracy as it should stand: the count, then its interval."""
-    return f"{right} of {total} ({between(wilson(right, total))})" if total else "none"
+    return f"{right} of {total} ({between(wilson_interval(right, total))})" if total else "none"
