@@ -32,8 +32,17 @@ FLOORS = {
         {"decision"},
         {"fit", "run"},
         {"evaluation"},
-        {"ablations", "confounders", "crossval", "enrolment", "evaluate"},
+        {"evaluate", "crossval", "confounders", "ablations", "enrolment"},
         {"__main__"},
+    ),
+    "export": (
+        {"__init__", "apple", "graphs", "pictures"},
+        {"compression", "mil"},
+        {"formats"},
+        {"gate"},
+        {"pipeline"},
+        {"golden", "references", "onnx", "coreml", "quantize", "parity"},
+        {"bundle"},
     ),
 }
 STRANGERS = {"signal", "readers", "inference"}  # whatever their floors, they never see each other
