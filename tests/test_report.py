@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 
 from edge_ecg.cli import cli
-from edge_ecg.console import run_command as run_command
+from edge_ecg.console import run_command
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.intervals import wilson_interval
+from edge_ecg.jsonfile import read_json, write_json
 from edge_ecg.report.findings import fold_file, read_findings
 from edge_ecg.report.page import percent
 from edge_ecg.report.report import report
@@ -27,7 +28,7 @@ from train.confounders import CONFOUNDERS, confounders
 from train.enrolment import DRIFTS, Counts
 from train.evaluation.baselines import BASELINES
 from train.evaluation.scores import RecordingScores, counts, earned_its_place, figures
-from train.run import load_run, read_json, write_json
+from train.run import load_run
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
