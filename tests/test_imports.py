@@ -35,6 +35,15 @@ FLOORS = {
         {"ablations", "confounders", "crossval", "enrolment", "evaluate", "learning_curve"},
         {"__main__"},
     ),
+    "export": (
+        {"__init__", "apple", "graphs", "pictures"},
+        {"compression", "mil"},
+        {"formats"},
+        {"gate"},
+        {"pipeline"},
+        {"golden", "references", "onnx", "coreml", "quantize", "parity"},
+        {"bundle"},
+    ),
 }
 STRANGERS = {"signal", "readers", "inference"}  # whatever their floors, they never see each other
 
