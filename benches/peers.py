@@ -37,7 +37,8 @@ from edge_ecg.replay import chunks
 from edge_ecg.signal.stream import cut_beats
 from edge_ecg.simulation.synthetic import record, synthetic_person
 from edge_ecg.watch import Watch
-from train.model.architectures import Model, build_model
+from train.model.architectures import build_model
+from train.model.model import Model
 
 REFERENCES = 100  # the public comparator has 50 of each state
 RECORDING = Recording(record(synthetic_person(1), "target", 0, number=1).samples_uv, 512.0, "synthetic")

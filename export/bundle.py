@@ -21,8 +21,8 @@ from export.gate.reference_model import ORIGINAL, Original
 from export.golden.beats import golden
 from export.quantize import PICTURE, float_files, picture, quantized_files, rows
 from export.references import few_references, recalibrated, reference_files
-from train.decision.judge import judge
-from train.decision.novelty import USUAL, distribution_of
+from train.decision.decide import decide
+from train.decision.novelty import USUAL
 from train.run import Run, load_run
 
 TOOLS = ("edge-ecg", "torch", "onnx", "onnxruntime", "coremltools", "numpy", "scipy")
@@ -36,7 +36,7 @@ def build_bundle(finished: Run, chosen: np.ndarray) -> tuple[dict[str, Any], dic
     """
     original = Original.of_run(finished, chosen)
     files = float_files(finished, original)
-    bank = replace(ReferenceBank.from_bytes(files[REFERENCES]), distribution=distribution_of(finished))
+    bank = replace(ReferenceBank.from_bytes(files[REFERENCES]), distribution=finished.distribution())
     files |= reference_files(bank)
     trial = Trial(original, finished.validation, finished.labels, finished.contract.voting)
     trial = refined(trial, finished.training.values)
@@ -63,7 +63,7 @@ def build_bundle(finished: Run, chosen: np.ndarray) -> tuple[dict[str, Any], dic
         "range": bank.distribution
         and {"limit": bank.distribution.limit, "false_alarms_on_dates_left_out": round(1 - USUAL / 100, 2)},
         "metrics": {
-            which: judge(finished.model, bank, beats, finished.labels, finished.contract.voting).to_json()
+            which: decide(finished.model, bank, beats, finished.labels, finished.contract.voting).to_json()
             for which, beats in (("train", finished.training), ("validation", finished.validation))
         },
         "parity": parity,

@@ -12,6 +12,7 @@ import click
 import numpy as np
 import torch
 
+from edge_ecg.atomic import write_file
 from edge_ecg.console import run_command
 from edge_ecg.contract import INTENDED_USE, Contract
 from edge_ecg.errors import ParityError
@@ -27,8 +28,8 @@ from export.gate.reference_model import Original
 from export.graphs import MOST_REFERENCES, Graph, graphs_of
 from export.mil.program import MilProgram
 from export.references import reference_files
-from train.decision.judge import embed
-from train.run import Run, load_run, write_file
+from train.model.model import embed
+from train.run import Run, load_run
 
 MOST_LOSS = 0.01  # of an operation's largest number: beyond it, float16 is not for this operation
 SAMPLES, LOUD_SAMPLES = 48, 16  # training beats on which that is measured

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from edge_ecg.contract import CONTRACT
-from train.model.architectures import Model
+from train.model.model import Model
 
 MOST_REFERENCES = 512  # the comparator takes 1 to this many references
 

@@ -9,6 +9,7 @@ import onnx
 import torch
 from onnx import ModelProto
 
+from edge_ecg.atomic import write_file
 from edge_ecg.bundle import COMPARATOR, ENCODER
 from edge_ecg.console import run_command
 from export.compression.finetune import refined
@@ -19,8 +20,8 @@ from export.gate.parity_check import Trial, require
 from export.gate.reference_model import Original
 from export.graphs import MOST_REFERENCES, Graph, graphs_of
 from export.references import reference_files
-from train.model.architectures import Model
-from train.run import load_run, write_file
+from train.model.model import Model
+from train.run import load_run
 
 OPSET = 18
 

@@ -23,7 +23,7 @@ from export.gate.reference_model import ORIGINAL, Original
 from export.golden.beats import golden_steps, own_logits, same
 from export.quantize import weighed
 from train.data import read_beats
-from train.decision.judge import judge
+from train.decision.decide import decide
 
 
 class Claims:
@@ -47,7 +47,7 @@ class Claims:
             yield f"manifest: the model has {self.original.parameters} parameters"
         for which in sorted({"train", "validation"} & set(sets)):  # the sets that the manifest has metrics of
             beats = read_beats(dataset.entries(which), self.contract)
-            got = judge(self.original.model, self.original.bank(), beats, self.labels, self.contract.voting).to_json()
+            got = decide(self.original.model, self.original.bank(), beats, self.labels, self.contract.voting).to_json()
             if not same(self.manifest["metrics"][which], got):
                 yield f"manifest: the metrics of {which} are not those of the model"
         if (

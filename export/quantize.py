@@ -9,6 +9,7 @@ from typing import Any
 import click
 from matplotlib.figure import Figure
 
+from edge_ecg.atomic import write_file
 from edge_ecg.bundle import REFERENCES
 from edge_ecg.console import run_command
 from edge_ecg.inference.portable import WEIGHTS_INT8
@@ -25,7 +26,7 @@ from export.gate.parity_check import Parity, Trial
 from export.gate.reference_model import Original
 from export.onnx import onnx_files
 from export.references import reference_files
-from train.run import Run, load_run, write_file
+from train.run import Run, load_run
 
 PICTURE = "quantization.png"
 

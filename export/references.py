@@ -12,15 +12,17 @@ import click
 import numpy as np
 from matplotlib.figure import Figure
 
+from edge_ecg.atomic import write_file
 from edge_ecg.bundle import REFERENCES, REFERENCES_INT8
 from edge_ecg.console import run_command
 from edge_ecg.contract import CONTRACT
 from edge_ecg.inference.references import ReferenceBank
 from train.data import BeatSet
 from train.decision.calibrate import calibrate
-from train.decision.judge import compare, decide, embed, judge
+from train.decision.decide import decide, decide_from_logits
 from train.decision.references import bank_of, choose_references
-from train.run import Run, load_run, write_file
+from train.model.model import compare, embed
+from train.run import Run, load_run
 
 SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)  # references of each state
 
@@ -63,7 +65,7 @@ def few_references(finished: Run, per_state: int) -> np.ndarray:
 def recalibrated(finished: Run, chosen: np.ndarray) -> Run:
     """The run with the sequential decision fitted to other references, as training fits it to its own."""
     bank = bank_of(finished.training, embed(finished.model, finished.training.values), chosen)
-    judged = judge(finished.model, bank, finished.validation, finished.labels, CONTRACT.voting)
+    judged = decide(finished.model, bank, finished.validation, finished.labels, CONTRACT.voting)
     return replace(finished, contract=replace(finished.contract, voting=calibrate(judged, CONTRACT.voting)))
 
 
@@ -100,7 +102,7 @@ def _point(finished: Run, chosen: np.ndarray) -> Point:
     bank = bank_of(finished.training, embed(finished.model, finished.training.values), chosen)
     beats = finished.validation
     logits = compare(finished.model, embed(finished.model, beats.values), bank.embeddings)
-    judged = decide(logits, bank, beats, finished.labels, finished.contract.voting)
+    judged = decide_from_logits(logits, bank, beats, finished.labels, finished.contract.voting)
     right = (judged.recording_evidence > 0) == beats.recording_is_target
     return Point(
         len(chosen) // 2,

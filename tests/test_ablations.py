@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from train import ablations
 from train.ablations import DEFAULT, VARIANTS, row
-from train.evaluation.scores import Verdicts
+from train.evaluation.scores import RecordingScores
 from train.model.architectures import ARCHITECTURES, MOST_PARAMETERS, build_model
 
 
@@ -48,13 +48,13 @@ def test_what_is_taken_away_is_gone(name: str) -> None:
 
 
 def test_a_row_is_mean_and_spread() -> None:
-    def verdicts(right: int) -> Verdicts:
+    def scores(right: int) -> RecordingScores:
         is_target = np.arange(20) >= 10
         called = np.where(np.arange(20) < right, is_target, ~is_target)
         count = np.ones(20, int)
-        return Verdicts(np.full(20, "0101"), is_target, np.where(called, 1.0, -1.0), count, count)
+        return RecordingScores(np.full(20, "0101"), is_target, np.where(called, 1.0, -1.0), count, count)
 
-    got = row("x", [verdicts(20), verdicts(14)])
+    got = row("x", [scores(20), scores(14)])
     assert (got["seeds"], got["right_mean"], got["right_spread"], got["of"]) == (2, 17, 6, 20)
     assert got["auc_mean"] == pytest.approx((1 + 0.7) / 2)
     assert got["auc_spread"] == pytest.approx(0.3)

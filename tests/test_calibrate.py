@@ -10,12 +10,12 @@ from edge_ecg.contract import CONTRACT, VotingConstants
 from edge_ecg.inference.votes import INCONCLUSIVE, Vote
 from train.data import BeatSet
 from train.decision.calibrate import CLIPS, calibrate, correlation, decisions, fit_slope, keeps_its_rates
-from train.decision.judge import Judgement
+from train.decision.decide import Decided
 
 LABELS = ("rest", "load")
 
 
-def judged(recordings: int, beats: int, separation: float, shared: float, seed: int = 0) -> Judgement:
+def judged(recordings: int, beats: int, separation: float, shared: float, seed: int = 0) -> Decided:
     """Normal evidence: means +-separation / 2, unit variance, of which the part `shared` is the recording's own."""
     rng = np.random.default_rng(seed)
     is_target = np.arange(recordings) % 2 == 1
@@ -24,13 +24,13 @@ def judged(recordings: int, beats: int, separation: float, shared: float, seed: 
     return from_evidence(evidence, np.repeat(np.arange(recordings), beats), is_target)
 
 
-def from_evidence(evidence: np.ndarray, recording: np.ndarray, is_target: np.ndarray) -> Judgement:
+def from_evidence(evidence: np.ndarray, recording: np.ndarray, is_target: np.ndarray) -> Decided:
     count = len(is_target)
     names = tuple(f"{number}.csv" for number in range(count))
     empty = np.zeros((len(evidence), 1), np.float32)
     dates, rates, days = np.array(["0101"] * count), np.full(count, 512.0), np.full(count, "NaT", "datetime64[D]")
     beats = BeatSet(empty, recording, np.zeros(len(evidence)), names, dates, is_target, rates, days)
-    return Judgement(beats, LABELS, [Vote(0, 0, False, float(e)) for e in evidence], [])
+    return Decided(beats, LABELS, [Vote(0, 0, False, float(e)) for e in evidence], [])
 
 
 def test_the_slope_of_two_normals_is_their_distance() -> None:
@@ -70,7 +70,7 @@ def test_what_is_calibrated_keeps_its_rates_on_new_recordings(shared: float) -> 
     assert np.mean(labels == INCONCLUSIVE) < 0.35
 
 
-def wrong_share(judgement: Judgement, voting: VotingConstants) -> float:
+def wrong_share(judgement: Decided, voting: VotingConstants) -> float:
     truth = judgement.beats.recording_is_target
     return float(np.mean([d.label == LABELS[not t] for d, t in zip(decisions(judgement, voting), truth, strict=True)]))
 

@@ -17,7 +17,7 @@ from train.data import BeatSet
 from train.evaluation.drift import drift, matched_pairs, state_axis
 from train.evaluation.occlusion import (
     RR,
-    Judge,
+    RunEvidence,
     Shapes,
     between_states,
     covered,
@@ -199,7 +199,7 @@ def test_neither_gain_nor_offset_is_left(gain: float, offset_uv: float) -> None:
 
 @dataclass
 class OneWindow:
-    """A judge that looks at one window of the beat's shape and at nothing else."""
+    """A model that looks at one window of the beat's shape and at nothing else."""
 
     training: BeatSet
     window: slice
@@ -226,8 +226,8 @@ def test_occlusion_finds_the_window_that_decides() -> None:
 
 
 def test_what_is_withheld_can_no_longer_change_the_decision(small_run: Path) -> None:
-    judge, beats = Judge(load_run(small_run)), load_run(small_run).validation
-    halfway = between_states(judge.training.values, judge.training.is_target)
+    run, beats = RunEvidence(load_run(small_run)), load_run(small_run).validation
+    halfway = between_states(run.training.values, run.training.is_target)
     rng = np.random.default_rng(0)
     other_rr, other_samples = beats.values.copy(), beats.values.copy()
     other_rr[:, RR] = rng.uniform(0.5, 1.2, len(other_rr))
@@ -237,10 +237,10 @@ def test_what_is_withheld_can_no_longer_change_the_decision(small_run: Path) -> 
         def change(values: np.ndarray, part: slice = part) -> np.ndarray:
             return covered(values, halfway, part)
 
-        plain = judge.evidence_without(change, beats.values)
+        plain = run.evidence_without(change, beats.values)
         # The shape is put back at each beat's own gain, which the model takes out but for 1 uV.
-        assert judge.evidence_without(change, other) == pytest.approx(plain, abs=0.05)
-        assert not np.allclose(judge.evidence(other), judge.evidence(beats.values), atol=0.05)
+        assert run.evidence_without(change, other) == pytest.approx(plain, abs=0.05)
+        assert not np.allclose(run.evidence(other), run.evidence(beats.values), atol=0.05)
 
 
 def test_the_run_as_recorded_is_the_run_as_trained(judged: tuple[Path, dict]) -> None:
@@ -261,14 +261,14 @@ def test_the_run_as_recorded_is_the_run_as_trained(judged: tuple[Path, dict]) ->
 
 def test_the_state_axis_runs_from_the_baseline_to_the_target_of_training(small_run: Path) -> None:
     finished = load_run(small_run)
-    place = state_axis(Judge(finished))(finished.training)
+    place = state_axis(RunEvidence(finished))(finished.training)
     is_target = finished.training.recording_is_target
     assert place[~is_target].mean() == pytest.approx(0, abs=1e-5)
     assert place[is_target].mean() == pytest.approx(1, abs=1e-5)
 
 
 def test_withholding_changes_nothing_where_there_is_nothing_of_it(small_run: Path) -> None:
-    rows = without(Judge(load_run(small_run)), load_run(small_run).validation)
+    rows = without(RunEvidence(load_run(small_run)), load_run(small_run).validation)
     by_name = {row["name"].partition(":")[0]: row for row in rows}
     assert by_name["gain equal"]["beats_right"] == by_name["as recorded"]["beats_right"]  # the encoder scales each beat
 

@@ -15,11 +15,11 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from edge_ecg.errors import DatasetError
 from train import crossval
-from train.crossval import cross_validate, judge_fold, leaving_out, methods_for
+from train.crossval import cross_validate, leaving_out, methods_for, run_fold
 from train.data import BeatSet
 from train.evaluation.baselines import BASELINES, SupervisedNetwork
 from train.evaluation.scores import (
-    Verdicts,
+    RecordingScores,
     bootstrap_95,
     calibration,
     counts,
@@ -65,7 +65,7 @@ def made_up_beats(effect: float = 1.0, recordings: int = 3, beats: int = 6) -> B
     )
 
 
-def random_verdicts(seed: int, effect: float = 0.0, dates: int = 9) -> Verdicts:
+def random_scores(seed: int, effect: float = 0.0, dates: int = 9) -> RecordingScores:
     """Recordings of mixed dates; those of one date and state are alike."""
     rng = np.random.default_rng(seed)
     blocks = [(f"{d:04}", target) for d in range(dates) for target in (False, True)]
@@ -77,7 +77,7 @@ def random_verdicts(seed: int, effect: float = 0.0, dates: int = 9) -> Verdicts:
             target.append(state)
             evidence.append(shared + 0.3 * rng.normal() + (effect if state else -effect))
     count = len(date)
-    return Verdicts(np.array(date), np.array(target), np.array(evidence), np.full(count, 30), np.full(count, 20))
+    return RecordingScores(np.array(date), np.array(target), np.array(evidence), np.full(count, 30), np.full(count, 20))
 
 
 @given(st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=2, max_size=60))
@@ -90,12 +90,12 @@ def test_auc_is_that_of_scikit_learn(pairs: list[tuple[int, bool]]) -> None:
 
 
 def test_permutation_p_is_uniform_without_an_effect() -> None:
-    p = [permutation_p(random_verdicts(seed), shuffles=99, seed=seed) for seed in range(150)]
+    p = [permutation_p(random_scores(seed), shuffles=99, seed=seed) for seed in range(150)]
     assert kstest(p, "uniform").pvalue > 0.01
 
 
 def test_permutation_p_is_least_for_a_clear_effect_and_one_for_none() -> None:
-    clear = random_verdicts(0, effect=20)
+    clear = random_scores(0, effect=20)
     assert permutation_p(clear, shuffles=99) == 1 / 100
     assert permutation_p(replace(clear, evidence=np.zeros(len(clear.evidence))), shuffles=99) == 1
 
@@ -105,12 +105,12 @@ def test_labels_are_shuffled_by_date_not_by_recording() -> None:
     count = 60
     dates = np.repeat(["0901", "0902"], count)
     evidence = np.repeat([-1.0, 1.0], count) + np.random.default_rng(0).normal(0, 0.1, 2 * count)
-    v = Verdicts(dates, dates == "0902", evidence, np.full(2 * count, 30), np.full(2 * count, 30))
+    v = RecordingScores(dates, dates == "0902", evidence, np.full(2 * count, 30), np.full(2 * count, 30))
     assert permutation_p(v) > 0.3
 
 
 def test_bootstrap_over_dates_is_wide_when_errors_come_by_date() -> None:
-    v = random_verdicts(1, effect=20)
+    v = random_scores(1, effect=20)
     by_date = replace(v, evidence=np.where(v.dates <= "0001", -v.evidence, v.evidence))
     low, high = bootstrap_95(by_date, lambda chosen: float(by_date.right[chosen].mean()))
     assert low < by_date.right.mean() < high
@@ -120,16 +120,16 @@ def test_bootstrap_over_dates_is_wide_when_errors_come_by_date() -> None:
 
 
 def test_calibration_is_perfect_for_certain_verdicts_and_even_for_none() -> None:
-    certain = calibration(random_verdicts(2, effect=50))
+    certain = calibration(random_scores(2, effect=50))
     assert certain["brier"] < 1e-3
     assert certain["expected_calibration_error"] < 0.02
-    v = random_verdicts(3)
+    v = random_scores(3)
     silent = calibration(replace(v, evidence=np.zeros(len(v.evidence))))
     assert silent["brier"] == pytest.approx(brier_score_loss(v.is_target, np.full(len(v.is_target), 0.5)))
 
 
 def test_figures_count_recordings_and_name_every_date() -> None:
-    v = random_verdicts(4, effect=1)
+    v = random_scores(4, effect=1)
     f = figures(v)
     assert f["recordings"]["right"] == v.right.sum() == sum(d["recordings"]["right"] for d in f["dates"].values())
     assert f["auc"] == pytest.approx(roc_auc_score(v.is_target, v.evidence))
@@ -138,7 +138,7 @@ def test_figures_count_recordings_and_name_every_date() -> None:
 
 
 def test_a_comparator_no_better_than_a_baseline_has_not_earned_its_place() -> None:
-    good, bad = random_verdicts(5, effect=20), random_verdicts(5, effect=0.1)
+    good, bad = random_scores(5, effect=20), random_scores(5, effect=0.1)
     assert "positional comparator earned" in earned_its_place("positional", {"RR interval": bad, "positional": good})
     assert "did not earn" in earned_its_place("positional", {"RR interval": good, "positional": bad})
     assert "did not earn" in earned_its_place("positional", {"RR interval": good, "positional": good})
@@ -151,7 +151,7 @@ def test_a_comparator_no_better_than_a_baseline_has_not_earned_its_place() -> No
 def test_a_fold_does_not_depend_on_the_labels_that_it_judges(method: str) -> None:
     beats = made_up_beats()
     lied_to = replace(beats, recording_is_target=beats.recording_is_target ^ (beats.dates == DATES[0]))
-    one, other = (judge_fold(method, Settings(), b, leaving_out(b, DATES[0])) for b in (beats, lied_to))
+    one, other = (run_fold(method, Settings(), b, leaving_out(b, DATES[0])) for b in (beats, lied_to))
     np.testing.assert_array_equal(one.evidence, other.evidence)
     assert (one.right == ~other.right).all()
 
@@ -160,13 +160,13 @@ def test_baselines_find_what_they_can_see_and_nothing_else() -> None:
     beats = made_up_beats()
     same_rate = replace(beats, values=beats.values.copy())
     same_rate.values[:, -1] = 0.8
-    assert judge_fold("logistic regression", Settings(), same_rate, leaving_out(same_rate, DATES[1])).right.all()
-    assert judge_fold("RR interval", Settings(), beats, leaving_out(beats, DATES[1])).right.mean() > 0.8
+    assert run_fold("logistic regression", Settings(), same_rate, leaving_out(same_rate, DATES[1])).right.all()
+    assert run_fold("RR interval", Settings(), beats, leaving_out(beats, DATES[1])).right.mean() > 0.8
     assert (
-        len(set(judge_fold("RR interval", Settings(), same_rate, leaving_out(same_rate, DATES[1])).evidence.tolist()))
+        len(set(run_fold("RR interval", Settings(), same_rate, leaving_out(same_rate, DATES[1])).evidence.tolist()))
         == 1
     )
-    majority = judge_fold("majority", Settings(), beats, leaving_out(beats, DATES[1]))
+    majority = run_fold("majority", Settings(), beats, leaving_out(beats, DATES[1]))
     assert set(majority.evidence) == {-1.0}
 
 
@@ -192,12 +192,12 @@ def test_finished_folds_are_kept_and_folds_of_other_beats_are_not(tmp_path: Path
 def test_a_comparator_is_cross_validated_beside_the_baselines(tmp_path: Path) -> None:
     torch.set_num_threads(1)  # as in a fold: more threads add in another order
     beats, quick = made_up_beats(), Settings("positional", seed=1, epochs=4, batch_beats=32)
-    alone = judge_fold("positional", quick, beats, leaving_out(beats, DATES[2]))
-    verdicts = cross_validate(beats, {"majority": Settings(), "positional": quick}, tmp_path)
-    in_the_table = verdicts["positional"]
+    alone = run_fold("positional", quick, beats, leaving_out(beats, DATES[2]))
+    scores = cross_validate(beats, {"majority": Settings(), "positional": quick}, tmp_path)
+    in_the_table = scores["positional"]
     np.testing.assert_array_equal(alone.evidence, in_the_table.evidence[in_the_table.dates == DATES[2]])
     assert in_the_table.right.mean() > 0.8
-    assert "positional comparator earned" in earned_its_place("positional", verdicts)
+    assert "positional comparator earned" in earned_its_place("positional", scores)
 
 
 def test_other_settings_are_another_fold(tmp_path: Path) -> None:
@@ -212,7 +212,7 @@ def test_what_is_the_same_in_all_recordings_is_no_baseline() -> None:
     two_watches = replace(beats, sample_rates_hz=np.where(beats.recording_is_target, 512.0, 511.4))
     assert "sample rate" not in methods_for(beats, ["positional"], 0)
     assert list(methods_for(two_watches, ["positional"], 3).items())[-1] == ("positional", recipe("positional", 3))
-    assert judge_fold("sample rate", Settings(), two_watches, leaving_out(two_watches, DATES[0])).right.all()
+    assert run_fold("sample rate", Settings(), two_watches, leaving_out(two_watches, DATES[0])).right.all()
 
 
 def test_the_place_in_a_date_is_by_number_and_betrays_the_state_that_is_always_second() -> None:
@@ -220,7 +220,7 @@ def test_the_place_in_a_date_is_by_number_and_betrays_the_state_that_is_always_s
     names = tuple(f"{date}/ecg_{n % 6 + 8}.csv" for n, date in enumerate(beats.dates))  # 8 to 13: 10 comes after 9
     ordered = replace(beats, sources=names)
     assert ordered.place_in_date.tolist() == [0, 1, 2, 3, 4, 5] * len(DATES)
-    assert judge_fold("recording order", Settings(), ordered, leaving_out(ordered, DATES[0])).right.all()
+    assert run_fold("recording order", Settings(), ordered, leaving_out(ordered, DATES[0])).right.all()
 
 
 def test_the_command_judges_every_date_and_the_split(
@@ -250,7 +250,7 @@ def test_dates_that_can_not_be_left_out_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_table_has_every_method_and_every_date() -> None:
-    methods = {"majority": random_verdicts(6), "positional": random_verdicts(6, effect=2)}
+    methods = {"majority": random_scores(6), "positional": random_scores(6, effect=2)}
     result = {
         "dates": sorted(set(methods["majority"].dates.tolist())),
         "all_the_same": ["sample rate"],

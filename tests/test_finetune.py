@@ -11,8 +11,7 @@ from export.compression.finetune import SCHEMES, finetune, refined
 from export.compression.weights import INT8, PALETTE4, Scheme, layers_of
 from export.gate.parity_check import Trial
 from export.gate.reference_model import Original
-from train.decision.judge import compare, embed
-from train.model.architectures import Model
+from train.model.model import Model, compare, embed
 from train.run import Run, load_run
 
 

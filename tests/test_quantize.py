@@ -18,7 +18,7 @@ from export.gate.stored import stored_weights
 from export.graphs import graphs_of
 from export.onnx import onnx_files
 from export.references import curve, enough, few_references
-from train.model.architectures import Model
+from train.model.model import Model
 from train.run import Run, load_run
 
 

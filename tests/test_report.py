@@ -26,7 +26,7 @@ from edge_ecg.report.report import report
 from train.confounders import CONFOUNDERS, confounders
 from train.enrolment import DRIFTS, Counts
 from train.evaluation.baselines import BASELINES
-from train.evaluation.scores import Verdicts, counts, earned_its_place, figures
+from train.evaluation.scores import RecordingScores, counts, earned_its_place, figures
 from train.metrics import wilson_interval
 from train.run import load_run, read_json, write_json
 
@@ -44,27 +44,27 @@ def measured(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = read_json(run / "config.json")
     dates = sorted(date for of_set in config["dataset"]["dates"].values() for date in of_set)
     rng = np.random.default_rng(0)
-    verdicts = {}
+    scores = {}
     for number, method in enumerate([*BASELINES, "aligned"]):
         date, is_target = np.repeat(dates, 4), np.tile([False, False, True, True], len(dates))
         evidence = rng.normal(np.where(is_target, 0.4, -0.4) * number, 1.0)
         beats = np.full(len(date), 30)
-        verdicts[method] = Verdicts(date, is_target, evidence, beats, (beats * 0.8).astype(int))
+        scores[method] = RecordingScores(date, is_target, evidence, beats, (beats * 0.8).astype(int))
         for each in dates:
             of_date = date == each
-            columns = {name: np.asarray(column)[of_date].tolist() for name, column in asdict(verdicts[method]).items()}
+            columns = {name: np.asarray(column)[of_date].tolist() for name, column in asdict(scores[method]).items()}
             write_json(fold_file(folder / "cv", method, each), {"date": each, **columns})
     crossval = {
         "labels": config["labels"],
         "dates": dates,
-        "methods": {method: figures(v) for method, v in verdicts.items()},
+        "methods": {method: figures(v) for method, v in scores.items()},
         "split": {
             "methods": {
                 m: {w: counts(v.on_dates(config["dataset"]["dates"][w])) for w in ("validation", "test")}
-                for m, v in verdicts.items()
+                for m, v in scores.items()
             }
         },
-        "verdict": earned_its_place("aligned", verdicts),
+        "verdict": earned_its_place("aligned", scores),
     }
     write_json(folder / "cv/crossval.json", crossval)
     decided = {"before": asdict(Counts(3, 1, 0, 0, 3)), "after": asdict(Counts(4, 0, 0, 0, 4))}

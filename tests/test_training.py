@@ -15,13 +15,16 @@ from scipy.stats import binomtest
 from edge_ecg.contract import CONTRACT
 from edge_ecg.errors import RunError
 from train.data import BeatSet
-from train.decision.judge import embed, judge
+from train.decision.decide import decide
 from train.decision.references import choose_references
 from train.fit.loop import Settings, Trainer
 from train.fit.pairs import Variation, batches, pairs, vary
 from train.metrics import Confusion, wilson_interval
-from train.model.architectures import ARCHITECTURES, MOST_PARAMETERS, AlignTWave, build_model
-from train.run import WEIGHTS, load_run
+from train.model.aligned import AlignTWave
+from train.model.architectures import ARCHITECTURES, MOST_PARAMETERS, build_model
+from train.model.model import embed
+from train.model.weights import WEIGHTS
+from train.run import load_run
 
 QUICK = Settings(epochs=3, references_per_state=4)
 
@@ -202,7 +205,7 @@ def test_the_run_holds_dates_apart(small_run: Path) -> None:
 
 def test_the_small_run_decides_its_validation_recordings(small_run: Path) -> None:
     run = load_run(small_run)
-    figures = judge(run.model, run.references()[1], run.validation, run.labels, run.contract.voting).to_json()
+    figures = decide(run.model, run.references()[1], run.validation, run.labels, run.contract.voting).to_json()
     assert figures["recordings"]["right"] >= 7  # of 8
     assert json.loads((small_run / "metrics.json").read_text())["validation"] == json.loads(json.dumps(figures))
     assert run.contract.voting.calibration_recordings == 8

@@ -8,26 +8,25 @@ from pathlib import Path
 import click
 import torch
 
+from edge_ecg.atomic import write_file
 from edge_ecg.console import run_command
 from edge_ecg.contract import CONTRACT
 from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.errors import RunError
 from train.data import read_beats
 from train.decision.calibrate import calibrate
-from train.decision.judge import judge
+from train.decision.decide import decide
 from train.evaluate import table
 from train.fit.history import history_png
-from train.fit.loop import Trainer, recipe
+from train.fit.loop import PROGRESS, Trainer, recipe
 from train.model.architectures import ARCHITECTURES, DEFAULT_ARCHITECTURE
 from train.run import (
     BEATS,
     CONFIG,
     HISTORY,
     METRICS,
-    PROGRESS,
     Run,
     write_beats,
-    write_file,
     write_json,
 )
 
@@ -82,10 +81,10 @@ def train(
         "torch": torch.__version__,
     }
     _, references = Run(out, config, model, sets["train"], sets["validation"], CONTRACT, dataset.labels).references()
-    held_out = judge(model, references, sets["validation"], dataset.labels, CONTRACT.voting)
+    held_out = decide(model, references, sets["validation"], dataset.labels, CONTRACT.voting)
     voting = calibrate(held_out, CONTRACT.voting)
     metrics = {
-        which: judge(model, references, beats, dataset.labels, voting).to_json() for which, beats in sets.items()
+        which: decide(model, references, beats, dataset.labels, voting).to_json() for which, beats in sets.items()
     }
     write_json(out / METRICS, {**metrics, "history": asdict(trainer.history)})
     write_file(out / HISTORY, history_png(trainer.history))

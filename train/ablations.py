@@ -20,7 +20,7 @@ from edge_ecg.console import run_command
 from edge_ecg.datasets.dataset_file import read_dataset
 from train.crossval import cross_validate
 from train.data import read_beats
-from train.evaluation.scores import Verdicts, roc_auc
+from train.evaluation.scores import RecordingScores, roc_auc
 from train.fit.loop import Settings
 from train.fit.pairs import Variation
 from train.run import write_json
@@ -41,7 +41,7 @@ VARIANTS = {
 }
 
 
-def row(name: str, seeds: list[Verdicts]) -> dict[str, Any]:
+def row(name: str, seeds: list[RecordingScores]) -> dict[str, Any]:
     """Mean and spread (largest minus smallest) over seeds."""
     right = [int(v.right.sum()) for v in seeds]
     auc = [roc_auc(v.evidence, v.is_target) or 0.0 for v in seeds]
@@ -69,7 +69,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 @click.command()
 @click.argument("dataset_file", metavar="DATASET.toml", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for verdicts and figures.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for scores and figures.")
 @click.option("--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml].")
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="How many, from 0 on.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
@@ -80,8 +80,8 @@ def ablations(dataset_file: Path, out: Path, data: Path | None, seeds: int, as_j
     with click.progressbar(entries, label="reading recordings", file=sys.stderr) as bar:
         beats = read_beats(bar)
     jobs = {f"{name} {seed}": replace(of, seed=seed) for name, of in VARIANTS.items() for seed in range(seeds)}
-    verdicts = cross_validate(beats, jobs, out, lambda line: click.echo(line, err=True))
-    rows = [row(name, [verdicts[f"{name} {seed}"] for seed in range(seeds)]) for name in VARIANTS]
+    scores = cross_validate(beats, jobs, out, lambda line: click.echo(line, err=True))
+    rows = [row(name, [scores[f"{name} {seed}"] for seed in range(seeds)]) for name in VARIANTS]
     result = {"dataset": dataset.name, "dates": sorted(set(beats.dates.tolist())), "rows": rows}
     write_json(out / "ablations.json", result)
     click.echo(json.dumps(result) if as_json else table(rows))

@@ -18,10 +18,11 @@ import torch
 from edge_ecg.console import run_command
 from train.data import BeatSet
 from train.evaluation.drift import drift, matched_pairs, state_axis
-from train.evaluation.occlusion import Judge, occlusion, without
-from train.evaluation.scores import Verdicts
-from train.model.architectures import PR_SEGMENT, SAMPLES
-from train.run import WEIGHTS, Run, load_run, write_json
+from train.evaluation.occlusion import RunEvidence, occlusion, without
+from train.evaluation.scores import RecordingScores
+from train.model.beat import PR_SEGMENT, SAMPLES
+from train.model.weights import WEIGHTS
+from train.run import Run, load_run, write_json
 
 CONFOUNDERS = "confounders.json"
 MATCHED_MS = 10.0
@@ -29,35 +30,35 @@ MATCHED_MS = 10.0
 
 def confounders(finished: Run) -> dict[str, Any]:
     """All figures of a run, as JSON has them."""
-    judge, sets = Judge(finished), {"train": finished.training, "validation": finished.validation}
+    run, sets = RunEvidence(finished), {"train": finished.training, "validation": finished.validation}
     held_out = finished.validation
-    evidence = judge.evidence(held_out.values)
-    verdicts = Verdicts.of(held_out, evidence)
+    evidence = run.evidence(held_out.values)
+    scores = RecordingScores.of(held_out, evidence)
     pairs = [
         matched_pairs(held_out, evidence, same_date, within_ms)
         for same_date in (True, False)
         for within_ms in (None, MATCHED_MS)
     ]
-    along = state_axis(judge)
+    along = state_axis(run)
     return {
         "weights_sha256": hashlib.sha256((finished.path / WEIGHTS).read_bytes()).hexdigest(),
         "labels": finished.labels,
         "data": [row for which, beats in sets.items() for row in counted(which, beats)],
         "recordings": {
-            "date": verdicts.dates.tolist(),
-            "is_target": verdicts.is_target.tolist(),
-            "evidence": verdicts.evidence.tolist(),
+            "date": scores.dates.tolist(),
+            "is_target": scores.is_target.tolist(),
+            "evidence": scores.evidence.tolist(),
         },
-        "without": without(judge, held_out),
+        "without": without(run, held_out),
         "pairs": [row for row in pairs if row],
         "drift": {
             which: {
-                "evidence": drift(beats, Verdicts.of(beats, judge.evidence(beats.values)).evidence),
+                "evidence": drift(beats, RecordingScores.of(beats, run.evidence(beats.values)).evidence),
                 "embedding": drift(beats, along(beats)),
             }
             for which, beats in sets.items()
         },
-        "occlusion": {**occlusion(judge, held_out), "mean_beats_uv": mean_beats_uv(held_out)},
+        "occlusion": {**occlusion(run, held_out), "mean_beats_uv": mean_beats_uv(held_out)},
     }
 
 
@@ -131,7 +132,7 @@ def _from_to(interval: tuple[float, float]) -> str:
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def confounders_command(run_folder: Path, as_json: bool) -> None:
-    """Judge the validation beats of a run again with something taken out, and write RUN/confounders.json."""
+    """RunEvidence the validation beats of a run again with something taken out, and write RUN/confounders.json."""
     torch.set_num_threads(1)
     figures = confounders(load_run(run_folder))
     write_json(run_folder / CONFOUNDERS, figures)

@@ -32,12 +32,13 @@ from edge_ecg.datasets.dataset_file import SETS, read_dataset
 from edge_ecg.errors import DatasetError
 from edge_ecg.report.findings import fold_file
 from train.data import BeatSet, read_beats
-from train.decision.judge import embed, judge
+from train.decision.decide import decide
 from train.decision.references import bank_of, choose_references
 from train.evaluation.baselines import BASELINES, all_the_same
-from train.evaluation.scores import Verdicts, counts, earned_its_place, figures, table
+from train.evaluation.scores import RecordingScores, counts, earned_its_place, figures, table
 from train.fit.loop import Settings, Trainer, recipe
 from train.model.architectures import ARCHITECTURES, DEFAULT_ARCHITECTURE
+from train.model.model import embed
 from train.run import read_beats as read_stored_beats
 from train.run import read_json, write_beats, write_file, write_json
 
@@ -71,37 +72,37 @@ def leave_one_out(beats: BeatSet) -> list[Fold]:
     return [leaving_out(beats, date) for date in sorted(set(beats.dates.tolist()))]
 
 
-def judge_fold(method: str, settings: Settings, beats: BeatSet, fold: Fold) -> Verdicts:
+def run_fold(method: str, settings: Settings, beats: BeatSet, fold: Fold) -> RecordingScores:
     """Train a method, a baseline's name or any other for a comparator, and let it judge what it has not seen."""
     training, held_out = beats.on_dates(fold.learned), beats.on_dates(fold.judged)
     if method in BASELINES:
-        return Verdicts.of(held_out, BASELINES[method](training, held_out, settings.seed))
-    return judge_with(settings, training, held_out)
+        return RecordingScores.of(held_out, BASELINES[method](training, held_out, settings.seed))
+    return comparator_scores(settings, training, held_out)
 
 
-def judge_with(settings: Settings, training: BeatSet, held_out: BeatSet) -> Verdicts:
+def comparator_scores(settings: Settings, training: BeatSet, held_out: BeatSet) -> RecordingScores:
     """Train a comparator on some beats, and let it judge others."""
     with tempfile.TemporaryDirectory() as folder:
         model = Trainer(settings, training, None, Path(folder)).fit()
     embeddings = embed(model, training.values)
     references = bank_of(training, embeddings, choose_references(training, embeddings, settings.references_per_state))
-    judgement = judge(model, references, held_out, ("baseline", "target"), CONTRACT.voting)
-    return Verdicts.of(held_out, judgement.evidence)
+    judgement = decide(model, references, held_out, ("baseline", "target"), CONTRACT.voting)
+    return RecordingScores.of(held_out, judgement.evidence)
 
 
 def cross_validate(
     beats: BeatSet, methods: dict[str, Settings], out: Path, progress: Callable[[str], None] = lambda line: None
-) -> dict[str, Verdicts]:
-    """Every date by every method that has not seen it, as `judge_folds` does it; all dates as one."""
-    return {m: pooled(each) for m, each in judge_folds(beats, leave_one_out(beats), methods, out, progress).items()}
+) -> dict[str, RecordingScores]:
+    """Every date by every method that has not seen it, as `run_folds` does it; all dates as one."""
+    return {m: pooled(each) for m, each in run_folds(beats, leave_one_out(beats), methods, out, progress).items()}
 
 
-def judge_folds(
+def run_folds(
     beats: BeatSet, folds: list[Fold], methods: dict[str, Settings], out: Path, progress: Callable[[str], None]
-) -> dict[str, list[Verdicts]]:
+) -> dict[str, list[RecordingScores]]:
     """Every fold by every method, in parallel processes of one thread each.
 
-    methods: by name, as `judge_fold` takes them. A finished fold is taken from its file.
+    methods: by name, as `run_fold` takes them. A finished fold is taken from its file.
     """
     write_beats(out / "beats.safetensors", {"all": beats})
     digest = digest_of(beats)
@@ -121,7 +122,7 @@ def judge_folds(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    return {method: [_verdicts(read_json(fold_file(out, method, f.name))) for f in folds] for method in methods}
+    return {method: [_scores_of(read_json(fold_file(out, method, f.name))) for f in folds] for method in methods}
 
 
 def _key(digest: str, settings: Settings, fold: Fold) -> str:
@@ -152,20 +153,22 @@ def _fold(out: Path, file: Path, key: str, method: str, settings: Settings, fold
     """Do one fold in a process of its own, write its file, and say how it went."""
     torch.set_num_threads(1)
     began = time.perf_counter()
-    verdicts = judge_fold(method, settings, _stored(out / "beats.safetensors"), fold)
-    columns = {name: value.tolist() for name, value in asdict(verdicts).items()}
+    scores = run_fold(method, settings, _stored(out / "beats.safetensors"), fold)
+    columns = {name: value.tolist() for name, value in asdict(scores).items()}
     write_json(file, {"key": key, "method": method, "date": fold.name, **columns})
     took = time.perf_counter() - began
-    return f"{fold.name}  {method}: {verdicts.right.sum()}/{len(verdicts.right)} recordings, {took:.0f} s"
+    return f"{fold.name}  {method}: {scores.right.sum()}/{len(scores.right)} recordings, {took:.0f} s"
 
 
-def _verdicts(stored: dict[str, Any]) -> Verdicts:
-    return Verdicts(**{field.name: np.array(stored[field.name]) for field in fields(Verdicts)})
+def _scores_of(stored: dict[str, Any]) -> RecordingScores:
+    return RecordingScores(**{field.name: np.array(stored[field.name]) for field in fields(RecordingScores)})
 
 
-def pooled(each: list[Verdicts]) -> Verdicts:
+def pooled(each: list[RecordingScores]) -> RecordingScores:
     """The recordings of several folds as one."""
-    return Verdicts(*(np.concatenate([getattr(v, field.name) for v in each]) for field in fields(Verdicts)))
+    return RecordingScores(
+        *(np.concatenate([getattr(v, field.name) for v in each]) for field in fields(RecordingScores))
+    )
 
 
 @click.command()
@@ -194,15 +197,15 @@ def crossval(
     methods = methods_for(beats, architectures, seed)
     split = Fold("split", dataset.dates["train"], dataset.dates["validation"] + dataset.dates["test"])
     folds = [*leave_one_out(beats), split]
-    judged = judge_folds(beats, folds, methods, out, lambda line: click.echo(line, err=True))
-    verdicts = {method: pooled(each[:-1]) for method, each in judged.items()}
+    judged = run_folds(beats, folds, methods, out, lambda line: click.echo(line, err=True))
+    scores = {method: pooled(each[:-1]) for method, each in judged.items()}
     result = {
         "dataset": dataset.name,
         "labels": dataset.labels,
         "seed": seed,
         "dates": sorted(set(beats.dates.tolist())),
         "all_the_same": all_the_same(beats),
-        "methods": {method: figures(v) for method, v in verdicts.items()},
+        "methods": {method: figures(v) for method, v in scores.items()},
         "split": {
             "dates": dataset.dates,
             "methods": {
@@ -210,7 +213,7 @@ def crossval(
                 for method, each in judged.items()
             },
         },
-        "verdict": earned_its_place(architectures[0], verdicts),
+        "verdict": earned_its_place(architectures[0], scores),
     }
     write_json(out / "crossval.json", result)
     write_file(out / "crossval.txt", (table(result) + "\n").encode())

@@ -33,16 +33,18 @@ from edge_ecg.simulation.synthetic import STATES, record, synthetic_person
 from train.crossval import digest_of
 from train.data import BeatSet, read_beats
 from train.decision.calibrate import calibrate
-from train.decision.judge import compare, embed, judge
+from train.decision.decide import decide
 from train.decision.novelty import fit_distribution
 from train.decision.references import bank_of, choose_references
 from train.fit.loop import Settings, Trainer, recipe
-from train.model.architectures import ARCHITECTURES, DEFAULT_ARCHITECTURE, Model, build_model
-from train.run import WEIGHTS, read_json, read_weights, write_json
+from train.model.architectures import ARCHITECTURES, DEFAULT_ARCHITECTURE, build_model
+from train.model.beat import PR_SEGMENT, ST_ENDS
+from train.model.model import Model, compare, embed
+from train.model.weights import WEIGHTS, read_weights
+from train.run import read_json, write_json
 
 EARLIER_DATES = 3
 SYNTHETIC_PERSONS = 12
-T_BEGINS = CONTRACT.before_r_samples + 56  # 110 ms after R, where the ST segment ends
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,10 @@ class Drift:
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """Beats (N, 384) with the T wave moved and scaled, the rest as it was."""
         index = np.arange(CONTRACT.window_samples)
-        t_wave = 1 / (1 + np.exp(-(index - T_BEGINS) / 6.0))
+        t_wave = 1 / (1 + np.exp(-(index - ST_ENDS) / 6.0))
         source = np.clip(index - self.t_later_ms / 1000 * CONTRACT.sample_rate_hz * t_wave, 0, index[-1])
         samples = values[:, index].astype(np.float64)
-        baseline = np.median(samples[:, 70:100], axis=1, keepdims=True)
+        baseline = np.median(samples[:, PR_SEGMENT], axis=1, keepdims=True)
         below = np.minimum(source.astype(int), index[-1] - 1)
         moved = samples[:, below] + (source - below) * (samples[:, below + 1] - samples[:, below])
         moved = baseline + (moved - baseline) * (1 + (self.t_height - 1) * t_wave)
@@ -115,7 +117,7 @@ class HeldOutDate:
         bank = bank_of(training, embeddings, chosen)
         self.bank = ReferenceBank(bank.embeddings, bank.is_target, distribution)
         self.distribution = distribution
-        self.voting = calibrate(judge(self.model, bank, validation, STATES, CONTRACT.voting), CONTRACT.voting)
+        self.voting = calibrate(decide(self.model, bank, validation, STATES, CONTRACT.voting), CONTRACT.voting)
         self._embeddings: dict[Drift, np.ndarray] = {}
 
     def embeddings(self, drift: Drift = DRIFTS["no drift"]) -> np.ndarray:
@@ -132,7 +134,7 @@ class HeldOutDate:
         samples = [Sample(self.beats.sources[n], str(self.beats.dates[n]), values[of_beat == n]) for n in recordings]
         return enroll_samples(self.bank, samples).references
 
-    def judge(self, recordings: np.ndarray, bank: ReferenceBank, drift: Drift = DRIFTS["no drift"]) -> Counts:
+    def decide(self, recordings: np.ndarray, bank: ReferenceBank, drift: Drift = DRIFTS["no drift"]) -> Counts:
         """Decide on recordings as the watch does."""
         total = Counts()
         for number in recordings:
@@ -180,8 +182,8 @@ def evaluate_date(fold: HeldOutDate) -> dict[str, tuple[Counts, Counts]]:
     figures = {}
     for name, (enrol, drift) in plans.items():
         rest = np.setdiff1d(of_date, enrol)
-        after = fold.judge(rest, fold.enrolled(enrol, drift), drift)
-        figures[name] = fold.judge(rest, fold.bank, drift), after
+        after = fold.decide(rest, fold.enrolled(enrol, drift), drift)
+        figures[name] = fold.decide(rest, fold.bank, drift), after
     return figures
 
 

@@ -15,19 +15,20 @@ from typing import Any
 import numpy as np
 import safetensors
 import safetensors.numpy
-import safetensors.torch
 
 from edge_ecg.atomic import write_file
 from edge_ecg.contract import Contract
 from edge_ecg.errors import EdgeEcgError, RunError
+from edge_ecg.inference.novelty import TrainingDistribution
 from edge_ecg.inference.references import ReferenceBank
 from train.data import BeatSet
-from train.decision.judge import embed
+from train.decision.novelty import fit_distribution
 from train.decision.references import bank_of, choose_references
-from train.model.architectures import Model, build_model
+from train.model.architectures import build_model
+from train.model.model import Model, embed
+from train.model.weights import WEIGHTS, read_weights
 
-WEIGHTS, CONFIG, BEATS = "checkpoint.safetensors", "config.json", "beats.safetensors"
-METRICS, PROGRESS, HISTORY = "metrics.json", "progress.safetensors", "history.png"
+CONFIG, BEATS, METRICS, HISTORY = "config.json", "beats.safetensors", "metrics.json", "history.png"
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,11 @@ class Run:
         wanted = per_state or self.config["settings"]["references_per_state"]
         chosen = choose_references(self.training, embeddings, wanted)
         return chosen, bank_of(self.training, embeddings, chosen)
+
+    def distribution(self) -> TrainingDistribution | None:
+        """What training and validation beats show, or nothing if they have too few dates to tell."""
+        sets = (self.training, self.validation)
+        return fit_distribution([embed(self.model, beats.values) for beats in sets], sets)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -99,22 +105,6 @@ def read_beats(path: Path) -> dict[str, BeatSet]:
             return sets
     except (OSError, safetensors.SafetensorError, ValueError, KeyError) as error:
         raise RunError(f"{path}: can't be read as the beats of a run: {error}") from None
-
-
-def write_weights(path: Path, model: Model) -> None:
-    """Store a model's weights and batch-norm statistics."""
-    write_file(path, safetensors.torch.save(dict(model.state_dict())))
-
-
-def read_weights(path: Path, model: Model) -> None:
-    """Load what `write_weights` wrote. Raises RunError if it does not fit the model."""
-    try:
-        model.load_state_dict(safetensors.torch.load(path.read_bytes()))
-    except OSError as error:
-        raise RunError(f"{path}: can't be read ({error.strerror}); expected a finished training run") from None
-    except (safetensors.SafetensorError, RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise RunError(f"{path}: does not fit the architecture in {CONFIG}: {reason}") from None
 
 
 def load_run(path: str | Path) -> Run:

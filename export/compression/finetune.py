@@ -17,7 +17,7 @@ from torch.nn.utils.parametrize import register_parametrization, remove_parametr
 from export.compression.weights import INT8, PALETTE4, PALETTE6, Scheme, layers_of
 from export.gate.parity_check import Trial
 from export.graphs import fold_batch_norm
-from train.model.architectures import Model
+from train.model.model import Model
 
 SCHEMES = (INT8, PALETTE6, PALETTE4)
 STEPS = 300

@@ -19,7 +19,7 @@ from edge_ecg.bundle import COMPARATOR, ENCODER
 from edge_ecg.inference.int8 import quantize_rows
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.session import Session
-from train.decision.judge import compare, embed
+from train.model.model import compare, embed
 from train.run import Run
 
 ENCODER_INT8, COMPARATOR_INT8 = "encoder_int8.onnx", "comparator_int8.onnx"

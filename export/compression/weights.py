@@ -13,7 +13,7 @@ from torch import nn
 
 from edge_ecg.inference.int8 import dequantized, quantize_rows
 from export.graphs import fold_batch_norm
-from train.model.architectures import Model
+from train.model.model import Model
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from export.gate.reference_model import Original
 from export.gate.stored import stored_weights
 from export.graphs import fold_batch_norm
 from train.data import BeatSet
-from train.decision.judge import Judgement, compare, decide, embed
+from train.decision.decide import Decided, decide_from_logits
+from train.model.model import compare, embed
 
 MOST_BEAT_FLIPS = 0.002
 MOST_ERROR = 1e-5  # of full scale, against a model with the same weights: float32 rounds in proportion to what it adds
@@ -68,7 +69,7 @@ class Outcome:
 
     embeddings: np.ndarray
     logits: np.ndarray
-    judged: Judgement
+    judged: Decided
     beat_us: float | None = None
 
     @property
@@ -204,7 +205,9 @@ class Trial:
     def _outcome(
         self, embeddings: np.ndarray, logits: np.ndarray, bank: ReferenceBank, beat_us: float | None = None
     ) -> Outcome:
-        return Outcome(embeddings, logits, decide(logits, bank, self.beats, self._labels, self._voting), beat_us)
+        return Outcome(
+            embeddings, logits, decide_from_logits(logits, bank, self.beats, self._labels, self._voting), beat_us
+        )
 
     def _reference_faults(self, bank: ReferenceBank, artefact: Artefact) -> list[str]:
         """Are the references that it ships with those of the original, to rounding or to an int8 step?"""

@@ -16,8 +16,8 @@ from edge_ecg.errors import EdgeEcgError, ParityError
 from edge_ecg.inference.references import ReferenceBank
 from export.compression.weights import FLOAT32, Scheme
 from export.graphs import fold_batch_norm
-from train.decision.judge import embed
-from train.model.architectures import Model, build_model
+from train.model.architectures import build_model
+from train.model.model import Model, embed
 from train.run import Run
 
 ORIGINAL = "original.safetensors"

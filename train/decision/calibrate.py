@@ -25,7 +25,7 @@ from scipy.optimize import minimize_scalar
 
 from edge_ecg.contract import VotingConstants
 from edge_ecg.inference.votes import INCONCLUSIVE, Decision, Tally
-from train.decision.judge import Judgement
+from train.decision.decide import Decided
 
 PRIOR_RECORDINGS = 1.0  # imagined recordings that are wrong by a typical amount: keep the slope finite
 MOST_DISCOUNTED = 0.5  # a recording says as much as two beats at least; how strongly it speaks varies, and is no error
@@ -34,7 +34,7 @@ DRAWS = 1000
 EVERY = 3  # beats from one start to the next
 
 
-def calibrate(judgement: Judgement, voting: VotingConstants) -> VotingConstants:
+def calibrate(judgement: Decided, voting: VotingConstants) -> VotingConstants:
     """The voting constants for what `judgement` holds, at the error rates that `voting` states."""
     slope = fit_slope(judgement)
     boundary = min(Tally(judgement.labels, voting).upper, -Tally(judgement.labels, voting).lower)
@@ -49,7 +49,7 @@ def calibrate(judgement: Judgement, voting: VotingConstants) -> VotingConstants:
     return replace(fitted, calibration_recordings=len(wrong), calibration_errors=sum(wrong))
 
 
-def fit_slope(judgement: Judgement) -> float:
+def fit_slope(judgement: Decided) -> float:
     """Log odds of the target for one unit of a single beat's evidence."""
     beats = judgement.beats
     sign = np.where(beats.is_target, 1.0, -1.0)
@@ -64,7 +64,7 @@ def fit_slope(judgement: Judgement) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=(-8, 4), method="bounded").x))
 
 
-def correlation(judgement: Judgement, said: np.ndarray) -> float:
+def correlation(judgement: Decided, said: np.ndarray) -> float:
     """The intraclass correlation of (N,) numbers of beats: 0 if recordings of one state do not differ."""
     beats = judgement.beats
     counts = np.bincount(beats.recording)
@@ -82,7 +82,7 @@ def correlation(judgement: Judgement, said: np.ndarray) -> float:
     return float(shared / (shared + within)) if shared else 0.0
 
 
-def keeps_its_rates(judgement: Judgement, voting: VotingConstants) -> bool:
+def keeps_its_rates(judgement: Decided, voting: VotingConstants) -> bool:
     """Whether the bootstrap's 95th percentile of the error rates is within alpha and beta."""
     is_target = judgement.beats.recording_is_target
     errors = np.mean(
@@ -105,7 +105,7 @@ def keeps_its_rates(judgement: Judgement, voting: VotingConstants) -> bool:
     return True
 
 
-def decisions(judgement: Judgement, voting: VotingConstants, start: int = 0) -> list[Decision]:
+def decisions(judgement: Decided, voting: VotingConstants, start: int = 0) -> list[Decision]:
     """The decision on each recording, its beats taken from `start` on as a ring."""
     tally = Tally(judgement.labels, voting)
     decided = []

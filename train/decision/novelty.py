@@ -10,18 +10,10 @@ import numpy as np
 
 from edge_ecg.inference.novelty import TrainingDistribution, span_of
 from train.data import BeatSet
-from train.decision.judge import embed
-from train.run import Run
 
 MOST_DIRECTIONS = 16
 FEWEST_DATES = 3  # with the baseline; fewer can't say what usually changes from one date to the next
 USUAL = 99  # percentile of recordings that the limit lets pass when their date is left out
-
-
-def distribution_of(run: Run) -> TrainingDistribution | None:
-    """What a run has seen, or nothing if it had too few dates to tell."""
-    sets = (run.training, run.validation)
-    return fit_distribution([embed(run.model, beats.values) for beats in sets], sets)
 
 
 def fit_distribution(embeddings: Sequence[np.ndarray], sets: Sequence[BeatSet]) -> TrainingDistribution | None:

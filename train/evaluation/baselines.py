@@ -16,7 +16,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from train.data import BeatSet
 from train.fit.loop import Settings
 from train.fit.pairs import Variation, batches, steps_of_epoch, vary
-from train.model.architectures import SAMPLES, AlignedEncoder
+from train.model.aligned import AlignedEncoder
+from train.model.beat import SAMPLES
 from train.model.public_network import MBConv
 
 Baseline = Callable[[BeatSet, BeatSet, int], np.ndarray]  # training beats, beats to judge, seed -> evidence

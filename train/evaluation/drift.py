@@ -7,12 +7,12 @@ import numpy as np
 from scipy.stats import t as student
 
 from train.data import BeatSet
-from train.decision.judge import embed
 from train.decision.novelty import recording_centres
-from train.evaluation.occlusion import Judge
+from train.evaluation.occlusion import RunEvidence
 from train.evaluation.scores import DRAWS
 from train.metrics import newcombe_interval
-from train.model.architectures import SAMPLES
+from train.model.beat import SAMPLES
+from train.model.model import embed
 
 
 def matched_pairs(
@@ -137,12 +137,12 @@ def explained_by_order(
     return float(share), (float(share - margin), float(share + margin))
 
 
-def state_axis(judge: Judge) -> Callable[[BeatSet], np.ndarray]:
+def state_axis(run: RunEvidence) -> Callable[[BeatSet], np.ndarray]:
     """Where recordings lie between the states in the embedding: 0 training's usual baseline, 1 its usual target."""
-    training = judge.training
-    middle = recording_centres(embed(judge.model, training.values), training.recording)
+    training = run.training
+    middle = recording_centres(embed(run.model, training.values), training.recording)
     is_target = training.recording_is_target
     origin = middle[~is_target].mean(0)
     axis = middle[is_target].mean(0) - origin
     axis /= axis @ axis
-    return lambda beats: (recording_centres(embed(judge.model, beats.values), beats.recording) - origin) @ axis
+    return lambda beats: (recording_centres(embed(run.model, beats.values), beats.recording) - origin) @ axis

@@ -11,10 +11,10 @@ import numpy as np
 
 from edge_ecg.contract import CONTRACT
 from train.data import BeatSet
-from train.decision.judge import compare, embed
-from train.evaluation.scores import DRAWS, Verdicts, roc_auc
+from train.evaluation.scores import DRAWS, RecordingScores, roc_auc
 from train.metrics import Confusion, newcombe_interval
-from train.model.architectures import PR_SEGMENT, SAMPLES
+from train.model.beat import PR_SEGMENT, SAMPLES
+from train.model.model import compare, embed
 from train.run import Run
 
 RR = SAMPLES  # where a beat holds its RR interval in seconds
@@ -26,7 +26,7 @@ QRS_UV, T_WAVE_UV = 1000.0, 300.0  # the heights that all beats get; the ratio i
 Change = Callable[[np.ndarray], np.ndarray]  # beats (N, 384) -> beats with something taken out
 
 
-class Judge:
+class RunEvidence:
     """The run's model with its references, for beats from which something was taken out."""
 
     def __init__(self, finished: Run):
@@ -94,9 +94,9 @@ def equal_heights(values: np.ndarray) -> np.ndarray:
     return beats
 
 
-def without(judge: Judge, beats: BeatSet) -> list[dict[str, Any]]:
+def without(run: RunEvidence, beats: BeatSet) -> list[dict[str, Any]]:
     """What is right after something was taken out of all beats; the interval of the AUC is over recordings."""
-    halfway = between_states(judge.training.values, judge.training.is_target)
+    halfway = between_states(run.training.values, run.training.is_target)
     changes: dict[str, Change] = {
         "as recorded": lambda values: values,
         "RR withheld: the same interval in every beat": lambda values: covered(values, halfway, slice(RR, RR + 1)),
@@ -106,33 +106,33 @@ def without(judge: Judge, beats: BeatSet) -> list[dict[str, Any]]:
     }
     rows = []
     for name, change in changes.items():
-        verdicts = Verdicts.of(beats, judge.evidence_without(change, beats.values))
-        auc = roc_auc(verdicts.evidence, verdicts.is_target)
+        scores = RecordingScores.of(beats, run.evidence_without(change, beats.values))
+        auc = roc_auc(scores.evidence, scores.is_target)
         rows.append(
             {
                 "name": name,
-                "recordings": Confusion.count(verdicts.evidence > 0, verdicts.is_target).to_json(),
+                "recordings": Confusion.count(scores.evidence > 0, scores.is_target).to_json(),
                 "auc": auc,
-                "auc_95": None if auc is None else newcombe_interval(auc, *np.bincount(~verdicts.is_target)),
-                "beats": int(verdicts.beats.sum()),
-                "beats_right": int(verdicts.beats_right.sum()),
+                "auc_95": None if auc is None else newcombe_interval(auc, *np.bincount(~scores.is_target)),
+                "beats": int(scores.beats.sum()),
+                "beats_right": int(scores.beats_right.sum()),
             }
         )
     return rows
 
 
-def occlusion(judge: Judge, beats: BeatSet) -> dict[str, Any]:
+def occlusion(run: RunEvidence, beats: BeatSet) -> dict[str, Any]:
     """How much of the evidence for the right state goes when a window of the beat is covered, and for whole parts.
 
     A window takes the halfway beat's samples, so that it speaks for neither state. `lost` is the share of the margin
     (evidence for the right state) that is lost, recordings weighing the same, with the interval over recordings. It
     says what this model uses; what it could have used instead is not seen.
     """
-    halfway = between_states(judge.training.values, judge.training.is_target)
+    halfway = between_states(run.training.values, run.training.is_target)
     sign = np.where(beats.is_target, 1.0, -1.0)
 
     def margin(values: np.ndarray) -> np.ndarray:
-        return np.asarray(np.bincount(beats.recording, sign * judge.evidence(values)) / np.bincount(beats.recording))
+        return np.asarray(np.bincount(beats.recording, sign * run.evidence(values)) / np.bincount(beats.recording))
 
     whole = margin(beats.values)
     chosen = np.random.default_rng(0).integers(0, len(whole), (DRAWS, len(whole)))

@@ -17,7 +17,7 @@ BINS = 10  # of the expected calibration error
 
 
 @dataclass(frozen=True)
-class Verdicts:
+class RecordingScores:
     """What one method says of recordings that it was not trained on; M recordings."""
 
     dates: np.ndarray  # (M,)
@@ -31,13 +31,13 @@ class Verdicts:
         """(M,) bool; evidence of exactly 0 is a call of the baseline."""
         return (self.evidence > 0) == self.is_target
 
-    def on_dates(self, dates: Iterable[str]) -> "Verdicts":
+    def on_dates(self, dates: Iterable[str]) -> "RecordingScores":
         """The recordings of some dates."""
         keep = np.isin(self.dates, list(dates))
-        return Verdicts(*(getattr(self, field.name)[keep] for field in fields(self)))
+        return RecordingScores(*(getattr(self, field.name)[keep] for field in fields(self)))
 
     @classmethod
-    def of(cls, beats: BeatSet, evidence: np.ndarray) -> "Verdicts":
+    def of(cls, beats: BeatSet, evidence: np.ndarray) -> "RecordingScores":
         """From the (N,) evidence of single beats."""
         counts = np.bincount(beats.recording)
         right = np.bincount(beats.recording, (evidence > 0) == beats.is_target)
@@ -54,13 +54,13 @@ def roc_auc(evidence: np.ndarray, is_target: np.ndarray) -> float | None:
     return float(above / (targets * (len(is_target) - targets)))
 
 
-def bootstrap_95(verdicts: Verdicts, statistic: Callable[[np.ndarray], float | None]) -> tuple[float, float]:
+def bootstrap_95(scores: RecordingScores, statistic: Callable[[np.ndarray], float | None]) -> tuple[float, float]:
     """Percentile interval of a statistic of recordings, dates drawn with replacement: recordings of a day are alike.
 
     statistic: from indices of recordings to a number, or None where a draw has none.
     """
     rng = np.random.default_rng(0)
-    by_date = [np.flatnonzero(verdicts.dates == date) for date in np.unique(verdicts.dates)]
+    by_date = [np.flatnonzero(scores.dates == date) for date in np.unique(scores.dates)]
     drawn = []
     for _ in range(DRAWS):
         chosen = np.concatenate([by_date[i] for i in rng.integers(0, len(by_date), len(by_date))])
@@ -69,44 +69,44 @@ def bootstrap_95(verdicts: Verdicts, statistic: Callable[[np.ndarray], float | N
     return float(low), float(high)
 
 
-def permutation_p(verdicts: Verdicts, shuffles: int = SHUFFLES, seed: int = 0) -> float:
+def permutation_p(scores: RecordingScores, shuffles: int = SHUFFLES, seed: int = 0) -> float:
     """How often shuffled labels rank as well as the true ones, with the true ones among them (Phipson & Smyth 2010).
 
     Labels move by date: all recordings of a date and state, made within the hour, get one label. Shuffled singly they
     would make any two days differ "significantly". The models are not trained anew.
     """
-    blocks = [f"{date} {target}" for date, target in zip(verdicts.dates, verdicts.is_target, strict=True)]
+    blocks = [f"{date} {target}" for date, target in zip(scores.dates, scores.is_target, strict=True)]
     _, first, block = np.unique(blocks, return_index=True, return_inverse=True)
-    label = verdicts.is_target[first]
+    label = scores.is_target[first]
     rng = np.random.default_rng(seed)
-    truly = roc_auc(verdicts.evidence, verdicts.is_target) or 0.0
+    truly = roc_auc(scores.evidence, scores.is_target) or 0.0
     as_good = sum(
-        (roc_auc(verdicts.evidence, rng.permutation(label)[block]) or 0.0) >= truly - 1e-12 for _ in range(shuffles)
+        (roc_auc(scores.evidence, rng.permutation(label)[block]) or 0.0) >= truly - 1e-12 for _ in range(shuffles)
     )
     return (as_good + 1) / (shuffles + 1)
 
 
-def calibration(verdicts: Verdicts) -> dict[str, Any]:
+def calibration(scores: RecordingScores) -> dict[str, Any]:
     """Brier score and expected calibration error of the recordings' probabilities, and the bins behind the latter.
 
     The slope from evidence to log odds is fitted, date by date, on the held-out recordings of all other dates.
     """
-    probability = np.empty(len(verdicts.evidence))
-    sign = np.where(verdicts.is_target, 1.0, -1.0)
-    for date in np.unique(verdicts.dates):
-        held_out = verdicts.dates == date
-        evidence, truth = verdicts.evidence[~held_out], sign[~held_out]
+    probability = np.empty(len(scores.evidence))
+    sign = np.where(scores.is_target, 1.0, -1.0)
+    for date in np.unique(scores.dates):
+        held_out = scores.dates == date
+        evidence, truth = scores.evidence[~held_out], sign[~held_out]
 
         def loss(log_slope: float, evidence: np.ndarray = evidence, truth: np.ndarray = truth) -> float:
             return float(np.logaddexp(0, -np.exp(log_slope) * truth * evidence).mean())
 
         slope = np.exp(minimize_scalar(loss, bounds=(-8, 4), method="bounded").x)
-        probability[held_out] = 1 / (1 + np.exp(-np.clip(slope * verdicts.evidence[held_out], -500, 500)))
+        probability[held_out] = 1 / (1 + np.exp(-np.clip(slope * scores.evidence[held_out], -500, 500)))
     place = np.minimum((probability * BINS).astype(int), BINS - 1)
-    bins = [(probability[place == b], verdicts.is_target[place == b]) for b in np.unique(place)]
+    bins = [(probability[place == b], scores.is_target[place == b]) for b in np.unique(place)]
     gaps = [abs(np.sum(said - is_target)) for said, is_target in bins]
     return {
-        "brier": float(np.mean((probability - verdicts.is_target) ** 2)),
+        "brier": float(np.mean((probability - scores.is_target) ** 2)),
         "expected_calibration_error": float(np.sum(gaps) / len(probability)),
         "reliability": [
             {"said": float(said.mean()), "recordings": len(said), "targets": int(is_target.sum())}
@@ -115,19 +115,19 @@ def calibration(verdicts: Verdicts) -> dict[str, Any]:
     }
 
 
-def counts(verdicts: Verdicts) -> dict[str, Any]:
+def counts(scores: RecordingScores) -> dict[str, Any]:
     """Recordings right, with their interval, the AUC, and beats."""
     return {
-        "recordings": Confusion.count(verdicts.evidence > 0, verdicts.is_target).to_json(),
-        "auc": roc_auc(verdicts.evidence, verdicts.is_target),
-        "beats": int(verdicts.beats.sum()),
-        "beats_right": int(verdicts.beats_right.sum()),
+        "recordings": Confusion.count(scores.evidence > 0, scores.is_target).to_json(),
+        "auc": roc_auc(scores.evidence, scores.is_target),
+        "beats": int(scores.beats.sum()),
+        "beats_right": int(scores.beats_right.sum()),
     }
 
 
-def figures(verdicts: Verdicts) -> dict[str, Any]:
+def figures(scores: RecordingScores) -> dict[str, Any]:
     """All figures of one method, pooled and by date. Evidence of folds is pooled as it is, without rescaling."""
-    v = verdicts
+    v = scores
 
     def auc(chosen: np.ndarray) -> float | None:
         return roc_auc(v.evidence[chosen], v.is_target[chosen])
@@ -142,7 +142,7 @@ def figures(verdicts: Verdicts) -> dict[str, Any]:
     }
 
 
-def earned_its_place(ours: str, methods: dict[str, Verdicts]) -> str:
+def earned_its_place(ours: str, methods: dict[str, RecordingScores]) -> str:
     """One sentence: whether a comparator earned its place beside the best of all other methods."""
 
     def rank(name: str) -> tuple[float, float]:

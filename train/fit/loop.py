@@ -17,14 +17,16 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from edge_ecg.atomic import write_file
 from edge_ecg.errors import RunError
 from train.data import BeatSet
-from train.decision.judge import compare, embed
 from train.decision.references import choose_references
 from train.fit.pairs import Variation, batches, pairs, steps_of_epoch, vary
-from train.model.architectures import DEFAULT_ARCHITECTURE, Model, build_model
-from train.run import PROGRESS, WEIGHTS, read_weights, write_file, write_weights
+from train.model.architectures import DEFAULT_ARCHITECTURE, build_model
+from train.model.model import Model, compare, embed
+from train.model.weights import WEIGHTS, read_weights, write_weights
 
+PROGRESS = "progress.safetensors"  # what resuming needs
 # The public network, which finds its feet after some ten epochs, needs longer.
 EPOCHS = {"aligned": 10, "positional": 10, "effnetv2": 40}
 # It compares each beat with a few others only: too few to make a decision of, so that single pairs must teach it.

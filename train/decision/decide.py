@@ -1,44 +1,20 @@
-"""Judge a set of beats as the watch would: the same votes and the same tally, on many recordings at once."""
+"""Votes and decisions on a set of beats as the watch would make them, on many recordings at once."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from edge_ecg.contract import VotingConstants
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import INCONCLUSIVE, Decision, Tally, Vote, cast_vote
 from train.data import BeatSet
 from train.metrics import Confusion
-from train.model.architectures import Model
-
-COMPARED_AT_ONCE = 512  # pairs in one call of the comparator: what they compute fits the cache
-
-
-def embed(model: Model, values: np.ndarray) -> np.ndarray:
-    """Embeddings (N, D) float32 of beats (N, 384)."""
-    model.eval()
-    with torch.no_grad():
-        parts = [model.encoder(part) for part in torch.from_numpy(values).split(1024)]
-    return torch.cat(parts).numpy()
-
-
-def compare(model: Model, embeddings: np.ndarray, references: np.ndarray) -> np.ndarray:
-    """Logits (N, R) of "different" for embeddings (N, D) against references (R, D)."""
-    model.eval()
-    count = len(references)
-    rows = []
-    with torch.no_grad():
-        bank = torch.from_numpy(references)
-        for part in torch.from_numpy(embeddings).split(max(1, COMPARED_AT_ONCE // count)):
-            logits = model.comparator(part.repeat_interleave(count, 0), bank.repeat(len(part), 1))
-            rows.append(logits.view(len(part), count))
-    return torch.cat(rows).numpy()
+from train.model.model import Model, compare, embed
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Decided:
     """What a model and its references say of a set of beats."""
 
     beats: BeatSet
@@ -79,21 +55,21 @@ class Judgement:
         }
 
 
-def judge(
+def decide(
     model: Model, references: ReferenceBank, beats: BeatSet, labels: tuple[str, str], voting: VotingConstants
-) -> Judgement:
+) -> Decided:
     """Vote on every beat and decide on every recording."""
     logits = compare(model, embed(model, beats.values), references.embeddings)
-    return decide(logits, references, beats, labels, voting)
+    return decide_from_logits(logits, references, beats, labels, voting)
 
 
-def decide(
+def decide_from_logits(
     logits: np.ndarray,
     references: ReferenceBank,
     beats: BeatSet,
     labels: tuple[str, str],
     voting: VotingConstants,
-) -> Judgement:
+) -> Decided:
     """Votes and decisions from logits (N, R), whatever engine computed them."""
     votes = [cast_vote(row, references) for row in logits]
     decisions = []
@@ -102,4 +78,4 @@ def decide(
         for beat in np.flatnonzero(beats.recording == recording):
             tally.add(votes[beat], float(beats.known_at_s[beat]))
         decisions.append(tally.decision)
-    return Judgement(beats, labels, votes, decisions)
+    return Decided(beats, labels, votes, decisions)
