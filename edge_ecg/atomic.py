@@ -1,4 +1,4 @@
-"""How a folder or a file is replaced: written beside its place, then moved there in one step.
+"""How a folder or a file is replaced: not if a source would go with it, and in one step, written beside its place.
 
 A process that is killed leaves a hidden folder `.NAME.….part` beside the place. It goes when the place is next written:
 a living writer holds a lock on its folder, which the system takes back however that writer ends.
@@ -10,9 +10,11 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from edge_ecg.errors import EdgeEcgError
 
 if sys.platform != "win32":
     import fcntl
@@ -20,10 +22,33 @@ if sys.platform != "win32":
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD; RENAME_EXCHANGE of Linux, RENAME_SWAP of macOS
 
 
+def refuse_overlap(out: Path, sources: Iterable[str | os.PathLike[str]]) -> None:
+    """Raise EdgeEcgError if `out` is, holds or lies in one of the sources, however the two are spelled.
+
+    Links and `..` are resolved first. What exists is compared by its file number, so that two spellings of one name
+    (a file system without case, a second mount) are one.
+    """
+    place = Path(os.path.realpath(out))
+    for source in sources:
+        origin = Path(os.path.realpath(source))
+        how = _is_at_or_below(place, origin), _is_at_or_below(origin, place)
+        if any(how):
+            said = {(True, True): "is", (True, False): "lies in", (False, True): "holds"}[how]
+            raise EdgeEcgError(f"{out}: {said} {os.fspath(source)}, which is read and must be kept; give another place")
+
+
+def _is_at_or_below(path: Path, folder: Path) -> bool:
+    above = (path, *path.parents)
+    return folder in above or (folder.exists() and any(p.exists() and p.samefile(folder) for p in above))
+
+
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """A new folder to fill, which becomes `path` when the block ends well; until then `path` stays as it was."""
-    path = path.absolute()
+    """A new folder to fill, which becomes `path` when the block ends well; until then `path` stays as it was.
+
+    If `path` is a link to a folder, that folder is replaced and the link stays.
+    """
+    path = Path(os.path.realpath(path))
     with _scratch(path) as scratch:
         fresh = scratch / "fresh"
         fresh.mkdir()

@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.zipfiles import opened_zip
 
 SCHEMA_VERSION = 1
-MANIFEST, ENCODER, COMPARATOR = "manifest.json", "encoder.onnx", "comparator.onnx"
+MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
+ENCODER, COMPARATOR = "encoder.onnx", "comparator.onnx"
 REFERENCES, REFERENCES_INT8, GOLDEN = "references.safetensors", "references_int8.safetensors", "golden.json"
 REQUIRED_FILES = (ENCODER, COMPARATOR, REFERENCES)
 MOST_MANIFEST_BYTES = 4_000_000
@@ -82,9 +84,9 @@ def read_files(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     """A bundle's manifest and the verified content of every file that it lists. Raises BundleError."""
     try:
         if path.is_dir():
-            return _verified(path, lambda name, most: _read_below(path, name, most))
+            return _verified(path, partial(_read_below, path))
         with opened_zip(path, BundleError) as archive:
-            return _verified(path, lambda name, most: _read_member(archive, name, most))
+            return _verified(path, partial(_read_member, archive))
     except FileNotFoundError as error:
         missing = Path(error.filename or path).name
         raise BundleError(f"{path}: {missing} is missing, expected a bundle with its files") from None
@@ -95,11 +97,11 @@ def read_files(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
 def write_bundle(path: str | Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
     """Write a bundle folder beside `path` and move it into place, so that a crash leaves the old one or none.
 
-    `manifest` gets the schema version, the files' sizes and hashes, and a hash of its own.
+    `manifest` gets the schema version, the files' sizes and hashes, and a hash of its own. Raises BundleError if
+    something else than a bundle would be lost (`refuse_to_lose`).
     """
     path = Path(path)
-    if path.exists() and not (path / MANIFEST).is_file() and (not path.is_dir() or any(path.iterdir())):
-        raise BundleError(f"{path}: is there already and is no bundle; give an empty folder or a new name")
+    refuse_to_lose(path)
     listed = {n: {"bytes": len(c), "sha256": hashlib.sha256(c).hexdigest()} for n, c in sorted(files.items())}
     raw = sealed({**manifest, "schema": SCHEMA_VERSION, "files": listed})
     with atomic_folder(path) as fresh:
@@ -107,6 +109,30 @@ def write_bundle(path: str | Path, manifest: Mapping[str, Any], files: Mapping[s
             (fresh / name).parent.mkdir(parents=True, exist_ok=True)
             (fresh / name).write_bytes(content)
         read_files(fresh)  # what is moved into place has been read back
+        refuse_to_lose(path)  # it may have changed meanwhile
+
+
+def refuse_to_lose(path: Path) -> None:
+    """Raise BundleError unless `path` may be replaced by a bundle.
+
+    It may if nothing is there, or an empty folder, or a bundle, of any version, that is as it was written and holds
+    nothing else than the files that it lists and its signature.
+    """
+    path = Path(os.path.realpath(path))
+    if not os.path.lexists(path):
+        return
+    if not path.is_dir():
+        raise BundleError(f"{path}: is there already and is no folder; give a new name")
+    there = {p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_symlink() or not p.is_dir()}
+    if not there:
+        return
+    try:
+        read = partial(_read_below, path)
+        files = _listed_files(path, _sealed_manifest(path, read), read)
+    except (BundleError, OSError) as error:
+        raise BundleError(f"{path}: is not empty and no whole bundle; give an empty folder or a new name") from error
+    if foreign := sorted(there - files.keys() - {MANIFEST, SIGNATURE}):
+        raise BundleError(f"{path}: holds {foreign[0]!r}, which is not of the bundle; move it, or give a new name")
 
 
 def sealed(manifest: dict[str, Any]) -> bytes:
@@ -118,6 +144,19 @@ def sealed(manifest: dict[str, Any]) -> bytes:
 
 
 def _verified(path: Path, read: Callable[[str, int], bytes]) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Manifest and files of a bundle that this version reads."""
+    manifest = _sealed_manifest(path, read)
+    if manifest.get("schema") != SCHEMA_VERSION:
+        raise BundleError(f"{path}: schema is {manifest.get('schema')}, this edge_ecg reads {SCHEMA_VERSION}")
+    files = _listed_files(path, manifest, read)
+    for name in REQUIRED_FILES:
+        if name not in files:
+            raise BundleError(f"{path}: the manifest lists no {name}")
+    return manifest, files
+
+
+def _sealed_manifest(path: Path, read: Callable[[str, int], bytes]) -> dict[str, Any]:
+    """The manifest of a bundle of any version, as it was written."""
     raw = read(MANIFEST, MOST_MANIFEST_BYTES)
     try:
         manifest = json.loads(raw)
@@ -126,14 +165,14 @@ def _verified(path: Path, read: Callable[[str, int], bytes]) -> tuple[dict[str, 
         raise BundleError(f"{path}: {MANIFEST} is not JSON as a bundle has it") from None
     if not unaltered:
         raise BundleError(f"{path}: {MANIFEST} does not match its own SHA-256: it was altered")
-    if manifest.get("schema") != SCHEMA_VERSION:
-        raise BundleError(f"{path}: schema is {manifest.get('schema')}, this edge_ecg reads {SCHEMA_VERSION}")
+    return manifest
+
+
+def _listed_files(path: Path, manifest: dict[str, Any], read: Callable[[str, int], bytes]) -> dict[str, bytes]:
+    """The files that a manifest lists, as they were written."""
     listed = manifest.get("files")
     if not isinstance(listed, dict) or len(listed) > MOST_FILES:
         raise BundleError(f"{path}: the manifest lists no files, expected at least {', '.join(REQUIRED_FILES)}")
-    for name in REQUIRED_FILES:
-        if name not in listed:
-            raise BundleError(f"{path}: the manifest lists no {name}")
     files = {}
     for name, facts in listed.items():
         if not _PLAIN_NAME.fullmatch(name):
@@ -145,7 +184,7 @@ def _verified(path: Path, read: Callable[[str, int], bytes]) -> tuple[dict[str, 
         if len(content) != size or hashlib.sha256(content).hexdigest() != facts.get("sha256"):
             raise BundleError(f"{path}: {name} does not match its size and SHA-256 in the manifest: it was altered")
         files[name] = content
-    return manifest, files
+    return files
 
 
 def _read_below(folder: Path, name: str, most: int) -> bytes:

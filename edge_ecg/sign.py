@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_ecg.atomic import write_file
-from edge_ecg.bundle import read_files, sealed
+from edge_ecg.bundle import SIGNATURE, read_files, sealed
 from edge_ecg.errors import BundleError, EdgeEcgError
 
 PURPOSE = b"edge-ecg bundle manifest, version 1\n"
@@ -21,7 +21,7 @@ MOST_BYTES = 10_000  # of a key or a signature file
 
 def signature_path(bundle: Path) -> Path:
     """Where the signature of a bundle lies."""
-    return bundle / "manifest.sig" if bundle.is_dir() else bundle.with_name(f"{bundle.name}.sig")
+    return bundle / SIGNATURE if bundle.is_dir() else bundle.with_name(f"{bundle.name}.sig")
 
 
 def sign_bundle(bundle: Path, key: Path, password: str | None = None) -> Path:

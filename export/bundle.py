@@ -9,7 +9,8 @@ from typing import Any
 import click
 import numpy as np
 
-from edge_ecg.bundle import COMPARATOR, ENCODER, GOLDEN, REFERENCES, load_bundle, write_bundle
+from edge_ecg.atomic import refuse_overlap
+from edge_ecg.bundle import COMPARATOR, ENCODER, GOLDEN, REFERENCES, load_bundle, refuse_to_lose, write_bundle
 from edge_ecg.console import run_command
 from edge_ecg.contract import INTENDED_USE
 from edge_ecg.inference.references import ReferenceBank
@@ -78,6 +79,8 @@ def build_bundle(finished: Run, chosen: np.ndarray) -> tuple[dict[str, Any], dic
 @click.option("--references", "per_state", type=click.IntRange(1), help="So many of each state [as the run has them].")
 def export_bundle(run_folder: Path, out: Path, per_state: int | None) -> None:
     """Write a bundle: every artefact that decides as the model, references, golden vectors and the manifest."""
+    refuse_overlap(out, [run_folder])
+    refuse_to_lose(out)
     finished = load_run(run_folder)
     chosen = finished.references()[0]
     if per_state:

@@ -1,6 +1,7 @@
 """A file or folder is replaced whole or not at all, and what killed writers left goes, but nothing of a living one."""
 
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from edge_ecg import atomic
-from edge_ecg.atomic import atomic_folder, write_file
+from edge_ecg.atomic import atomic_folder, refuse_overlap, write_file
+from edge_ecg.errors import EdgeEcgError
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="a mode and a lock of POSIX")
 
@@ -99,3 +101,55 @@ def test_what_killed_writers_left_goes_and_nothing_else(tmp_path: Path) -> None:
     fill(neighbour, "new")
     assert not writers[2][1].exists()
     assert not kept.exists()
+
+
+@pytest.mark.parametrize(
+    ("out", "source", "how"),
+    [
+        ("data", "data", "is"),
+        ("data", "data/day", "holds"),
+        ("data", "data/day/a.csv", "holds"),
+        ("data/day/new", "data", "lies in"),
+        ("data/day/../../data", "data", "is"),
+        (".", "data", "holds"),
+        ("data", ".", "lies in"),
+        ("..", "data", "holds"),
+        ("link", "data", "is"),
+        ("data", "link/day", "holds"),
+        ("link/new", "data", "lies in"),
+        ("data/day/a.csv", "data/day/a.csv", "is"),
+        ("absent", "absent/day", "holds"),
+        ("other", "data", None),
+        ("data2", "data", None),
+        ("data/day/new", "data/day/a.csv", None),
+        ("other", "loop", None),
+    ],
+)
+def test_what_is_written_may_not_be_hold_or_lie_in_what_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str, source: str, how: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data/day").mkdir(parents=True)
+    (tmp_path / "data/day/a.csv").touch()
+    (tmp_path / "link").symlink_to("data")
+    (tmp_path / "loop").symlink_to("loop")
+    if how is None:
+        refuse_overlap(Path(out), [source])
+        return
+    with pytest.raises(EdgeEcgError, match=f"^{re.escape(out)}: {how} {re.escape(source)}, which is read"):
+        refuse_overlap(Path(out), ["/elsewhere", source])
+
+
+@posix
+def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(tmp_path / "far/folder", "old")
+    (tmp_path / "link").symlink_to("far/folder")
+    fill(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "far/folder/a").read_text() == "new"
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    fill(Path(), "in the working folder")
+    assert (tmp_path / "here/a").read_text() == "in the working folder"
+    assert names(tmp_path) == ["far", "here", "link"]
+    assert names(tmp_path / "far") == ["folder"]

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_ecg.bundle import MANIFEST, load_bundle, read_files, write_bundle
-from edge_ecg.errors import BundleError
+from edge_ecg.bundle import MANIFEST, load_bundle, read_files, sealed, write_bundle
+from edge_ecg.cli import cli
+from edge_ecg.errors import BundleError, EdgeEcgError
 from edge_ecg.inference.references import ReferenceBank
+from export.bundle import export_bundle
 
 
 @pytest.fixture
@@ -91,8 +94,6 @@ def test_damage_is_refused(copy: Path, tmp_path: Path, name: str, damage: str) -
 def test_a_name_that_leads_outside_is_refused(copy: Path, name: str, reason: str) -> None:
     manifest = json.loads((copy / MANIFEST).read_bytes())
     manifest["files"][name] = {"bytes": 0, "sha256": ""}
-    from edge_ecg.bundle import sealed
-
     (copy / MANIFEST).write_bytes(sealed(manifest))
     with pytest.raises(BundleError, match=reason):
         load_bundle(copy)
@@ -143,14 +144,81 @@ def test_the_comparator_can_not_stand_in_for_the_encoder(copy: Path) -> None:
         load_bundle(copy)
 
 
-def test_writing_over_something_else_is_refused(copy: Path, tmp_path: Path) -> None:
+def tree(folder: Path) -> dict[str, bytes | str]:
+    found = sorted(path for path in folder.rglob("*") if path.is_symlink() or path.is_file())
+    return {
+        str(path.relative_to(folder)): str(path.readlink()) if path.is_symlink() else path.read_bytes()
+        for path in found
+    }
+
+
+OCCUPIED: dict[str, Callable[[Path], object]] = {
+    "a file": lambda out: out.write_text("years of work"),
+    "something else": lambda out: (out.mkdir(), (out / "thesis.txt").write_text("years of work")),
+    "a web app": lambda out: (out.mkdir(), (out / MANIFEST).write_text('{"name": "app"}'), (out / "i.html").touch()),
+    "a hidden file in a bundle": lambda out: (out / ".env").write_text("secret"),
+    "a folder in a bundle": lambda out: ((out / "mine").mkdir(), (out / "mine/notes.txt").write_text("mine")),
+    "a link in a bundle": lambda out: (out / "link").symlink_to("/nowhere"),
+    "a changed file of a bundle": lambda out: (out / "golden.json").write_text("tried something"),
+    "a bundle without its manifest": lambda out: (out / MANIFEST).unlink(),
+    "a bundle that lacks a file": lambda out: (out / "golden.json").unlink(),
+}
+
+
+@pytest.fixture
+def occupied(small_bundle: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """OUT with something in it that nobody may lose."""
+    out = tmp_path / "out"
+    if "bundle" in request.param:
+        shutil.copytree(small_bundle, out)
+    OCCUPIED[request.param](out)
+    return out
+
+
+@pytest.mark.parametrize("occupied", OCCUPIED, indirect=True)
+@pytest.mark.parametrize("command", ["enroll", "export.bundle"])
+def test_what_is_no_whole_bundle_is_never_replaced(
+    small_bundle: Path, small_dataset: Path, small_run: Path, tmp_path: Path, occupied: Path, command: str
+) -> None:
+    (tmp_path / "link").symlink_to(occupied)
+    before = tree(tmp_path)
+    for out in (occupied, tmp_path / "link"):
+        if command == "enroll":
+            words = ["enroll", str(small_bundle), str(small_dataset.parent / "0308/baseline"), "--out", str(out)]
+            done = CliRunner().invoke(cli, words)
+        else:
+            done = CliRunner().invoke(export_bundle, [str(small_run), "--out", str(out)])
+        assert isinstance(done.exception, BundleError)
+        assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("command", ["enroll", "export.bundle"])
+@pytest.mark.parametrize("place", ["is", "holds", "lies in"])
+def test_what_is_read_is_never_replaced(
+    copy: Path, small_dataset: Path, small_run: Path, tmp_path: Path, command: str, place: str
+) -> None:
+    source = copy if command == "enroll" else Path(shutil.copytree(small_run, tmp_path / "run"))
+    out = {"is": source, "holds": source.parent, "lies in": source / "new"}[place]
+    before = tree(tmp_path)
+    if command == "enroll":
+        words = ["enroll", str(source), str(small_dataset.parent / "0308/baseline"), "--out", str(out)]
+        done = CliRunner().invoke(cli, words)
+    else:
+        done = CliRunner().invoke(export_bundle, [str(source), "--out", str(out)])
+    assert isinstance(done.exception, EdgeEcgError)
+    assert f"{place} {source}, which is read" in str(done.exception)
+    assert tree(tmp_path) == before
+
+
+def test_a_whole_bundle_of_any_version_is_replaced_with_its_signature(copy: Path) -> None:
     manifest, files = read_files(copy)
-    mine = tmp_path / "mine"
-    mine.mkdir()
-    (mine / "thesis.txt").write_text("years of work")
-    with pytest.raises(BundleError, match="no bundle"):
-        write_bundle(mine, manifest, files)
-    assert (mine / "thesis.txt").read_text() == "years of work"
+    (copy / MANIFEST).write_bytes(sealed({**json.loads((copy / MANIFEST).read_bytes()), "schema": 0}))
+    (copy / "manifest.sig").write_text("of the older one")
+    with pytest.raises(BundleError, match="schema is 0"):
+        load_bundle(copy)
+    write_bundle(copy, manifest, files)
+    assert load_bundle(copy).manifest["labels"] == manifest["labels"]
+    assert not (copy / "manifest.sig").exists()
 
 
 def test_a_failed_write_leaves_the_old_bundle(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:

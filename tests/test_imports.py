@@ -1,4 +1,4 @@
-"""The arrows: the runtime imports nothing that trains or converts, and `train` nothing that exports."""
+"""Imports run one way: between the packages, and from floor to floor inside each."""
 
 import ast
 import subprocess
@@ -8,31 +8,88 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ALLOWED = {
+PACKAGES = {
     "edge_ecg": {"edge_ecg"},
     "train": {"edge_ecg", "train"},
     "export": {"edge_ecg", "train", "export"},
 }
+# Each floor may import what stands on the floors above it in this list, and nothing of its own.
+FLOORS = {
+    "edge_ecg": (
+        {"errors"},
+        {"contract", "atomic", "zipfiles", "console"},
+        {"recording", "inference"},
+        {"signal", "readers", "bundle"},
+        {"watch", "sign", "datasets", "simulation"},
+        {"replay", "enroll"},
+        {"__init__"},
+        {"report"},
+        {"cli"},
+    ),
+}
+STRANGERS = {"signal", "readers", "inference"}  # whatever their floors, they never see each other
 
 
 def imported(file: Path) -> set[str]:
+    """The modules that a file imports, of this repository and of others, with dots."""
     names = set()
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module.split(".")[0])
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: imports are absolute"
+            names.add(node.module or "")
+            names |= {f"{node.module}.{alias.name}" for alias in node.names if is_module(f"{node.module}.{alias.name}")}
     return names
 
 
-@pytest.mark.parametrize("package", ALLOWED)
+def is_module(name: str) -> bool:
+    path = ROOT.joinpath(*name.split("."))
+    return path.is_dir() or path.with_suffix(".py").is_file()
+
+
+def part_of(name: str) -> str:
+    """The folder or file below the package that a module belongs to; `__init__` for the package itself."""
+    return name.partition(".")[2].partition(".")[0] or "__init__"
+
+
+def arrows(package: str) -> set[tuple[str, str]]:
+    """Who imports whom among the parts of a package."""
+    found = set()
+    for file in (ROOT / package).rglob("*.py"):
+        part = file.relative_to(ROOT / package).parts[0].removesuffix(".py")
+        others = {part_of(name) for name in imported(file) if name.split(".")[0] == package} - {part}
+        found |= {(part, other) for other in others}
+    return found
+
+
+@pytest.mark.parametrize("package", PACKAGES)
 def test_arrows_between_packages(package: str) -> None:
     for file in (ROOT / package).rglob("*.py"):
-        assert imported(file) & set(ALLOWED) <= ALLOWED[package], file
+        assert {name.split(".")[0] for name in imported(file)} & set(PACKAGES) <= PACKAGES[package], file
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_every_part_has_one_floor(package: str) -> None:
+    parts = {path.name.removesuffix(".py") for path in (ROOT / package).iterdir() if path.suffix in ("", ".py")}
+    placed = [part for floor in FLOORS[package] for part in floor]
+    assert sorted(placed) == sorted(parts - {"__pycache__"})
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_arrows_run_from_floor_to_floor(package: str) -> None:
+    """So there is no circle, and no arrow back."""
+    floor = {part: number for number, parts in enumerate(FLOORS[package]) for part in parts}
+    wrong = {f"{part} -> {other}" for part, other in arrows(package) if floor[other] >= floor[part]}
+    assert not wrong
+
+
+def test_signal_readers_and_inference_do_not_see_each_other() -> None:
+    assert not {(part, other) for part, other in arrows("edge_ecg") if {part, other} <= STRANGERS}
 
 
 @pytest.mark.parametrize("module", ["edge_ecg", "edge_ecg.cli"])
 def test_the_runtime_is_light(module: str) -> None:
-    heavy = "{'torch', 'coremltools', 'onnx', 'pandas', 'matplotlib', 'sklearn', 'wfdb'}"
+    heavy = "{'torch', 'coremltools', 'onnx', 'pandas', 'matplotlib', 'jinja2', 'sklearn', 'wfdb'}"
     code = f"import sys, {module}; found = {heavy} & set(sys.modules); assert not found, found"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

@@ -19,12 +19,12 @@ from click.testing import CliRunner
 from edge_ecg.bundle import Bundle, load_bundle
 from edge_ecg.cli import cli
 from edge_ecg.cli.live import LiveLines, LiveView, live_view, trace
-from edge_ecg.curve import curve, label_of
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.inference.votes import INCONCLUSIVE
 from edge_ecg.readers.read import read_recording
 from edge_ecg.recording import Recording
 from edge_ecg.replay import Replayed, Step, replay
+from edge_ecg.report.curve import curve, label_of
 from edge_ecg.signal.stream import cut_beats
 from edge_ecg.simulation.faults import Faults
 

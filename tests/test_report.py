@@ -90,7 +90,7 @@ def copied(measured: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(measured, tmp_path / "copied"))
 
 
-class TrainingDistribution(HTMLParser):
+class Parsed(HTMLParser):
     """What a browser would find; raises if an element is closed that is not open."""
 
     def __init__(self, page: str):
@@ -124,8 +124,8 @@ class TrainingDistribution(HTMLParser):
         return [attributes for name, attributes in self.elements if name == tag]
 
 
-def assert_self_contained(page: str) -> TrainingDistribution:
-    seen = TrainingDistribution(page)
+def assert_self_contained(page: str) -> Parsed:
+    seen = Parsed(page)
     assert {tag for tag, _ in seen.elements}.isdisjoint({"script", "link", "img", "iframe", "object", "a", "base"})
     ids = [attributes["id"] for _, attributes in seen.elements if "id" in attributes]
     assert len(ids) == len(set(ids)), "two pictures share an id"
@@ -148,7 +148,7 @@ def test_the_page_is_one_file_that_leads_nowhere_and_runs_nothing(whole: str) ->
 
 
 def test_every_picture_says_in_words_what_is_seen(whole: str) -> None:
-    seen = TrainingDistribution(whole)
+    seen = Parsed(whole)
     pictures = seen.of("svg")
     assert len(pictures) == len(seen.of("figcaption")) == 6
     for picture in pictures:
@@ -161,7 +161,7 @@ def test_the_same_files_give_the_same_page(measured: Path, whole: str) -> None:
 
 
 def test_its_figures_are_those_of_the_files(measured: Path, whole: str) -> None:
-    text = TrainingDistribution(whole).text
+    text = Parsed(whole).text
     crossval = read_json(measured / "cv/crossval.json")
     assert crossval["verdict"] in text
     for f in crossval["methods"].values():
@@ -206,7 +206,7 @@ def test_what_was_not_measured_is_said_with_a_command_that_exists(small_run: Pat
 
 def test_a_page_says_what_it_does_not_show(whole: str, small_bundle: Path) -> None:
     for page in (whole, report(read_findings(small_bundle))):
-        text = TrainingDistribution(page).text
+        text = Parsed(page).text
         for said in ("Not a medical device", "One person.", "can't give a glucose value", "A replay, not a live ECG."):
             assert said in text
 
@@ -313,7 +313,7 @@ def test_a_damaged_file_gives_a_page_or_one_sentence(copied: Path, seed: int) ->
     path.write_text(json.dumps(content))
     said = ""
     try:
-        TrainingDistribution(report(read_findings(*given_all(copied))))
+        Parsed(report(read_findings(*given_all(copied))))
     except EdgeEcgError as error:
         said = str(error)
     assert not said or str(copied) in said

@@ -8,10 +8,10 @@ import click
 
 from edge_ecg.cli.options import RECORDINGS, for_each
 from edge_ecg.cli.replay import ANY_DAY, BUNDLE, open_bundle
-from edge_ecg.curve import curve, curve_json, curve_picture, curve_text, label_of
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.recording import Recording
 from edge_ecg.replay import Replayed, replay
+from edge_ecg.report.curve import curve, curve_json, curve_picture, curve_text, label_of
 
 
 @click.command("curve")

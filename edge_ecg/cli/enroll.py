@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from edge_ecg.bundle import load_bundle
+from edge_ecg.atomic import refuse_overlap
+from edge_ecg.bundle import load_bundle, refuse_to_lose
 from edge_ecg.cli.options import RECORDINGS
 from edge_ecg.enroll import describe, enroll, write_enrolled
-from edge_ecg.errors import BundleError
 from edge_ecg.readers.find import find_recordings
 
 
@@ -23,8 +23,8 @@ def enroll_command(bundle_path: Path, recordings: tuple[str, ...], out: Path, as
     A RECORDING is a file, a folder with recordings anywhere below it, or Apple's export.zip. Several dates say more
     than many recordings of one: what a single ordinary date may differ by is not taken for a drift.
     """
-    if out.resolve() == bundle_path.resolve():  # it could not be enrolled again, on more recordings or after a kill
-        raise BundleError(f"{out}: is the bundle to be enrolled, which must be kept; give another --out")
+    refuse_overlap(out, [bundle_path, *recordings])
+    refuse_to_lose(out)
     bundle = load_bundle(bundle_path)
     enrolment = enroll(bundle, (found.read() for path in recordings for found in find_recordings(path)))
     write_enrolled(bundle, enrolment, out)

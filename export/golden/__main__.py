@@ -14,6 +14,7 @@ from typing import Any
 import click
 import numpy as np
 
+from edge_ecg.atomic import refuse_overlap
 from edge_ecg.bundle import MANIFEST, REFERENCES, Bundle, load_bundle, sealed
 from edge_ecg.console import run_command
 from edge_ecg.enroll import enroll
@@ -42,6 +43,7 @@ RECORDINGS: tuple[tuple[str, str, int, str, dict[str, Any]], ...] = (
 DEVICE_FILES = (LAYERS, WEIGHTS, REFERENCES)  # what the portable engine needs of a bundle
 DEVICE_ENTRIES = ("contract", "intended_use", "labels", "model", "schema")
 GOLDEN = "golden.json"
+ABOUT = "Made by python -m export.golden from a synthetic person"
 
 
 def golden_vector(bundle: Bundle, recording: Recording) -> dict[str, Any]:
@@ -82,7 +84,8 @@ def write_vectors(bundle_path: Path, out: Path) -> None:
 
     `out` is replaced if it was written by this. Raises EdgeEcgError if it holds anything else.
     """
-    if out.exists() and any(out.iterdir()) and not (out / GOLDEN).is_file():
+    refuse_overlap(out, [bundle_path])
+    if out.exists() and any(out.iterdir()) and not _is_ours(out):
         raise EdgeEcgError(f"{out}: holds something else; give an empty folder or a new name")
     bundle = load_bundle(bundle_path)
     shutil.rmtree(out, ignore_errors=True)
@@ -97,11 +100,21 @@ def write_vectors(bundle_path: Path, out: Path) -> None:
         vectors[name] = golden_vector(bundle, recordings[-1])
     enrolment = enroll(bundle, recordings).to_json()
     content = {
-        "about": "Made by python -m export.golden from a synthetic person",
+        "about": ABOUT,
         "recordings": vectors,
         "enrolment": {k: enrolment[k] for k in ("recordings", "dates", "distance", "share", "shift", "limit")},
     }
     (out / GOLDEN).write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder holds what `write_vectors` writes, and nothing beside it."""
+    try:
+        content = json.loads((folder / GOLDEN).read_text(encoding="utf-8"))
+        names = {GOLDEN, "bundle", "bad", *(f"{name}.csv" for name in content["recordings"])}
+        return bool(content["about"] == ABOUT) and {path.name for path in folder.iterdir()} <= names
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
 
 
 def _write_device_bundle(source: Path, target: Path) -> None:
