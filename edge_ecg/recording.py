@@ -13,9 +13,11 @@ from edge_ecg.errors import RecordingError
 
 MIN_DURATION_S = 4.0  # the first 3 s settle; less than 1 s after them holds no beat to judge
 RATE_RANGE_HZ = (100.0, 2000.0)
+SAME_RATE = 0.005  # a nominal rate and a measured one differ by less
 MAX_ABS_UV = 1e6  # electrodes on skin give a few millivolts on some hundreds of offset, never 1 V
 MIN_SPAN_UV = 20.0  # an ECG spans hundreds; the same numbers in millivolts span less than this
-_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+MIN_FINITE_SHARE = 0.5  # missing samples are NaN, and the runtime knows gaps; but a recording is more than gaps
+_DAY = re.compile(r"(?<!\d)(\d{4})-(\d{2})-(\d{2})(?!\d)", re.ASCII)
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,10 +28,11 @@ class Recording:
     30.0
     """
 
-    samples_uv: np.ndarray  # (n,) float64 microvolts, read-only, as recorded
+    samples_uv: np.ndarray  # (n,) float64 microvolts, read-only, as recorded; a missing sample is NaN
     sample_rate_hz: float  # as recorded, e.g. 511.422
     source: str  # the path as the user gave it
-    recorded_at: str | None = None  # the header's own text, e.g. 2021-12-17 12:58:58 +0800
+    recorded_at: str | None = None  # as the file says it, e.g. 2021-12-17 12:58:58 +0800, or the day alone
+    rate_is_assumed: bool = False  # neither the file nor the user said one
 
     @property
     def duration_s(self) -> float:
@@ -38,39 +41,69 @@ class Recording:
 
     @property
     def day(self) -> date | None:
-        """The day it was recorded on: as the header says it, or else the file's name, which in Apple's export does."""
-        for said in (*_DAY.findall((self.recorded_at or "")[:10]), *_DAY.findall(Path(self.source).name)[:1]):
-            try:
-                return date.fromisoformat(said)
-            except ValueError:  # such as 2024-02-30
-                continue
-        return None
+        """The day it was recorded on: as the file says it, or else the file's name, which in Apple's export does."""
+        return day_in((self.recorded_at or "")[:10]) or day_in(Path(self.source).name)
+
+
+def day_in(text: str) -> date | None:
+    """The first YYYY-MM-DD of a text that is a day; None if there is none, or its calendar is not known.
+
+    >>> day_in("ecg_2566-10-05_2.csv")
+    datetime.date(2023, 10, 5)
+    """
+    for year, month, of_month in _DAY.findall(text):
+        gregorian = gregorian_year(int(year))
+        try:
+            return date(gregorian or 0, int(month), int(of_month))
+        except ValueError:  # such as 2024-02-30
+            continue
+    return None
+
+
+def gregorian_year(year: int) -> int | None:
+    """The year in which a day was recorded, from the year of a calendar that has the same months and days.
+
+    These are the Buddhist calendar (2566), the Japanese one (5, of Reiwa) and Taiwan's (112): a phone that is set to
+    one of them writes its years. Others have other months as well, and give None.
+    """
+    for first, last, shift in ((1970, 2200, 0), (2513, 2743, -543), (1, 59, 2018), (100, 189, 1911)):
+        if first <= year <= last:
+            return year + shift
+    return None
 
 
 class Signal(NamedTuple):
-    """What a file says, before it is judged and converted to microvolts."""
+    """What a file says, before it is judged and converted to microvolts; None is what it does not say."""
 
     values: np.ndarray
-    unit: str = "µV"
-    sample_rate_hz: float = CONTRACT.sample_rate_hz
+    unit: str | None = None
+    sample_rate_hz: float | None = None
     recorded_at: str | None = None
 
 
+class Told(NamedTuple):
+    """What the user says of recordings whose files do not."""
+
+    rate_hz: float | None = None
+    unit: str | None = None
+    channel: str | None = None
+
+
+NOTHING_TOLD = Told()
+
 MICROVOLTS_PER = {
-    **dict.fromkeys(("μv", "uv", "microvolt", "microvolts", "mikrovolt", "微伏", "мкв"), 1.0),
+    **dict.fromkeys(("nv", "nanovolt", "nanovolts"), 1e-3),
+    **dict.fromkeys(("μv", "uv", "mcv", "microvolt", "microvolts", "mikrovolt", "微伏", "мкв"), 1.0),
     **dict.fromkeys(("mv", "millivolt", "millivolts", "毫伏", "мв"), 1e3),
     **dict.fromkeys(("v", "volt", "volts", "伏"), 1e6),
 }  # keys are casefolded, which makes the micro sign the Greek letter
 
 
-def usable(signal: Signal, source: str) -> Recording:
+def usable(signal: Signal, source: str, told: Told = NOTHING_TOLD) -> Recording:
     """The recording in microvolts, if it can be one. Raises RecordingError."""
-    values, rate_hz = signal.values, signal.sample_rate_hz
+    values, rate_hz = signal.values, _rate_hz(signal.sample_rate_hz, told.rate_hz)
     if len(values) < 2:
         raise RecordingError(f"holds {len(values) or 'no'} value{'' if len(values) else 's'}; expected a recording")
-    finite = np.isfinite(values)
-    if not finite.all():
-        raise RecordingError(f"value {finite.argmin() + 1} is {values[finite.argmin()]}, not a finite number")
     if not RATE_RANGE_HZ[0] <= rate_hz <= RATE_RANGE_HZ[1]:
         raise RecordingError(f"sample rate is {rate_hz:g} Hz; expected {RATE_RANGE_HZ[0]:g} to {RATE_RANGE_HZ[1]:g} Hz")
     duration_s = len(values) / rate_hz
@@ -80,23 +113,55 @@ def usable(signal: Signal, source: str) -> Recording:
             f"lasts {np.floor(duration_s * 10) / 10:.1f} s; at least {MIN_DURATION_S:g} s are needed: "
             f"the first {settle_s:g} s settle"
         )
-    samples_uv = _microvolts(values, signal.unit)
+    _check_finite(values)
+    samples_uv = _microvolts(values, _unit(signal.unit, told.unit))
     samples_uv.setflags(write=False)
-    return Recording(samples_uv, float(rate_hz), source, signal.recorded_at)
+    is_assumed = signal.sample_rate_hz is None and told.rate_hz is None
+    return Recording(samples_uv, float(rate_hz), source, signal.recorded_at, is_assumed)
+
+
+def _rate_hz(stated: float | None, told: float | None) -> float:
+    if stated is not None and told is not None and not is_same_rate(stated, told):
+        raise RecordingError(f"says that its sample rate is {stated:g} Hz, and --rate says {told:g}; give none for it")
+    return stated or told or float(CONTRACT.sample_rate_hz)
+
+
+def is_same_rate(one_hz: float, other_hz: float) -> bool:
+    """Whether two statements of a rate may mean the same clock."""
+    return abs(one_hz - other_hz) <= SAME_RATE * max(one_hz, other_hz)
+
+
+def _check_finite(values: np.ndarray) -> None:
+    infinite = np.isinf(values)
+    if infinite.any():
+        raise RecordingError(f"value {infinite.argmax() + 1} is {values[infinite.argmax()]}, not a finite number")
+    missing = np.count_nonzero(np.isnan(values))
+    if missing > (1 - MIN_FINITE_SHARE) * len(values):
+        raise RecordingError(f"{missing} of its {len(values)} samples are missing; expected most of them")
+
+
+def _unit(stated: str | None, told: str | None) -> str:
+    """The unit's name, which an error may show: it is one of ours."""
+    names = [unit for unit in (stated, told) if unit is not None and unit.casefold() in MICROVOLTS_PER]
+    if told is not None and told.casefold() not in MICROVOLTS_PER:
+        raise RecordingError(f"--unit is {told!r}; expected uV, mV or V")
+    if len({MICROVOLTS_PER[name.casefold()] for name in names}) > 1:
+        raise RecordingError(f"says that its unit is {names[0]}, and --unit says {names[1]}; give none for it")
+    if stated is not None and not names:  # of a damaged header it may be a name, and is not shown
+        raise RecordingError("unit is not known; expected µV, mV or V; --unit says it")
+    return names[0] if names else "µV"
 
 
 def _microvolts(values: np.ndarray, unit: str) -> np.ndarray:
-    scale = MICROVOLTS_PER.get(unit.casefold())
-    if scale is None:
-        raise RecordingError("unit is not known; expected µV, mV or V")  # of a damaged header, it may be a name
-    largest_uv = scale * float(np.abs(values).max())
+    scale = MICROVOLTS_PER[unit.casefold()]
+    largest_uv = scale * float(np.nanmax(np.abs(values)))
     if largest_uv > MAX_ABS_UV:
         raise RecordingError(f"reaches {largest_uv / 1e6:.3g} V; no ECG exceeds 1 V, so the values can't be in {unit}")
-    span_uv = scale * float(np.ptp(values))
+    span_uv = scale * float(np.nanmax(values) - np.nanmin(values))
     if 0 < span_uv < MIN_SPAN_UV:  # a flat line is a matter of quality, not of units
         larger = "millivolts" if scale == 1 else "a larger unit"
         raise RecordingError(
             f"spans only {span_uv:.3g} µV if its values are in {unit}; an ECG spans hundreds, "
-            f"so they are surely in {larger}"
+            f"so they are surely in {larger}; --unit says it"
         )
     return values * scale

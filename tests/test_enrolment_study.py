@@ -18,7 +18,7 @@ from train.fit.loop import Settings
 def test_no_date_is_judged_by_what_it_taught(
     small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(enrolment, "recipe", lambda arch, seed: Settings(arch, seed, epochs=1))
+    monkeypatch.setattr(enrolment, "settings_for", lambda arch, seed: Settings(architecture=arch, seed=seed, epochs=1))
     monkeypatch.setattr(enrolment, "SYNTHETIC_PERSONS", 1)
     options = [str(small_dataset), "--out", str(tmp_path)]
     CliRunner().invoke(enrolment.enrolment, options, catch_exceptions=False)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 import zipfile
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -21,7 +22,7 @@ from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.datasets.labelling import Item, by_table, by_windows, checked_label, split_by_date, two_labels, weaknesses
 from edge_ecg.errors import DatasetError, EdgeEcgError, RecordingError
 from edge_ecg.readers.apple_format import LOCALES, write_apple_csv
-from edge_ecg.readers.find import find_recordings
+from edge_ecg.readers.find import PassedOver, find_recordings
 from edge_ecg.readers.read import read_recording
 
 NAME, BIRTH = "Wilhelmine Einthoven", "21.05.1860"
@@ -264,17 +265,23 @@ def test_weak_designs_are_named_and_a_sound_one_is_not() -> None:
 # What a stranger's archive may hold.
 
 
-def test_names_that_leave_the_folder_and_links_are_refused(tmp_path: Path) -> None:
-    for name in ("../evil.csv", "/etc/evil.csv", "a/../../evil.csv", "..\\evil.csv", "C:evil.csv"):
-        export = zipped(tmp_path / "export.zip", {**a_study(1), name: b"1\n"})
-        with pytest.raises(RecordingError, match="leads out of a folder"):
-            list(find_recordings(export))
-    with zipfile.ZipFile(export := tmp_path / "links.zip", "w") as archive:
-        link = zipfile.ZipInfo(f"{FOLDER}/ecg.csv")
-        link.external_attr = 0o120777 << 16
-        archive.writestr(link, "/etc/passwd")
-    with pytest.raises(RecordingError, match="a link; expected plain files"):
-        list(find_recordings(export))
+def test_what_is_no_plain_member_is_skipped_and_said_and_the_rest_is_read(tmp_path: Path) -> None:
+    link = zipfile.ZipInfo(f"{FOLDER}/link.csv")
+    link.external_attr = 0o120777 << 16
+    names = ["../evil.csv", "/etc/evil.csv", "a/../../evil.csv", "notes\\walk.csv", "8:30 walk.txt", link, "twice.csv"]
+    for name in names:
+        export = zipped(tmp_path / "export.zip", a_study(1))
+        with zipfile.ZipFile(export, "a") as archive, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the second of the same name
+            for _ in range(2 if name == "twice.csv" else 1):
+                archive.writestr(name, b"/etc/passwd")
+        passed = PassedOver()
+        assert [Path(found.name).name for found in find_recordings(export, passed_over=passed)] == [
+            "ecg_2024-02-27_0.csv",
+            "ecg_2024-02-27_1.csv",
+        ]
+        assert len(passed.names) == (4 if name == "twice.csv" else 3)  # export.xml, notes.csv
+        all_read(export)
 
 
 def test_bombs_are_refused_before_they_are_unpacked(tmp_path: Path) -> None:
@@ -282,7 +289,7 @@ def test_bombs_are_refused_before_they_are_unpacked(tmp_path: Path) -> None:
     for member in (b"0\n" * 1_500_000, b"0\n" * 4_000_000):
         export = zipped(tmp_path / "export.zip", {f"{FOLDER}/ecg.csv": member})
         with pytest.raises(RecordingError, match="unpacks from"):
-            list(find_recordings(export))
+            all_read(export)
     many = zipped(tmp_path / "many.zip", {f"{n}": b"" for n in range(50_001)})
     with pytest.raises(RecordingError, match="holds 50001 files"):
         list(find_recordings(many))

@@ -330,13 +330,12 @@ def with_line(number, text, lines=POINTS):
         (with_line(99, "1 2"), "line 99 is not one number"),
         (with_line(99, "12,345"), "line 99 ('12,345') has a comma; others have points"),
         (with_line(99, "1,2,3", COMMAS), "line 99 ('1,2,3') is not one number"),
-        ([f"{value},{value}" for value in POINTS], "has a comma; others have points"),
-        ([f"{value};{value}" for value in POINTS], "is not one number"),
+        ([f"{value},{value}" for value in POINTS], "has 2 channels, none named ECG; --channel says which"),
+        ([f"{value};{value}" for value in POINTS], "has 2 channels, none named ECG; --channel says which"),
         (numbered(range(2500), ",", first=7), "line 1 ('7,0') may be two columns or one number"),
         (with_line(99, "99,5", numbered(range(2500), ",")), "line 99 ('99,5') may be two columns"),
         (with_line(2500, "2499", numbered(range(2500), ",")), "line 2500 ('2499') is not one number"),
         (with_line(2500, "24", numbered(range(2500), ",")), "line 2500 ('24') may be two columns"),
-        ([f"{i / 512:.3f},{value}" for i, value in enumerate(POINTS)], "may be two columns"),
         ([f"{value * 1e3:.3f}" for value in ECG_UV * 2], "reaches 1.68 V; no ECG exceeds 1 V"),
         ([f"{value / 1e3:.6f}" for value in ECG_UV], "so they are surely in millivolts"),
         (["1e308", "-1e308"] * 2000, "no ECG exceeds 1 V"),
@@ -366,7 +365,9 @@ def test_a_broken_file_gets_one_sentence(saved, content, says):
         (np.zeros(15360, dtype=complex), "complex128"),
         (np.array(["1", "2"]), "<U1"),
         (np.array([1, None]), "is not a readable .npy"),
-        (np.where(np.arange(2500) == 41, np.nan, ECG_UV), "value 42 is nan"),
+        (np.where(np.arange(2500) == 41, np.inf, ECG_UV), "value 42 is inf"),
+        (np.where(np.arange(2500) % 5 < 3, np.nan, ECG_UV), "1500 of its 2500 samples are missing"),
+        (ECG_UV.astype("<f2"), "float16"),
     ],
 )
 def test_a_broken_npy_gets_one_sentence(tmp_path, array, says):
@@ -450,7 +451,7 @@ def test_no_damage_to_a_good_file_raises_anything_else(tmp_path, at, noise, cut)
 
 def test_reading_text_imports_neither_pandas_nor_wfdb(saved):
     code = (
-        "import sys; from edge_ecg.recording import read_recording; read_recording(sys.argv[1]);"
+        "import sys; from edge_ecg.readers.read import read_recording; read_recording(sys.argv[1]);"
         "sys.exit(bool({'pandas', 'wfdb', 'torch', 'matplotlib'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code, saved(POINTS)]).returncode == 0

@@ -18,7 +18,7 @@ from train.data import BeatSet
 from train.decision.decide import decide
 from train.decision.references import choose_references
 from train.fit.loop import Settings, Trainer
-from train.fit.pairs import Variation, batches, pairs, vary
+from train.fit.pairs import batches, pairs
 from train.metrics import Confusion, wilson_interval
 from train.model.aligned import AlignTWave
 from train.model.architectures import ARCHITECTURES, MOST_PARAMETERS, build_model
@@ -162,7 +162,7 @@ def test_alignment_is_linear_interpolation(sets: tuple[BeatSet, BeatSet]) -> Non
 def test_whitened_beats_vary_alike_in_all_directions_but_noise(sets: tuple[BeatSet, BeatSet]) -> None:
     """Against the covariance's own eigenvalues."""
     model, beats = build_model("aligned"), torch.from_numpy(sets[0].values)
-    model.prepare(beats)
+    ARCHITECTURES["aligned"].prepare(model, beats)
     with torch.no_grad():
         features = model.encoder.features(beats)
         whitened = model.encoder.project[0](features).numpy().astype(float)
@@ -179,12 +179,6 @@ def test_no_pair_twice_and_none_with_itself(count: int, partners: int, seed: int
     assert len(set(drawn)) == len(drawn)
     if partners >= count // 2:
         assert len(drawn) == count * (count - 1) // 2
-
-
-def test_no_variation_changes_nothing(sets: tuple[BeatSet, BeatSet]) -> None:
-    beats = torch.from_numpy(sets[0].values[:30])
-    still = vary(beats, Variation(0, 0.0, 0.0, 0.0), torch.Generator().manual_seed(0))
-    assert (still == beats).all()
 
 
 def test_references_are_training_beats_of_both_states_and_all_dates(small_run: Path) -> None:

@@ -18,7 +18,7 @@ from train.decision.calibrate import calibrate
 from train.decision.decide import decide
 from train.evaluate import table
 from train.fit.history import history_png
-from train.fit.loop import PROGRESS, Trainer, recipe
+from train.fit.loop import PROGRESS, Trainer, settings_for
 from train.model.architectures import ARCHITECTURES, DEFAULT_ARCHITECTURE
 from train.run import (
     BEATS,
@@ -53,7 +53,7 @@ def train(
         entries = dataset.entries(which)
         with click.progressbar(entries, label=f"reading {which:10}", file=sys.stderr) as shown:
             sets[which] = read_beats(shown)
-    settings = recipe(arch, seed, epochs)
+    settings = settings_for(arch, seed, epochs)
     trainer = Trainer(settings, sets["train"], sets["validation"], out)
     if resume and (out / PROGRESS).exists():  # a run that was killed early has nothing to go on with
         trainer.resume()

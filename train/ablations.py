@@ -1,6 +1,6 @@
 """`python -m train.ablations`: the default comparator with one thing taken away or changed, over several seeds.
 
-    OUT/folds/NAME-SEED/DATE.json   what one variant, trained on all other dates, says of this one (`train.crossval`)
+    OUT/folds/NAME-SEED/DATE.json   what one variant, trained on all other dates, says of this one
     OUT/ablations.json              by variant: mean and spread over the seeds
 
 Dates are left out one at a time among the train and validation dates; test dates are not read. An interrupted run goes
@@ -10,6 +10,7 @@ on where it was.
 import json
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,26 +19,22 @@ import numpy as np
 
 from edge_ecg.console import run_command
 from edge_ecg.datasets.dataset_file import read_dataset
-from train.crossval import cross_validate
 from train.data import read_beats
+from train.evaluation.ablated import ABLATED
+from train.evaluation.baselines import Method
+from train.evaluation.folds import comparator, leave_one_out, pooled, run_folds
 from train.evaluation.scores import RecordingScores, roc_auc
 from train.fit.loop import Settings
-from train.fit.pairs import Variation
 from train.run import write_json
 
 DEFAULT = Settings()
-VARIANTS = {
-    "default": DEFAULT,
-    "T wave not aligned": replace(DEFAULT, architecture="aligned, without alignment"),
-    "no RR interval beside the samples": replace(DEFAULT, architecture="aligned, without RR"),
-    "not whitened": replace(DEFAULT, architecture="aligned, without whitening"),
-    "amplitude kept": replace(DEFAULT, architecture="aligned, with amplitude"),
-    "convolutions instead (positional)": replace(DEFAULT, architecture="positional"),
-    "loss of pairs alone": replace(DEFAULT, pair_weight=1e4),
-    "loss of decisions alone": replace(DEFAULT, pair_weight=0.0),
-    "beats not varied": replace(DEFAULT, variation=Variation(0, 0.0, 0.0, 0.0)),
-    "weights not averaged": replace(DEFAULT, averaging=0.0),
-    "twice the epochs": replace(DEFAULT, epochs=2 * DEFAULT.epochs),
+VARIANTS: dict[str, tuple[Method, Settings]] = {
+    "default": (comparator, DEFAULT),
+    **{name: (partial(comparator, architecture=ablated), DEFAULT) for name, ablated in ABLATED.items()},
+    "convolutions instead (positional)": (comparator, replace(DEFAULT, architecture="positional")),
+    "loss of pairs beside that of decisions": (comparator, replace(DEFAULT, pair_weight=0.01)),
+    "loss of pairs alone": (comparator, replace(DEFAULT, pair_weight=1e4)),
+    "twice the epochs": (comparator, replace(DEFAULT, epochs=2 * DEFAULT.epochs)),
 }
 
 
@@ -79,9 +76,13 @@ def ablations(dataset_file: Path, out: Path, data: Path | None, seeds: int, as_j
     entries = [entry for which in ("train", "validation") for entry in dataset.entries(which)]
     with click.progressbar(entries, label="reading recordings", file=sys.stderr) as bar:
         beats = read_beats(bar)
-    jobs = {f"{name} {seed}": replace(of, seed=seed) for name, of in VARIANTS.items() for seed in range(seeds)}
-    scores = cross_validate(beats, jobs, out, lambda line: click.echo(line, err=True))
-    rows = [row(name, [scores[f"{name} {seed}"] for seed in range(seeds)]) for name in VARIANTS]
+    jobs = {
+        f"{name} {seed}": (method, replace(settings, seed=seed))
+        for name, (method, settings) in VARIANTS.items()
+        for seed in range(seeds)
+    }
+    scores = run_folds(beats, leave_one_out(beats), jobs, out, lambda line: click.echo(line, err=True))
+    rows = [row(name, [pooled(scores[f"{name} {seed}"]) for seed in range(seeds)]) for name in VARIANTS]
     result = {"dataset": dataset.name, "dates": sorted(set(beats.dates.tolist())), "rows": rows}
     write_json(out / "ablations.json", result)
     click.echo(json.dumps(result) if as_json else table(rows))

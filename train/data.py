@@ -1,5 +1,7 @@
 """Beats with their labels: cut by the runtime's own code, kept together by recording and date."""
 
+import hashlib
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -87,3 +89,10 @@ def read_beats(entries: Iterable[Entry], contract: Contract = CONTRACT) -> BeatS
         np.array(rates),
         np.array(days, "datetime64[D]"),
     )
+
+
+def digest_of(beats: BeatSet) -> str:
+    """What tells these beats from others: the hash of their numbers, names and labels."""
+    columns = beats.dates, beats.recording_is_target, beats.sample_rates_hz
+    labels = json.dumps([beats.sources, *(column.tolist() for column in columns)])
+    return hashlib.sha256(beats.values.tobytes() + beats.recording.tobytes() + labels.encode()).hexdigest()

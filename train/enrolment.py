@@ -30,13 +30,12 @@ from edge_ecg.readers.find import find_recordings
 from edge_ecg.recording import Recording
 from edge_ecg.signal.stream import cut_beats
 from edge_ecg.simulation.synthetic import STATES, record, synthetic_person
-from train.crossval import digest_of
-from train.data import BeatSet, read_beats
+from train.data import BeatSet, digest_of, read_beats
 from train.decision.calibrate import calibrate
 from train.decision.decide import decide
 from train.decision.novelty import fit_distribution
 from train.decision.references import bank_of, choose_references
-from train.fit.loop import Settings, Trainer, recipe
+from train.fit.loop import Settings, Trainer, settings_for
 from train.model.architectures import ARCHITECTURES, DEFAULT_ARCHITECTURE, build_model
 from train.model.beat import PR_SEGMENT, ST_ENDS
 from train.model.model import Model, compare, embed
@@ -263,7 +262,7 @@ def enrolment(dataset_file: Path, out: Path, data: Path | None, others: tuple[Pa
     torch.set_num_threads(1)
     dataset = read_dataset(dataset_file, data)
     beats = read_beats([entry for which in SETS for entry in dataset.entries(which)])
-    settings = recipe(arch, seed)
+    settings = settings_for(arch, seed)
     people = {"synthetic": synthetic_others(), **({"others": other_people(others)} if others else {})}
     by_date, flagged = {}, {name: (0, 0) for name in people}
     for date in sorted(set(beats.dates.tolist())):

@@ -1,4 +1,4 @@
-"""A recording as EDF: the channel named ECG or EKG, its rate and unit from the header (needs `edfio`)."""
+"""A recording as EDF: the ECG's channel, its rate and unit from the header (needs `edfio`)."""
 
 import warnings
 from typing import Any
@@ -6,13 +6,17 @@ from typing import Any
 import numpy as np
 
 from edge_ecg.errors import RecordingError
-from edge_ecg.recording import Signal
+from edge_ecg.readers.channels import ecg_channel
+from edge_ecg.readers.format import Content, Format
+from edge_ecg.recording import Signal, Told
 
 EDF_VERSION = b"0       "  # the first eight bytes of every EDF file
+_FIXED, _OF_CHANNEL = 256, 256  # bytes of the header: once, and for each channel
+_NUMBERS = slice(104, 136)  # of a channel's: physical and digital limits
 
 
-def parse_edf(data: bytes) -> Signal:
-    """The signal in the bytes of an EDF file. Raises RecordingError."""
+def parse_edf(content: Content, told: Told) -> Signal:
+    """The signal in an EDF file. Raises RecordingError."""
     try:
         import edfio  # optional
     except ImportError:
@@ -20,15 +24,14 @@ def parse_edf(data: bytes) -> Signal:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # a file that is shorter than its header says is only warned of
-            edf = edfio.read_edf(data, lazy_load_data=False, header_encoding="latin-1")
-        labels = [label.casefold() for label in edf.labels]
-        ecg = [i for i, label in enumerate(labels) if "ecg" in label or "ekg" in label]
-        channel = edf.signals[ecg[0] if ecg else 0]
+            edf = edfio.read_edf(with_points(content.read()), lazy_load_data=False, header_encoding="latin-1")
         if not edf.is_continuous:
             raise RecordingError("is an EDF file with gaps; expected one recording without")
-        if not ecg and len(labels) > 1:
-            raise RecordingError(f"is an EDF file of {len(labels)} channels, none named ECG or EKG")
-        unit = channel.physical_dimension
+        channel = edf.signals[ecg_channel(edf.labels, told.channel)]
+        limits = channel.physical_min, channel.physical_max, channel.digital_min, channel.digital_max
+        if not np.isfinite(limits).all() or limits[0] == limits[1] or limits[2] >= limits[3]:
+            raise RecordingError("has no limits from which its scale follows; expected those of its header")
+        unit = channel.physical_dimension or None
         return Signal(np.array(channel.data, dtype=np.float64), unit, channel.sampling_frequency, _edf_time(edf))
     except RecordingError:
         raise
@@ -36,8 +39,21 @@ def parse_edf(data: bytes) -> Signal:
         raise RecordingError("is not a readable EDF file") from None
 
 
+def with_points(data: bytes) -> bytes:
+    """The file with decimal points in its header's numbers: some programs write them as their region does."""
+    channels = int(data[252:256])
+    header = bytearray(data[: _FIXED + _OF_CHANNEL * channels])
+    first, last = (_FIXED + channels * at for at in (_NUMBERS.start, _NUMBERS.stop))
+    for start, stop in ((244, 252), (first, last)):  # the duration of a data record, the limits of all channels
+        header[start:stop] = header[start:stop].replace(b",", b".")
+    return bytes(header) + data[len(header) :]
+
+
 def _edf_time(edf: Any) -> str | None:
     try:
         return str(edf.startdatetime.isoformat(" ", "seconds"))
     except Exception:  # an anonymised file may have no date
         return None
+
+
+EDF = Format("EDF", frozenset({".edf"}), lambda head: head.startswith(EDF_VERSION), parse_edf)

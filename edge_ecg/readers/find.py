@@ -1,36 +1,37 @@
 """Where recordings lie: each one in Apple's export.zip, in a folder, or in a file of its own.
 
-An archive comes from anybody. It is never unpacked to disk: names, links, sizes and ratios are judged from its
-directory first, and then only what looks like an ECG is read, one recording at a time.
+An archive comes from anybody. It is never unpacked to disk: what its directory says of names, links, sizes and ratios
+is judged first, and then only what looks like an ECG is read, one recording at a time.
 """
 
 import os
 import stat
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import NoReturn
 
 from edge_ecg.errors import RecordingError
-from edge_ecg.readers.apple_csv import names_a_rate
-from edge_ecg.readers.read import parse_recording, read_recording
-from edge_ecg.recording import Recording
+from edge_ecg.readers.format import HEAD_BYTES, Content
+from edge_ecg.readers.formats import format_of
+from edge_ecg.readers.read import read_content, read_recording
+from edge_ecg.readers.wfdb import header_beside
+from edge_ecg.recording import NOTHING_TOLD, Recording, Told
 from edge_ecg.zipfiles import opened_zip
 
-# Apple's own folder keeps its English name in every language; if that changes, the content tells.
+# Apple's own folder keeps its English name in every language: whatever lies in it should be an ECG.
 ECG_FOLDER = "electrocardiograms"
-SUFFIXES = {".csv"}  # of a recording in an archive
-FOLDER_SUFFIXES = {*SUFFIXES, ".npy", ".edf", ".hea"}
-
 MOST_MEMBERS = 50_000  # an export has a file for each workout route
 MOST_RECORDINGS = 20_000
 MOST_RECORDING_BYTES = 4_000_000  # 30 s at 512 Hz are 150 KB
 MOST_TOTAL_BYTES = 2_000_000_000
 MOST_RATIO = 100  # numbers as text shrink to a third
-SNIFFED_BYTES = 4096
 MOST_DEPTH = 12
+NAMES_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -41,21 +42,42 @@ class Found:
     read: Callable[[], Recording]
 
 
-def find_recordings(path: str | os.PathLike[str]) -> Iterator[Found]:
+@dataclass
+class PassedOver:
+    """What was found and not read, to be named once at the end."""
+
+    names: list[str] = field(default_factory=list)
+    kinds: Counter[str] = field(default_factory=Counter)
+
+    def add(self, name: str, why: str = "") -> None:
+        """Pass over a file: `why`, or that it looks like no recording."""
+        self.names.append(name)
+        self.kinds[why or PurePosixPath(name).suffix.lower()[:12] or "no suffix"] += 1
+
+    def __str__(self) -> str:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in self.kinds.most_common(6))
+        names = ", ".join(ascii(name[-60:])[1:-1] for name in self.names[:NAMES_SHOWN])
+        more = ", ..." if len(self.names) > NAMES_SHOWN else ""
+        return f"{len(self.names)} passed over as no recordings: {kinds} ({names}{more})"
+
+
+def find_recordings(
+    path: str | os.PathLike[str], told: Told = NOTHING_TOLD, passed_over: PassedOver | None = None
+) -> Iterator[Found]:
     """The recordings at `path`, by name: those of an Apple export.zip, those below a folder, or the file itself.
 
-    In an archive or folder a CSV counts if it lies in `electrocardiograms`, or if its header names a rate in hertz,
-    or (in a folder) if it is nothing but numbers. An archive stays open until the last one was taken.
-    Raises RecordingError for an archive that is damaged, encrypted, too large or unsafe, and if nothing is found.
+    In an archive or folder a file counts if a format knows it (`edge_ecg.readers.formats`); the others are added to
+    `passed_over`. An archive stays open until the last one was taken. `told` is what the user says of recordings
+    whose files do not. Raises RecordingError for an archive that is damaged or too large, and if nothing is found.
     """
-    source = Path(path)
+    source, passed = Path(path), PassedOver() if passed_over is None else passed_over
     try:
         if source.is_dir():
-            found = _below(source)
+            found = _below(source, told, passed)
         elif source.is_file() and _is_archive(source):
-            found = _archived(source)
+            found = _archived(source, told, passed)
         else:
-            found = iter([Found(os.fspath(path), partial(read_recording, path))])
+            found = iter([Found(os.fspath(path), partial(read_recording, path, *told))])
         nothing = True
         for one in found:
             nothing = False
@@ -71,85 +93,112 @@ def _is_archive(file: Path) -> bool:
         return stream.read(4) == b"PK\x03\x04" or zipfile.is_zipfile(file)
 
 
-def _below(folder: Path) -> Iterator[Found]:
-    """The recordings below a folder, through no link."""
-    count = 0
-    for parent, names, files in os.walk(folder):
-        names.sort()
-        names[:] = [name for name in names if not name.startswith(".")]
-        if len(Path(parent).relative_to(folder).parts) >= MOST_DEPTH:
+def _below(folder: Path, told: Told, passed: PassedOver) -> Iterator[Found]:
+    """The recordings below a folder, each folder once, however many links lead to it."""
+    count, seen = 0, set()
+    for parent, names, files in os.walk(folder, followlinks=True):
+        names[:] = sorted(name for name in names if not name.startswith("."))
+        facts = Path(parent).stat()
+        if (facts.st_dev, facts.st_ino) in seen:
             names.clear()
-        for name in sorted(files):
-            file = Path(parent, name)
-            if name.startswith(".") or file.suffix.lower() not in FOLDER_SUFFIXES or file.is_symlink():
-                continue
-            if file.suffix.lower() in SUFFIXES and not _is_ecg_file(file):
+            continue
+        seen.add((facts.st_dev, facts.st_ino))
+        if names and len(Path(parent).relative_to(folder).parts) >= MOST_DEPTH:
+            passed.add(parent, f"folder below {MOST_DEPTH} others")
+            names.clear()
+        for file in (Path(parent, name) for name in sorted(files) if not name.startswith(".")):
+            if not _is_recording(file, passed):
                 continue
             count += 1
             if count > MOST_RECORDINGS:
                 raise RecordingError(f"{folder}: holds more than {MOST_RECORDINGS} recordings")
-            yield Found(str(file), partial(read_recording, file))
+            yield Found(str(file), partial(read_recording, file, *told))
 
 
-def _is_ecg_file(file: Path) -> bool:
-    if not stat.S_ISREG(file.stat().st_mode):
+def _is_recording(file: Path, passed: PassedOver) -> bool:
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            passed.add(str(file), "pipe or device")
+            return False
+        with file.open("rb") as stream:
+            content = Content(file.name, stream.read(HEAD_BYTES), file.read_bytes, file)
+    except OSError:
+        passed.add(str(file), "unreadable")
         return False
-    with file.open("rb") as stream:
-        return _is_ecg(file.parent.name, stream.read(SNIFFED_BYTES), plain_numbers=True)
-
-
-def _is_ecg(folder: str, head: bytes, plain_numbers: bool = False) -> bool:
-    if folder.casefold() == ECG_FOLDER or names_a_rate(head):
+    if file.suffix.lower() == ".dat" and header_beside(file):
+        return False  # it is read with its header
+    if format_of(content) or _is_of_apple(file.parent.name, file.name):
         return True
-    return plain_numbers and not any(byte > 127 or chr(byte).isalpha() for byte in head)
+    passed.add(str(file))
+    return False
 
 
-def _archived(path: Path) -> Iterator[Found]:
+def _is_of_apple(folder: str, name: str) -> bool:
+    return folder.casefold() == ECG_FOLDER and name.lower().endswith(".csv")
+
+
+def _archived(path: Path, told: Told, passed: PassedOver) -> Iterator[Found]:
     """The recordings in an archive whose directory is sane, in the order of their names."""
     with opened_zip(path, RecordingError) as archive:  # stays open while its recordings are taken
-        try:
-            candidates = _candidates(archive)
-        except RecordingError as error:
-            raise RecordingError(f"{path}: {error}") from None
-        for info in candidates:
-            if _is_ecg(PurePosixPath(info.filename).parent.name, _member(archive, info, SNIFFED_BYTES)):
-                yield Found(f"{path}/{info.filename}", partial(_read_member, archive, info))
+        members = archive.infolist()
+        if len(members) > MOST_MEMBERS:
+            most = f"an export of the Health app has at most {MOST_MEMBERS}"
+            raise RecordingError(f"{path}: holds {len(members)} files; {most}")
+        wanted = [info for info in members if _is_wanted(info, passed)]
+        names, places = Counter(i.filename for i in members), Counter(i.header_offset for i in members)
+        count = total_bytes = 0
+        for info in sorted(wanted, key=lambda info: info.filename):
+            source = f"{path}/{info.filename}"
+            in_folder = _is_of_apple(PurePosixPath(info.filename).parent.name, info.filename)
+            wrong = _wrong(info)
+            if names[info.filename] > 1 or places[info.header_offset] > 1:
+                passed.add(info.filename, "sharing a name or place in the zip")
+                continue
+            if wrong:
+                if in_folder or info.filename.lower().endswith(".csv"):
+                    yield Found(source, partial(_refuse, f"{source}: {wrong}"))
+                else:
+                    passed.add(info.filename)
+                continue
+            content = Content(info.filename, b"", partial(_member, archive, info, MOST_RECORDING_BYTES + 1))
+            try:
+                content = Content(info.filename, _member(archive, info, HEAD_BYTES), content.read)
+            except RecordingError as error:
+                yield Found(source, partial(_refuse, str(error)))
+                continue
+            if not format_of(content) and not in_folder:
+                passed.add(info.filename)
+                continue
+            count, total_bytes = count + 1, total_bytes + info.file_size
+            if count > MOST_RECORDINGS or total_bytes > MOST_TOTAL_BYTES:
+                most = f"{MOST_RECORDINGS} recordings or {MOST_TOTAL_BYTES / 1e9:.0f} GB of them"
+                raise RecordingError(f"{path}: holds more than {most}")
+            yield Found(source, partial(read_content, content, source, told))
 
 
-def _candidates(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    """The members that may be recordings. Raises RecordingError if any member is unsafe, wanted or not."""
-    members = archive.infolist()
-    if len(members) > MOST_MEMBERS:
-        raise RecordingError(f"holds {len(members)} files; an export of the Health app has at most {MOST_MEMBERS}")
-    for info in members:
-        name = PurePosixPath(info.filename)
-        if name.is_absolute() or ".." in name.parts or set(info.orig_filename) & set("\\\0:"):
-            raise RecordingError(f"holds {info.orig_filename[:80]!r}, a name that leads out of a folder")
-        if stat.S_ISLNK(info.external_attr >> 16):
-            raise RecordingError(f"holds {info.filename[:80]!r}, a link; expected plain files")
-    wanted = [info for info in members if _is_wanted(info)]
-    if len(wanted) > MOST_RECORDINGS:
-        raise RecordingError(f"holds {len(wanted)} CSV files, expected at most {MOST_RECORDINGS}")
-    for info in wanted:
-        if info.flag_bits & 1:
-            raise RecordingError(f"{info.filename[:80]!r} in it is encrypted; expected the zip as Apple wrote it")
-        if info.file_size > MOST_RECORDING_BYTES or info.file_size > MOST_RATIO * max(info.compress_size, 1):
-            raise RecordingError(
-                f"{info.filename[:80]!r} in it unpacks from {info.compress_size:,} to {info.file_size:,} bytes; "
-                f"expected a recording of at most {MOST_RECORDING_BYTES:,}, and no more than {MOST_RATIO} times"
-            )
-    if len({info.header_offset for info in wanted}) < len(wanted) or len(set(archive.namelist())) < len(members):
-        raise RecordingError("holds files that overlap or share a name; expected the zip as Apple wrote it")
-    if sum(info.file_size for info in wanted) > MOST_TOTAL_BYTES:
-        raise RecordingError(f"holds more than {MOST_TOTAL_BYTES / 1e9:.0f} GB of recordings")
-    return sorted(wanted, key=lambda info: info.filename)
-
-
-def _is_wanted(info: zipfile.ZipInfo) -> bool:
+def _is_wanted(info: zipfile.ZipInfo, passed: PassedOver) -> bool:
+    """Whether a member is a plain file with a name that stays in its folder."""
     name = PurePosixPath(info.filename)
     if info.is_dir() or name.name.startswith(".") or name.parts[:1] == ("__MACOSX",):
         return False
-    return name.suffix.lower() in SUFFIXES
+    if stat.S_ISLNK(info.external_attr >> 16):
+        passed.add(info.filename, "link")
+    elif name.is_absolute() or ".." in name.parts or set(info.orig_filename) & set("\\\0"):
+        passed.add(info.filename, "name that leads out of its folder")
+    else:
+        return True
+    return False
+
+
+def _wrong(info: zipfile.ZipInfo) -> str | None:
+    if info.flag_bits & 1:
+        return "is encrypted; expected the zip as Apple wrote it"
+    if info.file_size > MOST_RECORDING_BYTES or info.file_size > MOST_RATIO * max(info.compress_size, 1):
+        return (
+            f"unpacks from {info.compress_size:,} to {info.file_size:,} bytes; "
+            f"expected a recording of at most {MOST_RECORDING_BYTES:,}, and no more than {MOST_RATIO} times"
+        )
+    return None
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes:
@@ -161,5 +210,5 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes
         raise RecordingError(f"{name} in it is damaged; export it from the Health app again") from None
 
 
-def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Recording:
-    return parse_recording(_member(archive, info, MOST_RECORDING_BYTES + 1), f"{archive.filename}/{info.filename}")
+def _refuse(sentence: str) -> NoReturn:
+    raise RecordingError(sentence)

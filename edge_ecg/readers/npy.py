@@ -1,20 +1,25 @@
-"""A recording as a NumPy file: one dimension of numbers, 512 Hz, microvolts."""
+"""A recording as a NumPy file: one dimension of numbers."""
 
 import io
 
 import numpy as np
 
 from edge_ecg.errors import RecordingError
-from edge_ecg.recording import Signal
+from edge_ecg.readers.format import Content, Format
+from edge_ecg.recording import Signal, Told
+
+KINDS = {f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)} | {"f4", "f8"}  # what Swift reads as well
 
 
-def parse_npy(data: bytes) -> Signal:
-    """The signal in the bytes of a `.npy` file. Raises RecordingError."""
+def parse_npy(content: Content, _told: Told) -> Signal:
+    """The signal in a `.npy` file. Raises RecordingError."""
     try:
-        values = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+        values = np.lib.format.read_array(io.BytesIO(content.read()), allow_pickle=False)
     except Exception:  # whatever the parser trips over, it is the file's fault
         raise RecordingError("is not a readable .npy file of numbers") from None
-    if values.ndim != 1 or values.dtype.kind not in "iuf":
+    if values.ndim != 1 or values.dtype.str[1:] not in KINDS:
         raise RecordingError(f"holds {values.dtype} of shape {values.shape}; expected a 1-D array of numbers")
-    with np.errstate(all="ignore"):  # a long double may not fit; the result is then not finite, and refused
-        return Signal(values.astype(np.float64))
+    return Signal(values.astype(np.float64))
+
+
+NPY = Format("NumPy", frozenset({".npy"}), lambda head: head.startswith(b"\x93NUMPY"), parse_npy)

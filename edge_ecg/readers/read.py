@@ -7,64 +7,61 @@ import os
 from pathlib import Path
 
 from edge_ecg.errors import RecordingError
-from edge_ecg.readers.apple_csv import parse_apple_csv
-from edge_ecg.readers.edf import EDF_VERSION, parse_edf
-from edge_ecg.readers.npy import parse_npy
-from edge_ecg.readers.wfdb import read_wfdb
-from edge_ecg.recording import Recording, Signal, usable
+from edge_ecg.readers.format import HEAD_BYTES, Content
+from edge_ecg.readers.formats import format_of
+from edge_ecg.readers.text import TEXT
+from edge_ecg.readers.wfdb import header_beside
+from edge_ecg.recording import NOTHING_TOLD, Recording, Told, usable
 
 MAX_FILE_BYTES = 50_000_000
 
 
-def read_recording(path: str | os.PathLike[str]) -> Recording:
-    """The recording in `path`, chosen by content and extension.
+def read_recording(
+    path: str | os.PathLike[str],
+    rate_hz: float | None = None,
+    unit: str | None = None,
+    channel: str | None = None,
+) -> Recording:
+    """The recording in `path`, chosen by content.
 
-    An Apple ECG file in any language (its own rate and unit), a column of numbers or a 1-D `.npy` (512 Hz,
-    microvolts), the ECG channel of an EDF file (needs `edfio`), or the first channel of a WFDB record given as
-    `100`, `100.hea` or `100.dat` (needs `wfdb`).
+    An Apple ECG file in any language, a column or table of numbers, a 1-D `.npy`, the ECG of an EDF file (needs
+    `edfio`) or of a WFDB record given as `100`, `100.hea` or `100.dat` (needs `wfdb`), of a JSON export of Fitbit,
+    Withings or Health Auto Export, or of OpenSignals. Where a file states no rate it is `rate_hz`, default 512 Hz;
+    where it states no unit, `unit`, default microvolts; `channel` is the name or number of the ECG's channel.
 
-    Raises RecordingError, naming the file, if it can't be read, is not one of these, holds a value that is
-    not finite, has a rate outside 100 to 2000 Hz, lasts less than 4 s, or can't be an ECG in its unit.
+    Raises RecordingError, naming the file, if it can't be read, is not one of these, states a rate or unit that
+    can't be read or differs from what is told, holds an infinite value, misses half of its samples, has a rate
+    outside 100 to 2000 Hz, lasts less than 4 s, or can't be an ECG in its unit.
     """
-    source = os.fspath(path)
+    source, told = os.fspath(path), Told(rate_hz, unit, channel)
     try:
-        return usable(_signal(Path(source)), source)
-    except RecordingError as error:
-        raise RecordingError(f"{source}: {error}") from None
+        return read_content(content_at(source), source, told)
     except OSError as error:
         raise RecordingError(f"{source}: cannot be read: {error.strerror}") from None
 
 
-def parse_recording(data: bytes, source: str) -> Recording:
-    """The recording in the bytes of an Apple ECG file or of a column of numbers. Raises RecordingError."""
+def read_content(content: Content, source: str, told: Told = NOTHING_TOLD) -> Recording:
+    """The recording in a file, wherever it lies; errors name it as `source`. Raises RecordingError."""
     try:
-        return usable(parse_apple_csv(data), source)
+        if not content.head.strip():
+            raise RecordingError("is empty; expected a recording")
+        if content.head.startswith(b"PK\x03\x04"):
+            raise RecordingError("is a zip archive; expected one recording (replay, detect and import read its ECGs)")
+        return usable((format_of(content) or TEXT).read(content, told), source, told)
     except RecordingError as error:
         raise RecordingError(f"{source}: {error}") from None
 
 
-def _signal(path: Path) -> Signal:
-    record = path.with_suffix("") if path.suffix in {".hea", ".dat"} else path
-    if Path(f"{record}.hea").is_file() and (record != path or not path.is_file()):
-        return read_wfdb(record)
-    data = _read_bytes(path)
-    if not data.strip():
-        raise RecordingError("is empty; expected a recording")
-    if data.startswith(b"\x93NUMPY") or path.suffix == ".npy":
-        return parse_npy(data)
-    if data.startswith(b"PK\x03\x04"):
-        raise RecordingError("is a zip archive; expected one recording (replay, detect and import read its ECGs)")
-    if data.startswith(EDF_VERSION):
-        return parse_edf(data)
-    return parse_apple_csv(data)
-
-
-def _read_bytes(path: Path) -> bytes:
+def content_at(source: str) -> Content:
+    """The file at a path, or the header of the WFDB record that it names. Raises RecordingError or OSError."""
+    path = Path(source)
+    if path.suffix.lower() in {".dat", ".hea"} or not path.exists():
+        path = header_beside(path) or path
     size = path.stat().st_size
-    if not path.is_file():
-        raise RecordingError("is a folder or a device; expected the file of one recording")
+    if not path.is_file():  # a pipe would wait for ever
+        raise RecordingError(f"{source}: is a folder or a device; expected the file of one recording")
     if size > MAX_FILE_BYTES:
-        raise RecordingError(
-            f"holds {size / 1e6:.0f} MB; expected one recording of at most {MAX_FILE_BYTES / 1e6:.0f} MB"
-        )
-    return path.read_bytes()
+        most = f"{MAX_FILE_BYTES / 1e6:.0f} MB"
+        raise RecordingError(f"{source}: holds {size / 1e6:.0f} MB; expected one recording of at most {most}")
+    with path.open("rb") as file:
+        return Content(path.name, file.read(HEAD_BYTES), path.read_bytes, path)

@@ -1,24 +1,75 @@
-"""A recording as a WFDB record, its rate and unit from the header (needs `wfdb`)."""
+"""A recording as a WFDB record: the ECG's channel, its rate and unit from the header (needs `wfdb`)."""
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from edge_ecg.errors import RecordingError
-from edge_ecg.recording import Signal
+from edge_ecg.readers.channels import ecg_channel
+from edge_ecg.readers.format import Content, Format
+from edge_ecg.recording import Signal, Told
+
+HEADER = ".hea"
 
 
-def read_wfdb(record: Path) -> Signal:
-    """The signal of a WFDB record, given by its path without a suffix. Raises RecordingError."""
+def header_beside(path: Path) -> Path | None:
+    """The header of the record that `path` names, as `100`, `100.hea` or `100.dat`; None if there is none."""
+    record = path.with_suffix("") if path.suffix.lower() in {HEADER, ".dat"} else path
+    headers = (Path(f"{record}{suffix}") for suffix in (HEADER, HEADER.upper()))
+    return next((header for header in headers if header.is_file()), None)
+
+
+def read_wfdb(content: Content, told: Told) -> Signal:
+    """The signal of a WFDB record, given by its header. Raises RecordingError."""
+    if content.path is None:
+        raise RecordingError("is a WFDB record in an archive; unpack it, its samples are in a file of their own")
     try:
         import wfdb  # optional, and slow to import: it brings pandas
     except ImportError:
         raise RecordingError("is a WFDB record, which needs one more package: pip install edge-ecg[wfdb]") from None
     try:
-        read = wfdb.rdrecord(str(record), channels=[0])
-        values = np.array(read.p_signal[:, 0], dtype=np.float64)
-        time = read.base_datetime and read.base_datetime.isoformat(" ")
-        return Signal(values, str(read.units[0]), float(read.fs), time)
-    except Exception as error:  # as above; its message may quote the header, and so the person
+        if content.path.suffix == HEADER:
+            return _signal(wfdb, content.path, told)
+        with tempfile.TemporaryDirectory() as scratch:  # `wfdb` finds a header by its suffix in small letters only
+            return _signal(wfdb, _with_small_suffix(content.path, Path(scratch)), told)
+    except RecordingError:
+        raise
+    except Exception as error:  # whatever the parser trips over; its message may quote the header, and so the person
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise RecordingError(f"wfdb cannot read this record: {reason}") from None
+
+
+def _signal(wfdb, header: Path, told: Told) -> Signal:  # type: ignore[no-untyped-def]
+    record = str(header.with_suffix(""))
+    facts = wfdb.rdheader(record)
+    if facts.n_sig is None or not facts.n_sig:
+        raise RecordingError("is a WFDB record without a signal")
+    time = facts.base_datetime and facts.base_datetime.isoformat(" ")
+    if isinstance(facts, wfdb.MultiRecord):
+        whole = wfdb.rdrecord(record)
+        channel = ecg_channel(whole.sig_name, told.channel)
+        return Signal(
+            np.array(whole.p_signal[:, channel], np.float64), str(whole.units[channel]), float(whole.fs), time
+        )
+    channel = ecg_channel(facts.sig_name, told.channel)
+    file = header.parent / facts.file_name[channel]
+    if file.exists() and not file.is_file():
+        raise RecordingError("is a WFDB record whose samples are no plain file")
+    # Not smoothed: several samples a frame are a rate of their own, which the average would hide.
+    read = wfdb.rdrecord(record, channels=[channel], smooth_frames=False)
+    rate_hz = float(read.fs) * read.samps_per_frame[0]
+    return Signal(np.array(read.e_p_signal[0], np.float64), str(read.units[0]), rate_hz, time)
+
+
+def _with_small_suffix(header: Path, scratch: Path) -> Path:
+    """A folder in which the files of the record stand under the names that it gives them."""
+    for file in header.parent.iterdir():
+        if file.is_file() and file != header:
+            (scratch / file.name).symlink_to(file.absolute())
+    small = scratch / header.with_suffix(HEADER).name
+    small.write_bytes(header.read_bytes())
+    return small
+
+
+WFDB = Format("WFDB", frozenset({HEADER}), lambda _head: False, read_wfdb)

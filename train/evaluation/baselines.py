@@ -15,36 +15,36 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from train.data import BeatSet
 from train.fit.loop import Settings
-from train.fit.pairs import Variation, batches, steps_of_epoch, vary
+from train.fit.pairs import batches, steps_of_epoch
 from train.model.aligned import AlignedEncoder
 from train.model.beat import SAMPLES
 from train.model.public_network import MBConv
 
-Baseline = Callable[[BeatSet, BeatSet, int], np.ndarray]  # training beats, beats to judge, seed -> evidence
+Method = Callable[[BeatSet, BeatSet, Settings], np.ndarray]  # training beats, beats to judge -> evidence of these
 
 
-def majority(training: BeatSet, judged: BeatSet, seed: int) -> np.ndarray:
+def majority(training: BeatSet, judged: BeatSet, settings: Settings) -> np.ndarray:
     """The state that has more training recordings, whatever the beat."""
     share = training.recording_is_target.mean()
     return np.full(len(judged.values), 1.0 if share > 0.5 else -1.0)
 
 
-def sample_rate(training: BeatSet, judged: BeatSet, seed: int) -> np.ndarray:
+def sample_rate(training: BeatSet, judged: BeatSet, settings: Settings) -> np.ndarray:
     """Logistic regression on the recording's sampling rate: is each state from another watch?"""
     return _logistic(training, judged, lambda beats: beats.sample_rates_hz[beats.recording, None])
 
 
-def recording_order(training: BeatSet, judged: BeatSet, seed: int) -> np.ndarray:
+def recording_order(training: BeatSet, judged: BeatSet, settings: Settings) -> np.ndarray:
     """Logistic regression on how many recordings came before on the same date: how much the protocol gives away."""
     return _logistic(training, judged, lambda beats: beats.place_in_date[beats.recording, None])
 
 
-def rr_only(training: BeatSet, judged: BeatSet, seed: int) -> np.ndarray:
+def rr_only(training: BeatSet, judged: BeatSet, settings: Settings) -> np.ndarray:
     """Logistic regression on the RR interval: how much of the state is heart rate."""
     return _logistic(training, judged, lambda beats: beats.values[:, SAMPLES:])
 
 
-def amplitude_only(training: BeatSet, judged: BeatSet, seed: int) -> np.ndarray:
+def amplitude_only(training: BeatSet, judged: BeatSet, settings: Settings) -> np.ndarray:
     """Logistic regression on the beat's highest and lowest value: how much of the state is electrode and posture."""
 
     def extremes(beats: BeatSet) -> np.ndarray:
@@ -54,37 +54,51 @@ def amplitude_only(training: BeatSet, judged: BeatSet, seed: int) -> np.ndarray:
     return _logistic(training, judged, extremes)
 
 
-def logistic_regression(training: BeatSet, judged: BeatSet, seed: int) -> np.ndarray:
+def logistic_regression(training: BeatSet, judged: BeatSet, settings: Settings) -> np.ndarray:
     """Logistic regression on every fourth sample and the RR interval, each standardised."""
     every_fourth = [*range(0, SAMPLES, 4), SAMPLES]
     return _logistic(training, judged, lambda beats: beats.values[:, every_fourth])
 
 
-def aligned_logistic(training: BeatSet, judged: BeatSet, seed: int) -> np.ndarray:
+def aligned_logistic(training: BeatSet, judged: BeatSet, settings: Settings) -> np.ndarray:
     """Logistic regression on what the default comparator learns from: how much of its result is the alignment alone."""
     features = AlignedEncoder().features
     return _logistic(training, judged, lambda beats: features(torch.from_numpy(beats.values)).numpy())
 
 
-def supervised_network(training: BeatSet, judged: BeatSet, seed: int) -> np.ndarray:
+def supervised_network(training: BeatSet, judged: BeatSet, settings: Settings) -> np.ndarray:
     """The classic way: a network in EfficientNetV2 style of 8,395 parameters that names the state of one beat.
 
-    The public repository's other model has this shape and about this size. It gets the epochs, batches and
-    small variations that the comparator gets, not what is built on pairs.
+    The public repository's other model has this shape and about this size.
     """
-    settings = Settings(seed=seed)
-    torch.manual_seed(seed)
-    generator = torch.Generator().manual_seed(seed)
-    network = SupervisedNetwork()
+    torch.manual_seed(settings.seed)
+    return _supervised(SupervisedNetwork(), training, judged, settings)
+
+
+def without_pairs(training: BeatSet, judged: BeatSet, settings: Settings) -> np.ndarray:
+    """The default comparator's layers, but naming the state of one beat: what comparing pairs brings is the difference.
+
+    Its head reads an embedding, where the comparator's reads two distances of embeddings.
+    """
+    torch.manual_seed(settings.seed)
+    encoder = AlignedEncoder()
+    encoder.whiten(torch.from_numpy(training.values))
+    head = nn.Sequential(nn.Linear(AlignedEncoder.EMBEDDING, 16), nn.ReLU(), nn.Linear(16, 1), nn.Flatten(0))
+    return _supervised(nn.Sequential(encoder, head), training, judged, settings)
+
+
+def _supervised(network: nn.Module, training: BeatSet, judged: BeatSet, settings: Settings) -> np.ndarray:
+    """Learn the states of single beats with the comparator's epochs, batches and learning rates; logits of others."""
+    generator = torch.Generator().manual_seed(settings.seed)
     values, is_target = torch.from_numpy(training.values), torch.from_numpy(training.is_target).float()
     steps = settings.epochs * steps_of_epoch(training, settings.batch_beats)
-    optimiser = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+    learned = [p for p in network.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(learned, settings.learning_rate, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, steps, pct_start=0.15)
     for _ in range(settings.epochs):
         for batch in batches(training, settings.batch_beats, generator):
-            logits = network(vary(values[batch], Variation(), generator))
             optimiser.zero_grad()
-            binary_cross_entropy_with_logits(logits, is_target[batch]).backward()
+            binary_cross_entropy_with_logits(network(values[batch]), is_target[batch]).backward()
             optimiser.step()
             schedule.step()
     network.eval()
@@ -116,7 +130,7 @@ class SupervisedNetwork(nn.Module):
         return logit
 
 
-BASELINES: dict[str, Baseline] = {
+BASELINES: dict[str, Method] = {
     "majority": majority,
     "sample rate": sample_rate,
     "recording order": recording_order,
@@ -125,6 +139,7 @@ BASELINES: dict[str, Baseline] = {
     "logistic regression": logistic_regression,
     "logistic, T aligned": aligned_logistic,
     "supervised network": supervised_network,
+    "same network, no pairs": without_pairs,
 }
 
 

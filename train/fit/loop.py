@@ -1,4 +1,4 @@
-"""The training loop: all pairs of a batch and the decisions they add up to, weights averaged, stopped early.
+"""The training loop: all pairs of a batch and the decisions that they add up to, stopped early.
 
 The epoch with the lowest loss on the validation dates is kept. On the author's split that loss is nearly flat from the
 third epoch on; leaving out one date at a time (`train.crossval`) has no validation set and keeps the last epoch.
@@ -20,41 +20,29 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from edge_ecg.atomic import write_file
 from edge_ecg.errors import RunError
 from train.data import BeatSet
-from train.decision.references import choose_references
-from train.fit.pairs import Variation, batches, pairs, steps_of_epoch, vary
-from train.model.architectures import DEFAULT_ARCHITECTURE, build_model
+from train.decision.references import bank_of, choose_references
+from train.fit.pairs import batches, evidence_of_other_dates, pairs, steps_of_epoch
+from train.model.architectures import DEFAULT_ARCHITECTURE, Architecture, Recipe, architecture_of
 from train.model.model import Model, compare, embed
 from train.model.weights import WEIGHTS, read_weights, write_weights
 
 PROGRESS = "progress.safetensors"  # what resuming needs
-# The public network, which finds its feet after some ten epochs, needs longer.
-EPOCHS = {"aligned": 10, "positional": 10, "effnetv2": 40}
-# It compares each beat with a few others only: too few to make a decision of, so that single pairs must teach it.
-PAIR_WEIGHT = {"aligned": 0.01, "positional": 0.01, "effnetv2": 1.0}
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Everything that a training run can be told."""
+@dataclass(frozen=True, kw_only=True)
+class Settings(Recipe):
+    """Everything that a training run can be told: a recipe, and for which architecture and seed."""
 
     architecture: str = DEFAULT_ARCHITECTURE
     seed: int = 0
-    epochs: int = EPOCHS[DEFAULT_ARCHITECTURE]
     patience: int = 10  # epochs without a lower validation loss before it stops; with no validation set, never
-    batch_beats: int = 96
-    learning_rate: float = 3e-3
-    weight_decay: float = 0.05
-    averaging: float = 0.98  # of the weights over steps; 0 turns it off
     references_per_state: int = 16
-    pair_weight: float = PAIR_WEIGHT[DEFAULT_ARCHITECTURE]  # of the loss of single pairs beside that of whole decisions
-    decision_scale: float = 2.0  # log odds of the target for one unit of evidence, in that loss
-    variation: Variation = field(default_factory=Variation)
 
 
-def recipe(architecture: str, seed: int, epochs: int | None = None) -> Settings:
+def settings_for(architecture: str, seed: int, epochs: int | None = None) -> Settings:
     """The settings for an architecture; `epochs` takes the place of its usual number."""
-    weight = PAIR_WEIGHT[architecture]
-    return Settings(architecture=architecture, seed=seed, epochs=epochs or EPOCHS[architecture], pair_weight=weight)
+    recipe = asdict(architecture_of(architecture).recipe)
+    return Settings(**{**recipe, "epochs": epochs or recipe["epochs"]}, architecture=architecture, seed=seed)
 
 
 @dataclass
@@ -71,35 +59,44 @@ class History:
 
 
 class Trainer:
-    """Train one model. Deterministic for a seed; resumed training gives the same weights as uninterrupted."""
+    """Train one model. Deterministic for a seed; resumed training gives the same weights as uninterrupted.
 
-    def __init__(self, settings: Settings, training: BeatSet, validation: BeatSet | None, run: Path):
+    architecture: the one that the settings name, if none is given.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        training: BeatSet,
+        validation: BeatSet | None,
+        run: Path,
+        architecture: Architecture | None = None,
+    ):
+        self._architecture = architecture or architecture_of(settings.architecture)
         self.settings = settings
         self.history = History()
         self._training, self._validation, self._run = training, validation, run
         torch.use_deterministic_algorithms(True)
         torch.manual_seed(settings.seed)
         self._generator = torch.Generator().manual_seed(settings.seed)
-        self.model = build_model(settings.architecture)
-        self.model.prepare(torch.from_numpy(training.values))
-        self._averaged = build_model(settings.architecture)
-        self._averaged.load_state_dict(self.model.state_dict())
+        self.model = self._architecture.build()
+        self._architecture.prepare(self.model, torch.from_numpy(training.values))
         self._steps_per_epoch = steps_of_epoch(training, settings.batch_beats)
         learned = [p for p in self.model.parameters() if p.requires_grad]
         self._optimiser = torch.optim.AdamW(learned, settings.learning_rate, weight_decay=settings.weight_decay)
         self._step = 0
 
     def fit(self, progress: Callable[[dict[str, float], int], None] = lambda row, of: None) -> Model:
-        """Train until the epochs are used up or validation stops improving; return the best averaged weights."""
+        """Train until the epochs are used up or validation stops improving; return the best weights."""
         while not self._finished():
             row = self._epoch()
             self.history.epochs.append(row)
             if row.get("validation_loss", -np.inf) <= self.history.best_loss:
                 self.history.best_epoch = len(self.history.epochs)
-                write_weights(self._run / WEIGHTS, self._averaged)
+                write_weights(self._run / WEIGHTS, self.model)
             self._save()
             progress(row, self.settings.epochs)
-        best = build_model(self.settings.architecture)
+        best = self._architecture.build()
         read_weights(self._run / WEIGHTS, best)
         return best.eval()
 
@@ -115,13 +112,12 @@ class Trainer:
         is_target = torch.from_numpy(self._training.is_target)
         date = torch.from_numpy(np.unique(self._training.date, return_inverse=True)[1])
         for batch in batches(self._training, settings.batch_beats, self._generator):
-            beats = vary(values[batch], settings.variation, self._generator)
-            left, right_side = pairs(len(batch), self.model.partners, self._generator)
-            embeddings = self.model.encoder(beats)
+            left, right_side = pairs(len(batch), settings.partners, self._generator)
+            embeddings = self.model.encoder(values[batch])
             logits = self.model.comparator(embeddings[left], embeddings[right_side])
             differ = (is_target[batch][left] != is_target[batch][right_side]).float()
-            loss = settings.pair_weight * binary_cross_entropy_with_logits(logits, differ)
             evidence, judged = evidence_of_other_dates(logits, left, right_side, is_target[batch], date[batch])
+            loss = settings.pair_weight * binary_cross_entropy_with_logits(logits, differ)
             if judged.any():
                 log_odds = settings.decision_scale * evidence[judged]
                 loss = loss + binary_cross_entropy_with_logits(log_odds, is_target[batch][judged].float())
@@ -143,11 +139,6 @@ class Trainer:
         loss.backward()
         self._optimiser.step()
         self._step += 1
-        keep = min(settings.averaging, self._step / (self._step + 10))
-        with torch.no_grad():
-            kept_and_new = zip(self._averaged.state_dict().values(), self.model.state_dict().values(), strict=True)
-            for average, value in kept_and_new:
-                average.copy_(average.lerp(value, 1 - keep) if average.is_floating_point() else value)
 
     def _schedule(self) -> float:
         """Share of the learning rate: up over the first 15 % of the steps, then down along a cosine."""
@@ -157,27 +148,22 @@ class Trainer:
         return 0.5 * (1 + float(np.cos(np.pi * (done - 0.15) / 0.85)))
 
     def _validate(self, validation: BeatSet) -> dict[str, float]:
-        """Validation beats against references: the loss, and beats on the right side."""
-        embeddings = embed(self._averaged, self._training.values)
+        """Validation beats against references: the loss of decisions, and beats on the right side."""
+        embeddings = embed(self.model, self._training.values)
         chosen = choose_references(self._training, embeddings, self.settings.references_per_state)
-        held_out = embed(self._averaged, validation.values)
-        logits = compare(self._averaged, held_out, embeddings[chosen])
-        reference_is_target = self._training.is_target[chosen]
+        bank = bank_of(self._training, embeddings, chosen)
+        evidence = compare(self.model, embed(self.model, validation.values), bank.embeddings) @ bank.weights
         truth = validation.is_target
-        differ = truth[:, None] != reference_is_target
-        evidence = logits[:, ~reference_is_target].mean(1) - logits[:, reference_is_target].mean(1)
-        of_pairs = np.logaddexp(0, np.where(differ, -logits, logits)).mean()
-        decided = np.logaddexp(0, self.settings.decision_scale * np.where(truth, -evidence, evidence)).mean()
-        loss = self.settings.pair_weight * of_pairs + decided  # what training minimises
         return {
-            "validation_loss": float(loss),
+            "validation_loss": float(
+                np.logaddexp(0, self.settings.decision_scale * np.where(truth, -evidence, evidence)).mean()
+            ),
             "validation_beat_accuracy": float(np.mean((evidence > 0) == truth)),
         }
 
     def _save(self) -> None:
         """Everything that the next epoch depends on."""
         state = {f"model.{k}": v for k, v in self.model.state_dict().items()}
-        state |= {f"averaged.{k}": v for k, v in self._averaged.state_dict().items()}
         state["generator"] = self._generator.get_state()
         for index, moments in self._optimiser.state_dict()["state"].items():
             state |= {f"optimiser.{index}.{k}": torch.as_tensor(v) for k, v in moments.items()}
@@ -202,7 +188,6 @@ class Trainer:
             return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
 
         self.model.load_state_dict(part("model."))
-        self._averaged.load_state_dict(part("averaged."))
         self._generator.set_state(state["generator"])
         optimiser = self._optimiser.state_dict()
         for name, value in part("optimiser.").items():
@@ -211,21 +196,3 @@ class Trainer:
         self._optimiser.load_state_dict(optimiser)
         self.history = History(**facts["history"])
         self._step = facts["step"]
-
-
-def evidence_of_other_dates(
-    logits: Tensor, left: Tensor, right: Tensor, is_target: Tensor, date: Tensor
-) -> tuple[Tensor, Tensor]:
-    """(N,) evidence of each beat of a batch with the batch as references, and (N,) whether it has any.
-
-    As the watch decides: mean logit of "different" against the baseline minus that against the target. Only beats of
-    other dates are references, as on the watch, where every recording is of a new date: a network that knows the
-    date by its electrode finds no help there.
-    """
-    beat, reference = torch.cat([left, right]), torch.cat([right, left])
-    foreign = (date[beat] != date[reference]).to(logits.dtype)
-    place = 2 * beat + is_target[reference].long()
-    totals = torch.zeros(2 * len(date)).index_add(0, place, foreign * torch.cat([logits, logits]))
-    counts = torch.zeros(2 * len(date)).index_add(0, place, foreign)
-    mean = (totals / counts.clamp(min=1)).view(-1, 2)
-    return mean[:, 0] - mean[:, 1], (counts.view(-1, 2) > 0).all(1)

@@ -1,27 +1,14 @@
-"""What the network sees: batches of as many beats of either state, slightly varied, and the pairs inside each."""
+"""What the network sees: batches of as many beats of either state, the pairs inside each, and what they decide."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from edge_ecg.contract import CONTRACT
 from train.data import BeatSet
 
-SAMPLES = CONTRACT.window_samples
 FEWEST_STEPS = 50  # of an epoch
-
-
-@dataclass(frozen=True)
-class Variation:
-    """How far a beat is varied in training, in units of a real recording; 0 turns a variation off."""
-
-    shift_samples: int = 2  # the R peak is found a little early or late
-    noise_uv: float = 10.0
-    wander_uv: float = 5.0  # a slope and a bend of the baseline; 30 uV would drown the ST level
-    rr_s: float = 0.01
 
 
 def steps_of_epoch(beats: BeatSet, size: int) -> int:
@@ -36,20 +23,6 @@ def batches(beats: BeatSet, size: int, generator: torch.Generator) -> Iterator[T
         yield torch.cat([half[torch.randint(len(half), (size // 2,), generator=generator)] for half in halves])
 
 
-def vary(beats: Tensor, by: Variation, generator: torch.Generator) -> Tensor:
-    """Beats (N, 384) with small random shifts, noise, wander and RR changes."""
-    count = len(beats)
-    shift = torch.randint(-by.shift_samples, by.shift_samples + 1, (count, 1), generator=generator)
-    positions = (torch.arange(SAMPLES) + shift).clamp(0, SAMPLES - 1)
-    samples = beats[:, :SAMPLES].gather(1, positions)
-    samples = samples + by.noise_uv * torch.randn(count, SAMPLES, generator=generator)
-    time = torch.linspace(-1, 1, SAMPLES)
-    slope, bend = by.wander_uv * torch.randn(2, count, 1, generator=generator)
-    samples = samples + slope * time + bend * time**2
-    rr = beats[:, SAMPLES:] + by.rr_s * torch.randn(count, 1, generator=generator)
-    return torch.cat([samples, rr], 1)
-
-
 def pairs(count: int, partners: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Each of `count` beats with `partners` others of its batch, no pair twice: indices (P,), (P,).
 
@@ -60,3 +33,21 @@ def pairs(count: int, partners: int, generator: torch.Generator) -> tuple[Tensor
     right = (left + offsets.repeat_interleave(count)) % count
     keep = (2 * offsets.repeat_interleave(count) != count) | (left < right)  # half way round meets itself
     return left[keep], right[keep]
+
+
+def evidence_of_other_dates(
+    logits: Tensor, left: Tensor, right: Tensor, is_target: Tensor, date: Tensor
+) -> tuple[Tensor, Tensor]:
+    """(N,) evidence of each beat of a batch with the batch as references, and (N,) whether it has any.
+
+    As the watch decides: mean logit of "different" against the baseline minus that against the target. Only beats of
+    other dates are references, as on the watch, where every recording is of a new date: a network that knows the
+    date by its electrode finds no help there.
+    """
+    beat, reference = torch.cat([left, right]), torch.cat([right, left])
+    foreign = (date[beat] != date[reference]).to(logits.dtype)
+    place = 2 * beat + is_target[reference].long()
+    totals = torch.zeros(2 * len(date)).index_add(0, place, foreign * torch.cat([logits, logits]))
+    counts = torch.zeros(2 * len(date)).index_add(0, place, foreign)
+    mean = (totals / counts.clamp(min=1)).view(-1, 2)
+    return mean[:, 0] - mean[:, 1], (counts.view(-1, 2) > 0).all(1)

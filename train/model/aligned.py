@@ -1,7 +1,5 @@
 """The default encoder: the T wave put where it would be at one heart rate, the gain taken out, one linear map."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool1d
@@ -28,9 +26,8 @@ class AlignTWave(nn.Module):
     shifts: Tensor
     ramp: Tensor
 
-    def __init__(self, shortening: float = SHORTENING) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.shortening = shortening
         shifts = torch.arange(-self.FARTHEST, self.FARTHEST + 1.0)
         middle = torch.arange(SAMPLES // self.POOLED) * self.POOLED + (self.POOLED - 1) / 2
         self.shifted = nn.Conv1d(1, len(shifts), len(shifts), padding=self.FARTHEST, bias=False)  # one channel a shift
@@ -41,7 +38,7 @@ class AlignTWave(nn.Module):
     def forward(self, samples: Tensor, rr_s: Tensor) -> Tensor:
         pooled = avg_pool1d(samples.unsqueeze(1), self.POOLED)
         last = pooled[:, :, -1:]
-        late = (rr_s - self.USUAL_RR_S) * (self.shortening * CONTRACT.sample_rate_hz / self.POOLED)
+        late = (rr_s - self.USUAL_RR_S) * (self.SHORTENING * CONTRACT.sample_rate_hz / self.POOLED)
         late = late.clamp(-self.FARTHEST, self.FARTHEST).unsqueeze(2) * self.ramp
         nearness = torch.relu(1 - (late - self.shifts).abs())  # of each whole shift to the one that is wanted
         aligned = (self.shifted(pooled - last) * nearness).mean(1) * len(self.shifts[0])
@@ -55,28 +52,22 @@ class AlignedEncoder(nn.Module):
     which is the day; what differs between the states varies little. Exported, both layers are one.
     """
 
+    FEATURES = SAMPLES // AlignTWave.POOLED + 1
+    WHITENED = 32
+    EMBEDDING = 8
     NOISE = 1e-2  # variance of a component, where a beat's power is 1, below which it is not brought up to 1
 
-    def __init__(
-        self,
-        whitened: int = 32,
-        embedding: int = 8,
-        shortening: float = AlignTWave.SHORTENING,
-        scale: Callable[[Tensor], Tensor] = unit_scale,
-        sees_rr: bool = True,
-    ):
-        """The last three, and `whitened` 0 for none, are there to be taken away (`train.ablations`)."""
+    def __init__(self) -> None:
         super().__init__()
-        self.align = AlignTWave(shortening)
-        self.scale, self.sees_rr = scale, sees_rr
-        features = SAMPLES // AlignTWave.POOLED + 1
-        whitening = [nn.Linear(features, whitened).requires_grad_(False)] if whitened else []
-        self.project = nn.Sequential(*whitening, nn.Linear(whitened or features, embedding))
+        self.align = AlignTWave()
+        self.project = nn.Sequential(
+            nn.Linear(self.FEATURES, self.WHITENED).requires_grad_(False), nn.Linear(self.WHITENED, self.EMBEDDING)
+        )
 
     def features(self, beat: Tensor) -> Tensor:
         """Aligned samples and the RR interval, (N, 96)."""
-        aligned, rr = self.align(millivolts(beat), beat[:, SAMPLES:]), centred_rr(beat)
-        return torch.cat([self.scale(aligned), rr if self.sees_rr else torch.zeros_like(rr)], 1)
+        aligned = self.align(millivolts(beat), beat[:, SAMPLES:])
+        return torch.cat([unit_scale(aligned), centred_rr(beat)], 1)
 
     def forward(self, beat: Tensor) -> Tensor:
         embedding: Tensor = self.project(self.features(beat))
@@ -88,10 +79,8 @@ class AlignedEncoder(nn.Module):
         features = self.features(beats).double()
         mean = features.mean(0)
         variances, directions = torch.linalg.eigh(torch.cov(features.T))  # ascending
-        whitening, *rest = self.project
-        if not rest or not isinstance(whitening, nn.Linear):
-            return
-        kept = whitening.out_features
-        components = directions[:, -kept:] / (variances[-kept:] + self.NOISE).sqrt()
+        components = directions[:, -self.WHITENED :] / (variances[-self.WHITENED :] + self.NOISE).sqrt()
+        whitening = self.project[0]
+        assert isinstance(whitening, nn.Linear)
         whitening.weight.copy_(components.T)
         whitening.bias.copy_(-mean @ components)

@@ -5,7 +5,8 @@ from torch import Tensor
 from edge_ecg.contract import CONTRACT
 
 SAMPLES = CONTRACT.window_samples
-PR_SEGMENT = slice(66, 94)  # 121 to 66 ms before R: the electrocardiographer's baseline
+# 121 to 66 ms before R: the electrocardiographer's baseline. The mean of the beat moves with its S and T wave.
+PR_SEGMENT = slice(66, 94)
 ST_ENDS = CONTRACT.before_r_samples + 56  # 110 ms after R, where the T wave begins
 
 

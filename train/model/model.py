@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 COMPARED_AT_ONCE = 512  # pairs in one call of the comparator: what they compute fits the cache
 
@@ -14,22 +14,15 @@ class Model(nn.Module):
     comparator: embeddings (N, D) or (1, D), references (N, D) -> logits (N,) that the states differ.
     """
 
-    def __init__(self, encoder: nn.Module, comparator: nn.Module, partners: int):
+    def __init__(self, encoder: nn.Module, comparator: nn.Module):
         super().__init__()
         self.encoder = encoder
         self.comparator = comparator
-        self.partners = partners  # beats of a batch that each beat is compared with in training
 
     @property
     def parameter_count(self) -> int:
         """Numbers that its layers hold: trained, fitted or fixed."""
         return sum(p.numel() for p in self.parameters())
-
-    def prepare(self, beats: Tensor) -> None:
-        """Take from training beats (N, 384) what needs no label, before the first step."""
-        whiten = getattr(self.encoder, "whiten", None)
-        if whiten:
-            whiten(beats)
 
 
 def embed(model: Model, values: np.ndarray) -> np.ndarray:

@@ -1,0 +1,48 @@
+"""Which of several channels is the ECG: the one that is named so, or the one that the user names."""
+
+import re
+from collections.abc import Sequence
+
+from edge_ecg.errors import RecordingError
+
+_ECG = re.compile(r"ecg|ekg|electrocardio|elektrokardio")
+_LEAD = re.compile(r"(?:lead |ableitung |abl )?(m?l?i{1,3}|d[123]|av[rlf]|m?v[1-6]r?|cm[1-6]|cc5|cs[1-6])")
+_LEADS_I = {"i", "mli", "d1"}
+_ANOTHER = re.compile(
+    r"ppg|pleth|pulse|resp|breath|thora|abdo|abp|art\b|bp\b|cvp|pap\b|icp|press|spo2|sao2|eeg|emg|eog|eda|gsr|acc|"
+    r"gyro|temp|flow|snor|pos|heart ?rate|\bhr\b|event|trigger|marker|status|annot"
+)
+
+
+def ecg_channel(names: Sequence[str], told: str | None, allowed: Sequence[int] | None = None) -> int:
+    """The index of the ECG among channels with these names; `allowed` are those that may be one, default all.
+
+    `told` is a channel's name, or its number from 1. Without it: a channel named as an ECG, lead I or else the first
+    lead, or the only one that is not named as something else. Raises RecordingError if that leaves none or several.
+    """
+    plain = [" ".join(re.findall(r"[^\W_]+", name.casefold())) for name in names]
+    if told is not None:
+        return _told(plain, told)
+    left = [i for i in (range(len(names)) if allowed is None else allowed) if not _ANOTHER.search(plain[i])]
+    named = [i for i in left if _ECG.search(plain[i])]
+    leads = {i: found[1] for i in left if (found := _LEAD.fullmatch(_ECG.sub("", plain[i]).strip()))}
+    of_lead_i = [i for i, lead in leads.items() if lead in _LEADS_I]
+    if of_lead_i or leads:
+        return (of_lead_i or list(leads))[0]
+    for some in (named, left):
+        if len(some) == 1:
+            return some[0]
+    many = f"{len(names)} channels, {len(named) or 'none'} named ECG" if len(names) > 1 else "no channel named ECG"
+    raise RecordingError(f"has {many}; --channel says which one is it, by its name or its number from 1")
+
+
+def _told(plain: list[str], told: str) -> int:
+    wanted = " ".join(re.findall(r"[^\W_]+", told.casefold()))
+    found = [i for i, name in enumerate(plain) if name == wanted] or [
+        i for i, name in enumerate(plain) if wanted and wanted in name
+    ]
+    if told.isascii() and told.isdecimal() and 1 <= int(told[:9]) <= len(plain):
+        found = found[:1] if len(found) == 1 and plain[found[0]] == wanted else [int(told) - 1]
+    if len(found) != 1:
+        raise RecordingError(f"has {len(plain)} channels, and --channel {told!r} is {len(found) or 'none'} of them")
+    return found[0]

@@ -1,0 +1,279 @@
+"""Rows of numbers: which mark is decimal, which column is an index, times, or the ECG."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from edge_ecg.errors import RecordingError
+from edge_ecg.readers.channels import ecg_channel
+from edge_ecg.readers.header import recorded_at_in
+from edge_ecg.readers.times import grid_of, placed
+from edge_ecg.recording import Told, is_same_rate
+
+FEWEST_ROWS = 20  # in the beginning of a file that looks like a recording
+
+_NUMERIC = re.compile(r"(?=.*(?:\d|nan|inf))(?:[-+\d.,; \t]|(?<=[\d.,])e(?=[-+\d])|nan|inf(?:inity)?)+", re.IGNORECASE)
+CLOCK = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[-+]\d\d:?\d\d)?(?=[;,\t])")
+_PLAIN = re.compile(r"[-+\deE.\n]*", re.ASCII)
+_SHOWN = re.compile(r"[-+]?\d*\.?\d*(?:e[-+]?\d+)?", re.IGNORECASE)
+_SEPARATORS = ",; \t"
+_TIME_NAME = re.compile(
+    r"\btime|stamp|\bzeit|\btemps|\btiempo|\btempo|elapsed|\bsec|\bms\b|^t$|^x$|时间|時間|\bμs\b|\bns\b"
+)
+_TIME_UNIT = re.compile(r"\b(ns|μs|us|ms|msec|s|sec|seconds?|milliseconds?|nanoseconds?|microseconds?)\b")
+
+
+def is_row(line: str) -> bool:
+    """Whether a line is numbers, perhaps after the time of day."""
+    clock = CLOCK.match(line)
+    return _NUMERIC.fullmatch(line[clock.end() + 1 :] if clock else line) is not None
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The lines of values, and the number of each in the file."""
+
+    texts: list[str]
+    numbers: Sequence[int]
+
+    @classmethod
+    def of(cls, text: str, first: int) -> "Rows":
+        """The lines that are not empty; the first has the number `first`."""
+        texts = text.split("\n")
+        if all(texts):
+            return cls(texts, range(first, first + len(texts)))
+        kept = [(number, line.strip()) for number, line in enumerate(texts, first) if line.strip()]
+        return cls([line for _, line in kept], [number for number, _ in kept])
+
+    def error(self, index: int, says: str) -> RecordingError:
+        """The error about a row; it is shown if it can be nothing but numbers (a date, say, is not)."""
+        row = self.texts[index]
+        numbers = all(_SHOWN.fullmatch(part) for part in re.split(r"[,;\t]\s*", row))
+        return RecordingError(f"line {self.numbers[index]}{f' ({row[:20]!r})' if numbers else ''} {says}")
+
+
+class Read(NamedTuple):
+    """What rows of numbers hold."""
+
+    values: np.ndarray
+    rate_hz: float | None
+    heading: str = ""  # of the column of values
+    recorded_at: str | None = None
+
+
+def signal_of(rows: Rows, header: Sequence[str], told: Told, rate_hz: float | None) -> Read:
+    """The ECG in the rows, and its rate: `rate_hz` as it was stated, or else the one that a column of times gives.
+
+    Raises RecordingError for a row that is not numbers, and where the ECG's column or its times can't be told.
+    """
+    values = _plain_column(rows)
+    if values is not None:
+        return Read(_finite(values, rows), rate_hz, _headings(header, ",", 1)[0])
+    cells, separator = _split(rows)
+    if len(cells) == 1:
+        return Read(_finite(_numbers(cells[0], rows), rows), rate_hz, _headings(header, ",", 1)[0])
+    headings = _headings(header, separator, len(cells))
+    columns, times = _sorted(cells, headings, rows)
+    if not columns:
+        raise RecordingError("has no column that could be an ECG; expected numbers that are neither index nor times")
+    which = ecg_channel(headings, told.channel, columns)
+    values = _numbers(cells[which], rows, may_be_empty=True)
+    clock = next((recorded_at_in(column[0]) for column in cells if CLOCK.match(column[0] + ",")), None)
+    if told.rate_hz is not None and rate_hz is None:
+        return Read(values, told.rate_hz, headings[which], clock)
+    grid = _best_grid(times, headings)
+    if grid is None:
+        return Read(values, rate_hz, headings[which], clock)
+    if rate_hz is not None and not is_same_rate(rate_hz, grid[0]):
+        raise RecordingError(f"states {rate_hz:g} Hz, but its times step at {grid[0]:g} Hz; --rate can't decide for it")
+    return Read(placed(values, grid[1]), rate_hz or grid[0], headings[which], clock)
+
+
+def number_of_channels(rows: Rows, header: Sequence[str]) -> int:
+    """How many columns of the beginning of a file may be an ECG; 0 if it is no recording."""
+    if len(rows.texts) < FEWEST_ROWS or any(not is_row(text) for text in rows.texts):
+        return 0
+    if _plain_column(rows) is not None:
+        return 1
+    cells, separator = _split(rows)
+    if len(cells) == 1:
+        return 1
+    headings = _headings(header, separator, len(cells))
+    columns, times = _sorted(cells, headings, rows)
+    has_index = len(columns) + len(times) < len(cells)
+    return len(columns) if _best_grid(times, headings) or (has_index and len(columns) == 1) else 0
+
+
+def _plain_column(rows: Rows) -> np.ndarray | None:
+    """The numbers, at once, where there are points and no columns."""
+    if not all(map(_PLAIN.fullmatch, rows.texts)):
+        return None
+    try:
+        return np.fromiter(map(float, rows.texts), np.float64, len(rows.texts))
+    except ValueError:
+        return None
+
+
+def _finite(values: np.ndarray, rows: Rows) -> np.ndarray:
+    finite = np.isfinite(values)
+    if not finite.all():
+        first = int(finite.argmin())
+        raise RecordingError(f"line {rows.numbers[first]} is {values[first]}, not a finite number")
+    return values
+
+
+def _split(rows: Rows) -> tuple[list[list[str]], str]:
+    """The cells of each column, and what separates them. Raises RecordingError for rows that are not alike."""
+    bad = next((i for i, text in enumerate(rows.texts) if not is_row(text)), None)
+    if bad is not None:
+        raise RecordingError(f"line {rows.numbers[bad]} is text, and the values began before it")
+    texts = _without_padding(rows.texts)
+    body = "\n".join(texts)
+    for separator in ";\t":
+        if separator in body:
+            return _cells(texts, separator, rows), separator
+    if "," in body and "." in body:
+        if any("," not in text for text in texts):
+            raise rows.error(next(i for i, text in enumerate(texts) if "," in text), "has a comma; others have points")
+        return _cells(texts, ",", rows), ","
+    if "," in body:
+        return _at_commas(texts, rows), ","
+    if " " in body:
+        return _cells([" ".join(text.split()) for text in texts], " ", rows), " "
+    return [texts], ","
+
+
+def _without_padding(texts: list[str]) -> list[str]:
+    """The rows without the empty columns that a spreadsheet adds; an empty cell of a table stays."""
+    while all(text and text[-1] in _SEPARATORS for text in texts):
+        texts = [text[:-1] for text in texts]
+    if any(separator in text for separator in ";\t" for text in texts[:1]):
+        return texts
+    return [text.rstrip(_SEPARATORS) for text in texts]
+
+
+def _cells(texts: list[str], separator: str, rows: Rows) -> list[list[str]]:
+    counts = [text.count(separator) for text in texts]
+    usual = max(set(counts), key=counts.count)
+    if min(counts) != max(counts):
+        bad = next(i for i, count in enumerate(counts) if count != usual)
+        says = f"has {counts[bad] + 1} columns; others have {usual + 1}" if usual else "is not one number"
+        raise rows.error(bad, says)
+    cells = separator.join(texts).split(separator)
+    return [[cell.strip() for cell in cells[column :: usual + 1]] for column in range(usual + 1)]
+
+
+def _at_commas(texts: list[str], rows: Rows) -> list[list[str]]:
+    """Columns where commas may be decimal: an index that counts, or times, come before one; else all are."""
+    parts = [text.partition(",") for text in texts]
+    try:
+        first = np.array([float(part[0]) for part in parts])
+    except ValueError:
+        return [texts]
+    if len(first) < 2:
+        return [texts]
+    if _counts(first):
+        bad = next((i for i, part in enumerate(parts) if not part[1]), None)
+        if bad is not None:
+            raise rows.error(bad, "is not one number; others have an index before it")
+        return [[part[0] for part in parts], [part[2] for part in parts]]
+    commas = {text.count(",") for text in texts}
+    if len(commas) == 1 and np.mean(np.diff(first) == 1) < 0.9 and grid_of(first):
+        return _cells(texts, ",", rows)
+    with np.errstate(invalid="ignore"):
+        climbs = np.mean(np.diff(first) > 0) > 0.9  # as in damaged times; in an ECG half do
+    if climbs:
+        expected = np.arange(len(first)) + (first[0] == 1)
+        raise rows.error(
+            int((first != expected).argmax()),
+            "may be two columns or one number: the first part climbs from line to line, but does not count 0, 1, 2",
+        )
+    if len(commas) == 1 and commas.pop() > 1:
+        return _cells(texts, ",", rows)
+    return [texts]
+
+
+def _counts(column: np.ndarray) -> bool:
+    return len(column) > 1 and bool((column == np.arange(len(column)) + (column[0] == 1)).all())
+
+
+def _headings(header: Sequence[str], separator: str, columns: int) -> list[str]:
+    """The names above the columns, empty where there are none."""
+    for line in reversed(header[-1 if columns == 1 else -3 :]):
+        if columns == 1 and re.search(r"[,;:=\t]", line):  # a key and its value
+            break
+        names = [name.strip(" #'") for name in (line.split(separator) if separator != " " else line.split())]
+        if len(names) == columns:
+            return names
+    return [""] * columns
+
+
+def _sorted(cells: list[list[str]], headings: list[str], rows: Rows) -> tuple[list[int], dict[int, np.ndarray]]:
+    """The columns that may be the ECG, and those that may be times, with their numbers."""
+    columns, times = [], {}
+    for number, (column, heading) in enumerate(zip(cells, headings, strict=True)):
+        if CLOCK.match(column[0] + ","):
+            times[number] = _clock(column)
+            continue
+        values = _numbers(column, rows, may_be_empty=True)
+        unit = _time_unit(heading)
+        if _counts(values) and unit is None:
+            continue
+        if _TIME_NAME.search(heading.casefold()) or (not heading and np.ptp(values) > 0 and grid_of(values)):
+            times[number] = values
+        elif np.nanmin(values, initial=np.inf) < np.nanmax(values, initial=-np.inf):  # a constant is no signal
+            columns.append(number)
+    return columns, times
+
+
+def _time_unit(heading: str) -> str | None:
+    found = _TIME_UNIT.search(heading.casefold())
+    if not found:
+        return None
+    return {"m": "ms", "n": "ns", "s": "s"}.get(found[1][0], "us") if found[1][:5] != "micro" else "us"
+
+
+def _clock(column: list[str]) -> np.ndarray:
+    """Times of day in nanoseconds since the first."""
+    try:
+        times = np.array([re.sub(r"(?:Z|[-+]\d\d:?\d\d)$", "", cell).replace(",", ".") for cell in column], "M8[ns]")
+    except ValueError:
+        raise RecordingError("has a column of times that are not all times") from None
+    return np.asarray((times - times[0]).astype(np.int64), np.float64)
+
+
+def _best_grid(times: dict[int, np.ndarray], headings: list[str]) -> tuple[float, np.ndarray] | None:
+    """The rate and the samples' places by the finest times. Raises RecordingError if there are times, but no rate."""
+    grids = []
+    for number, column in times.items():
+        unit = _time_unit(headings[number])
+        grid = grid_of(column, unit) if unit else grid_of(column)
+        if grid:
+            grids.append((len(np.unique(np.diff(column))), grid))
+    if times and not grids:
+        raise RecordingError("has times that do not step evenly at 100 to 2000 Hz; --rate says the sample rate")
+    return min(grids, key=lambda one: one[0])[1] if grids else None
+
+
+def _numbers(cells: list[str], rows: Rows, may_be_empty: bool = False) -> np.ndarray:
+    """The numbers of a column, with one decimal mark; an empty cell is a missing sample."""
+    body = "\n".join(cells)
+    if "," in body and "." in body:
+        raise rows.error(next(i for i, cell in enumerate(cells) if "," in cell), "has a comma; others have points")
+    plain = body.replace(",", ".").split("\n") if "," in body else cells
+    try:
+        return np.fromiter(map(float, plain), np.float64, len(plain))
+    except ValueError:
+        return np.array([_number(cell, i, rows, may_be_empty) for i, cell in enumerate(plain)])
+
+
+def _number(cell: str, index: int, rows: Rows, may_be_empty: bool) -> float:
+    if may_be_empty and not cell:
+        return float("nan")
+    try:
+        return float(cell)
+    except ValueError:
+        raise rows.error(index, "is not one number") from None

@@ -1,0 +1,33 @@
+"""What a format is: by what its files are known, and what reads them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from edge_ecg.recording import Signal, Told
+
+HEAD_BYTES = 4096  # of a file are enough to know its format
+
+
+@dataclass(frozen=True)
+class Content:
+    """One file, wherever it lies; `read` gives all its bytes."""
+
+    name: str
+    head: bytes
+    read: Callable[[], bytes]
+    path: Path | None = None  # None in an archive
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format of recordings. A file is known by its content, or by a suffix that no other format has."""
+
+    name: str
+    suffixes: frozenset[str]
+    sniff: Callable[[bytes], bool]
+    read: Callable[[Content, Told], Signal]  # raises RecordingError
+
+    def knows(self, content: Content) -> bool:
+        """Whether the file is of this format, damaged or not."""
+        return PurePath(content.name).suffix.lower() in self.suffixes or self.sniff(content.head)

@@ -1,0 +1,214 @@
+"""What the lines above the values say: rate, unit, time of recording. The person's lines are left out first.
+
+Rates are spelt in as many ways as there are programs. A line that states one and can't be read is an error, never
+passed over: a wrong rate makes wrong RR intervals without a word.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from edge_ecg.errors import RecordingError
+from edge_ecg.readers.apple_format import LOCALES
+from edge_ecg.readers.times import PER_SECOND
+from edge_ecg.recording import MICROVOLTS_PER, RATE_RANGE_HZ, gregorian_year, is_same_rate
+
+Fields = list[tuple[str, str]]  # key and value of each line
+
+_PERSON_KEYS = {key.casefold() for locale in LOCALES.values() for key in (locale.name, locale.birth)}
+_RATE_KEYS = {locale.rate.casefold() for locale in LOCALES.values()} | {
+    *("fs", "sr", "sps", "rate", "freq", "frequency", "hz", "hertz", "sf", "sfreq", "srate", "fsamp", "fsample"),
+    *(
+        "samplerate",
+        "sampling",
+        "frequenz",
+        "fréquence",
+        "frequenza",
+        "frecuencia",
+        "частота",
+        "频率",
+        "頻率",
+        "周波数",
+    ),
+}
+_UNIT_KEYS = {locale.unit.casefold() for locale in LOCALES.values()} | {"units", "unité", "unidad", "единица", "単位"}
+_RECORDED_KEYS = {locale.recorded.casefold() for locale in LOCALES.values()}
+_RECORDED_WORDS = re.compile(r"record|start|begin|acqui|measure|captur|aufzeichn|aufnahme")
+
+_SAMPLING = re.compile(
+    r"sampl|abtast|échant|echant|muestr|campion|amostr|próbk|probk|vzork|дискрет|采样|採樣|取样|取樣|サンプル|サンプリング|샘플|표본|"
+    r"δειγμ|örnek|bemonster|minta|näyt|acqui|digiti|\bdata\b|\badc\b|\bscan\b"
+)
+_A_RATE = re.compile(
+    r"rate|freq|frek|fréq|taux|frecu|tasa|tasso|taxa|h(?:z|ertz)\b|speed|часто|率|频|頻|周波数|速度|レート|주파수|속도|συχν|hızı|"
+    r"per s|/ ?s\b|\bsps\b|\bfs\b"
+)
+_AN_INTERVAL = re.compile(r"interval|period|spacing|\bstep\b|\bdt\b|delta t")
+_NO_SAMPLING = re.compile(
+    r"heart|pulse?\b|herz|card|resp|breath|bpm|filter|notch|pass\b|cut ?-?off|mains|corner|line freq|power|baud|\bbit|"
+    r"refresh|display|screen|пульс|心"
+)
+
+_NUMBER = r"(?<![-\d.,])(\d+(?:[.,]\d+)?(?:e[-+]?\d+)?)"
+_HERTZ = r"\s*\(?\[?(k?)(?:hert|herc|hz|赫|ヘルツ|헤르츠|герц|гц|херц|χερτζ|هرتز|הרץ|เฮิรตซ์)"
+_PER_SECOND = r"\s*(k?)(?:sps\b|s/s\b|/ ?s\b|(?:samples?|points?|values?)?\s*(?:per|/)\s*s(?:ec(?:onds?)?)?\b)"
+_RATE = re.compile(f"{_NUMBER}(?:{_HERTZ}|{_PER_SECOND})", re.IGNORECASE)
+_KILO = re.compile(r"k(?:hz|hert)", re.IGNORECASE)
+_INTERVAL = re.compile(_NUMBER + r"\s*(s|sec|seconds?|ms|msec|milliseconds?|[µμu]s|ns)?\b", re.IGNORECASE)
+# Hertz in any other language: Apple's file names 511 to 514 of them, as no heart beats, alone in the field.
+_RATE_IN_UNKNOWN_WORDS = re.compile(r"(5[012]\d(?:[.,]\d+)?)\s*[^\W\d_][^\d,.;:/]{0,20}")
+
+_DAY = r"(?P<y>\d{4})[-/.](?P<m>\d\d?)[-/.](?P<d>\d\d?)"
+_HALF = r"(?!Z\b|UTC|GMT)[^\W\d_]+\.?(?:\s?[^\W\d_]+\.?)?"  # am, p. m., 午後: looked up, and else not understood
+_TIME = (
+    rf"(?P<before>{_HALF}\s?)?(?P<hour>\d\d?):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,]\d+)?)?"
+    rf"(?P<after>\s?{_HALF})?(?:\s?(?:UTC|GMT)(?=[\s+-]|$))?"
+)
+_ZONE = r"(?P<zone>Z|[-+]\d\d:?\d\d)"
+_RECORDED_AT = re.compile(rf"{_DAY}(?:[T\s]+{_TIME}(?:\s?{_ZONE})?)?")
+_IN_WORDS = re.compile(r"(?P<month>[a-z]{3})[a-z]*\.? (?P<d>\d\d?),? (?P<y>\d{4})", re.IGNORECASE)
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_AFTER_NOON = {"pm", "nachm", "下午", "午後", "오후", "م", "μμ", "ch", "em", "ip", "du", "odp"}
+_BEFORE_NOON = {"am", "vorm", "上午", "午前", "오전", "ص", "πμ", "sa", "fm", "ap", "de", "dop"}
+
+
+def fields_of(lines: Sequence[str]) -> Fields:
+    """Key and value of each line, the last first; the person's lines are gone."""
+    plain = (line.strip(" \t#;%/*!\"'{}|,") for line in reversed(lines))
+    split = (re.split(r"\s*(?::=|[,;:\t=|])\s*", line, maxsplit=1) for line in plain if line)
+    fields = [(field[0].strip().casefold(), field[-1].strip(" ,;\t")) for field in split]
+    fields = [(key, value if len(field) else "") for (key, value), field in zip(fields, fields, strict=True)]
+    return [(key, value) for key, value in fields if key not in _PERSON_KEYS]
+
+
+def stated_rate_hz(fields: Fields) -> float | None:
+    """The rate that the header states, None if it states none.
+
+    Raises RecordingError for a statement that is no number of hertz, and for two that differ.
+    """
+    rates = [_of_key(key, value) for key, value in fields if _is_rate_key(key, value)]
+    rates += [1 / interval for key, value in fields if (interval := _interval_s(key, value))]
+    if not rates:
+        rates = [rate for key, value in fields if (rate := _named(key, value))]
+        rates = [rate for rate in rates if RATE_RANGE_HZ[0] <= rate <= RATE_RANGE_HZ[1]] or rates[:1]
+    if not rates:
+        found = filter(None, (_RATE_IN_UNKNOWN_WORDS.fullmatch(value) for _, value in fields))
+        rates = [_number(match[1]) for match in found]
+    for rate in rates[1:]:
+        if not is_same_rate(rate, rates[0]):
+            raise RecordingError(f"states two sample rates, {rates[0]:g} and {rate:g} Hz; --rate can't decide for it")
+    return rates[0] if rates else None
+
+
+def names_a_rate(fields: Fields) -> bool:
+    """Whether some line names a number of hertz, in a word that is known."""
+    return any(_named(key, value) for key, value in fields)
+
+
+def _words(key: str) -> str:
+    return " ".join(re.findall(r"[^\W_]+|/", key.casefold()))
+
+
+def _is_rate_key(key: str, value: str) -> bool:
+    words = _words(key)
+    bare = re.sub(r" ?\b(?:in|k?hz|hertz|ecg|nominal)\b", "", words).strip() or words
+    if _NO_SAMPLING.search(words) or re.search(r"bpm|/ ?min", value.casefold()) or _AN_INTERVAL.search(words):
+        return False
+    if key in _RATE_KEYS or bare in _RATE_KEYS or words.replace(" ", "") in _RATE_KEYS:
+        return True
+    return bool(_SAMPLING.search(words) and (_A_RATE.search(words) or _RATE.search(value)))
+
+
+def _of_key(key: str, value: str) -> float:
+    named = _RATE.findall(value)
+    numbers = re.findall(_NUMBER, value, re.IGNORECASE)
+    if len(named) != 1 and len(numbers) != 1:
+        raise RecordingError("sample rate is not a number of hertz; expected it as in '512 hertz'; --rate says it")
+    kilo = _KILO.search(key) or (named and (named[0][1] or named[0][2])) or _KILO.search(value)
+    return _number(named[0][0] if len(named) == 1 else numbers[0]) * (1000 if kilo else 1)
+
+
+def _named(key: str, value: str) -> float | None:
+    if _NO_SAMPLING.search(_words(key)) or _NO_SAMPLING.search(value.casefold()):
+        return None
+    found = _RATE.search(value)
+    return _number(found[1]) * (1000 if found[2] or found[3] else 1) if found else None
+
+
+def _interval_s(key: str, value: str) -> float | None:
+    words = _words(key)
+    is_interval = _AN_INTERVAL.search(words) and (_SAMPLING.search(words) or words.split()[0] in ("dt", "delta"))
+    if not is_interval or _NO_SAMPLING.search(words):
+        return None
+    found = _INTERVAL.search(value)
+    number = _number(found[1]) if found else 0.0
+    if not found or not number:
+        raise RecordingError("sampling interval is not a number of seconds; --rate says the sample rate")
+    said = (found[2] or next((word for word in words.split() if word in PER_SECOND), "")).casefold()
+    unit = {"m": "ms", "n": "ns", "s": "s", "": ""}.get(said[:1], "us")
+    fits = (per for per in PER_SECOND.values() if RATE_RANGE_HZ[0] <= per / number <= RATE_RANGE_HZ[1])
+    return number / (PER_SECOND[unit] if unit else next(fits, 1.0))
+
+
+def _number(text: str) -> float:
+    return float(text.replace(",", "."))
+
+
+def stated_unit(fields: Fields, heading: str = "") -> str | None:
+    """The unit: of the column's heading, of a line that is about it, or a word that only a unit is."""
+    if heading:
+        words = re.findall(r"[^\W\d_]+", heading)
+        known = [word for word in words if word.casefold() in MICROVOLTS_PER and word.casefold() != "v"]
+        bracketed = re.search(r"[\[(]\s*([^\])]{1,20}?)\s*[\])]", heading)
+        if known or (bracketed and not re.match(r"k?hz", bracketed[1], re.IGNORECASE)):
+            return known[-1] if known else bracketed and bracketed[1]
+    named = next((value for key, value in fields if _words(key) in _UNIT_KEYS and value), None)
+    if named:
+        return named
+    last_words = (re.findall(r"[^\W\d_]+", value)[-1:] for _, value in fields)
+    seen = {word for words in last_words for word in words if word.casefold() in MICROVOLTS_PER}
+    return next((word for word in sorted(seen) if len(word) > 1), None)  # a lone V may be anything
+
+
+def recorded_at(fields: Fields) -> str | None:
+    """When it was recorded: a time with its zone, which no birth date has, or what a line about it says."""
+    about = [value for key, value in fields if key in _RECORDED_KEYS or _RECORDED_WORDS.search(_words(key))]
+    for value in about:
+        if found := recorded_at_in(value):
+            return found
+    return next((found for _, value in fields if (found := recorded_at_in(value, needs_zone=True))), None)
+
+
+def recorded_at_in(text: str, needs_zone: bool = False) -> str | None:
+    """`YYYY-MM-DD HH:MM:SS ZONE` of the first date in a text, its time and zone left out where it has none.
+
+    The year becomes Gregorian where only years differ; of another calendar nothing is known, so neither is the date.
+    """
+    text = re.sub(r"\d", lambda digit: str(unicodedata.decimal(digit[0])), unicodedata.normalize("NFKC", text))
+    found, in_words = _RECORDED_AT.search(text), None if needs_zone else _IN_WORDS.search(text)
+    if found and (found["zone"] or not needs_zone):
+        day = _day(found["y"], found["m"], found["d"])
+        clock = _clock(found)
+        return " ".join(filter(None, (day, clock, clock and found["zone"]))) if day else None
+    if in_words and in_words["month"].casefold() in _MONTHS:
+        day = _day(in_words["y"], str(_MONTHS.index(in_words["month"].casefold()) + 1), in_words["d"])
+        time = re.search(_TIME, text[in_words.end() :].replace(" at ", " "))
+        return " ".join(filter(None, (day, time and _clock(time)))) if day else None
+    return None
+
+
+def _day(year: str, month: str, day: str) -> str | None:
+    gregorian = gregorian_year(int(year))
+    return f"{gregorian}-{int(month):02}-{int(day):02}" if gregorian and int(month) <= 12 and int(day) <= 31 else None
+
+
+def _clock(found: re.Match[str]) -> str | None:
+    """The time of day in 24 hours; None if there is none, or its half of the day is in words that are not known."""
+    if found["hour"] is None:
+        return None
+    hour, half = int(found["hour"]), re.sub(r"\W", "", (found["before"] or "") + (found["after"] or "")).casefold()
+    if half and half not in _AFTER_NOON | _BEFORE_NOON:
+        return None
+    if half:
+        hour = hour % 12 + (12 if half in _AFTER_NOON else 0)
+    return f"{hour:02}:{found['minute']}:{found['second'] or '00'}" if hour < 24 else None

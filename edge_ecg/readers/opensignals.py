@@ -1,0 +1,51 @@
+"""A recording as OpenSignals writes it: a JSON line on each device, then a table of counts (BITalino's scale is known).
+
+Its transfer function: ECG sensor data sheet, PLUX, revision B.
+"""
+
+import json
+
+import numpy as np
+
+from edge_ecg.errors import RecordingError
+from edge_ecg.readers.channels import ecg_channel
+from edge_ecg.readers.format import Content, Format
+from edge_ecg.readers.header import recorded_at_in
+from edge_ecg.recording import Signal, Told
+
+_SUPPLY_MV, _GAIN = 3300.0, 1100.0  # of BITalino's ECG sensor
+
+
+def parse_opensignals(content: Content, told: Told) -> Signal:
+    """The ECG in an OpenSignals text file. Raises RecordingError."""
+    lines = content.read().decode("utf-8-sig", "replace").splitlines()
+    comments = [line[1:].strip() for line in lines[:10] if line.startswith("#")]
+    try:
+        devices = list(json.loads(next(line for line in comments if line.startswith("{"))).values())
+        if len(devices) != 1:
+            raise RecordingError(f"is an OpenSignals file of {len(devices)} devices; expected one")
+        device = devices[0]
+        columns, labels = list(map(str, device["column"])), list(map(str, device["label"]))
+        sensors = [str(sensor) for sensor in device["sensor"]]
+        rate_hz = float(device["sampling rate"])
+        bits = [int(bits) for bits in device["resolution"]][-len(labels) :]
+        kind = str(device.get("device", ""))
+    except (StopIteration, ValueError, KeyError, TypeError, AttributeError):
+        raise RecordingError("is an OpenSignals file whose header says no rate and columns") from None
+    channel = ecg_channel([f"{sensor} {label}" for sensor, label in zip(sensors, labels, strict=False)], told.channel)
+    column = columns.index(labels[channel]) if labels[channel] in columns else len(columns) - len(labels) + channel
+    rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
+    try:
+        values = np.array([row[column] for row in rows], np.float64)
+    except (ValueError, IndexError):
+        raise RecordingError("is an OpenSignals file whose rows are not all numbers in its columns") from None
+    time = recorded_at_in(f"{device.get('date', '')} {device.get('time', '')}")
+    if told.unit is not None:
+        return Signal(values, None, rate_hz, time)
+    if not kind.startswith("bitalino") or not (values == np.rint(values)).all() or len(bits) <= channel:
+        raise RecordingError("is an OpenSignals file that does not say what a count is; export it in physical units")
+    millivolts = (values / 2 ** bits[channel] - 0.5) * _SUPPLY_MV / _GAIN
+    return Signal(millivolts, "mV", rate_hz, time)
+
+
+OPENSIGNALS = Format("OpenSignals", frozenset(), lambda head: head.startswith(b"# OpenSignals"), parse_opensignals)

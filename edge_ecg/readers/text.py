@@ -1,0 +1,126 @@
+"""A recording as text: what Apple's Health app exports, in any language, a column of numbers, or a table of them.
+
+Nothing here keeps or repeats the person's name or birth date. No error shows text of the file: of the header
+at most a rate's number, of the values a line that is made of numbers alone.
+"""
+
+import codecs
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from edge_ecg.errors import RecordingError
+from edge_ecg.readers.columns import Rows, is_row, number_of_channels, signal_of
+from edge_ecg.readers.format import Content, Format
+from edge_ecg.readers.header import fields_of, names_a_rate, recorded_at, stated_rate_hz, stated_unit
+from edge_ecg.recording import Signal, Told
+
+# What text that is no Unicode may be: the first in which a rate is named.
+_ASIAN_ENCODINGS = ("gb18030", "big5", "shift_jis", "euc_kr")
+_LEGACY_ENCODINGS = ("latin-1", *_ASIAN_ENCODINGS, "cp1251", "cp1253", "cp1255", "cp1256", "cp874")
+MOST_HEADER = 16_384  # characters
+
+_BINARY = re.compile(r"[\x00-\x08\x0e-\x1f]")
+# Before each value, where the columns are `Lead,Voltage`.
+_LEAD_I = re.compile(r"^(?:lead )?I[,;\t]", re.IGNORECASE | re.MULTILINE)
+_SAME_CHARACTER = str.maketrans(
+    {"\N{MINUS SIGN}": "-", "\N{ARABIC DECIMAL SEPARATOR}": ",", '"': None}
+    | dict.fromkeys("\N{LEFT-TO-RIGHT MARK}\N{RIGHT-TO-LEFT MARK}\N{ARABIC LETTER MARK}\N{BYTE ORDER MARK}")
+)
+
+
+def parse_text(content: Content, told: Told) -> Signal:
+    """The signal in an Apple ECG file, or in a column or table of numbers with any header or none.
+
+    The values begin at the first line made of numbers, and nothing else may follow. The header is searched by known
+    keys, then by structure (a number of hertz, a unit, a timestamp with its zone), in any order. A column that counts
+    is an index, one that steps evenly as times would is times; a comma is a decimal mark or a separator: the whole
+    file decides. Raises RecordingError for text without values, a line that is no finite number, an ambiguous comma,
+    a rate or column that can't be told.
+    """
+    header, rows = _parts(_decoded(content.read()))
+    if not len(rows.texts):
+        kind = {"{": "JSON", "[": "JSON", "<": "XML"}.get(content.head.lstrip()[:1].decode("latin-1"))
+        what = f"is {kind} of no app that is known" if kind else "no line is a number"
+        raise RecordingError(f"{what}; expected an Apple ECG file or one value a line")
+    fields = fields_of(header)
+    rate_hz = told.rate_hz if told.rate_hz and not _is_clear(header) else stated_rate_hz(fields)
+    read = signal_of(rows, header, told, rate_hz)
+    unit = stated_unit(fields, read.heading)
+    return Signal(read.values, unit, read.rate_hz, recorded_at(fields) or read.recorded_at)
+
+
+def _is_clear(header: Sequence[str]) -> bool:
+    """Whether what the header says of a rate can be read."""
+    try:
+        stated_rate_hz(fields_of(header))
+    except RecordingError:
+        return False
+    return True
+
+
+def sniff_text(head: bytes) -> bool:
+    """Whether the beginning of a file is that of a recording: it names a rate in hertz, or one column is an ECG's."""
+    try:
+        header, rows = _parts(_decoded(head, whole=False), whole=False)
+        return names_a_rate(fields_of(header)) or number_of_channels(rows, header) > 0
+    except RecordingError:
+        return False
+
+
+def _parts(text: str, whole: bool = True) -> tuple[list[str], Rows]:
+    """The lines above the values, and the values' rows; with `whole` false, the last row may be cut."""
+    lines = text.splitlines()
+    start, size = len(lines), 0
+    for number, line in enumerate(lines):
+        plain = _plain(line).strip()
+        if is_row(plain):
+            start = number
+            break
+        size += len(line)
+        if size > MOST_HEADER:
+            break
+    header = [line for line in (_plain(line).strip() for line in lines[:start]) if line]
+    return header, Rows.of(_plain("\n".join(lines[start : None if whole else -1])), start + 1)
+
+
+def _decoded(data: bytes, whole: bool = True) -> str:
+    """The text, in Unicode or an older encoding; with `whole` false, the last character may be cut."""
+    encodings = ["utf-8-sig"]
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encodings = ["utf-16"]
+    elif b"\0" in data:  # UTF-16 without its mark: the zero of a digit comes second, or first
+        encodings = ["utf-16-le" if data[1::2].count(0) > data[::2].count(0) else "utf-16-be"]
+    text = _in_encoding(data, encodings[0], whole)
+    if text is None:
+        texts = filter(None, (_in_encoding(data, encoding, whole) for encoding in _LEGACY_ENCODINGS))
+        # Without a rate any will do: the numbers are ASCII, and they are all that is needed.
+        text = next((t for t in texts if _head_names_a_rate(t)), data.decode("latin-1"))
+    if _BINARY.search(text):
+        raise RecordingError("holds binary data; expected text, an Apple ECG file or one value a line")
+    return text
+
+
+def _in_encoding(data: bytes, encoding: str, whole: bool) -> str | None:
+    try:
+        return codecs.getincrementaldecoder(encoding)().decode(data, final=whole)
+    except UnicodeDecodeError:
+        return None
+
+
+def _head_names_a_rate(text: str) -> bool:
+    return names_a_rate(fields_of(_parts(text[:4096])[0]))
+
+
+def _plain(text: str) -> str:
+    """One spelling for spaces, wide digits, minus and micro signs; no quotes, no marks that nobody sees."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text).translate(_SAME_CHARACTER)
+    elif '"' in text:
+        text = text.replace('"', "")
+    return (
+        _LEAD_I.sub("", text) if text[:4].lower() in ("lead", "i,", "i;") or text[:2] in ("I,", "I;", "I\t") else text
+    )
+
+
+TEXT = Format("text", frozenset(), sniff_text, parse_text)

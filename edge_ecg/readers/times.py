@@ -1,0 +1,59 @@
+"""The sample rate from a column of times, and where samples are missing."""
+
+import numpy as np
+
+from edge_ecg.recording import RATE_RANGE_HZ
+
+PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+A_GAP = 1.75  # usual steps: a longer one lost samples
+MOST_OFF = 1.5  # steps between a time and its place in the grid: times may be rounded to a step
+
+
+def grid_of(times: np.ndarray, unit: str | None = None) -> tuple[float, np.ndarray] | None:
+    """The rate in hertz and the index of each sample, for (n,) times that step evenly but for gaps; None otherwise.
+
+    unit: a key of PER_SECOND; without it the step says which, since no two of them fit a rate of 100 to 2000 Hz.
+    """
+    steps = np.diff(times)
+    if len(steps) < 2 or not np.isfinite(times).all() or steps.min() < 0:
+        return None
+    usual = _mean(steps[steps <= 3 * np.median(steps)])
+    whole = steps <= A_GAP * usual
+    step = _mean(steps[whole])
+    if step <= 0:
+        return None
+    indices = np.concatenate(([0], np.cumsum(np.where(whole, 1, np.rint(steps / step))))).astype(np.int64)
+    off = times - times[0] - indices * step
+    off -= _mean(off)
+    if np.abs(off).max() > MOST_OFF * step or indices[-1] > 2 * len(times):
+        return None
+    for per_second in (PER_SECOND[unit],) if unit else PER_SECOND.values():
+        rate_hz = per_second / step
+        if RATE_RANGE_HZ[0] * 0.99 <= rate_hz <= RATE_RANGE_HZ[1] * 1.01:
+            return _rounded(rate_hz, 2 * float(np.abs(off).max()) / float(times[-1] - times[0])), indices
+    return None
+
+
+def rate_of(times_s: np.ndarray) -> float | None:
+    """The rate in hertz of times in seconds, None if they do not step evenly."""
+    grid = grid_of(times_s, "s")
+    return grid and grid[0]
+
+
+def placed(values: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """The values at their indices; what is missing between them is NaN."""
+    if indices[-1] == len(values) - 1:
+        return values
+    whole = np.full(indices[-1] + 1, np.nan)
+    whole[indices] = values
+    return whole
+
+
+def _rounded(rate_hz: float, uncertain: float) -> float:
+    """The whole number of hertz, if the times can't tell the rate from it."""
+    near = round(rate_hz)
+    return float(near) if abs(rate_hz - near) <= max(uncertain, 1e-9) * rate_hz else rate_hz
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if len(values) else 0.0
