@@ -21,10 +21,13 @@ from export.gate.parity_check import Trial, require
 from export.gate.reference_model import ORIGINAL, Original
 from export.golden.beats import golden
 from export.quantize import PICTURE, float_files, picture, quantized_files, rows
-from export.references import few_references, recalibrated, reference_files
+from export.references import reference_files
+from train.data import BeatSet
 from train.decision.decide import decide
 from train.decision.novelty import USUAL
-from train.run import Run, load_run
+from train.fit.left_out import left_out_levels
+from train.fit.loop import Settings
+from train.run import FOLDS, Run, load_run
 
 TOOLS = ("edge-ecg", "torch", "onnx", "onnxruntime", "coremltools", "numpy", "scipy")
 REQUIRED = ("onnx fp32", "coreml fp32", "portable fp32")  # of the others only those that decide alike are shipped
@@ -39,7 +42,7 @@ def build_bundle(finished: Run, chosen: np.ndarray) -> tuple[dict[str, Any], dic
     files = float_files(finished, original)
     bank = replace(ReferenceBank.from_bytes(files[REFERENCES]), distribution=finished.distribution())
     files |= reference_files(bank)
-    trial = Trial(original, finished.validation, finished.labels, finished.contract.voting)
+    trial = Trial(original, finished.validation, finished.rule)
     trial = refined(trial, finished.training.values)
     small, onnx_int8 = quantized_files(finished, files, bank, trial)
     everything = files | small
@@ -58,13 +61,14 @@ def build_bundle(finished: Run, chosen: np.ndarray) -> tuple[dict[str, Any], dic
         "intended_use": INTENDED_USE,
         "labels": list(finished.labels),
         "contract": finished.contract.to_json(),
+        "levels": finished.config["levels"],
         "model": {"architecture": original.architecture, "parameters": finished.config["parameters"]},
         "training": {key: finished.config[key] for key in ("settings", "dataset", "best_epoch")},
         "references": [finished.training.sources[finished.training.recording[beat]] for beat in chosen],
         "range": bank.distribution
         and {"limit": bank.distribution.limit, "false_alarms_on_dates_left_out": round(1 - USUAL / 100, 2)},
         "metrics": {
-            which: decide(finished.model, bank, beats, finished.labels, finished.contract.voting).to_json()
+            which: decide(finished.model, bank, beats, finished.rule).to_json()
             for which, beats in (("train", finished.training), ("validation", finished.validation))
         },
         "parity": parity,
@@ -82,10 +86,14 @@ def export_bundle(run_folder: Path, out: Path, per_state: int | None) -> None:
     refuse_overlap(out, [run_folder])
     refuse_to_lose(out)
     finished = load_run(run_folder)
-    chosen = finished.references()[0]
+    chosen = finished.references(per_state)[0]
     if per_state:
-        chosen = few_references(finished, per_state)
-        finished = recalibrated(finished, chosen)
+        levels = left_out_levels(
+            BeatSet.joined([finished.training, finished.validation]),
+            Settings(**{**finished.config["settings"], "references_per_state": per_state}),
+            finished.path / FOLDS,
+        )
+        finished = replace(finished, config={**finished.config, "levels": levels and levels.to_json()})
     manifest, files = build_bundle(finished, chosen)
     write_bundle(out, manifest, files)
     bundle = load_bundle(out)

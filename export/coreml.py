@@ -180,7 +180,7 @@ def export_coreml(run_folder: Path, out: Path, weights: str, together: bool) -> 
     """Write the two packages, once they have been run and decide as the model."""
     finished = load_run(run_folder)
     variant = next(v for v in VARIANTS if v.title == weights)
-    trial = Trial(Original.of_run(finished), finished.validation, finished.labels, finished.contract.voting)
+    trial = Trial(Original.of_run(finished), finished.validation, finished.rule)
     if variant.scheme in SCHEMES:
         trial = refined(trial, finished.training.values, [variant.scheme])
     files, kind = coreml_files(finished, trial.original, variant), artefact(variant.name)

@@ -100,7 +100,7 @@ class _quiet:
 def export_onnx(run_folder: Path, out: Path, with_int8: bool) -> None:
     """Write encoder.onnx and comparator.onnx, once they have been run and decide as the model."""
     finished = load_run(run_folder)
-    trial = Trial(Original.of_run(finished), finished.validation, finished.labels, finished.contract.voting)
+    trial = Trial(Original.of_run(finished), finished.validation, finished.rule)
     bank = trial.original.bank()
     files, references = onnx_files(finished.model), reference_files(bank)
     require([trial.check(artefact("onnx fp32"), files | references)])

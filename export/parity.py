@@ -16,11 +16,14 @@ from edge_ecg.console import run_command
 from edge_ecg.contract import Contract
 from edge_ecg.datasets.dataset_file import SETS, Dataset, read_dataset
 from edge_ecg.errors import ParityError
+from edge_ecg.inference.golden import golden_steps
+from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.references import ReferenceBank
+from edge_ecg.inference.votes import DecisionRule
 from export.gate.artefacts import ARTEFACTS, ON_THIS_MAC, Artefact, Files, artefact
 from export.gate.parity_check import Parity, Trial
 from export.gate.reference_model import ORIGINAL, Original
-from export.golden.beats import golden_steps, own_logits, same
+from export.golden.beats import own_logits, same
 from export.quantize import weighed
 from train.data import read_beats
 from train.decision.decide import decide
@@ -32,7 +35,8 @@ class Claims:
     def __init__(self, manifest: dict[str, Any], files: Files):
         self.manifest = manifest
         self.contract = Contract.from_json(manifest["contract"])
-        self.labels: tuple[str, str] = (manifest["labels"][0], manifest["labels"][1])
+        labels = manifest["labels"][0], manifest["labels"][1]
+        self.rule = DecisionRule(labels, Levels.from_json(manifest["levels"]), self.contract.voting)
         self.original = Original.from_bytes(files[ORIGINAL], manifest["model"]["architecture"])
         self.shift = np.array(manifest.get("enrolment", {}).get("shift", 0.0))
         self.rows = {row["engine"]: row for row in manifest["parity"]}
@@ -47,7 +51,7 @@ class Claims:
             yield f"manifest: the model has {self.original.parameters} parameters"
         for which in sorted({"train", "validation"} & set(sets)):  # the sets that the manifest has metrics of
             beats = read_beats(dataset.entries(which), self.contract)
-            got = decide(self.original.model, self.original.bank(), beats, self.labels, self.contract.voting).to_json()
+            got = decide(self.original.model, self.original.bank(), beats, self.rule).to_json()
             if not same(self.manifest["metrics"][which], got):
                 yield f"manifest: the metrics of {which} are not those of the model"
         if (
@@ -70,7 +74,7 @@ class Claims:
         said = json.loads(self._files[GOLDEN])
         beats = np.array([step["beat"] for step in said["beats"]], np.float32)
         engine, bank = artefact("onnx fp32").open(self._files), ReferenceBank.from_bytes(self._files[REFERENCES])
-        if not same(said["beats"], golden_steps(beats, engine, bank, self.labels, self.contract.voting)):
+        if not same(said["beats"], golden_steps(beats, engine.encode, engine.compare, bank, self.rule)):
             yield f"{GOLDEN}: does not follow from its beats"
         for kind in self._rounding():
             wanted = said["artefacts"].get(kind.name)
@@ -101,7 +105,7 @@ def parity(bundle_path: Path, dataset_file: Path, data: Path | None, sets: tuple
         raise ParityError(f"{bundle_path}: holds no {ORIGINAL} to compare with; export the bundle again")
     claims, dataset = Claims(manifest, files), read_dataset(dataset_file, data)
     beats = read_beats([entry for which in sets for entry in dataset.entries(which)], claims.contract)
-    trial = Trial(claims.original, beats, claims.labels, claims.contract.voting, claims.shift)
+    trial = Trial(claims.original, beats, claims.rule, claims.shift)
     parities = []
     for kind in claims.shipped:
         click.echo(f"{kind.name} ...", err=True)

@@ -138,7 +138,7 @@ def quantize(run_folder: Path, out: Path) -> None:
     finished = load_run(run_folder)
     original = Original.of_run(finished)
     files = float_files(finished, original)
-    trial = Trial(original, finished.validation, finished.labels, finished.contract.voting)
+    trial = Trial(original, finished.validation, finished.rule)
     trial = refined(trial, finished.training.values)
     small, onnx_int8 = quantized_files(finished, files, ReferenceBank.from_bytes(files[REFERENCES]), trial)
     measured = rows(trial, files | small, onnx_int8)

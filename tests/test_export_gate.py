@@ -34,7 +34,6 @@ from edge_ecg.bundle import (
     read_files,
     write_bundle,
 )
-from edge_ecg.contract import Contract
 from edge_ecg.enroll import Enrolment, write_enrolled
 from edge_ecg.errors import ParityError
 from edge_ecg.inference.portable import LAYERS, WEIGHTS, WEIGHTS_INT8
@@ -60,8 +59,8 @@ def trial(bundle: tuple[dict, Files], small_run: Path) -> Trial:
     """Three recordings of each state are enough to find a fault."""
     manifest, files = bundle
     original = Original.from_bytes(files[ORIGINAL], manifest["model"]["architecture"])
-    beats = load_run(small_run).validation
-    return Trial(original, beats, tuple(manifest["labels"]), Contract.from_json(manifest["contract"]).voting)
+    finished = load_run(small_run)
+    return Trial(original, finished.validation, finished.rule)
 
 
 def edited_onnx(content: bytes, edit: Callable[[np.ndarray], np.ndarray], shape_of: Callable) -> bytes:

@@ -59,7 +59,7 @@ def test_the_same_run_gives_the_same_weights(finished, original, finetuned):
 
 
 def test_what_costs_no_vote_is_left_alone(finished, original):
-    trial = Trial(original, finished.validation, finished.labels, finished.contract.voting)
+    trial = Trial(original, finished.validation, finished.rule)
     exact = Scheme("exact", 32, lambda weight: weight)
     signs = Scheme(PALETTE4.name, 1, np.sign)
     found = refined(trial, finished.training.values, [exact, signs]).original.finetuned

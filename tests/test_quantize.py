@@ -17,7 +17,6 @@ from export.gate.reference_model import Original
 from export.gate.stored import stored_weights
 from export.graphs import graphs_of
 from export.onnx import onnx_files
-from export.references import curve, enough, few_references
 from train.model.model import Model
 from train.run import Run, load_run
 
@@ -121,18 +120,3 @@ def test_onnx_files_hold_no_names_or_metadata_that_nobody_reads(small_bundle):
         assert not model.metadata_props
         assert not any(node.name or node.metadata_props or node.doc_string for node in model.graph.node)
         assert len({i.raw_data for i in model.graph.initializer}) == len(model.graph.initializer)
-
-
-def test_few_references_are_of_both_states_and_more_contain_fewer(finished):
-    few, more = few_references(finished, 2), few_references(finished, 4)
-    assert finished.training.is_target[few].tolist() == [False, False, True, True]
-    assert len(set(more)) == 8
-    assert set(few) < set(more)
-
-
-def test_the_curve_says_how_many_are_enough(finished):
-    points, own = curve(finished)
-    chosen = enough(points, own)
-    sizes = [point.bytes for point in points]
-    assert sizes == sorted(sizes)
-    assert chosen is points[-1] or chosen.recordings_right >= own.recordings_right

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from train.enrolment import DRIFTS, Counts
 
 from edge_ecg.cli import cli
 from edge_ecg.console import run_command as run_command
@@ -24,7 +25,6 @@ from edge_ecg.report.findings import fold_file, read_findings
 from edge_ecg.report.page import percent
 from edge_ecg.report.report import report
 from train.confounders import CONFOUNDERS, confounders
-from train.enrolment import DRIFTS, Counts
 from train.evaluation.baselines import BASELINES
 from train.evaluation.scores import RecordingScores, counts, earned_its_place, figures
 from train.metrics import wilson_interval

@@ -12,18 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from edge_ecg.contract import CONTRACT
 from edge_ecg.errors import RunError
 from train.data import BeatSet
 from train.decision.decide import decide
+from train.decision.levels import fit_levels
 from train.decision.references import choose_references
+from train.fit.left_out import evidence_of, left_out_evidence
 from train.fit.loop import Settings, Trainer
 from train.fit.pairs import batches, pairs
 from train.metrics import Confusion, wilson_interval
 from train.model.aligned import AlignTWave
 from train.model.architectures import ARCHITECTURES, MOST_PARAMETERS, build_model
 from train.model.model import embed
-from train.model.weights import WEIGHTS
+from train.model.weights import WEIGHTS, read_weights
 from train.run import load_run
 
 QUICK = Settings(epochs=3, references_per_state=4)
@@ -199,10 +200,9 @@ def test_the_run_holds_dates_apart(small_run: Path) -> None:
 
 def test_the_small_run_decides_its_validation_recordings(small_run: Path) -> None:
     run = load_run(small_run)
-    figures = decide(run.model, run.references()[1], run.validation, run.labels, run.contract.voting).to_json()
+    figures = decide(run.model, run.references()[1], run.validation, run.rule).to_json()
     assert figures["recordings"]["right"] >= 7  # of 8
     assert json.loads((small_run / "metrics.json").read_text())["validation"] == json.loads(json.dumps(figures))
-    assert run.contract.voting.calibration_recordings == 8
     assert (small_run / "history.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -210,7 +210,8 @@ def test_the_small_run_decides_its_validation_recordings(small_run: Path) -> Non
 @pytest.mark.parametrize("content", [None, b"", b"{}", b"\xff" * 50])
 def test_a_damaged_run_is_refused(small_run: Path, tmp_path: Path, name: str, content: bytes | None) -> None:
     for file in small_run.iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes())
+        if file.is_file():
+            (tmp_path / file.name).write_bytes(file.read_bytes())
     (tmp_path / name).unlink()
     if content is not None:
         (tmp_path / name).write_bytes(content)
@@ -234,7 +235,17 @@ def test_confusion_counts() -> None:
     assert figures["specificity"] == 2 / 3
 
 
-def test_the_contract_of_a_run_is_calibrated(small_run: Path) -> None:
-    voting = load_run(small_run).contract.voting
-    assert voting.slope > 0
-    assert voting.offset == CONTRACT.voting.offset == 0.0
+def test_the_levels_of_a_run_are_from_dates_that_their_models_have_not_seen(small_run: Path) -> None:
+    run = load_run(small_run)
+    dates = set(run.training.dates) | set(run.validation.dates)
+    assert {folder.name for folder in (small_run / "folds").iterdir()} == dates
+    assert run.rule.dates == {"baseline": len(dates), "target": len(dates)}
+    assert run.rule.levels is not None
+    both = BeatSet.joined([run.training, run.validation])
+    beats, evidence = left_out_evidence(both, Settings(**run.config["settings"]), small_run / "folds")
+    assert fit_levels(beats, evidence) == run.rule.levels
+    date = sorted(dates)[0]
+    model = build_model(run.config["settings"]["architecture"])
+    read_weights(small_run / "folds" / date / WEIGHTS, model)
+    expected = evidence_of(model, both.on_dates(dates - {date}), beats.values, Settings(**run.config["settings"]))
+    np.testing.assert_allclose(evidence[beats.date == date], expected[beats.date == date], rtol=1e-6)

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from edge_ecg.contract import VotingConstants
 from edge_ecg.errors import EdgeEcgError, ParityError
 from edge_ecg.inference.references import ReferenceBank
+from edge_ecg.inference.votes import DecisionRule
 from export.compression.weights import FLOAT32, Scheme, layers_of
 from export.gate.artefacts import Artefact, Engine, Files
 from export.gate.reference_model import Original
@@ -75,7 +75,7 @@ class Outcome:
     @property
     def decided_at(self) -> list[int | None]:
         """By recording: after how many beats."""
-        return [decision.beats_to_decision for decision in self.judged.decisions]
+        return [d.provisional and d.provisional.beats for d in self.judged.decisions]
 
 
 class Trial:
@@ -85,15 +85,13 @@ class Trial:
         self,
         original: Original,
         beats: BeatSet,
-        labels: tuple[str, str],
-        voting: VotingConstants,
+        rule: DecisionRule,
         shift: np.ndarray | float = 0.0,
     ):
         """`shift` is how far enrolment has moved the references."""
         self.original = original
         self.beats = beats
-        self._labels = labels
-        self._voting = voting
+        self._rule = rule
         self._bank = original.bank().moved(np.asarray(shift))
         self._known: dict[tuple[str, bytes], Outcome] = {}
         self._truth = self._meant(FLOAT32, self._bank)
@@ -205,9 +203,7 @@ class Trial:
     def _outcome(
         self, embeddings: np.ndarray, logits: np.ndarray, bank: ReferenceBank, beat_us: float | None = None
     ) -> Outcome:
-        return Outcome(
-            embeddings, logits, decide_from_logits(logits, bank, self.beats, self._labels, self._voting), beat_us
-        )
+        return Outcome(embeddings, logits, decide_from_logits(logits, bank, self.beats, self._rule), beat_us)
 
     def _reference_faults(self, bank: ReferenceBank, artefact: Artefact) -> list[str]:
         """Are the references that it ships with those of the original, to rounding or to an int8 step?"""

@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from edge_ecg.contract import VotingConstants
+from edge_ecg.inference.golden import golden_steps
 from edge_ecg.inference.references import ReferenceBank
-from edge_ecg.inference.votes import Tally, cast_vote
 from export.gate.artefacts import Artefact, Engine, Files
 from train.run import Run
 
@@ -18,32 +17,8 @@ MOST_ERROR = 1e-3  # of the largest number: another machine adds in another orde
 def golden(finished: Run, engine: Engine, references: ReferenceBank, others: Iterable[Artefact], files: Files) -> Any:
     """The first beats of a validation recording, step by step; of the `others`, which round, the logits."""
     beats = finished.validation.values[np.flatnonzero(finished.validation.recording == 0)[:GOLDEN_BEATS]]
-    steps = golden_steps(beats, engine, references, finished.labels, finished.contract.voting)
+    steps = golden_steps(beats, engine.encode, engine.compare, references, finished.rule)
     return {"beats": steps, "artefacts": {a.name: own_logits(a, files, beats) for a in others}}
-
-
-def golden_steps(
-    beats: np.ndarray, engine: Engine, references: ReferenceBank, labels: tuple[str, str], voting: VotingConstants
-) -> list[dict[str, Any]]:
-    """What follows from beats (N, 384), one after the other."""
-    tally, steps = Tally(labels, voting), []
-    for values in beats:
-        embedding = engine.encode(values[np.newaxis])
-        logits = engine.compare(embedding, references.embeddings)
-        vote = cast_vote(logits, references)
-        decision = tally.add(vote, 0.0)
-        steps.append(
-            {
-                "beat": values.tolist(),
-                "embedding": embedding[0].tolist(),
-                "logits": logits.tolist(),
-                "evidence": vote.evidence,
-                "hard_vote": labels[vote.hard_target],
-                "log_odds": tally.log_odds,
-                "decision": decision.label,
-            }
-        )
-    return steps
 
 
 def own_logits(artefact: Artefact, files: Files, beats: np.ndarray) -> list[list[float]]:
