@@ -60,7 +60,7 @@ def day_level(recordings: Iterable[Sequence[Vote | None]], rule: DecisionRule) -
 
 def vote_of(evidence: float) -> Vote:
     """A vote of which only the soft evidence is known."""
-    return Vote(0, 0, evidence > 0, float(evidence))
+    return Vote(0, 0, bool(evidence > 0), float(evidence))
 
 
 def baselines_of(beats: BeatSet, dates: Iterable[str], first: int | None = None) -> list[int]:
