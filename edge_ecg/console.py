@@ -32,7 +32,7 @@ def run_command(command: click.Command, arguments: list[str] | None = None) -> N
         sys.exit(_reported(error))
     except click.ClickException as error:
         sys.exit(_reported(error.format_message()))
-    except BrokenPipeError:  # whoever read our output has seen enough
+    except BrokenPipeError:  # the reader of our output closed it
         sys.stderr.close()
         sys.exit(0)
     except OSError as error:

@@ -164,8 +164,8 @@ def _sample(bundle: Bundle, recording: Recording) -> Sample:
 def write_enrolled(bundle: Bundle, enrolment: Enrolment, out: Path) -> Bundle:
     """Write the bundle with its references moved; return it as it was read back.
 
-    What followed from the old references follows from the new ones: golden vectors are computed again, and those of
-    other artefacts left out. `python -m export.parity` holds all artefacts to the original with its references moved.
+    Golden vectors are computed again, from the new references. `python -m export.parity` compares all artefacts with
+    the reference model, its references moved as well.
     """
     manifest, files = read_files(bundle.path)
     enrolled = bundle.with_references(enrolment.references)

@@ -1,4 +1,4 @@
-"""Replay a finished recording as a watch would have heard it, and time every step.
+"""Replay a finished recording chunk by chunk, as a watch would receive it, and time every step.
 
 Apple platforms hand over a recording when it is finished; there is no live ECG stream for apps. A replay
 is how the stream is shown and measured.

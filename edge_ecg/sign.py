@@ -1,4 +1,4 @@
-"""Who made a bundle: an Ed25519 signature of its manifest, which holds the SHA-256 of every other file.
+"""Signatures of bundles: Ed25519 over the manifest, which holds the SHA-256 of every other file.
 
 The hashes in a bundle show damage; anybody can compute them. A signature shows that the owner of a key wrote it.
 What is signed is a line that names the purpose, then the exact bytes of `manifest.json`. The signature is a file of

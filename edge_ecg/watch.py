@@ -1,4 +1,4 @@
-"""The whole story in one place: samples in, beats judged, a decision out."""
+"""The watch: samples in, judged beats and a decision out. The table of contents of the runtime."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator

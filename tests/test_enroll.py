@@ -323,7 +323,7 @@ def test_an_enrolled_bundle_is_whole_and_its_golden_vectors_hold(
     _, before = read_files(small_bundle)
     changed = {name for name in files if files[name] != before[name]}
     assert {"references.safetensors", GOLDEN} <= changed <= {"references.safetensors", GOLDEN, REFERENCES_INT8}
-    assert "original.safetensors" in files  # to check the artefacts again, with moved references
+    assert "reference_model.safetensors" in files  # to check the artefacts again, with moved references
     assert manifest["enrolment"]["recordings"] == 6
     for step in json.loads(files[GOLDEN])["beats"]:
         embedding = enrolled.encoder(np.array([step["beat"]], np.float32))

@@ -18,13 +18,22 @@ FLOORS = {
     "edge_ecg": (
         {"errors"},
         {"contract", "atomic", "zipfiles", "console"},
-        {"recording", "inference"},
+        {"recording", "inference", "jsonfile", "intervals"},
         {"signal", "readers", "bundle"},
-        {"watch", "sign", "datasets", "simulation"},
-        {"replay", "enroll"},
+        {"watch", "sign", "datasets"},
+        {"replay", "enroll", "simulation"},
         {"__init__"},
         {"report"},
         {"cli"},
+    ),
+    "train": (
+        {"__init__", "data", "metrics", "text"},
+        {"model"},
+        {"decision"},
+        {"fit", "run"},
+        {"evaluation"},
+        {"ablations", "confounders", "crossval", "daily_baseline", "evaluate"},
+        {"__main__"},
     ),
 }
 STRANGERS = {"signal", "readers", "inference"}  # whatever their floors, they never see each other

@@ -13,9 +13,10 @@ from edge_ecg.console import run_command
 from edge_ecg.contract import CONTRACT
 from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.errors import RunError
+from edge_ecg.jsonfile import write_json
 from train.data import BeatSet, read_beats
 from train.decision.decide import decide
-from train.evaluate import table
+from train.evaluate import figures_text
 from train.fit.history import history_png
 from train.fit.left_out import left_out_levels
 from train.fit.loop import PROGRESS, Trainer, settings_for
@@ -28,7 +29,6 @@ from train.run import (
     METRICS,
     Run,
     write_beats,
-    write_json,
 )
 
 
@@ -96,7 +96,7 @@ def train(
     write_file(out / HISTORY, history_png(trainer.history))
     # Last of all: a folder with these settings is a finished run, and never one without its levels.
     write_json(out / CONFIG, {**config, "contract": CONTRACT.to_json()})
-    click.echo(table({"validation": metrics["validation"]}, dataset.labels))
+    click.echo(figures_text({"validation": metrics["validation"]}, dataset.labels))
     click.echo(f"{model.parameter_count} parameters, {time.perf_counter() - began:.0f} s, in {out}")
 
 

@@ -27,6 +27,7 @@ from edge_ecg.errors import DatasetError
 from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import DecisionRule, Vote, cast_vote
+from edge_ecg.jsonfile import write_json
 from edge_ecg.readers.find import find_recordings
 from edge_ecg.recording import Recording
 from edge_ecg.signal.stream import cut_beats
@@ -41,7 +42,6 @@ from train.fit.left_out import evidence_of, train_folds
 from train.fit.loop import Settings, settings_for
 from train.model.architectures import ARCHITECTURES, DEFAULT_ARCHITECTURE
 from train.model.model import Model, compare, embed
-from train.run import write_json
 
 BASELINES = 2  # of each date: they are the day's, and never judged
 EARLIER_DATES, EACH = 3, 4  # what enrols: so many baselines of so many dates before
@@ -176,7 +176,7 @@ def drifts(folds: Iterable[LeftOut]) -> dict[str, dict[str, dict[str, Any]]]:
     folds = list(folds)
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for name, drift in DRIFTS.items():
-        banks = {"before enrolment": [f.bank for f in folds], "after enrolment": [f.enrolled(drift) for f in folds]}
+        banks = {"before": [f.bank for f in folds], "after": [f.enrolled(drift) for f in folds]}
         found[name] = {
             when: {
                 plan: summary([o for f, bank in zip(folds, of, strict=True) for o in f.outcomes(bank, drift, with_day)])
@@ -317,7 +317,7 @@ def daily_baseline(
     click.echo("Simulated drifts, seed 0, at 95 %: right, wrong, inconclusive")
     for name, by_time in result["drifts"].items():
         for when, plans in by_time.items():
-            click.echo(f"  {name}, {when}\n" + "\n".join(line(plan, f) for plan, f in plans.items()))
+            click.echo(f"  {name}, {when} enrolment\n" + "\n".join(line(plan, f) for plan, f in plans.items()))
     people = {"synthetic": synthetic_others(), **({"others": other_people(others)} if others else {})}
     result["others"] = {}
     for name, recordings in people.items():

@@ -24,6 +24,7 @@ from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.novelty import TrainingDistribution
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import DecisionRule
+from edge_ecg.jsonfile import read_json
 from train.data import BeatSet
 from train.decision.novelty import fit_distribution
 from train.decision.references import bank_of, choose_references
@@ -65,21 +66,6 @@ class Run:
         return fit_distribution([embed(self.model, beats.values) for beats in sets], sets)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write a value as JSON, whole or not at all."""
-    write_file(path, (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
-
-
-def read_json(path: Path) -> Any:
-    """A JSON file of a run. Raises RunError."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RunError(f"{path}: can't be read ({error.strerror}); expected a finished training run") from None
-    except ValueError as error:
-        raise RunError(f"{path}: is not JSON as a run has it: {error}") from None
-
-
 def write_beats(path: Path, sets: dict[str, BeatSet]) -> None:
     """Store beat sets in one safetensors file, the names of recordings in its metadata."""
     tensors, names = {}, {}
@@ -119,8 +105,8 @@ def read_beats(path: Path) -> dict[str, BeatSet]:
 def load_run(path: str | Path) -> Run:
     """Open a finished run. Raises RunError on anything missing or unfit."""
     path = Path(path)
-    if not path.is_dir():
-        raise RunError(f"{path}: expected the folder of a training run")
+    if not (path / CONFIG).exists():
+        raise RunError(f"{path}: holds no {CONFIG}, expected the folder of a finished training run")
     config = read_json(path / CONFIG)
     try:
         contract = Contract.from_json(config["contract"])

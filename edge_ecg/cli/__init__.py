@@ -1,4 +1,4 @@
-"""`edge-ecg`: what a person types. Each command reads files, calls one part of the runtime and prints."""
+"""`edge-ecg`: one file a command; each reads its options, calls the runtime and prints."""
 
 import click
 

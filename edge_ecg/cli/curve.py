@@ -5,9 +5,10 @@ from pathlib import Path
 
 import click
 
-from edge_ecg.cli.options import LABELS, RECORDINGS, for_each, read_labels
+from edge_ecg.cli.options import LABELS, RECORDINGS, for_each, told_of_recordings
 from edge_ecg.cli.replay import ANY_DAY, BUNDLE, open_bundle
-from edge_ecg.recording import Recording
+from edge_ecg.datasets.labelling import labels_by_name
+from edge_ecg.recording import Recording, Told
 from edge_ecg.replay import Replayed, replay
 from edge_ecg.report.curve import curve, curve_json, curve_picture, curve_text, label_of
 
@@ -15,6 +16,7 @@ from edge_ecg.report.curve import curve, curve_json, curve_picture, curve_text, 
 @click.command("curve")
 @BUNDLE
 @RECORDINGS
+@told_of_recordings
 @LABELS
 @click.option("--picture", type=click.Path(path_type=Path), help="The curve as a picture too: .png, .svg or .pdf.")
 @ANY_DAY
@@ -22,6 +24,7 @@ from edge_ecg.report.curve import curve, curve_json, curve_picture, curve_text, 
 def curve_command(
     bundle_path: Path,
     recordings: tuple[str, ...],
+    told: Told,
     labels_file: Path | None,
     picture: Path | None,
     any_day: bool,
@@ -32,14 +35,14 @@ def curve_command(
     A recording's label is what --labels says of its file, else the nearest folder that is named as a label.
     """
     bundle = open_bundle(bundle_path, any_day)
-    labels = read_labels(labels_file) if labels_file else {}
+    labels = labels_by_name(labels_file) if labels_file else {}
     known: list[tuple[Replayed, str]] = []
 
     def work(recording: Recording) -> None:
         if label := label_of(recording.source, bundle.labels, labels):
             known.append((replay(bundle, recording), label))
 
-    code = for_each(recordings, work)
+    code = for_each(recordings, told, work)
     points = curve(known, bundle.labels)
     if picture:
         curve_picture(points, len(known), picture)

@@ -13,7 +13,7 @@ import click
 from edge_ecg.bundle import Bundle
 from edge_ecg.errors import EdgeEcgError, RecordingError
 from edge_ecg.readers.find import find_recordings
-from edge_ecg.recording import Recording
+from edge_ecg.recording import Recording, Told
 from edge_ecg.report.curve import label_of
 from edge_ecg.watch import DayBaseline
 
@@ -66,6 +66,7 @@ def day_baselines(
     files: Iterable[str],
     first: int | None,
     recordings: Iterable[str],
+    told: Told,
     labels: dict[str, str],
     note: Callable[[str], object],
 ) -> DayBaselines:
@@ -77,16 +78,23 @@ def day_baselines(
     if files and first:
         raise click.UsageError("--day-baseline names recordings and --day-baseline-first looks for them: give one")
     if files:
-        return DayBaselines(DayBaseline.of(bundle, (found.read() for path in files for found in find_recordings(path))))
-    return DayBaselines(by_day=_first_of_each_day(bundle, first, recordings, labels, note) if first else {})
+        return DayBaselines(
+            DayBaseline.of(bundle, (found.read() for path in files for found in find_recordings(path, told)))
+        )
+    return DayBaselines(by_day=_first_of_each_day(bundle, first, recordings, told, labels, note) if first else {})
 
 
 def _first_of_each_day(
-    bundle: Bundle, count: int, paths: Iterable[str], labels: dict[str, str], note: Callable[[str], object]
+    bundle: Bundle,
+    count: int,
+    paths: Iterable[str],
+    told: Told,
+    labels: dict[str, str],
+    note: Callable[[str], object],
 ) -> dict[date, DayBaseline]:
     of_day: dict[date, list[Recording]] = defaultdict(list)
     for path in paths:
-        for found in find_recordings(path):
+        for found in find_recordings(path, told):
             if label_of(found.name, bundle.labels, labels) == bundle.labels[0]:
                 try:
                     recording = found.read()

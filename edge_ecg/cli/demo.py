@@ -1,4 +1,4 @@
-"""The main job from end to end on a synthetic person, each step the command that a person would type."""
+"""`edge-ecg demo`: a synthetic person's recordings, training, evaluation, export and replay, by the commands."""
 
 import subprocess
 import sys
@@ -16,11 +16,11 @@ from edge_ecg.replay import replay
 from edge_ecg.simulation.synthetic import synthetic_person, write_dataset
 
 
-@click.command("demo", short_help="The main job on a synthetic person.")
+@click.command("demo", short_help="Run everything once, on a synthetic person.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for everything it makes.")
 @click.option("--seed", default=4, show_default=True, help="Which synthetic person; the last day of 1 drifts.")
 def demo_command(out: Path, seed: int) -> None:
-    """The main job on a synthetic person: recordings, training, bundle, replay."""
+    """Make a synthetic person's recordings, train on them, export a bundle and replay what was held out."""
     run_demo(out, seed)
 
 

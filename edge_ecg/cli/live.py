@@ -1,4 +1,4 @@
-"""The replay as a person watches it: trace with R marks, the tally between its boundaries, votes and latency."""
+"""The live view of a replay: trace with R marks, the log odds between their boundaries, votes and latency."""
 
 import os
 import shutil

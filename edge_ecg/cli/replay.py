@@ -10,10 +10,11 @@ import numpy as np
 from edge_ecg.bundle import Bundle, load_bundle
 from edge_ecg.cli.day_baseline import DAY_BASELINE, DAY_BASELINE_FIRST, DayBaselines, day_baselines
 from edge_ecg.cli.live import live_view
-from edge_ecg.cli.options import AS_JSON, LABELS, RECORDINGS, for_each, read_labels
+from edge_ecg.cli.options import AS_JSON, LABELS, RECORDINGS, for_each, told_of_recordings
+from edge_ecg.datasets.labelling import labels_by_name
 from edge_ecg.inference.novelty import OUT_OF_DATE, span_of
 from edge_ecg.inference.votes import INCONCLUSIVE
-from edge_ecg.recording import Recording
+from edge_ecg.recording import Recording, Told
 from edge_ecg.replay import Replayed, replay
 from edge_ecg.simulation.faults import Faults
 
@@ -33,6 +34,7 @@ CONFIDENCE = click.option(
 @click.command("replay")
 @BUNDLE
 @RECORDINGS
+@told_of_recordings
 @DAY_BASELINE
 @DAY_BASELINE_FIRST
 @LABELS
@@ -44,6 +46,7 @@ CONFIDENCE = click.option(
 def replay_command(
     bundle_path: Path,
     recordings: tuple[str, ...],
+    told: Told,
     day_files: tuple[str, ...],
     first: int | None,
     labels_file: Path | None,
@@ -61,15 +64,16 @@ def replay_command(
     bundle = open_bundle(bundle_path, any_day)
     if confidence:
         bundle = replace(bundle, rule=bundle.rule.at(confidence))
-    labels = read_labels(labels_file) if labels_file else {}
+    labels = labels_by_name(labels_file) if labels_file else {}
     note = lambda line: click.echo(f"passed over: {line}", err=True)  # noqa: E731
-    baselines = day_baselines(bundle, day_files, first, recordings, labels, note)
-    return replay_each(bundle, recordings, chunk=chunk, live=live, as_json=as_json, baselines=baselines)
+    baselines = day_baselines(bundle, day_files, first, recordings, told, labels, note)
+    return replay_each(bundle, recordings, told, chunk=chunk, live=live, as_json=as_json, baselines=baselines)
 
 
 def replay_each(
     bundle: Bundle,
     recordings: tuple[str, ...],
+    told: Told,
     *,
     chunk: int,
     live: bool,
@@ -105,6 +109,7 @@ def replay_each(
         click.echo(_HEADER)
     code = for_each(
         recordings,
+        told,
         work,
         lambda replayed: json.dumps(replayed.to_json()) if as_json else _row(replayed),
     )

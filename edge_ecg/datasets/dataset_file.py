@@ -1,6 +1,8 @@
-"""Which recordings, with which labels, in which set: the dataset file, split by date."""
+"""The dataset file: which recordings, with which labels, in which set; split by date."""
 
+import json
 import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,3 +128,23 @@ def _no_overlap(path: Path, kind: str, groups: dict[str, tuple[str, ...]]) -> No
             if name in owner:
                 raise DatasetError(f"{path}: {kind} {name} stands in {owner[name]} and in {group}")
             owner[name] = group
+
+
+def dataset_toml(name: str, labels: tuple[str, str], split: Mapping[str, Sequence[str]]) -> str:
+    """The text of a dataset file for folders DATE/LABEL: the labels, the baseline first, and the dates of each set."""
+
+    def quote(value: object) -> str:  # a JSON string, or list of strings, is TOML as well
+        return json.dumps(value, ensure_ascii=False)
+
+    return "\n".join(
+        [
+            f"name = {quote(''.join(filter(str.isprintable, name)))}",
+            "\n[labels]  # the baseline first",
+            *(f"{quote(label)} = [{quote(label)}]" for label in labels),
+            "\n[split]  # by date: the latest are held out",
+            *(f"{which} = {quote(list(dates))}" for which, dates in split.items()),
+            "\n[files]",
+            'layout = "{date}/{label}/*.csv"',
+            "exclude = []\n",
+        ]
+    )

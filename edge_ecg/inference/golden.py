@@ -1,26 +1,27 @@
-"""Golden steps: what must follow from some beats, one after the other, for any port of the runtime to check itself."""
+"""Golden vectors: beats with what must follow from each, for any port of the runtime to check itself against."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from edge_ecg.inference.comparator import Comparator
+from edge_ecg.inference.encoder import Encoder
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import DecisionRule, cast_vote
 
 
 def golden_steps(
     beats: np.ndarray,
-    encode: Callable[[np.ndarray], np.ndarray],
-    compare: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    encoder: Encoder,
+    comparator: Comparator,
     references: ReferenceBank,
     rule: DecisionRule,
 ) -> list[dict[str, Any]]:
-    """What follows from beats (N, 384) of one recording, as JSON has it."""
+    """What follows from beats (N, 384), one after the other, as plain JSON values."""
     tally, steps = rule.tally(), []
     for values in beats:
-        embedding = encode(values[np.newaxis])
-        logits = compare(embedding, references.embeddings)
+        embedding = encoder(values[np.newaxis])
+        logits = comparator(embedding, references.embeddings)
         vote = cast_vote(logits, references)
         decision = tally.add(vote, 0.0)
         steps.append(

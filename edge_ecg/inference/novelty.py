@@ -1,4 +1,4 @@
-"""What training has seen, and what lies beyond all of it: another person's beat, or a day long after.
+"""Out of distribution, out of date: beats unlike all that training has seen, and days too far from it.
 
 The distance of a beat is Mahalanobis' (P. C. Mahalanobis, "On the generalised distance in statistics", Proc. Natl.
 Inst. Sci. India 2, 1936) from the nearer of two centres, the usual beat of either state: differences count in units

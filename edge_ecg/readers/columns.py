@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ FEWEST_ROWS = 20  # in the beginning of a file that looks like a recording
 
 _NUMERIC = re.compile(r"(?=.*(?:\d|nan|inf))(?:[-+\d.,; \t]|(?<=[\d.,])e(?=[-+\d])|nan|inf(?:inity)?)+", re.IGNORECASE)
 CLOCK = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[-+]\d\d:?\d\d)?(?=[;,\t])")
+_NUMBERS = re.compile(r"[-+\d.,; \t\n]*")
 _PLAIN = re.compile(r"[-+\deE.\n]*", re.ASCII)
 _SHOWN = re.compile(r"[-+]?\d*\.?\d*(?:e[-+]?\d+)?", re.IGNORECASE)
 _SEPARATORS = ",; \t"
@@ -34,25 +36,26 @@ def is_row(line: str) -> bool:
 
 @dataclass(frozen=True)
 class Rows:
-    """The lines of values, and the number of each in the file."""
+    """The lines of values; the first is line `first` of the file."""
 
-    texts: list[str]
-    numbers: Sequence[int]
+    body: str
+    first: int
 
-    @classmethod
-    def of(cls, text: str, first: int) -> "Rows":
-        """The lines that are not empty; the first has the number `first`."""
-        texts = text.split("\n")
-        if all(texts):
-            return cls(texts, range(first, first + len(texts)))
-        kept = [(number, line.strip()) for number, line in enumerate(texts, first) if line.strip()]
-        return cls([line for _, line in kept], [number for number, _ in kept])
+    @cached_property
+    def texts(self) -> list[str]:
+        """The lines that are not empty."""
+        texts = self.body.split("\n")
+        return texts if all(texts) and not self.body.endswith(" ") else [t for t in map(str.strip, texts) if t]
+
+    def line(self, index: int) -> int:
+        """The number of a row's line in the file."""
+        return [n for n, text in enumerate(self.body.split("\n"), self.first) if text.strip()][index]
 
     def error(self, index: int, says: str) -> RecordingError:
         """The error about a row; it is shown if it can be nothing but numbers (a date, say, is not)."""
         row = self.texts[index]
         numbers = all(_SHOWN.fullmatch(part) for part in re.split(r"[,;\t]\s*", row))
-        return RecordingError(f"line {self.numbers[index]}{f' ({row[:20]!r})' if numbers else ''} {says}")
+        return RecordingError(f"line {self.line(index)}{f' ({row[:20]!r})' if numbers else ''} {says}")
 
 
 class Read(NamedTuple):
@@ -109,7 +112,7 @@ def number_of_channels(rows: Rows, header: Sequence[str]) -> int:
 
 def _plain_column(rows: Rows) -> np.ndarray | None:
     """The numbers, at once, where there are points and no columns."""
-    if not all(map(_PLAIN.fullmatch, rows.texts)):
+    if not is_plain(rows.body):
         return None
     try:
         return np.fromiter(map(float, rows.texts), np.float64, len(rows.texts))
@@ -117,19 +120,24 @@ def _plain_column(rows: Rows) -> np.ndarray | None:
         return None
 
 
+def is_plain(body: str) -> bool:
+    """Whether nothing but a column of numbers with points can be in it."""
+    return _PLAIN.fullmatch(body) is not None
+
+
 def _finite(values: np.ndarray, rows: Rows) -> np.ndarray:
     finite = np.isfinite(values)
     if not finite.all():
         first = int(finite.argmin())
-        raise RecordingError(f"line {rows.numbers[first]} is {values[first]}, not a finite number")
+        raise RecordingError(f"line {rows.line(first)} is {values[first]}, not a finite number")
     return values
 
 
 def _split(rows: Rows) -> tuple[list[list[str]], str]:
     """The cells of each column, and what separates them. Raises RecordingError for rows that are not alike."""
-    bad = next((i for i, text in enumerate(rows.texts) if not is_row(text)), None)
+    bad = None if _NUMBERS.fullmatch(rows.body) else next((i for i, t in enumerate(rows.texts) if not is_row(t)), None)
     if bad is not None:
-        raise RecordingError(f"line {rows.numbers[bad]} is text, and the values began before it")
+        raise RecordingError(f"line {rows.line(bad)} is text, and the values began before it")
     texts = _without_padding(rows.texts)
     body = "\n".join(texts)
     for separator in ";\t":

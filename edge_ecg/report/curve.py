@@ -80,7 +80,7 @@ def curve_picture(points: Sequence[Point], recordings: int, path: Path) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise EdgeEcgError("a picture needs matplotlib: pip install edge-ecg[train]") from None
+        raise EdgeEcgError("a picture needs matplotlib: pip install 'edge-ecg[report]'") from None
     figure = Figure(figsize=(7, 3.6), layout="constrained")
     axes = figure.subplots()
     beats = [point.beats for point in points]

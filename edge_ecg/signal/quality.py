@@ -1,4 +1,4 @@
-"""Is this stretch of signal fit to vote? Missing, flat, clipped, lead off, noise and wander are reasons why not."""
+"""Signal quality: why a beat must not vote (missing samples, flat line, lead off, noise, clipping, wander, RR)."""
 
 from math import isfinite
 

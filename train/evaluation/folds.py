@@ -19,6 +19,7 @@ import torch
 from joblib import Parallel, delayed, parallel_config
 
 from edge_ecg.errors import DatasetError
+from edge_ecg.jsonfile import read_json, write_json
 from edge_ecg.report.findings import fold_file
 from train.data import BeatSet, digest_of
 from train.evaluation.baselines import Method
@@ -26,7 +27,6 @@ from train.evaluation.scores import RecordingScores
 from train.fit.left_out import evidence_of
 from train.fit.loop import Settings, Trainer
 from train.model.architectures import Architecture
-from train.run import read_json, write_json
 
 
 @dataclass(frozen=True)
