@@ -32,7 +32,7 @@ FLOORS = {
         {"decision"},
         {"fit", "run"},
         {"evaluation"},
-        {"ablations", "confounders", "crossval", "enrolment", "evaluate", "learning_curve"},
+        {"ablations", "confounders", "crossval", "daily_baseline", "evaluate", "learning_curve"},
         {"__main__"},
     ),
     "export": (
@@ -41,7 +41,7 @@ FLOORS = {
         {"formats"},
         {"gate"},
         {"pipeline"},
-        {"golden", "references", "onnx", "coreml", "quantize", "parity"},
+        {"golden", "onnx", "coreml", "quantize", "parity"},
         {"bundle"},
     ),
 }

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from edge_ecg.atomic import refuse_overlap
-from edge_ecg.cli.options import RECORDINGS, for_each, told_of_recordings
+from edge_ecg.cli.options import LABELS, RECORDINGS, for_each, told_of_recordings
 from edge_ecg.cli.replay import ANY_DAY, BUNDLE, open_bundle
 from edge_ecg.datasets.labelling import labels_by_name
 from edge_ecg.recording import Recording, Told
@@ -19,7 +19,7 @@ from edge_ecg.report.drawing import check_suffix, save
 @BUNDLE
 @RECORDINGS
 @told_of_recordings
-@click.option("--labels", "labels_file", type=click.Path(path_type=Path), help="CSV of file,label. [folder names]")
+@LABELS
 @click.option("--picture", type=click.Path(path_type=Path), help="The curve as a picture too: .png, .svg or .pdf.")
 @ANY_DAY
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")

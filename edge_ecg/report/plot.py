@@ -9,7 +9,6 @@ import numpy as np
 
 from edge_ecg.bundle import Bundle
 from edge_ecg.contract import CONTRACT
-from edge_ecg.inference.votes import INCONCLUSIVE, Tally
 from edge_ecg.recording import Recording
 from edge_ecg.replay import Replayed, Step, replay
 from edge_ecg.report import mean_beats
@@ -194,19 +193,15 @@ def _evidence(axes: "Axes", replayed: Replayed, bundle: Bundle) -> None:
 
 def _decision(axes: "Axes", replayed: Replayed, steps: Sequence[Step], recording: Recording, bundle: Bundle) -> None:
     """The log odds between their boundaries, and what was decided when."""
-    tally = Tally(bundle.labels, bundle.contract.voting)
     times_s = np.cumsum([len(step.samples_uv) for step in steps]) / recording.sample_rate_hz
     axes.step(times_s, [step.log_odds for step in steps], where="post", color=INK, linewidth=1)
-    for boundary, colour in ((tally.lower, BASELINE_COLOUR), (tally.upper, TARGET_COLOUR)):
+    for boundary, colour in ((bundle.rule.lower, BASELINE_COLOUR), (bundle.rule.upper, TARGET_COLOUR)):
         axes.axhline(boundary, color=colour, linewidth=0.9, linestyle="--")
-    d = replayed.decision
-    if d.label == INCONCLUSIVE:
-        title = f"Log odds: inconclusive, {d.confidence:.0%} for the likelier label"
-    else:
-        title = f"Log odds: {d.label}, {d.confidence:.0%}, after {d.beats_to_decision} beats"
-    if d.seconds_to_decision is not None:
-        title += f" ({d.seconds_to_decision:.1f} s)"
-        axes.axvline(d.seconds_to_decision, color=INK, linewidth=0.9, linestyle=":")
+    decision, provisional = replayed.decision, replayed.decision.provisional
+    title = f"Log odds, {replayed.rule}: {decision.label} when it ends, {decision.confidence:.0%}"
+    if provisional is not None:
+        title += f"; {provisional.label} after {provisional.beats} beats ({provisional.seconds:.1f} s)"
+        axes.axvline(provisional.seconds, color=INK, linewidth=0.9, linestyle=":")
     _panel(axes, title, replayed)
     axes.set_xlabel("seconds", fontsize=7)
 

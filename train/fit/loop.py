@@ -155,7 +155,7 @@ class Trainer:
         embeddings = embed(self.model, self._training.values)
         chosen = choose_references(self._training, embeddings, self.settings.references_per_state)
         bank = bank_of(self._training, embeddings, chosen)
-        evidence = compare(self.model, embed(self.model, validation.values), bank.embeddings) @ bank.weights
+        evidence = bank.evidence(compare(self.model, embed(self.model, validation.values), bank.embeddings))
         truth = validation.is_target
         return {
             "validation_loss": float(
