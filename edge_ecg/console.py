@@ -7,10 +7,13 @@ import io
 import os
 import sys
 import traceback
+from collections.abc import Iterable
+from pathlib import Path
 from typing import NoReturn
 
 import click
 
+from edge_ecg.atomic import claimed_folder
 from edge_ecg.errors import EdgeEcgError
 
 DEFECT = 1
@@ -47,6 +50,11 @@ def run_command(command: click.Command, arguments: list[str] | None = None) -> N
     except Exception as error:  # its message may quote a recording, so only its kind is told
         _reported(f"this is a defect of edge-ecg ({type(error).__name__}); --verbose shows where")
         sys.exit(DEFECT)
+
+
+def claim_folder(out: Path, command: str, names: Iterable[str]) -> None:
+    """`claimed_folder` until the click command that runs now has ended."""
+    click.get_current_context().with_resource(claimed_folder(out, command, names))
 
 
 def report_error(error: object) -> int:
