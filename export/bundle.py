@@ -10,67 +10,71 @@ import click
 import numpy as np
 
 from edge_ecg.atomic import refuse_overlap
-from edge_ecg.bundle import COMPARATOR, ENCODER, GOLDEN, REFERENCES, load_bundle, refuse_to_lose, write_bundle
+from edge_ecg.bundle import GOLDEN, load_bundle, refuse_to_lose, write_bundle
 from edge_ecg.console import run_command
 from edge_ecg.contract import INTENDED_USE
-from edge_ecg.inference.references import ReferenceBank
+from edge_ecg.inference.golden import golden_steps
 from edge_ecg.report.artefact_table import artefact_table
-from export.compression.finetune import refined
-from export.gate.artefacts import artefact, onnx_engine
-from export.gate.parity_check import Trial, require
-from export.gate.reference_model import ORIGINAL, Original
-from export.golden.beats import golden
-from export.quantize import PICTURE, float_files, picture, quantized_files, rows
-from export.references import few_references, recalibrated, reference_files
+from export.gate.artefacts import artefact
+from export.gate.reference_model import REFERENCE_MODEL
+from export.pictures import PICTURE, picture
+from export.pipeline import Exported, export_run
+from train.data import BeatSet
 from train.decision.decide import decide
 from train.decision.novelty import USUAL
-from train.run import Run, load_run
+from train.fit.left_out import left_out_levels
+from train.fit.loop import Settings
+from train.run import FOLDS, Run, load_run
 
 TOOLS = ("edge-ecg", "torch", "onnx", "onnxruntime", "coremltools", "numpy", "scipy")
-REQUIRED = ("onnx fp32", "coreml fp32", "portable fp32")  # of the others only those that decide alike are shipped
+GOLDEN_BEATS = 8
 
 
-def build_bundle(finished: Run, chosen: np.ndarray) -> tuple[dict[str, Any], dict[str, bytes]]:
+def build_bundle(run: Run, chosen: np.ndarray) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Manifest and files of a bundle with `chosen` training beats as references.
 
     Raises ParityError unless the float artefacts decide as the model; of the others only those that do are in it.
     """
-    original = Original.of_run(finished, chosen)
-    files = float_files(finished, original)
-    bank = replace(ReferenceBank.from_bytes(files[REFERENCES]), distribution=finished.distribution())
-    files |= reference_files(bank)
-    trial = Trial(original, finished.validation, finished.labels, finished.contract.voting)
-    trial = refined(trial, finished.training.values)
-    small, onnx_int8 = quantized_files(finished, files, bank, trial)
-    everything = files | small
-    found = rows(trial, everything, onnx_int8)
-    require(row.parity for row in found if row.parity.engine in REQUIRED)
-    shipped = [artefact(row.parity.engine) for row in found if row.shipped]
-    kept = {a.references for a in shipped} | {name for a in shipped for name in a.files(everything)}
-    content = {name: everything[name] for name in sorted(kept)}
-    engine = onnx_engine("onnx fp32", files[ENCODER], files[COMPARATOR])
-    rounding = [kind for kind in shipped if kind.rounds]
-    content[GOLDEN] = json.dumps(golden(finished, engine, bank, rounding, content)).encode()
-    content[ORIGINAL] = trial.original.to_bytes()
-    parity = [row.to_json() for row in found]
-    content[PICTURE] = picture(parity)
+    exported = export_run(run, chosen)
+    distribution = exported.bank.distribution
+    files = {
+        **exported.files,
+        GOLDEN: json.dumps(golden(run, exported)).encode(),
+        REFERENCE_MODEL: exported.reference.to_bytes(),
+        PICTURE: picture(exported.rows),
+    }
     manifest = {
         "intended_use": INTENDED_USE,
-        "labels": list(finished.labels),
-        "contract": finished.contract.to_json(),
-        "model": {"architecture": original.architecture, "parameters": finished.config["parameters"]},
-        "training": {key: finished.config[key] for key in ("settings", "dataset", "best_epoch")},
-        "references": [finished.training.sources[finished.training.recording[beat]] for beat in chosen],
-        "range": bank.distribution
-        and {"limit": bank.distribution.limit, "false_alarms_on_dates_left_out": round(1 - USUAL / 100, 2)},
+        "labels": list(run.labels),
+        "contract": run.contract.to_json(),
+        "levels": run.config["levels"],
+        "model": {"architecture": exported.reference.architecture, "parameters": run.config["parameters"]},
+        "training": {key: run.config[key] for key in ("settings", "dataset", "best_epoch")},
+        "references": [run.training.sources[run.training.recording[beat]] for beat in chosen],
+        "range": distribution
+        and {"limit": distribution.limit, "false_alarms_on_dates_left_out": round(1 - USUAL / 100, 2)},
         "metrics": {
-            which: decide(finished.model, bank, beats, finished.labels, finished.contract.voting).to_json()
-            for which, beats in (("train", finished.training), ("validation", finished.validation))
+            which: decide(run.model, exported.bank, beats, run.rule).to_json()
+            for which, beats in (("train", run.training), ("validation", run.validation))
         },
-        "parity": parity,
+        "parity": exported.rows,
         "tools": {tool: version(tool) for tool in TOOLS},
     }
-    return manifest, content
+    return manifest, files
+
+
+def golden(run: Run, exported: Exported) -> dict[str, Any]:
+    """The first beats of a validation recording, and what must follow from them at each step."""
+    beats = run.validation.values[np.flatnonzero(run.validation.recording == 0)[:GOLDEN_BEATS]]
+    engine = artefact("onnx fp32").open(exported.files)
+    return {"beats": golden_steps(beats, *engine, exported.bank, run.rule)}
+
+
+def with_references_per_state(run: Run, per_state: int) -> Run:
+    """The run with another number of references of each state, and levels for them from the models that it kept."""
+    settings = {**run.config["settings"], "references_per_state": per_state}
+    levels = left_out_levels(BeatSet.joined([run.training, run.validation]), Settings(**settings), run.path / FOLDS)
+    return replace(run, config={**run.config, "settings": settings, "levels": levels and levels.to_json()})
 
 
 @click.command()
@@ -81,12 +85,11 @@ def export_bundle(run_folder: Path, out: Path, per_state: int | None) -> None:
     """Write a bundle: every artefact that decides as the model, references, golden vectors and the manifest."""
     refuse_overlap(out, [run_folder])
     refuse_to_lose(out)
-    finished = load_run(run_folder)
-    chosen = finished.references()[0]
+    run = load_run(run_folder)
     if per_state:
-        chosen = few_references(finished, per_state)
-        finished = recalibrated(finished, chosen)
-    manifest, files = build_bundle(finished, chosen)
+        run = with_references_per_state(run, per_state)
+    chosen = run.references()[0]
+    manifest, files = build_bundle(run, chosen)
     write_bundle(out, manifest, files)
     bundle = load_bundle(out)
     click.echo("\n".join(artefact_table(manifest["parity"])))

@@ -1,7 +1,13 @@
 """The two graphs of a comparator, ready to be exported: names, shapes and folded weights."""
 
+import contextlib
 import copy
+import io
+import logging
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -14,7 +20,21 @@ from train.model.model import Model
 MOST_REFERENCES = 512  # the comparator takes 1 to this many references
 
 
-@dataclass(frozen=True)
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without torch's own deprecations while it exports, and progress bars of a few milliseconds each."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+@dataclass(frozen=True, eq=False)
 class Graph:
     """One graph with the names and shapes that the contract gives it."""
 
@@ -34,10 +54,19 @@ class Graph:
             output: np.ndarray = self.module(*(torch.from_numpy(inputs[name]) for name in self.inputs)).numpy()
         return output
 
+    @cached_property
+    def program(self) -> torch.export.ExportedProgram:
+        """The graph as torch exports it, from which ONNX and Core ML are converted."""
+        count = torch.export.Dim("references", min=1, max=MOST_REFERENCES)
+        dynamic = tuple({i: count for i, d in enumerate(shape) if d is None} for shape in self.inputs.values())
+        inputs = tuple(self.example().values())
+        with quiet():
+            return torch.export.export(self.module, inputs, dynamic_shapes=dynamic if any(dynamic) else None)
 
-def graphs_of(model: Model, fold: bool = True) -> tuple[Graph, Graph]:
-    """Encoder and comparator of a trained model; to export, batch norm is folded into the convolutions."""
-    model = fold_batch_norm(model) if fold else model.eval()
+
+def graphs_of(model: Model) -> tuple[Graph, Graph]:
+    """Encoder and comparator of a trained model, batch norm folded into the convolutions."""
+    model = fold_batch_norm(model)
     beat = (1, CONTRACT.beat_length)
     with torch.no_grad():
         length = model.encoder(torch.zeros(beat)).shape[1]

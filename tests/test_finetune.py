@@ -7,70 +7,68 @@ import pytest
 
 pytest.importorskip("coremltools")
 
-from export.compression.finetune import SCHEMES, finetune, refined
-from export.compression.weights import INT8, PALETTE4, Scheme, layers_of
-from export.gate.parity_check import Trial
-from export.gate.reference_model import Original
+from export.compression.finetune import finetune
+from export.compression.weights import INT8, Scheme, layers_of
+from export.gate.parity_check import ParityCheck
+from export.gate.reference_model import ReferenceModel
 from train.model.model import Model, compare, embed
 from train.run import Run, load_run
 
+COARSE = Scheme("coarse", 4, lambda weight: np.round(weight / np.abs(weight).max() * 7) * (np.abs(weight).max() / 7))
+
 
 @pytest.fixture(scope="module")
-def finished(small_run) -> Run:
+def run(small_run) -> Run:
     return load_run(small_run)
 
 
 @pytest.fixture(scope="module")
-def original(finished) -> Original:
-    return Original.of_run(finished)
+def reference(run) -> ReferenceModel:
+    return ReferenceModel.of_run(run)
 
 
-@pytest.fixture(scope="module")
-def finetuned(finished, original) -> dict[str, Model]:
-    bank = original.bank().embeddings
-    return {s.name: finetune(finished.model, s, finished.training.values, bank) for s in SCHEMES}
+@pytest.fixture(scope="module", params=[INT8, COARSE], ids=["int8", "4 bit"])
+def finetuned(request, run, reference) -> tuple[Scheme, Model]:
+    scheme = request.param
+    return scheme, finetune(run.model, scheme, run.training.values, reference.bank.embeddings)
 
 
-@pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: scheme.name)
-def test_weights_stay_on_the_grid(finetuned, scheme):
-    for layer in layers_of(finetuned[scheme.name]):
+def test_weights_stay_on_the_grid(finetuned):
+    scheme, model = finetuned
+    for layer in layers_of(model):
         weight = layer.weight.detach().numpy()
-        if scheme is INT8:
-            np.testing.assert_allclose(scheme.on_grid(weight), weight, rtol=1e-6)
-        elif scheme.takes(weight):
-            assert len(np.unique(weight)) <= 2**scheme.bits
+        np.testing.assert_allclose(scheme.on_grid(weight), weight, rtol=1e-6)
 
 
-@pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: scheme.name)
-def test_beats_of_other_dates_are_judged_more_like_the_model_does(finished, original, finetuned, scheme):
-    beats, bank = finished.validation.values, original.bank().embeddings
+def test_beats_of_other_dates_are_judged_more_like_the_model_does(run, reference, finetuned):
+    beats, bank = run.validation.values, reference.bank.embeddings
+    scheme, model = finetuned
 
     def error(model: Model) -> float:
-        wanted = compare(finished.model, embed(finished.model, beats), bank)
+        wanted = compare(run.model, embed(run.model, beats), bank)
         return float(np.sqrt(np.mean((compare(model, embed(model, beats), bank) - wanted) ** 2)))
 
-    assert error(finetuned[scheme.name]) < 0.7 * error(scheme.compressed(finished.model))
+    assert error(model) < 0.7 * error(scheme.compressed(run.model))
 
 
-def test_the_same_run_gives_the_same_weights(finished, original, finetuned):
-    again = finetune(finished.model, PALETTE4, finished.training.values, original.bank().embeddings)
-    for layer, other in zip(layers_of(finetuned[PALETTE4.name]), layers_of(again), strict=True):
+def test_the_same_run_gives_the_same_weights(run, reference, finetuned):
+    scheme, model = finetuned
+    again = finetune(run.model, scheme, run.training.values, reference.bank.embeddings)
+    for layer, other in zip(layers_of(model), layers_of(again), strict=True):
         np.testing.assert_array_equal(layer.weight.detach(), other.weight.detach())
 
 
-def test_what_costs_no_vote_is_left_alone(finished, original):
-    trial = Trial(original, finished.validation, finished.labels, finished.contract.voting)
-    exact = Scheme("exact", 32, lambda weight: weight)
-    signs = Scheme(PALETTE4.name, 1, np.sign)
-    found = refined(trial, finished.training.values, [exact, signs]).original.finetuned
-    assert found.keys() == {PALETTE4.name}
+def test_only_rounding_that_costs_decisions_is_a_fault(run, reference):
+    check = ParityCheck(reference, run.validation, run.rule)
+    assert check.rounding_faults(Scheme("exact", 32, lambda weight: weight)) == []
+    assert "vote otherwise" in check.rounding_faults(Scheme("signs", 1, np.sign))[0]
 
 
-def test_an_original_keeps_its_fine_tuned_models(original, finetuned):
-    kept = replace(original, finetuned=finetuned)
-    read = Original.from_bytes(kept.to_bytes(), original.architecture)
-    for scheme in SCHEMES:
-        for layer, other in zip(layers_of(kept.compressed(scheme)), layers_of(read.compressed(scheme)), strict=True):
-            np.testing.assert_array_equal(layer.weight.detach(), other.weight.detach())
-            assert (layer.bias is None) == (other.bias is None)
-    np.testing.assert_array_equal(read.bank().embeddings, original.bank().embeddings)
+def test_a_reference_model_keeps_its_fine_tuned_models(reference, finetuned):
+    scheme, model = finetuned
+    kept = replace(reference, finetuned={scheme.name: model})
+    read = ReferenceModel.from_bytes(kept.to_bytes(), reference.architecture)
+    for layer, other in zip(layers_of(model), layers_of(read.compressed(scheme)), strict=True):
+        np.testing.assert_array_equal(layer.weight.detach(), other.weight.detach())
+        assert (layer.bias is None) == (other.bias is None)
+    np.testing.assert_array_equal(read.bank.embeddings, reference.bank.embeddings)

@@ -1,11 +1,10 @@
 """The portable form of the two graphs: layers.json and weights that a few hundred lines of any language can run.
 
-It is derived from the stripped ONNX graph, which is minimal already; `edge_ecg.inference.portable`
-says what each layer means.
+It is translated from the ONNX graph; `edge_ecg.inference.portable` says what each layer means.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from string import ascii_lowercase
 from typing import Any
 
@@ -15,10 +14,14 @@ import onnxruntime as ort
 import safetensors.numpy
 from onnx import ModelProto, NodeProto, numpy_helper
 
-from edge_ecg.bundle import COMPARATOR, ENCODER
+from edge_ecg.bundle import REFERENCES, REFERENCES_INT8
+from edge_ecg.contract import CONTRACT
 from edge_ecg.errors import ParityError
-from edge_ecg.inference.int8 import quantize_rows
-from edge_ecg.inference.portable import FORMAT, LAYERS, WEIGHTS, WEIGHTS_INT8
+from edge_ecg.inference.int8 import dequantized, quantize_rows
+from edge_ecg.inference.portable import FORMAT, LAYERS, WEIGHTS, WEIGHTS_INT8, load_portable
+from export.compression.weights import FLOAT32, INT8
+from export.formats.artefact import Artefact, Engine, Files, Graphs, StoredWeight, embedding_length, require_shapes
+from export.formats.onnx import to_onnx
 
 BY_ELEMENT = {
     "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Abs": "abs", "Sqrt": "sqrt", "Exp": "exp",
@@ -27,27 +30,64 @@ BY_ELEMENT = {
 SHAPING = ("Reshape", "Unsqueeze", "Squeeze", "Flatten", "Expand", "Identity")
 
 
-def portable_files(onnx_files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """layers.json and the weights, float32 and int8, from the two ONNX files. Raises ParityError for an unknown op."""
+def translated(graphs: Graphs) -> tuple[bytes, dict[str, np.ndarray], set[str]]:
+    """layers.json, its tensors, and the names of the weights among them. Raises ParityError for an unknown op."""
     tensors: dict[str, np.ndarray] = {}
     form: dict[str, Any] = {"format": FORMAT}
-    for name, file in (("encoder", ENCODER), ("comparator", COMPARATOR)):
-        form[name] = _Translation(onnx.load_from_string(onnx_files[file]), tensors).program()
+    for graph in graphs:
+        form[graph.name] = _Translation(onnx.load_from_string(to_onnx(graph)), tensors).program()
     layers = [*form["encoder"]["layers"], *form["comparator"]["layers"]]
     weights = {layer["inputs"][1] for layer in layers if layer["op"] in ("conv1d", "linear")}
-    return {
-        LAYERS: json.dumps(form, separators=(",", ":")).encode(),
-        WEIGHTS: safetensors.numpy.save(tensors),
-        WEIGHTS_INT8: safetensors.numpy.save(quantized(tensors, weights)),
-    }
+    return json.dumps(form, separators=(",", ":")).encode(), tensors, weights & tensors.keys()
 
 
-def quantized(tensors: Mapping[str, np.ndarray], weights: Iterable[str]) -> dict[str, np.ndarray]:
-    """The tensors with some of them as int8, symmetric, with a scale for each index of the first axis."""
-    stored = dict(tensors)
+def float_files(graphs: Graphs) -> dict[str, bytes]:
+    """The portable form with float32 weights, by name."""
+    layers, tensors, _ = translated(graphs)
+    return {LAYERS: layers, WEIGHTS: safetensors.numpy.save(tensors)}
+
+
+def int8_files(graphs: Graphs) -> dict[str, bytes]:
+    """The same layers with int8 weights, symmetric, with a scale for each index of the first axis."""
+    layers, tensors, weights = translated(graphs)
     for name in weights:
-        stored[name], stored[f"{name}.scale"] = quantize_rows(tensors[name])
-    return stored
+        tensors[name], tensors[f"{name}.scale"] = quantize_rows(tensors[name])
+    return {LAYERS: layers, WEIGHTS_INT8: safetensors.numpy.save(tensors)}
+
+
+def _opened(files: Files, weights: str) -> Engine:
+    """Both programs through the NumPy interpreter. Raises ParityError if they are not the contract's."""
+    encoder, comparator = load_portable(files[LAYERS], files[weights])
+    length = embedding_length(encoder)
+    require_shapes(LAYERS, encoder.inputs, {"beat": [1, CONTRACT.beat_length]})
+    require_shapes(LAYERS, comparator.inputs, {"embedding": [1, length], "references": ["R", length]})
+    return Engine(lambda beat: encoder(beat), lambda embedding, references: comparator(embedding, references))
+
+
+def _stored_weights(content: bytes) -> list[StoredWeight]:
+    tensors = safetensors.numpy.load(content)
+    return [
+        StoredWeight(dequantized(tensor, tensors.get(f"{name}.scale")), 8 * tensor.itemsize)
+        for name, tensor in tensors.items()
+    ]
+
+
+def _artefact(scheme, weights, references, write) -> Artefact:  # type: ignore[no-untyped-def]
+    return Artefact(
+        f"portable {scheme.name}",
+        (LAYERS, weights),
+        references,
+        scheme,
+        write,
+        lambda files: _opened(files, weights),
+        lambda files: _stored_weights(files[weights]),
+    )
+
+
+PORTABLE = (
+    _artefact(FLOAT32, WEIGHTS, REFERENCES, float_files),
+    _artefact(INT8, WEIGHTS_INT8, REFERENCES_INT8, int8_files),
+)
 
 
 class _Translation:

@@ -1,60 +1,64 @@
-"""The trial: run an artefact on recordings and hold it to the original, step by step.
+"""The parity check: run an artefact on recordings and compare it with the reference model, step by step.
 
 Names and shapes, then values, then votes, then decisions; everything that is off is collected.
 """
 
-import copy
 import time
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from edge_ecg.contract import VotingConstants
 from edge_ecg.errors import EdgeEcgError, ParityError
 from edge_ecg.inference.references import ReferenceBank
+from edge_ecg.inference.votes import DecisionRule
 from export.compression.weights import FLOAT32, Scheme, layers_of
-from export.gate.artefacts import Artefact, Engine, Files
-from export.gate.reference_model import Original
-from export.gate.stored import stored_weights
+from export.formats.artefact import Artefact, Engine, Files, StoredWeight
+from export.gate.reference_model import ReferenceModel
 from export.graphs import fold_batch_norm
 from train.data import BeatSet
 from train.decision.decide import Decided, decide_from_logits
 from train.model.model import compare, embed
 
-MOST_BEAT_FLIPS = 0.002
+MOST_BEAT_FLIPS = 0.001
 MOST_ERROR = 1e-5  # of full scale, against a model with the same weights: float32 rounds in proportion to what it adds
-MOST_RMS_ERROR = 0.05  # of full scale, against the same, where activations are rounded as well
-MOST_LOGIT_RMS = 0.03  # of full scale, against the original: on few beats, decisions alone say little
+MOST_RMS_ERROR = 0.05  # of full scale, against the same, where values are rounded to float16
+MOST_LOGIT_RMS = 0.03  # of full scale, against the reference model: on few beats, decisions alone say little
+TIMED_BEATS, TIMED_ROUNDS = 200, 7
 
 
 @dataclass(frozen=True)
 class Parity:
-    """How far an artefact is from the original on the same beats, each with references of its own."""
+    """What an artefact weighs, and how far it is from the reference model on the same beats."""
 
     engine: str
+    bytes: int  # of its files
+    bytes_with_references: int
+    quantized_weights: int  # numbers that its files hold in fewer than 32 bits ...
+    weights: int  # ... of so many that the graphs have
+    finetuned: bool  # rounding alone cost decisions, so the weights were trained on their grid
     beats: int
     recordings: int
-    embedding_max_abs: float
-    embedding_scale: float  # the largest embedding number of the original
-    logit_max_abs: float
-    logit_scale: float
-    logit_rms: float
-    from_meant: float  # largest error against a model with the same weights, as a share of full scale
-    beat_flips: int  # beats whose soft vote changes sides
-    recording_flips: int  # recordings whose decision changes
-    timing_changes: int  # recordings that are decided alike, after another beat
-    beat_us: float | None  # median of one beat here; None where that says nothing about a device
-    faults: tuple[str, ...] = field(default=())
+    faults: tuple[str, ...]  # why it does not decide as the reference model
+    embedding_max_abs: float = 1e30
+    embedding_scale: float = 1e30  # the largest embedding number of the reference model
+    logit_max_abs: float = 1e30
+    logit_scale: float = 1e30
+    logit_rms: float = 1e30
+    from_expected: float = 1e30  # largest error against a model with the same weights, as a share of full scale
+    beat_flips: int = 0  # beats whose soft vote changes sides
+    recording_flips: int = 0  # recordings whose decision changes
+    timing_changes: int = 0  # recordings that are decided alike, after another beat
+
+    @property
+    def shipped(self) -> bool:
+        """Only what decides as the reference model is."""
+        return not self.faults
 
     def to_json(self) -> dict[str, Any]:
         """The figures as the manifest holds them."""
-        return asdict(self)
-
-    def require(self) -> None:
-        """Raises ParityError that lists everything that is off."""
-        require([self])
+        return {**asdict(self), "shipped": self.shipped}
 
 
 def require(parities: Iterable[Parity]) -> None:
@@ -70,129 +74,126 @@ class Outcome:
     embeddings: np.ndarray
     logits: np.ndarray
     judged: Decided
-    beat_us: float | None = None
 
     @property
     def decided_at(self) -> list[int | None]:
         """By recording: after how many beats."""
-        return [decision.beats_to_decision for decision in self.judged.decisions]
+        return [d.provisional and d.provisional.beats for d in self.judged.decisions]
 
 
-class Trial:
-    """The original's outcome on some beats, with which every artefact's is compared."""
+class ParityCheck:
+    """The reference model's outcome on some beats, with which every artefact's is compared."""
 
     def __init__(
         self,
-        original: Original,
+        reference: ReferenceModel,
         beats: BeatSet,
-        labels: tuple[str, str],
-        voting: VotingConstants,
+        rule: DecisionRule,
         shift: np.ndarray | float = 0.0,
     ):
         """`shift` is how far enrolment has moved the references."""
-        self.original = original
+        self.reference = reference
         self.beats = beats
-        self._labels = labels
-        self._voting = voting
-        self._bank = original.bank().moved(np.asarray(shift))
+        self._rule = rule
+        self._bank = reference.bank.moved(np.asarray(shift))
         self._known: dict[tuple[str, bytes], Outcome] = {}
-        self._truth = self._meant(FLOAT32, self._bank)
+        self._truth = self._expected(FLOAT32, self._bank)
 
-    def holding_to(self, original: Original) -> "Trial":
-        """The same trial of the same model, with other compressed ones."""
-        trial = copy.copy(self)
-        trial.original, trial._known = original, {}
-        return trial
-
-    def flips(self, scheme: Scheme) -> tuple[int, int]:
-        """Beats that vote, and recordings that decide otherwise if nothing but weights is stored as the scheme says."""
-        meant = self._meant(scheme, self._bank)
-        return self._flips(meant), sum(self._changed(meant))
+    def rounding_faults(self, scheme: Scheme) -> list[str]:
+        """What storing the weights, and int8 references, as the scheme says would change in votes and decisions."""
+        bank = self._bank
+        if scheme.bits <= 8:
+            bank = ReferenceBank.from_bytes(bank.to_int8_bytes())
+        return self._decision_faults(self._expected(scheme, bank))
 
     def check(self, artefact: Artefact, files: Files) -> Parity:
         """Run one artefact on every beat. Faults are in the result, also where it can't be opened at all."""
-        faults: list[str] = []
         try:
+            stored = artefact.weights(files)
+            facts = self.facts(artefact, files, stored)
             bank = ReferenceBank.from_bytes(files[artefact.references])
-            engine = artefact.open(files)
-            faults += self._reference_faults(bank, artefact)
-            outcome = self._run(engine, bank)
+            faults = self._reference_faults(bank, artefact)
+            outcome = self._run(artefact.open(files), bank)
         except KeyError as error:
-            return self._unusable(artefact, f"{error} is missing")
+            return self.unusable(artefact, f"{error} is missing")
         except EdgeEcgError as error:
-            return self._unusable(artefact, str(error))
+            return self.unusable(artefact, str(error))
         except Exception as broken:  # whatever ONNX Runtime or NumPy make of a graph that is not as it should be
-            return self._unusable(artefact, f"can't be run: {str(broken).splitlines()[0]}")
-        truth, meant = self._truth, self._meant(artefact.scheme, bank)
-        if (outcome.embeddings.shape, outcome.logits.shape) != (meant.embeddings.shape, meant.logits.shape):
-            return self._unusable(artefact, f"gives {outcome.embeddings.shape} and {outcome.logits.shape}")
-        faults += self._weight_faults(artefact, files)
-        from_meant = 0.0
+            return self.unusable(artefact, f"can't be run: {str(broken).splitlines()[0]}")
+        truth, expected = self._truth, self._expected(artefact.scheme, bank)
+        if (outcome.embeddings.shape, outcome.logits.shape) != (expected.embeddings.shape, expected.logits.shape):
+            return self.unusable(artefact, f"gives {outcome.embeddings.shape} and {outcome.logits.shape}")
+        faults += self._weight_faults(artefact, stored)
+        from_expected = 0.0
         for what in ("embeddings", "logits"):
-            got, wanted = getattr(outcome, what), getattr(meant, what)
+            got, wanted = getattr(outcome, what), getattr(expected, what)
             errors = np.nan_to_num((got - wanted) / np.abs(wanted).max(), nan=np.inf).astype(np.float64)
             off, kind, most = float(np.abs(errors).max()), "up to", MOST_ERROR
-            from_meant = max(from_meant, off)
-            if artefact.rounds:
+            from_expected = max(from_expected, off)
+            if artefact.half:
                 off, kind, most = float(np.sqrt(np.mean(errors**2))), "an RMS of", MOST_RMS_ERROR
             if off > most:
                 faults.append(f"{what} are off by {kind} {off:.2g} of full scale, allowed {most:g}")
-        beat_flips = self._flips(outcome)
         same_bank = outcome.logits.shape == truth.logits.shape
         errors = np.nan_to_num(outcome.logits - truth.logits, nan=np.inf) if same_bank else np.array(np.inf)
         logit_rms, logit_scale = np.sqrt(np.mean(np.square(errors, dtype=np.float64))), np.abs(truth.logits).max()
         if logit_rms > MOST_LOGIT_RMS * logit_scale:
             faults.append(
-                f"logits are an RMS of {logit_rms:.2g} from the original's, whose largest is {logit_scale:.2g}"
+                f"logits are an RMS of {logit_rms:.2g} from the reference model's, whose largest is {logit_scale:.2g}"
             )
         changed = self._changed(outcome)
-        if beat_flips > max(1, MOST_BEAT_FLIPS * len(self.beats.values)):
-            faults.append(f"{beat_flips} of {len(self.beats.values)} beats vote otherwise")
-        if any(changed):
-            faults.append(f"{sum(changed)} of {len(changed)} recordings are decided otherwise")
         return Parity(
-            engine=artefact.name,
-            beats=len(self.beats.values),
-            recordings=len(changed),
+            **facts,
+            faults=(*faults, *self._decision_faults(outcome)),
             embedding_max_abs=_finite(np.abs(outcome.embeddings - truth.embeddings).max()),
             embedding_scale=float(np.abs(truth.embeddings).max()),
             logit_max_abs=_finite(np.abs(errors).max()),
             logit_scale=float(logit_scale),
             logit_rms=_finite(logit_rms),
-            from_meant=_finite(from_meant),
-            beat_flips=beat_flips,
+            from_expected=_finite(from_expected),
+            beat_flips=self._flips(outcome),
             recording_flips=sum(changed),
             timing_changes=sum(
                 a != b and not c for a, b, c in zip(truth.decided_at, outcome.decided_at, changed, strict=True)
             ),
-            beat_us=outcome.beat_us if artefact.on_device else None,
-            faults=tuple(faults),
         )
 
-    def passes(self, artefact: Artefact, files: Files) -> bool:
-        """Does it decide as the original?"""
-        return not self.check(artefact, files).faults
+    def unusable(self, artefact: Artefact, fault: str) -> Parity:
+        """The result of an artefact that can't be run."""
+        facts = self.facts(artefact, {artefact.references: b""}, [])
+        return Parity(**facts, faults=(fault,), beat_flips=facts["beats"], recording_flips=facts["recordings"])
+
+    def facts(self, artefact: Artefact, files: Files, stored: list[StoredWeight]) -> dict[str, Any]:
+        """What can be said of an artefact without running it."""
+        size = sum(map(len, artefact.files(files).values()))
+        return {
+            "engine": artefact.name,
+            "bytes": size,
+            "bytes_with_references": size + len(files[artefact.references]),
+            "quantized_weights": sum(w.value.size for w in stored if w.bits < FLOAT32.bits),
+            "weights": sum(p.numel() for p in fold_batch_norm(self.reference.model).parameters()),
+            "finetuned": artefact.scheme.name in self.reference.finetuned,
+            "beats": len(self.beats.values),
+            "recordings": len(self.beats.sources),
+        }
 
     def _run(self, engine: Engine, bank: ReferenceBank) -> Outcome:
         """One beat at a time, as on a device."""
-        embeddings, logits, times = [], [], []
-        for beat in self.beats.values:
-            began = time.perf_counter()
-            embedding = engine.encode(beat[np.newaxis])
-            logits.append(engine.compare(embedding, bank.embeddings))
-            times.append(time.perf_counter() - began)
-            embeddings.append(embedding[0])
-        return self._outcome(np.stack(embeddings), np.stack(logits), bank, float(np.median(times) * 1e6))
+        embeddings = [engine.encode(beat[np.newaxis]) for beat in self.beats.values]
+        logits = np.stack([engine.compare(embedding, bank.embeddings) for embedding in embeddings])
+        return self._outcome(np.concatenate(embeddings), logits, bank)
 
-    def _meant(self, scheme: Scheme, bank: ReferenceBank) -> Outcome:
-        """The original with its weights stored as the scheme says, through torch."""
+    def _expected(self, scheme: Scheme, bank: ReferenceBank) -> Outcome:
+        """The reference model with its weights stored as the scheme says, through torch."""
         key = scheme.name, bank.to_bytes()
         if key not in self._known:
-            model = self.original.compressed(scheme)
+            model = self.reference.compressed(scheme)
             embeddings = embed(model, self.beats.values)
-            logits = compare(model, embeddings, bank.embeddings)
-            self._known[key] = self._outcome(embeddings, logits, bank)
+            self._known[key] = self._outcome(embeddings, compare(model, embeddings, bank.embeddings), bank)
         return self._known[key]
+
+    def _outcome(self, embeddings: np.ndarray, logits: np.ndarray, bank: ReferenceBank) -> Outcome:
+        return Outcome(embeddings, logits, decide_from_logits(logits, bank, self.beats, self._rule))
 
     def _flips(self, outcome: Outcome) -> int:
         return int(np.sum((outcome.judged.evidence > 0) != (self._truth.judged.evidence > 0)))
@@ -202,38 +203,53 @@ class Trial:
         labels = [[d.label for d in o.judged.decisions] for o in (self._truth, outcome)]
         return [a != b for a, b in zip(*labels, strict=True)]
 
-    def _outcome(
-        self, embeddings: np.ndarray, logits: np.ndarray, bank: ReferenceBank, beat_us: float | None = None
-    ) -> Outcome:
-        return Outcome(
-            embeddings, logits, decide_from_logits(logits, bank, self.beats, self._labels, self._voting), beat_us
-        )
+    def _decision_faults(self, outcome: Outcome) -> list[str]:
+        """No recording may be decided otherwise, and at most one beat in a thousand may vote otherwise."""
+        flips, changed, beats = self._flips(outcome), self._changed(outcome), len(self.beats.values)
+        faults = [f"{flips} of {beats} beats vote otherwise"] if flips > max(1, MOST_BEAT_FLIPS * beats) else []
+        return faults + ([f"{sum(changed)} of {len(changed)} recordings are decided otherwise"] if any(changed) else [])
 
     def _reference_faults(self, bank: ReferenceBank, artefact: Artefact) -> list[str]:
-        """Are the references that it ships with those of the original, to rounding or to an int8 step?"""
+        """Are the references that it ships with those of the reference model, to rounding or to an int8 step?"""
         wanted = self._bank
         if bank.embeddings.shape != wanted.embeddings.shape or (bank.is_target != wanted.is_target).any():
-            return [f"{artefact.references} has {bank.embeddings.shape}, or other labels than the original"]
+            return [f"{artefact.references} has {bank.embeddings.shape}, or other labels than the reference model"]
         half_step = 0.501 / 127 if "int8" in artefact.references else 1e-5
         off = np.abs(bank.embeddings - wanted.embeddings).max(1) > half_step * np.abs(wanted.embeddings).max(1)
-        return [f"{artefact.references}: {off.sum()} references are not the original's"] if off.any() else []
+        return [f"{artefact.references}: {off.sum()} references are not the reference model's"] if off.any() else []
 
-    def _weight_faults(self, artefact: Artefact, files: Files) -> list[str]:
-        """Is every weight of the model in the files? Values can't tell of one that these beats do not need."""
-        stored = stored_weights(artefact.files(files))
-        model = fold_batch_norm(self.original.compressed(artefact.scheme))
-        meant = [layer.weight.detach().numpy() for layer in layers_of(model)]
-        missing = sum(
-            not any(s.shape == w.shape and np.allclose(s, w, rtol=0, atol=1e-6 * np.abs(w).max()) for s in stored)
-            for w in meant
-        )
+    def _weight_faults(self, artefact: Artefact, stored: list[StoredWeight]) -> list[str]:
+        """Is every weight of the model in the files, in no more bits than they say?
+
+        Values can't tell of a weight that these beats do not need.
+        """
+
+        def is_there(wanted: np.ndarray) -> bool:
+            near = 1e-6 * np.abs(wanted).max()
+            return any(
+                s.bits <= artefact.scheme.bits
+                and s.value.shape == wanted.shape
+                and np.allclose(s.value, wanted, rtol=0, atol=near)
+                for s in stored
+            )
+
+        model = fold_batch_norm(self.reference.compressed(artefact.scheme))
+        missing = sum(not is_there(layer.weight.detach().numpy()) for layer in layers_of(model))
         return [f"{missing} weights are not the model's"] if missing else []
 
-    def _unusable(self, artefact: Artefact, fault: str) -> Parity:
-        none, beats, recordings = _finite(np.inf), len(self.beats.values), len(self.beats.sources)
-        return Parity(
-            artefact.name, beats, recordings, none, none, none, none, none, none, beats, recordings, 0, None, (fault,)
-        )
+
+def interleaved_us(engines: Mapping[str, Engine], bank: ReferenceBank, beats: np.ndarray) -> dict[str, list[float]]:
+    """By name, the time of one beat against all references: medians of several rounds, in which engines take turns."""
+    times: dict[str, list[float]] = {name: [] for name in engines}
+    for _ in range(TIMED_ROUNDS):
+        for name, engine in engines.items():
+            took = []
+            for beat in beats[:TIMED_BEATS]:
+                began = time.perf_counter()
+                engine.compare(engine.encode(beat[np.newaxis]), bank.embeddings)
+                took.append(time.perf_counter() - began)
+            times[name].append(float(np.median(took) * 1e6))
+    return times
 
 
 def _finite(value: Any) -> float:

@@ -1,4 +1,4 @@
-"""The original: the model as it was trained and the beats of its references, which every artefact is held to.
+"""The reference model: what was trained, and its reference beats; every artefact is compared with it.
 
 It travels in the bundle, so that anyone can check the bundle again, with what each scheme was fine-tuned to. A device
 does not need it.
@@ -6,6 +6,7 @@ does not need it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import safetensors
@@ -20,12 +21,12 @@ from train.model.architectures import build_model
 from train.model.model import Model, embed
 from train.run import Run
 
-ORIGINAL = "original.safetensors"
+REFERENCE_MODEL = "reference_model.safetensors"
 FINETUNED = "finetuned "  # and the name of a scheme
 
 
 @dataclass(frozen=True)
-class Original:
+class ReferenceModel:
     """A trained model, the (R, 384) beats that its references are embeddings of, and their labels.
 
     finetuned: by the name of a scheme, the model with batch norm folded and weights on that scheme's grid.
@@ -38,29 +39,25 @@ class Original:
     finetuned: Mapping[str, Model] = field(default_factory=dict)
 
     @classmethod
-    def of_run(cls, finished: Run, chosen: np.ndarray | None = None) -> "Original":
-        """The original of a training run; `chosen` are the indices of the reference beats, by default the run's own."""
-        chosen = finished.references()[0] if chosen is None else chosen
-        architecture = finished.config["settings"]["architecture"]
-        return cls(architecture, finished.model, finished.training.values[chosen], finished.training.is_target[chosen])
+    def of_run(cls, run: Run, chosen: np.ndarray | None = None) -> "ReferenceModel":
+        """Of a training run; `chosen` are the indices of the reference beats, by default the run's own."""
+        chosen = run.references()[0] if chosen is None else chosen
+        architecture = run.config["settings"]["architecture"]
+        return cls(architecture, run.model, run.training.values[chosen], run.training.is_target[chosen])
 
+    @cached_property
     def bank(self) -> ReferenceBank:
         """The references through the model."""
         return ReferenceBank(embed(self.model, self.reference_beats), self.is_target)
 
     def compressed(self, scheme: Scheme) -> Model:
-        """The model that an artefact of this scheme is meant to be: fine-tuned if need be, or rounded."""
+        """The model that an artefact of this scheme should be: fine-tuned if need be, or rounded."""
         if scheme is FLOAT32:
             return self.model
         return self.finetuned.get(scheme.name) or scheme.compressed(self.model)
 
-    @property
-    def parameters(self) -> int:
-        """Trainable parameters of the model."""
-        return self.model.parameter_count
-
     def to_bytes(self) -> bytes:
-        """The original as a safetensors file."""
+        """The reference model as a safetensors file."""
         models = {"model": self.model, **{f"{FINETUNED}{name}": model for name, model in self.finetuned.items()}}
         tensors = {f"{m}.{n}": t.contiguous() for m, model in models.items() for n, t in model.state_dict().items()}
         tensors["references.beats"] = torch.from_numpy(self.reference_beats)
@@ -69,7 +66,7 @@ class Original:
         return content
 
     @classmethod
-    def from_bytes(cls, content: bytes, architecture: str) -> "Original":
+    def from_bytes(cls, content: bytes, architecture: str) -> "ReferenceModel":
         """Read what `to_bytes` wrote. Raises ParityError on anything else."""
         try:
             tensors = safetensors.torch.load(content)
@@ -86,5 +83,7 @@ class Original:
                 finetuned[owner.removeprefix(FINETUNED)].load_state_dict(state)
         except (safetensors.SafetensorError, KeyError, RuntimeError, EdgeEcgError) as error:
             reason = str(error).splitlines()[0]
-            raise ParityError(f"{ORIGINAL} does not hold a {architecture} model and its references: {reason}") from None
+            raise ParityError(
+                f"{REFERENCE_MODEL}: holds no {architecture} model with its references: {reason}"
+            ) from None
         return cls(architecture, model.eval(), beats, is_target, finetuned)

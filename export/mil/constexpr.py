@@ -27,49 +27,6 @@ def spread(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return values
 
 
-def unpacked(content: np.ndarray, bits: int, count: int) -> np.ndarray:
-    """Whole numbers of `bits` bits, packed from the least significant bit of the first byte on."""
-    flat = np.unpackbits(content, bitorder="little")[: bits * count].reshape(count, bits)
-    return np.asarray(flat @ (1 << np.arange(bits)))
-
-
-def lut_to_dense(indices, lut, shape=None, vector_axis=None):  # type: ignore[no-untyped-def]
-    """Entries of a palette. iOS 16: packed indices, one palette. iOS 18: a palette a block, entries may be vectors."""
-    if shape is not None:
-        size = [int(n) for n in shape]
-        return lut[unpacked(indices, (len(lut) - 1).bit_length(), int(np.prod(size)))].reshape(size)
-    *blocks, entries, length = lut.shape
-    palette = np.arange(int(np.prod(blocks))).reshape(blocks)
-    chosen = lut.reshape(-1, entries, length)[spread(palette, indices.shape), indices.astype(np.int64)]
-    axis = 0 if vector_axis is None else int(vector_axis) % indices.ndim
-    dense = np.moveaxis(chosen, -1, axis + 1)  # a vector's numbers follow each other along its axis
-    return dense.reshape([n * length if i == axis else n for i, n in enumerate(indices.shape)])
-
-
-def sparse_to_dense(nonzero_data, mask, shape=None):  # type: ignore[no-untyped-def]
-    """Values where the mask is 1, else zeros. iOS 16: a packed mask and the shape. iOS 18: a mask of that shape."""
-    if shape is not None:
-        size = [int(n) for n in shape]
-        mask = unpacked(mask, 1, int(np.prod(size))).reshape(size)
-    dense = np.zeros(mask.shape, nonzero_data.dtype)
-    dense[mask != 0] = nonzero_data
-    return dense
-
-
-def lut_to_sparse(indices_mask, indices_nonzero, lut, vector_axis=None):  # type: ignore[no-untyped-def]
-    """A palette behind a mask: the mask and its values, for `sparse_to_dense`."""
-    if lut.shape[-1] != 1:
-        raise NotImplementedError("constexpr_lut_to_sparse with vectors")
-    dense = lut_to_dense(sparse_to_dense(indices_nonzero, indices_mask), lut)
-    return indices_mask, dense[indices_mask != 0]
-
-
-def sparse_blockwise_shift_scale(data_mask, nonzero_data, scale, offset=None):  # type: ignore[no-untyped-def]
-    """Blockwise scales behind a mask: the mask and its values, for `sparse_to_dense`."""
-    dense = blockwise_shift_scale(sparse_to_dense(nonzero_data, data_mask), scale, offset)
-    return data_mask, dense[data_mask != 0]
-
-
 def cast(source_val, output_dtype):  # type: ignore[no-untyped-def]
     """float16 stored, float32 used."""
     return source_val.astype({"fp32": np.float32, "fp16": np.float16}[str(output_dtype)])
@@ -79,8 +36,4 @@ CONSTEXPR: dict[str, Callable[..., Any]] = {
     "constexpr_affine_dequantize": affine_dequantize,
     "constexpr_blockwise_shift_scale": blockwise_shift_scale,
     "constexpr_cast": cast,
-    "constexpr_lut_to_dense": lut_to_dense,
-    "constexpr_lut_to_sparse": lut_to_sparse,
-    "constexpr_sparse_to_dense": sparse_to_dense,
-    "constexpr_sparse_blockwise_shift_scale": sparse_blockwise_shift_scale,
 }

@@ -29,45 +29,40 @@ class Step:
     makes: tuple[str, ...]
     dtypes: tuple[np.dtype, ...]
 
-    def values_taken(self) -> list[str]:
-        """The names of the values it takes."""
-        sources = [source if isinstance(source, list) else [source] for source in self.takes.values()]
-        return [value for source in sources for value in source if isinstance(value, str)]
-
-    def run(self, values: dict[str, np.ndarray], half: bool) -> Iterator[tuple[str, np.ndarray]]:
-        """The values it makes, rounded as the program declares; `half` rounds every float to float16."""
+    def run(self, values: dict[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
+        """The values it makes, rounded as the program declares."""
         taken = {
             argument: [_single(values[v]) if isinstance(v, str) else v for v in source]
             if isinstance(source, list)
             else _single(values[source])
             for argument, source in self.takes.items()
         }
-        with np.errstate(all="ignore"):  # overflow is reported by `half_precision`, and shows as a wrong value
+        with np.errstate(all="ignore"):  # overflow shows as a wrong value
             results = self.function(**taken, **self.constants)
             for name, dtype, value in zip(self.makes, self.dtypes, _listed(results, self.makes), strict=True):
-                rounded = np.asarray(value).astype(dtype, copy=False)
-                yield name, rounded.astype(np.float16) if half and _is_float(rounded) else rounded
+                yield name, np.asarray(value).astype(dtype, copy=False)
 
 
 class MilProgram:
-    """One function of a `.mlpackage`. Raises ParityError for a package that can't be read or an op that is not known.
+    """The program of a `.mlpackage`. Raises ParityError for a package that can't be read or an op that is not known.
 
-    Called with arrays by name it gives the only output; `half` rounds to float16 after each operation, as a program
-    of compute_precision=FLOAT16 would: operations compute in float32, so sums are rounded once.
+    Called with arrays by name it gives the only output. Operations compute in float32 and round to the type that the
+    program declares, so that sums of a float16 program are rounded once.
     """
 
-    def __init__(self, package: str | Path, function: str = "main", half: bool = False):
+    def __init__(self, package: str | Path):
         self.package = Path(package)
-        self.half = half
         spec, program = _read(self.package)
-        if function not in program.functions:
-            raise ParityError(f"{self.package.name} has functions {sorted(program.functions)}, expected {function!r}")
-        body = program.functions[function]
+        if "main" not in program.functions:
+            raise ParityError(f"{self.package.name} has functions {sorted(program.functions)}, expected 'main'")
+        body = program.functions["main"]
         self.inputs = {name: _shape(var) for name, var in body.inputs.items()}
         self.outputs = {var.name: _shape(var) for var in body.outputs}
         self._input_dtypes = {name: _dtype(var) for name, var in body.inputs.items()}
-        self._check_features(spec, function)
+        self._check_features(spec)
         self._constants: dict[str, Any] = {}
+        self._bits: dict[str, int] = {}  # that one number of a constant takes in the file
+        self._weights: list[str] = []  # constants that are weights
         self.steps: list[Step] = []
         for op in body.operations:
             self._add(op)
@@ -82,23 +77,12 @@ class MilProgram:
         """Every value that the program computes, by name, its outputs among them."""
         values = {**self._constants, **self._checked(inputs)}
         for step in self.steps:
-            values.update(step.run(values, self.half))
+            values.update(step.run(values))
         return values
 
-    def coarse_steps(self, most_loss: float, **inputs: np.ndarray) -> frozenset[str]:
-        """The operations that float16 alone, on exact values rounded to it, puts off by more than a share."""
-        exact = self.run(**inputs)
-        with np.errstate(over="ignore"):
-            rounded = {n: v.astype(np.float16) if _is_float(v) else v for n, v in exact.items()}
-        return frozenset(
-            step.name
-            for step in self.steps
-            if any(not _relative_error(exact[n], v) <= most_loss for n, v in step.run(rounded, True))
-        )
-
-    def weights(self) -> list[np.ndarray]:
-        """The weights of its convolutions and linear layers."""
-        return [np.asarray(s.constants["weight"]) for s in self.steps if "weight" in s.constants]
+    def weights(self) -> list[tuple[np.ndarray, int]]:
+        """The weights of its convolutions and linear layers, each with the bits that one number takes in the file."""
+        return [(np.asarray(self._constants[name], np.float32), self._bits[name]) for name in self._weights]
 
     def _checked(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         if inputs.keys() != self.inputs.keys():
@@ -110,15 +94,11 @@ class MilProgram:
             ):
                 raise ParityError(f"{self.package.name} takes {name} {wanted}, got {list(np.shape(value))}")
         dtypes = self._input_dtypes
-        return {
-            n: v.astype(np.float16 if self.half and dtypes[n] == np.float32 else dtypes[n], copy=False)
-            for n, v in inputs.items()
-        }
+        return {name: value.astype(dtypes[name], copy=False) for name, value in inputs.items()}
 
-    def _check_features(self, spec: Any, function: str) -> None:
+    def _check_features(self, spec: Any) -> None:
         """What the package tells an app must be what its program has."""
-        described = {f.name: f for f in spec.description.functions}.get(function, spec.description)
-        told = {f.name for f in described.input}, {f.name for f in described.output}
+        told = {f.name for f in spec.description.input}, {f.name for f in spec.description.output}
         if told != (set(self.inputs), set(self.outputs)):
             raise ParityError(
                 f"{self.package.name} describes {sorted(told[0])} -> {sorted(told[1])}, "
@@ -128,8 +108,8 @@ class MilProgram:
     def _add(self, op: Any) -> None:
         names = tuple(var.name for var in op.outputs)
         if op.op_type == "const":
-            value = op.outputs[0].val
-            self._constants[names[0]] = value.astype(np.float16) if self.half and _is_float(value) else value
+            self._constants[names[0]] = value = op.outputs[0].val
+            self._bits[names[0]] = 8 * np.asarray(value).itemsize
             return
         if op.op_type not in OPS:
             raise ParityError(f"{self.package.name} uses {op.op_type} ({op.name}), which the executor does not know")
@@ -140,55 +120,17 @@ class MilProgram:
                 takes[argument] = [self._constants.get(v.name, v.name) for v in var]
             elif var is not None and var.name in self._constants:
                 constants[argument] = _single(self._constants[var.name])
+                if argument == "weight":
+                    self._weights.append(var.name)
             elif var is not None:
                 takes[argument] = var.name
         step = Step(op.name, op.op_type, OPS[op.op_type], constants, takes, names, tuple(map(_dtype, op.outputs)))
         if op.op_type.startswith("constexpr_"):  # decompressed when the package is loaded
-            self._constants.update(step.run({}, self.half))
+            self._constants.update(step.run({}))
+            sources = [var.name for var in op.inputs.values() if var is not None]
+            self._bits[names[0]] = self._bits[max(sources, key=lambda name: np.size(self._constants[name]))]
         else:
             self.steps.append(step)
-
-
-@dataclass(frozen=True)
-class HalfPrecision:
-    """What float16 does to a program on some inputs."""
-
-    overflows: str | None  # the first operation whose result is finite in float32 and not in float16
-    worst: str  # of the others, the operation that adds most relative error
-    worst_error: float  # ... and how much
-    output_error: float  # of the output, relative to its largest number
-
-
-def half_precision(package: str | Path, **inputs: np.ndarray) -> HalfPrecision:
-    """Run a package in both arithmetics and find where float16 goes wrong."""
-    single, half = MilProgram(package), MilProgram(package, half=True)
-    exact, rounded = single.run(**inputs), half.run(**inputs)
-    overflows, added = None, {}
-    errors = {name: _relative_error(exact[name], rounded[name]) for name in inputs}
-    for step in single.steps:
-        errors |= {name: _relative_error(exact[name], rounded[name]) for name in step.makes}
-        came_in = max((errors[name] for name in step.values_taken()), default=0.0)
-        went_out = max(errors[name] for name in step.makes)
-        title = f"{step.name} ({step.op_type})"
-        if np.isfinite(went_out):
-            added[title] = went_out - came_in
-        elif overflows is None:
-            overflows = title
-    worst = max(added, key=added.__getitem__, default=str(overflows))
-    return HalfPrecision(overflows, worst, added.get(worst, np.inf), max(errors[name] for name in single.outputs))
-
-
-def _relative_error(exact: Any, rounded: Any) -> float:
-    exact = np.asarray(exact)
-    if exact.dtype.kind != "f" or exact.size == 0:
-        return 0.0
-    off = np.abs(exact.astype(np.float64) - np.asarray(rounded, np.float64)).max()
-    scale = float(np.abs(exact).max())
-    return float(np.inf if not np.isfinite(off) else off / scale if scale else off)
-
-
-def _is_float(value: Any) -> bool:
-    return getattr(value, "dtype", None) == np.float32
 
 
 def _single(value: Any) -> Any:

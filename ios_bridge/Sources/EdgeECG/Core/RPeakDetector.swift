@@ -163,9 +163,11 @@ public struct RPeakDetector: Sendable {
     }
     if let best, best.height > threshold(part: constants.searchBackPart) {
       accept(best, at: now)
-    } else {
+    } else if fade > constants.leastFade {
       fade = max(constants.fade * fade, constants.leastFade)
       deadline = now + Int64(clamped: rr)
+    } else {  // what was learnt was no heart, but noise
+      (noise, fade, learning, deadline) = (0, 1, [], now + Int64(constants.learning))
     }
   }
 

@@ -1,0 +1,147 @@
+"""The two graphs as Core ML packages, written on Linux as well as on a Mac, and run without one."""
+
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_ecg.bundle import REFERENCES, REFERENCES_INT8
+from edge_ecg.contract import CONTRACT, INTENDED_USE
+from edge_ecg.errors import ParityError
+from export.apple import ct, cto
+from export.compression.weights import FLOAT16, FLOAT32, INT8, Scheme
+from export.formats.artefact import Artefact, Engine, Files, Graphs, StoredWeight, embedding_length, require_shapes
+from export.formats.slim import slimmed
+from export.graphs import Graph, quiet
+from export.mil.program import MilProgram
+
+PACKAGES = ("Encoder", "Comparator")
+ON_THIS_MAC = " on this Mac"
+
+
+def to_coreml(graph: Graph, scheme: Scheme = FLOAT32) -> dict[str, bytes]:
+    """One graph as the files of an mlprogram package (watchOS 9, iOS 16, macOS 13), by name inside the package.
+
+    The graph's weights lie on the scheme's grid already. Raises ParityError for an operation that can't be converted.
+    """
+    precision: Any = ct.precision.FLOAT16 if scheme is FLOAT16 else ct.precision.FLOAT32
+    with quiet():
+        try:
+            model = ct.convert(
+                graph.program.run_decompositions({}),
+                outputs=[ct.TensorType(name=graph.output)],
+                convert_to="mlprogram",
+                minimum_deployment_target=ct.target.watchOS9,
+                compute_precision=precision,
+                compute_units=ct.ComputeUnit.CPU_ONLY,
+                skip_model_load=True,
+            )
+        except (NotImplementedError, ValueError, RuntimeError) as error:
+            raise ParityError(f"coremltools can't convert the {graph.name}: {str(error).splitlines()[0]}") from None
+        if scheme is INT8:
+            op = cto.OpLinearQuantizerConfig(mode="linear_symmetric", dtype="int8", weight_threshold=0)
+            every = cto.OptimizationConfig(op_type_configs={"conv": op, "linear": op})
+            model = cto.linear_quantize_weights(model, every)
+    _describe(model, graph)
+    with tempfile.TemporaryDirectory() as scratch:
+        package = Path(scratch) / "Model.mlpackage"
+        model.save(str(package))
+        return _files(package)
+
+
+def _describe(model: Any, graph: Graph) -> None:
+    model.author, model.version = "Edge ECG", version("edge-ecg")
+    model.short_description = f"Edge ECG {graph.name}. {INTENDED_USE}"
+    for name in graph.inputs:
+        model.input_description[name] = graph.meaning[name]
+    model.output_description[graph.output] = graph.meaning[graph.output]
+    model.user_defined_metadata.clear()
+    model.user_defined_metadata["edge_ecg.contract_version"] = str(CONTRACT.version)
+    model.user_defined_metadata["edge_ecg.intended_use"] = INTENDED_USE
+
+
+def _files(package: Path) -> dict[str, bytes]:
+    """A package's files, by name inside it, without what no runtime reads."""
+    files = {
+        file.relative_to(package).as_posix(): file.read_bytes()
+        for file in sorted(package.rglob("*"))
+        if file.is_file() and file.name != "executorch_debug_handle_mapping.json"
+    }
+    return files | {name: slimmed(files[name]) for name in files if name.endswith(".mlmodel")}
+
+
+def opened_package(package: str, files: Files, opener: Callable[[Path], Any] = MilProgram) -> Any:
+    """A package of a bundle's files through `opener`, which reads all it needs."""
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, content in files.items():
+            if name.startswith(f"{package}/"):
+                (Path(scratch) / name).parent.mkdir(parents=True, exist_ok=True)
+                (Path(scratch) / name).write_bytes(content)
+        return opener(Path(scratch) / package)
+
+
+def _through_executor(files: Files, packages: tuple[str, ...]) -> Engine:
+    """The packages through the NumPy executor. Raises ParityError if they are not the contract's."""
+    encoder, comparator = (opened_package(package, files) for package in packages)
+    engine = _by_name(encoder, comparator)
+    length = embedding_length(engine.encode)
+    require_shapes(packages[0], encoder.inputs, {"beat": [1, CONTRACT.beat_length]})
+    require_shapes(packages[1], comparator.inputs, {"embedding": [1, length], "references": [None, length]})
+    require_shapes("Core ML", {**encoder.outputs, **comparator.outputs}, {"embedding": [1, length], "logit": [None]})
+    return engine
+
+
+def _through_core_ml(files: Files, packages: tuple[str, ...]) -> Engine:
+    """The packages through Core ML itself, on a Mac."""
+
+    def opened(package: Path) -> Callable[..., np.ndarray]:
+        model = ct.models.MLModel(str(package), compute_units=ct.ComputeUnit.CPU_ONLY)
+        return lambda **inputs: np.asarray(next(iter(model.predict(inputs).values())), np.float32)
+
+    return _by_name(*(opened_package(package, files, opened) for package in packages))
+
+
+def _by_name(encoder: Callable[..., np.ndarray], comparator: Callable[..., np.ndarray]) -> Engine:
+    return Engine(
+        lambda beat: encoder(beat=beat),
+        lambda embedding, references: comparator(embedding=embedding, references=references),
+    )
+
+
+def _artefact(scheme: Scheme) -> Artefact:
+    packages = tuple(f"{name}{'' if scheme is FLOAT32 else f'_{scheme.name}'}.mlpackage" for name in PACKAGES)
+
+    def write(graphs: Graphs) -> dict[str, bytes]:
+        return {
+            f"{package}/{name}": content
+            for package, graph in zip(packages, graphs, strict=True)
+            for name, content in to_coreml(graph, scheme).items()
+        }
+
+    def weights(files: Files) -> list[StoredWeight]:
+        return [StoredWeight(*stored) for package in packages for stored in opened_package(package, files).weights()]
+
+    return Artefact(
+        f"coreml {scheme.name}",
+        packages,
+        REFERENCES_INT8 if scheme is INT8 else REFERENCES,
+        scheme,
+        write,
+        lambda files: _through_executor(files, packages),
+        weights,
+        half=scheme is FLOAT16,
+    )
+
+
+COREML = tuple(_artefact(scheme) for scheme in (FLOAT32, FLOAT16, INT8))
+COREML_ON_THIS_MAC = tuple(
+    replace(a, name=a.name + ON_THIS_MAC, open=partial(_through_core_ml, packages=a.parts), timed=True)
+    for a in COREML
+    if sys.platform == "darwin"
+)

@@ -1,0 +1,177 @@
+"""The two graphs as ONNX files: short, named after the modules they come from, with int8 weights if asked."""
+
+import ast
+from functools import lru_cache
+
+import numpy as np
+import onnx
+import torch
+from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
+
+from edge_ecg.bundle import COMPARATOR, ENCODER, REFERENCES
+from edge_ecg.contract import CONTRACT
+from edge_ecg.inference.comparator import OnnxComparator
+from edge_ecg.inference.encoder import OnnxEncoder
+from edge_ecg.inference.int8 import dequantized, quantize_rows
+from export.compression.weights import FLOAT32, INT8
+from export.formats.artefact import Artefact, Engine, Files, Graphs, StoredWeight
+from export.graphs import Graph, quiet
+
+OPSET = 18  # that torch converts to; a file asks for the lowest that has its operators
+ENCODER_INT8, COMPARATOR_INT8 = "encoder_int8.onnx", "comparator_int8.onnx"
+SCOPES = "pkg.torch.onnx.name_scopes"
+
+
+@lru_cache(maxsize=8)
+def to_onnx(graph: Graph) -> bytes:
+    """One graph as a self-contained ONNX file."""
+    with quiet():
+        program = torch.onnx.export(
+            graph.program,
+            tuple(graph.example().values()),
+            input_names=list(graph.inputs),
+            output_names=[graph.output],
+            opset_version=OPSET,
+            external_data=False,
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    return _described(program.model_proto, graph).SerializeToString()
+
+
+def _described(model: ModelProto, graph: Graph) -> ModelProto:
+    """The model with names from its modules and what it is for, without the exporter's own notes.
+
+    Those notes take twice the bytes of the weights.
+    """
+    body = model.graph
+    names = {name: name for name in (*graph.inputs, graph.output, "")}
+    for tensor in body.initializer:
+        names.setdefault(tensor.name, tensor.name if "." in tensor.name else f"c{len(names)}")
+        tensor.name = names[tensor.name]
+    for node in body.node:
+        scopes = ast.literal_eval(next((p.value for p in node.metadata_props if p.key == SCOPES), "['']"))
+        module = next((scope for scope in reversed(scopes[:-1]) if scope), "")
+        for output in node.output:
+            names.setdefault(output, _unused(f"{module}.{node.op_type}".strip("."), names.values()))
+        node.name = names[node.output[0]]
+        node.input[:] = [names[value] for value in node.input]
+        node.output[:] = [names[value] for value in node.output]
+        node.ClearField("doc_string")
+        node.ClearField("metadata_props")
+    for field in ("value_info", "metadata_props"):
+        body.ClearField(field)
+    for field in ("functions", "metadata_props", "doc_string"):
+        model.ClearField(field)
+    body.name = graph.name
+    for feature in (*body.input, *body.output):
+        feature.ClearField("metadata_props")
+        feature.doc_string = graph.meaning[feature.name]
+    return _checked(model)
+
+
+def _unused(name: str, taken: object) -> str:
+    number, free = 1, name
+    while free in taken:  # type: ignore[operator]
+        number += 1
+        free = f"{name}_{number}"
+    return free
+
+
+def _checked(model: ModelProto) -> ModelProto:
+    """The model asking for the lowest opset and IR version that has its operators. Raises if it is not valid ONNX."""
+    since = (onnx.defs.get_schema(n.op_type, max_inclusive_version=OPSET).since_version for n in model.graph.node)
+    model.opset_import[0].version = max(since)
+    model.ir_version = onnx.helper.find_min_ir_version_for(list(model.opset_import))
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def with_int8_weights(content: bytes) -> bytes:
+    """A file whose weights lie on the int8 grid, with each of them as int8 numbers and a scale for each output."""
+    model = onnx.load_from_string(content)
+    graph = model.graph
+    tensors = {i.name: i for i in graph.initializer}
+    nodes: list[NodeProto] = []
+    for node in graph.node:
+        if _has_weight(node) and node.input[1] in tensors:
+            name, axis = node.input[1], _output_axis(node)
+            stored, scale = quantize_rows(np.moveaxis(numpy_helper.to_array(tensors[name]), axis, 0))
+            tensors[name] = numpy_helper.from_array(np.ascontiguousarray(np.moveaxis(stored, 0, axis)), f"{name}.int8")
+            tensors[f"{name}.scale"] = numpy_helper.from_array(scale, f"{name}.scale")
+            inputs = [f"{name}.int8", f"{name}.scale"]
+            nodes.append(
+                onnx.helper.make_node("DequantizeLinear", inputs, [name], f"{name}.DequantizeLinear", axis=axis)
+            )
+        nodes.append(node)
+    graph.ClearField("node")
+    graph.ClearField("initializer")
+    graph.node.extend(nodes)
+    graph.initializer.extend(tensors.values())
+    return _checked(model).SerializeToString()
+
+
+def stored_weights(content: bytes) -> list[StoredWeight]:
+    """The weights of a file's convolutions and linear layers, outputs first."""
+    graph = onnx.load_from_string(content).graph
+    tensors: dict[str, TensorProto] = {i.name: i for i in graph.initializer}
+    quantized = {n.output[0]: n for n in graph.node if n.op_type == "DequantizeLinear" and n.input[0] in tensors}
+    weights = []
+    for node in graph.node:
+        if not _has_weight(node):
+            continue
+        name, axis = node.input[1], _output_axis(node)
+        if name in quantized:
+            stored, scale = (numpy_helper.to_array(tensors[i]) for i in quantized[name].input[:2])
+            value = dequantized(np.moveaxis(stored, axis, 0).astype(np.float32), np.atleast_1d(scale))
+            weights.append(StoredWeight(value, 8 * stored.itemsize))
+        elif name in tensors:
+            stored = numpy_helper.to_array(tensors[name])
+            weights.append(StoredWeight(np.moveaxis(stored, axis, 0), 8 * stored.itemsize))
+    return weights
+
+
+def _has_weight(node: NodeProto) -> bool:
+    return node.op_type in ("Conv", "Gemm", "MatMul")
+
+
+def _output_axis(node: NodeProto) -> int:
+    """Which axis of a node's weight counts its outputs."""
+    turned = node.op_type == "Gemm" and any(a.name == "transB" and a.i for a in node.attribute)
+    return 0 if node.op_type == "Conv" or turned else 1
+
+
+def _opened(files: Files, encoder: str, comparator: str) -> Engine:
+    encode = OnnxEncoder(files[encoder], CONTRACT.beat_length)
+    return Engine(encode, OnnxComparator(files[comparator], encode.embedding_length))
+
+
+def float_files(graphs: Graphs) -> dict[str, bytes]:
+    """Both files in float32, by name."""
+    return dict(zip((ENCODER, COMPARATOR), map(to_onnx, graphs), strict=True))
+
+
+def int8_files(graphs: Graphs) -> dict[str, bytes]:
+    """Both files with int8 weights, by name."""
+    made = float_files(graphs)
+    return {ENCODER_INT8: with_int8_weights(made[ENCODER]), COMPARATOR_INT8: with_int8_weights(made[COMPARATOR])}
+
+
+def _artefact(scheme, names, write) -> Artefact:  # type: ignore[no-untyped-def]
+    return Artefact(
+        f"onnx {scheme.name}",
+        names,
+        REFERENCES,
+        scheme,
+        write,
+        lambda files: _opened(files, *names),
+        lambda files: [weight for name in names for weight in stored_weights(files[name])],
+        timed=True,
+    )
+
+
+ONNX = (
+    _artefact(FLOAT32, (ENCODER, COMPARATOR), float_files),
+    _artefact(INT8, (ENCODER_INT8, COMPARATOR_INT8), int8_files),
+)

@@ -1,0 +1,94 @@
+"""From a training run to artefacts: each is written from the reference model, checked, and kept if it decides alike."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import click
+import numpy as np
+
+from edge_ecg.bundle import REFERENCES, REFERENCES_INT8
+from edge_ecg.errors import ParityError
+from edge_ecg.inference.references import ReferenceBank
+from export.compression.finetune import finetune
+from export.compression.weights import FLOAT32, INT8
+from export.formats.artefact import Artefact
+from export.gate.artefacts import ARTEFACTS
+from export.gate.parity_check import Parity, ParityCheck, interleaved_us, require
+from export.gate.reference_model import ReferenceModel
+from export.graphs import graphs_of
+from train.run import Run
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What came of a run: the files of what decides as the reference model, and the figures of all that was tried."""
+
+    reference: ReferenceModel
+    bank: ReferenceBank
+    artefacts: list[Artefact]  # that are shipped
+    files: dict[str, bytes]
+    rows: list[dict[str, Any]]  # of every artefact, as the manifest holds them
+
+
+def export_run(run: Run, chosen: np.ndarray | None = None, artefacts: Iterable[Artefact] = ARTEFACTS) -> Exported:
+    """Write and check artefacts; `chosen` are the indices of the reference beats, by default the run's own.
+
+    Raises ParityError if one in float32 does not decide as the model, or none could be made.
+    """
+    check = ParityCheck(ReferenceModel.of_run(run, chosen), run.validation, run.rule)
+    if any(a.scheme is INT8 for a in artefacts):
+        check = _finetuned_if_need_be(check, run)
+    reference = check.reference
+    bank = replace(reference.bank, distribution=run.distribution())
+    references = reference_files(bank)
+    graphs = {scheme: graphs_of(reference.compressed(scheme)) for scheme in {a.scheme for a in artefacts}}
+    shipped: list[Artefact] = []
+    files: dict[str, bytes] = {}
+    parities: list[Parity] = []
+    for artefact in artefacts:
+        click.echo(f"  {artefact.name}", err=True)
+        try:
+            made = artefact.write(graphs[artefact.scheme])
+        except ParityError as error:  # an operation that the format lacks
+            parities.append(check.unusable(artefact, str(error)))
+            continue
+        parity = check.check(artefact, {**made, **references})
+        if artefact.scheme is FLOAT32:
+            require([parity])
+        parities.append(parity)
+        if parity.shipped:
+            shipped.append(artefact)
+            files |= made
+    if not shipped:
+        require(parities)
+    files |= {artefact.references: references[artefact.references] for artefact in shipped}
+    return Exported(reference, bank, shipped, files, _with_times(parities, shipped, files, bank, run.validation.values))
+
+
+def _finetuned_if_need_be(check: ParityCheck, run: Run) -> ParityCheck:
+    """The check of the model fine-tuned on the int8 grid, if rounding its weights alone would not pass."""
+    faults = check.rounding_faults(INT8)
+    if not faults:
+        return check
+    click.echo(f"  fine-tuning for int8, since by rounding alone {'; '.join(faults)}", err=True)
+    model, bank = check.reference.model, check.reference.bank
+    student = finetune(model, INT8, run.training.values, bank.embeddings)
+    reference = replace(check.reference, finetuned={INT8.name: student})
+    return ParityCheck(reference, run.validation, run.rule)
+
+
+def _with_times(
+    parities: list[Parity], shipped: list[Artefact], files: dict[str, bytes], bank: ReferenceBank, beats: np.ndarray
+) -> list[dict[str, Any]]:
+    engines = {artefact.name: artefact.open(files) for artefact in shipped if artefact.timed}
+    times = interleaved_us(engines, bank, beats)
+    return [
+        parity.to_json() | {"beat_us": sorted(times[parity.engine]) if parity.engine in times else None}
+        for parity in parities
+    ]
+
+
+def reference_files(bank: ReferenceBank) -> dict[str, bytes]:
+    """Both files of the references, by name; the int8 one, for the smallest device, without what training has seen."""
+    return {REFERENCES: bank.to_bytes(), REFERENCES_INT8: replace(bank, distribution=None).to_int8_bytes()}
