@@ -129,7 +129,7 @@ public struct RPeakDetector: Sendable {
       return
     }
     learning = nil
-    let sorted = ([0.0] + learnt.map(\.height)).sorted(by: >)
+    let sorted = ([0.0] + learnt.map { $0.height }).sorted(by: >)
     // A settling transient towers over the second highest, which then is a QRS.
     let (highest, second) = (sorted[0], sorted[1])
     heights = [second > 0 ? min(highest, constants.transient * second) : highest]

@@ -7,7 +7,7 @@ public protocol ECGEncoder: Sendable {
   /// Numbers in an embedding.
   var embeddingLength: Int { get }
   /// Writes the embedding of a beat (`beatLength` numbers) into `embedding`, whatever its size was.
-  mutating func encode(_ beat: [Float], into embedding: inout [Float]) throws
+  mutating func encode(_ beat: [Float], into embedding: inout [Float]) throws(EdgeECGError)
 }
 
 /// Anything that compares an embedding with every reference.
@@ -17,5 +17,6 @@ public protocol ECGComparator: Sendable {
   /// Numbers in an embedding.
   var embeddingLength: Int { get }
   /// Writes one logit of "different states" for each reference into `logits`, whatever its size was.
-  mutating func compare(_ embedding: [Float], with references: ReferenceBank, into logits: inout [Float]) throws
+  mutating func compare(_ embedding: [Float], with references: ReferenceBank, into logits: inout [Float])
+    throws(EdgeECGError)
 }

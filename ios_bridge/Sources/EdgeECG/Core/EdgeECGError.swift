@@ -20,3 +20,8 @@ extension EdgeECGError: CustomStringConvertible {
   /// The sentence for a person.
   public var description: String { message }
 }
+
+/// A shape as an error shows it: `[1, 384]`.
+func shown(_ shape: [Int]) -> String {
+  "[" + shape.map { String($0) }.joined(separator: ", ") + "]"
+}

@@ -5,14 +5,11 @@
 /// axis on which the states differ, so the calendar says the rest. `edge_ecg/inference/novelty.py` names the sources and the reasons.
 public struct TrainingDistribution: Hashable, Sendable {
   private static let week = 7
+  private static let tensorNames: Set = ["centres", "directions", "variances", "limit", "days"]
   private static let lastOrdinal = 3_652_059.0  // 9999-12-31, beyond which Python has no day
 
   /// A beat further away than this must not vote.
   public let limit: Double
-  /// How far the baselines of dates lie from the usual one: mean squared length.
-  public let betweenDates: Double
-  /// The same for recordings of one date.
-  public let betweenRecordings: Double
 
   /// From the first to the last known day, as ``CalendarDay/ordinal`` counts; nothing if no recording said its day.
   public let days: ClosedRange<Int>?
@@ -24,35 +21,36 @@ public struct TrainingDistribution: Hashable, Sendable {
 
   /// What the tensors `distribution.` of a file say of embeddings of `length` numbers, or nothing if it has none of them.
   /// - Throws: ``EdgeECGError/bundle(_:)`` for shapes or numbers that can't be.
-  init?(_ file: Safetensors, length: Int) throws {
-    guard file.entries.keys.contains(where: { $0.hasPrefix("distribution.") }) else { return nil }
-    func tensor(_ name: String, _ isWanted: ([Int]) -> Bool) throws -> [Double] {
+  init?(_ file: Safetensors, length: Int) throws(EdgeECGError) {
+    let names = file.entries.keys.filter { $0.hasPrefix("distribution.") }.map { $0.dropFirst("distribution.".count) }
+    guard !names.isEmpty else { return nil }
+    guard names.allSatisfy({ Self.tensorNames.contains(String($0)) }) else {
+      throw EdgeECGError.bundle("what training has seen holds a tensor that is not known: it is of another version")
+    }
+    func tensor(_ name: String, _ isWanted: ([Int]) -> Bool) throws(EdgeECGError) -> [Double] {
       let (shape, values) = try file.dequantizedFloats("distribution.\(name)")
       guard isWanted(shape) else {
-        throw EdgeECGError.bundle("what training has seen has \(name) of shape \(shape), which can't be")
+        throw EdgeECGError.bundle("what training has seen has \(name) of shape \(shown(shape)), which can't be")
       }
       return values.map(Double.init)
     }
-    func number(_ name: String) throws -> Double { try tensor(name) { $0 == [] }.first ?? .nan }
+    func number(_ name: String) throws(EdgeECGError) -> Double { try tensor(name) { $0 == [] }.first ?? .nan }
     self.length = length
     centres = try tensor("centres") { $0 == [2, length] }
     directions = try tensor("directions") { $0.count == 2 && $0[0] < length && $0[1] == length }
     let kept = directions.count / max(length, 1)
     variances = try tensor("variances") { $0 == [kept + 1] }
     limit = try number("limit")
-    betweenDates = try number("between_dates")
-    betweenRecordings = try number("between_recordings")
     days = try file.entries["distribution.days"] == nil ? nil : Self.days(tensor("days") { $0 == [2] || $0 == [0] })
-    let spreads = variances + [limit, betweenDates]
-    guard spreads.allSatisfy({ $0 > 0 }), betweenRecordings >= 0 else {
+    guard (variances + [limit]).allSatisfy({ $0 > 0 }) else {
       throw EdgeECGError.bundle("what training has seen holds a spread of 0 or less")
     }
   }
 
-  private static func days(_ bounds: [Double]) throws -> ClosedRange<Int>? {
+  private static func days(_ bounds: [Double]) throws(EdgeECGError) -> ClosedRange<Int>? {
     guard let first = bounds.first, let last = bounds.last else { return nil }
     guard 1 <= first, first <= last, last <= lastOrdinal else {
-      throw EdgeECGError.bundle("what training has seen has the days \(bounds), expected a first and a last one")
+      throw EdgeECGError.bundle("what training has seen has days that are not a first and a last one")
     }
     return Int(first)...Int(last)
   }
@@ -87,6 +85,12 @@ public struct TrainingDistribution: Hashable, Sendable {
   /// The usual beat of the baseline.
   var baselineCentre: ArraySlice<Double> { centres.prefix(length) }
 
+  /// How far the usual beats of the two states lie from each other.
+  var betweenStates: Double {
+    (0..<length).reduce(0) { $0 + (centres[length + $1] - centres[$1]) * (centres[length + $1] - centres[$1]) }
+      .squareRoot()
+  }
+
   /// The same, `by` further on.
   func moved(by: [Double]) -> TrainingDistribution {
     TrainingDistribution(self, centres: centres.indices.map { centres[$0] + by[$0 % length] }, limit: limit, days: days)
@@ -99,7 +103,7 @@ public struct TrainingDistribution: Hashable, Sendable {
 
   /// The same, knowing these days as well as its own; where its own are not known, nothing can be out of date.
   func with(days more: [CalendarDay]) -> TrainingDistribution {
-    let ordinals = more.map(\.ordinal)
+    let ordinals = more.map { $0.ordinal }
     let known = days.map { min($0.lowerBound, ordinals.min() ?? .max)...max($0.upperBound, ordinals.max() ?? 0) }
     return TrainingDistribution(self, centres: centres, limit: limit, days: known)
   }
@@ -108,18 +112,17 @@ public struct TrainingDistribution: Hashable, Sendable {
     self.centres = centres
     self.limit = limit
     self.days = days
-    (betweenDates, betweenRecordings) = (other.betweenDates, other.betweenRecordings)
     (length, directions, variances) = (other.length, other.directions, other.variances)
   }
 
   /// As tensors of the references' file.
   var tensors: [Safetensors.FloatTensor] {
-    let numbers = [("limit", limit), ("between_dates", betweenDates), ("between_recordings", betweenRecordings)]
-    return [
+    [
+      ("distribution.limit", [], [Float(limit)]),
       ("distribution.centres", [2, length], centres.map { Float($0) }),
       ("distribution.directions", [variances.count - 1, length], directions.map { Float($0) }),
       ("distribution.variances", [variances.count], variances.map { Float($0) }),
       ("distribution.days", [days == nil ? 0 : 2], days.map { [Float($0.lowerBound), Float($0.upperBound)] } ?? []),
-    ] + numbers.map { ("distribution.\($0.0)", [], [Float($0.1)]) }
+    ]
   }
 }

@@ -32,7 +32,7 @@ public struct QualityConstants: Hashable, Sendable {
   public let rrMax: Int
 
   /// - Parameters beforeR, afterR: the beat's window, which the counts must fit.
-  init(_ json: JSONValue, name: String, beforeR: Int, afterR: Int) throws {
+  init(_ json: JSONValue, name: String, beforeR: Int, afterR: Int) throws(EdgeECGError) {
     var entries = try ContractEntries(json, name: name)
     interpolated = try entries.count("interpolated")
     held = try entries.integer("held", in: 1...ContractEntries.most)

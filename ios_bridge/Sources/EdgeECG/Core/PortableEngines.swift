@@ -5,18 +5,18 @@ struct PortableEngine: Sendable {
   private var values: [Float]
   private(set) var references: Int
 
-  init(_ program: PortableProgram, references: Int) throws {
+  init(_ program: PortableProgram, references: Int) throws(EdgeECGError) {
     self.program = program
     self.references = references
     plan = try PortablePlan(program, references: references)
     values = [Float](repeating: 0, count: plan.valueCount)
   }
 
-  var inputShapes: [[PortableProgram.Size]] { program.inputs.map(\.shape) }
+  var inputShapes: [[PortableProgram.Size]] { program.inputs.map { $0.shape } }
   var outputShape: [Int] { plan.output.shape }
 
   /// Makes ready for another number of references, if it is another one.
-  mutating func prepare(references: Int) throws {
+  mutating func prepare(references: Int) throws(EdgeECGError) {
     if references != self.references { self = try PortableEngine(program, references: references) }
   }
 
@@ -48,7 +48,7 @@ public struct PortableEncoder: ECGEncoder {
   /// Numbers in an embedding.
   public let embeddingLength: Int
 
-  init(_ program: PortableProgram, beatLength: Int) throws {
+  init(_ program: PortableProgram, beatLength: Int) throws(EdgeECGError) {
     engine = try PortableEngine(program, references: 1)
     guard engine.inputShapes == [[.fixed(1), .fixed(beatLength)]], engine.outputShape.count == 2,
       engine.outputShape[0] == 1
@@ -62,7 +62,7 @@ public struct PortableEncoder: ECGEncoder {
 
   /// Writes the embedding of a beat into `embedding`.
   /// - Throws: ``EdgeECGError/contract(_:)`` for a beat of another length.
-  public mutating func encode(_ beat: [Float], into embedding: inout [Float]) throws {
+  public mutating func encode(_ beat: [Float], into embedding: inout [Float]) throws(EdgeECGError) {
     guard beat.count == beatLength else {
       throw EdgeECGError.contract("beat has \(beat.count) numbers, the encoder takes \(beatLength)")
     }
@@ -81,7 +81,7 @@ public struct PortableComparator: ECGComparator {
   /// Numbers in an embedding.
   public let embeddingLength: Int
 
-  init(_ program: PortableProgram, embeddingLength: Int, references: Int) throws {
+  init(_ program: PortableProgram, embeddingLength: Int, references: Int) throws(EdgeECGError) {
     try Self.require(references)
     engine = try PortableEngine(program, references: references)
     let wanted: [[PortableProgram.Size]] = [
@@ -99,7 +99,7 @@ public struct PortableComparator: ECGComparator {
   /// - Throws: ``EdgeECGError/contract(_:)`` for embeddings of another length or too many references.
   public mutating func compare(
     _ embedding: [Float], with references: ReferenceBank, into logits: inout [Float]
-  ) throws {
+  ) throws(EdgeECGError) {
     guard embedding.count == embeddingLength, references.embeddingLength == embeddingLength else {
       throw EdgeECGError.contract(
         "embedding has \(embedding.count) numbers and references have \(references.embeddingLength), "
@@ -112,7 +112,7 @@ public struct PortableComparator: ECGComparator {
     engine.run(into: &logits)
   }
 
-  private static func require(_ references: Int) throws {
+  private static func require(_ references: Int) throws(EdgeECGError) {
     guard (1...mostReferences).contains(references) else {
       throw EdgeECGError.contract("\(references) references, expected 1 to \(mostReferences)")
     }

@@ -157,3 +157,7 @@ private func longestRun(_ numbers: some Sequence<Double>, where isPart: (Double)
   }
   return longest
 }
+
+#if !hasFeature(Embedded)
+  extension UnusableReason: Codable {}
+#endif

@@ -18,9 +18,9 @@ public struct Resampler: Sendable {
   private var made: Int64 = 0  // outputs so far
 
   /// - Throws: ``EdgeECGError/recording(_:)`` for a rate that is not a positive number that a sensor may have.
-  public init(rateHz: Double, targetHz: Int) throws {
+  public init(rateHz: Double, targetHz: Int) throws(EdgeECGError) {
     guard Self.rateRangeHz.contains(rateHz) else {
-      throw EdgeECGError.recording("sampling rate must be a positive number of hertz, got \(rateHz)")
+      throw EdgeECGError.recording("sampling rate must be a positive number of hertz")
     }
     self.rateHz = rateHz
     self.targetHz = Double(targetHz)

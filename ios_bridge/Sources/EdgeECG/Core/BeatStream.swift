@@ -10,7 +10,7 @@ public struct BeatStream: Sendable {
   private var heard: [Double] = []  // since the last wake
 
   /// - Throws: ``EdgeECGError/recording(_:)`` for a rate that no sensor has.
-  public init(sampleRateHz: Double, contract: Contract) throws {
+  public init(sampleRateHz: Double, contract: Contract) throws(EdgeECGError) {
     blockSamples = contract.blockSamples
     resampler = try Resampler(rateHz: sampleRateHz, targetHz: contract.sampleRateHz)
     detector = RPeakDetector(contract.detector)
@@ -33,21 +33,5 @@ public struct BeatStream: Sendable {
     let beats = cutter.push(awake, peaks: detector.push(awake))
     heard.removeFirst(awake.count)
     return beats
-  }
-}
-
-extension Recording {
-  /// The usable beats of the recording: the same stream in one large chunk.
-  public func beats(_ contract: Contract) throws -> [Beat] {
-    var stream = try BeatStream(sampleRateHz: sampleRateHz, contract: contract)
-    return stream.push(samplesMicrovolts).filter(\.isUsable)
-  }
-
-  /// All R peaks of the recording, in samples at the contract's rate.
-  public func rPeaks(_ contract: Contract) throws -> [Int64] {
-    var resampler = try Resampler(rateHz: sampleRateHz, targetHz: contract.sampleRateHz)
-    var detector = RPeakDetector(contract.detector)
-    let samples = resampler.push(samplesMicrovolts) + resampler.finish()
-    return (detector.push(samples) + detector.finish()).map(\.index)
   }
 }

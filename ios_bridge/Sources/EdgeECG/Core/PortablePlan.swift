@@ -14,9 +14,9 @@ struct PortablePlan: Sendable {
   let valueCount: Int
   let scratch: Int
 
-  init(_ program: PortableProgram, references: Int) throws {
+  init(_ program: PortableProgram, references: Int) throws(EdgeECGError) {
     var planner = PortablePlanner(program, references: references)
-    inputs = try program.inputs.map { input in
+    inputs = try program.inputs.map { input throws(EdgeECGError) -> Range<Int> in
       let value = try planner.define(input.name, shape: input.shape.map { $0.resolved(references) })
       return value.place.offset..<value.place.offset + value.count
     }
@@ -62,19 +62,19 @@ struct PortablePlanner {
   }
 
   /// Place for `count` more numbers.
-  mutating func reserve(_ count: Int) throws -> PortablePlace {
+  mutating func reserve(_ count: Int) throws(EdgeECGError) -> PortablePlace {
     try requirePlace(for: count)
     defer { valueCount += count }
     return PortablePlace(offset: valueCount, isWeight: false)
   }
 
-  private mutating func keep(_ numbers: [Float], shape: [Int]) throws -> PortableValue {
+  private mutating func keep(_ numbers: [Float], shape: [Int]) throws(EdgeECGError) -> PortableValue {
     try requirePlace(for: numbers.count)
     defer { weights += numbers }
     return PortableValue(place: PortablePlace(offset: weights.count, isWeight: true), shape: shape)
   }
 
-  private func requirePlace(for count: Int) throws {
+  private func requirePlace(for count: Int) throws(EdgeECGError) {
     guard count <= PortablePlan.mostNumbers - valueCount - weights.count else {
       throw EdgeECGError.bundle("the portable \(program.name) needs more than \(PortablePlan.mostNumbers) numbers")
     }
@@ -83,7 +83,7 @@ struct PortablePlanner {
   mutating func reserveScratch(_ count: Int) { scratchCount = max(scratchCount, count) }
 
   /// Counts multiply-adds, so that no bundle can keep a watch busy for long.
-  mutating func count(work factors: Int...) throws {
+  mutating func count(work factors: Int...) throws(EdgeECGError) {
     work += try Self.product(factors, most: PortablePlan.mostWork, program.name)
     guard work <= PortablePlan.mostWork else {
       throw EdgeECGError.bundle("the portable \(program.name) needs more than \(PortablePlan.mostWork) multiply-adds")
@@ -91,18 +91,18 @@ struct PortablePlanner {
   }
 
   /// A new array by that name.
-  mutating func define(_ name: String, shape: [Int]) throws -> PortableValue {
+  mutating func define(_ name: String, shape: [Int]) throws(EdgeECGError) -> PortableValue {
     try define(name, PortableValue(place: try reserve(count(of: shape)), shape: shape))
   }
 
   /// Numbers in an array of that shape, which a bundle may have made up.
-  func count(of shape: [Int]) throws -> Int {
+  func count(of shape: [Int]) throws(EdgeECGError) -> Int {
     try Self.product(shape, most: PortablePlan.mostNumbers, program.name)
   }
 
   /// That array under a new name.
   @discardableResult
-  mutating func define(_ name: String, _ value: PortableValue) throws -> PortableValue {
+  mutating func define(_ name: String, _ value: PortableValue) throws(EdgeECGError) -> PortableValue {
     guard values.updateValue(value, forKey: name) == nil else {
       throw EdgeECGError.bundle("the portable \(program.name) defines \(name.prefix(60)) twice")
     }
@@ -110,24 +110,24 @@ struct PortablePlanner {
   }
 
   /// The array of that name; a weight is kept when it is first asked for.
-  mutating func value(_ name: String) throws -> PortableValue {
+  mutating func value(_ name: String) throws(EdgeECGError) -> PortableValue {
     if let value = values[name] { return value }
     let (shape, numbers) = try tensor(name)
     return try define(name, keep(numbers, shape: shape))
   }
 
   /// A single number.
-  mutating func constant(_ number: Float) throws -> PortableValue {
+  mutating func constant(_ number: Float) throws(EdgeECGError) -> PortableValue {
     try keep([number], shape: [])
   }
 
   /// A weight (O, I) with its axes changed, for the product that runs over its rows.
-  mutating func transposed(_ name: String) throws -> PortableValue {
+  mutating func transposed(_ name: String) throws(EdgeECGError) -> PortableValue {
     let key = "\(name) transposed"
     if let value = values[key] { return value }
     let (shape, numbers) = try tensor(name)
     guard shape.count == 2 else {
-      throw EdgeECGError.bundle("tensor \(name.prefix(60)) has shape \(shape), linear wants (O, I)")
+      throw EdgeECGError.bundle("tensor \(name.prefix(60)) has shape \(shown(shape)), linear wants (O, I)")
     }
     let flipped = (0..<numbers.count).map { numbers[$0 % shape[0] * shape[1] + $0 / shape[0]] }
     return try define(key, keep(flipped, shape: [shape[1], shape[0]]))
@@ -140,18 +140,18 @@ struct PortablePlanner {
     weight.place.isWeight ? weights[weight.place.offset..<weight.place.offset + weight.count] : nil
   }
 
-  private func tensor(_ name: String) throws -> (shape: [Int], values: [Float]) {
+  private func tensor(_ name: String) throws(EdgeECGError) -> (shape: [Int], values: [Float]) {
     guard program.tensors.entries[name] != nil else {
       throw EdgeECGError.bundle("the portable \(program.name) uses \(name.prefix(60)), which is not there yet")
     }
     let tensor = try program.tensors.dequantizedFloats(name)
     guard tensor.shape.allSatisfy({ $0 > 0 }) else {
-      throw EdgeECGError.bundle("tensor \(name.prefix(60)) has shape \(tensor.shape), expected no empty one")
+      throw EdgeECGError.bundle("tensor \(name.prefix(60)) has shape \(shown(tensor.shape)), expected no empty one")
     }
     return tensor
   }
 
-  private static func product(_ factors: [Int], most: Int, _ name: String) throws -> Int {
+  private static func product(_ factors: [Int], most: Int, _ name: String) throws(EdgeECGError) -> Int {
     var product = 1
     for factor in factors {
       let (next, overflow) = product.multipliedReportingOverflow(by: factor)

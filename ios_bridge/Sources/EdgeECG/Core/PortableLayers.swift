@@ -2,7 +2,7 @@
 extension PortablePlanner {
   /// Adds one layer.
   /// - Throws: ``EdgeECGError/bundle(_:)`` for an unknown op, a shape that does not follow, or too large an array.
-  mutating func add(_ layer: PortableProgram.Layer) throws {
+  mutating func add(_ layer: PortableProgram.Layer) throws(EdgeECGError) {
     let x = try value(Self.input(0, of: layer))
     switch layer.op {
     case "conv1d": try addConvolution(layer, x)
@@ -32,7 +32,7 @@ extension PortablePlanner {
   }
 
   /// x (N, I, L), weight (O, I / groups, K), bias (O,): correlation, with zeros before and after x.
-  private mutating func addConvolution(_ layer: PortableProgram.Layer, _ x: PortableValue) throws {
+  private mutating func addConvolution(_ layer: PortableProgram.Layer, _ x: PortableValue) throws(EdgeECGError) {
     let weight = try value(Self.input(1, of: layer))
     let most = PortablePlan.mostNumbers
     let stride = try Self.attribute("stride", of: layer, in: 1...most, default: 1)
@@ -75,7 +75,7 @@ extension PortablePlanner {
   }
 
   /// x (..., I), weight (O, I), bias (O,).
-  private mutating func addLinear(_ layer: PortableProgram.Layer, _ x: PortableValue) throws {
+  private mutating func addLinear(_ layer: PortableProgram.Layer, _ x: PortableValue) throws(EdgeECGError) {
     let weight = try transposed(Self.input(1, of: layer))
     guard let inputs = x.shape.last, inputs == weight.shape[0], inputs > 0 else { throw Self.misfit(layer, x) }
     let output = try defineOutput(layer, shape: x.shape.dropLast() + [weight.shape[1]])
@@ -89,7 +89,7 @@ extension PortablePlanner {
   }
 
   /// No padding.
-  private mutating func addAveragePool(_ layer: PortableProgram.Layer, _ x: PortableValue) throws {
+  private mutating func addAveragePool(_ layer: PortableProgram.Layer, _ x: PortableValue) throws(EdgeECGError) {
     guard let inLength = x.shape.last, inLength > 0 else { throw Self.misfit(layer, x) }
     let kernel = try Self.attribute("kernel", of: layer, in: 1...inLength, default: nil)
     let stride = try Self.attribute("stride", of: layer, in: 1...PortablePlan.mostNumbers, default: nil)
@@ -103,7 +103,7 @@ extension PortablePlanner {
   }
 
   /// Over one axis, which the layer's shape keeps with size 1 or drops.
-  private mutating func addMean(_ layer: PortableProgram.Layer, _ x: PortableValue) throws {
+  private mutating func addMean(_ layer: PortableProgram.Layer, _ x: PortableValue) throws(EdgeECGError) {
     let axis = try Self.axis(of: layer, x)
     var kept = x.shape
     kept[axis] = 1
@@ -119,7 +119,7 @@ extension PortablePlanner {
   }
 
   /// Start to stop (not included) of one axis.
-  private mutating func addSlice(_ layer: PortableProgram.Layer, _ x: PortableValue) throws {
+  private mutating func addSlice(_ layer: PortableProgram.Layer, _ x: PortableValue) throws(EdgeECGError) {
     let axis = try Self.axis(of: layer, x)
     let start = try Self.attribute("start", of: layer, in: 0...x.shape[axis], default: nil)
     let stop = try Self.attribute("stop", of: layer, in: start...x.shape[axis], default: nil)
@@ -139,9 +139,9 @@ extension PortablePlanner {
         fromStride: x.shape[axis] * inner, toStride: (stop - start) * inner))
   }
 
-  private mutating func addConcat(_ layer: PortableProgram.Layer, _ first: PortableValue) throws {
+  private mutating func addConcat(_ layer: PortableProgram.Layer, _ first: PortableValue) throws(EdgeECGError) {
     let axis = try Self.axis(of: layer, first)
-    let parts = try layer.inputs.map { try value($0) }
+    let parts = try layer.inputs.map { name throws(EdgeECGError) in try value(name) }
     var joined = first.shape
     joined[axis] = 0
     for part in parts {
@@ -162,7 +162,9 @@ extension PortablePlanner {
   }
 
   /// Of two inputs, broadcast as in NumPy, or of one and the number `value` of the layer.
-  private mutating func addBinary(_ op: PortableBinary, _ layer: PortableProgram.Layer, _ x: PortableValue) throws {
+  private mutating func addBinary(_ op: PortableBinary, _ layer: PortableProgram.Layer, _ x: PortableValue)
+    throws(EdgeECGError)
+  {
     let y: PortableValue
     if layer.inputs.count == 1 {
       guard let number = layer.attributes["value"]?.double, Float(number).isFinite else {
@@ -178,10 +180,12 @@ extension PortablePlanner {
     add(.binary(op, x.place, y.place, output.place.offset, broadcast))
   }
 
-  private mutating func defineOutput(_ layer: PortableProgram.Layer, shape inferred: [Int]) throws -> PortableValue {
+  private mutating func defineOutput(_ layer: PortableProgram.Layer, shape inferred: [Int]) throws(EdgeECGError)
+    -> PortableValue
+  {
     guard inferred == shape(of: layer) else {
       throw EdgeECGError.bundle(
-        "the portable form has \(layer.op) of shape \(shape(of: layer)), its inputs give \(inferred)")
+        "the portable form has \(layer.op) of shape \(shown(shape(of: layer))), its inputs give \(shown(inferred))")
     }
     return try define(layer.output, shape: inferred)
   }
@@ -190,14 +194,16 @@ extension PortablePlanner {
     layer.shape.map { $0.resolved(references) }
   }
 
-  private mutating func bias(_ index: Int, of layer: PortableProgram.Layer, count: Int) throws -> PortablePlace? {
+  private mutating func bias(_ index: Int, of layer: PortableProgram.Layer, count: Int) throws(EdgeECGError)
+    -> PortablePlace?
+  {
     guard layer.inputs.count > index else { return nil }
     let bias = try value(layer.inputs[index])
     guard bias.shape == [count] else { throw Self.misfit(layer, bias) }
     return bias.place
   }
 
-  private static func input(_ index: Int, of layer: PortableProgram.Layer) throws -> String {
+  private static func input(_ index: Int, of layer: PortableProgram.Layer) throws(EdgeECGError) -> String {
     guard index < layer.inputs.count else {
       throw EdgeECGError.bundle("the portable form has \(layer.op.prefix(60)) with \(layer.inputs.count) inputs")
     }
@@ -206,28 +212,29 @@ extension PortablePlanner {
 
   private static func attribute(
     _ name: String, of layer: PortableProgram.Layer, in range: ClosedRange<Int>, default usual: Int?
-  ) throws -> Int {
+  ) throws(EdgeECGError) -> Int {
     if layer.attributes[name] == nil, let usual { return usual }
     guard let value = layer.attributes[name]?.integer, range.contains(value) else {
-      throw EdgeECGError.bundle("the portable form has \(layer.op) whose \(name) is not in \(range)")
+      throw EdgeECGError.bundle(
+        "the portable form has \(layer.op) whose \(name) is not in \(range.lowerBound)...\(range.upperBound)")
     }
     return value
   }
 
-  private static func axis(of layer: PortableProgram.Layer, _ x: PortableValue) throws -> Int {
+  private static func axis(of layer: PortableProgram.Layer, _ x: PortableValue) throws(EdgeECGError) -> Int {
     guard !x.shape.isEmpty else { throw misfit(layer, x) }
     return try attribute("axis", of: layer, in: 0...x.shape.count - 1, default: nil)
   }
 
-  private static func padding(of layer: PortableProgram.Layer) throws -> (before: Int, after: Int) {
+  private static func padding(of layer: PortableProgram.Layer) throws(EdgeECGError) -> (before: Int, after: Int) {
     guard let json = layer.attributes["padding"] else { return (0, 0) }
-    guard let both = json.items?.compactMap(\.integer), both.count == 2, json.items?.count == 2,
+    guard let both = json.items?.compactMap({ $0.integer }), both.count == 2, json.items?.count == 2,
       both.allSatisfy({ (0...PortablePlan.mostNumbers).contains($0) })
     else { throw EdgeECGError.bundle("the portable form has \(layer.op) whose padding is no pair of sizes") }
     return (both[0], both[1])
   }
 
   private static func misfit(_ layer: PortableProgram.Layer, _ x: PortableValue) -> EdgeECGError {
-    .bundle("the portable form has \(layer.op.prefix(60)) that does not fit its input of shape \(x.shape)")
+    .bundle("the portable form has \(layer.op.prefix(60)) that does not fit its input of shape \(shown(x.shape))")
   }
 }

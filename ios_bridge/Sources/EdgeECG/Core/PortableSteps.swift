@@ -1,5 +1,3 @@
-import Foundation
-
 /// A function of one number.
 enum PortableUnary: String, Sendable {
   case relu, sigmoid, silu, tanh, abs, sqrt, exp
@@ -73,8 +71,8 @@ extension PortableUnary {
     case .relu: each(x, y, count) { $0 > 0 ? $0 : 0 }
     case .abs: each(x, y, count) { $0.magnitude }
     case .sqrt: each(x, y, count) { $0.squareRoot() }
-    case .exp: each(x, y, count) { Foundation.exp($0) }
-    case .tanh: each(x, y, count) { Foundation.tanh($0) }
+    case .exp: each(x, y, count) { exponential($0) }
+    case .tanh: each(x, y, count) { hyperbolicTangent($0) }
     case .sigmoid: each(x, y, count) { logistic($0) }
     case .silu: each(x, y, count) { $0 * logistic($0) }
     }
@@ -99,7 +97,7 @@ extension PortableBinary {
 
 /// 1 / (1 + exp(-x)), without the overflow.
 private func logistic(_ x: Float) -> Float {
-  0.5 + 0.5 * Foundation.tanh(0.5 * x)
+  0.5 + 0.5 * hyperbolicTangent(0.5 * x)
 }
 
 @inline(__always)
@@ -165,8 +163,8 @@ struct Broadcast: Sendable {
         (0..<shape[outer]).map { (row.0 + $0 * aStrides[outer], row.1 + $0 * bStrides[outer]) }
       }
     }
-    aRows = rows.map(\.0)
-    bRows = rows.map(\.1)
+    aRows = rows.map { $0.0 }
+    bRows = rows.map { $0.1 }
   }
 
   /// Steps along each axis of `shape`, 0 where the array is repeated.

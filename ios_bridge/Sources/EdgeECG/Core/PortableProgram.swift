@@ -10,12 +10,12 @@ struct PortableForm: Sendable {
   let comparator: PortableProgram
 
   /// - Throws: ``EdgeECGError/bundle(_:)`` for what is no portable form of this format.
-  init(layers: [UInt8], weights: [UInt8]) throws {
+  init(layers: [UInt8], weights: [UInt8]) throws(EdgeECGError) {
     let form: JSONValue
-    do {
+    do throws(JSONError) {
       form = try JSONValue(parsing: layers, mostDepth: 16)
     } catch {
-      throw EdgeECGError.bundle("the portable form is not JSON: \(error)")
+      throw EdgeECGError.bundle("the portable form is not JSON: \(error.description)")
     }
     guard form["format"]?.integer == Self.format else {
       throw EdgeECGError.bundle("the portable form is not of format \(Self.format), which this package reads")
@@ -65,7 +65,7 @@ struct PortableProgram: Sendable {
   let tensors: Safetensors
 
   /// A program with the inputs of these names and no others.
-  init(_ json: JSONValue?, name: String, inputs: [String], tensors: Safetensors) throws {
+  init(_ json: JSONValue?, name: String, inputs: [String], tensors: Safetensors) throws(EdgeECGError) {
     guard let json, let shapes = json["inputs"], shapes.members?.count == inputs.count,
       let output = json["output"]?.text,
       let layers = json["layers"]?.items, layers.count <= Self.mostLayers
@@ -73,30 +73,40 @@ struct PortableProgram: Sendable {
     self.name = name
     self.output = output
     self.tensors = tensors
-    self.inputs = try inputs.map { Input(name: $0, shape: try Self.shape(shapes[$0], of: name)) }
+    self.inputs = try inputs.map { input throws(EdgeECGError) in
+      Input(name: input, shape: try Self.shape(shapes[input], of: name))
+    }
     // What a layer leaves out: its input is the output of the one before, its output is named by its place, its
     // shape is that of its first input.
     var before: [JSONValue] = []
-    var known = Dictionary(uniqueKeysWithValues: self.inputs.map { ($0.name, $0.shape) })
-    self.layers = try layers.enumerated().map { place, layer in
+    var known: [String: [Size]] = [:]
+    for input in self.inputs { known[input.name] = input.shape }
+    var read: [Layer] = []
+    for (place, layer) in layers.enumerated() {
       guard let op = layer["op"]?.text, let output = (layer["output"] ?? .string(String(place))).text,
-        let inputs = (layer["inputs"] ?? .array(before)).items, let names = inputs.map(\.text) as? [String]
+        let inputs = (layer["inputs"] ?? .array(before)).items, case let names = inputs.compactMap({ $0.text }),
+        names.count == inputs.count
       else { throw EdgeECGError.bundle("the portable \(name) has a layer without op, inputs or output") }
-      let follows = layer["shape"] == nil ? names.first.flatMap { known[$0] } : nil
-      let shape = try follows ?? Self.shape(layer["shape"], of: name)
+      let shape: [Size]
+      if layer["shape"] == nil, let first = names.first, let follows = known[first] {
+        shape = follows
+      } else {
+        shape = try Self.shape(layer["shape"], of: name)
+      }
       before = [.string(output)]
       known[output] = shape
-      return Layer(op: op, inputs: names, output: output, shape: shape, attributes: layer)
+      read.append(Layer(op: op, inputs: names, output: output, shape: shape, attributes: layer))
     }
+    self.layers = read
   }
 
-  private static func shape(_ json: JSONValue?, of name: String) throws -> [Size] {
-    let sizes: [Size?] =
-      json?.items?.map { item in
-        if item.text == "R" { return .references }
-        return item.integer.flatMap { $0 > 0 ? .fixed($0) : nil }
-      } ?? [nil]
-    guard let shape = sizes as? [Size], shape.count <= mostDimensions else {
+  private static func shape(_ json: JSONValue?, of name: String) throws(EdgeECGError) -> [Size] {
+    let sizes = json?.items ?? [.null]
+    let shape = sizes.compactMap { item -> Size? in
+      if item.text == "R" { return .references }
+      return item.integer.flatMap { $0 > 0 ? .fixed($0) : nil }
+    }
+    guard shape.count == sizes.count, shape.count <= mostDimensions else {
       throw EdgeECGError.bundle("the portable \(name) has a shape that is no list of positive sizes and R")
     }
     return shape

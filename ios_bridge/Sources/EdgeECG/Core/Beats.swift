@@ -11,6 +11,12 @@ public struct Beat: Hashable, Sendable {
   /// What is wrong with the signal, so that it must not vote; its values may then be NaN.
   public let unusable: [UnusableReason]
 
+  /// A beat that was cut already.
+  public init(rIndex: Int64, knownAtSeconds: Double, values: [Float], isTurned: Bool, unusable: [UnusableReason]) {
+    (self.rIndex, self.knownAtSeconds, self.values) = (rIndex, knownAtSeconds, values)
+    (self.isTurned, self.unusable) = (isTurned, unusable)
+  }
+
   /// Whether the signal is good enough for a vote.
   public var isUsable: Bool { unusable.isEmpty }
 }
@@ -95,3 +101,7 @@ public struct BeatCutter: Sendable {
     return top < baseline
   }
 }
+
+#if !hasFeature(Embedded)
+  extension Beat: Codable {}
+#endif

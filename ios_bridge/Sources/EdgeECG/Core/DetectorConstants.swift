@@ -51,7 +51,7 @@ public struct DetectorConstants: Hashable, Sendable {
   /// R changes sides only when the vote of recent beats (-1 to 1) is this far on the other side.
   public let sideMargin: Double
 
-  init(_ json: JSONValue, name: String) throws {
+  init(_ json: JSONValue, name: String) throws(EdgeECGError) {
     let window = 1...10_000  // longer windows than this are no part of a heartbeat
     let rr = 1.0...1e6  // below one sample, search-back would not move on
     var entries = try ContractEntries(json, name: name)

@@ -18,7 +18,7 @@ public struct ReferenceBank: Hashable, Sendable {
 
   /// - Throws: ``EdgeECGError/bundle(_:)`` unless the sizes fit, all numbers are finite and both states are there.
   public init(embeddings: [Float], embeddingLength: Int, isTarget: [Bool], distribution: TrainingDistribution? = nil)
-    throws
+    throws(EdgeECGError)
   {
     let (size, overflow) = isTarget.count.multipliedReportingOverflow(by: embeddingLength)
     guard !overflow, embeddingLength > 0, size == embeddings.count, isTarget.contains(true), isTarget.contains(false)
@@ -27,7 +27,7 @@ public struct ReferenceBank: Hashable, Sendable {
         "references are \(embeddings.count) numbers with \(isTarget.count) labels, "
           + "expected (R, \(embeddingLength)) beats of both states")
     }
-    guard embeddings.allSatisfy(\.isFinite) else {
+    guard embeddings.allSatisfy({ $0.isFinite }) else {
       throw EdgeECGError.bundle("references hold NaN or infinity, expected finite numbers")
     }
     self.embeddings = embeddings
@@ -38,19 +38,20 @@ public struct ReferenceBank: Hashable, Sendable {
   }
 
   /// Reads what ``safetensors`` gives, or Python's `ReferenceBank.to_bytes`, or int8 embeddings with scales.
-  public init(safetensors content: [UInt8]) throws {
-    do {
+  public init(safetensors content: [UInt8]) throws(EdgeECGError) {
+    do throws(EdgeECGError) {
       let file = try Safetensors(content)
       let (shape, values) = try file.dequantizedFloats("embeddings")
       let (labels, isTarget) = try file.unsignedBytes("is_target")
       guard shape.count == 2, labels.count == 1, shape[0] == isTarget.count else {
-        throw EdgeECGError.bundle("\(shape) with \(labels) labels, expected (R, D) beats of both states")
+        throw EdgeECGError.bundle("\(shown(shape)) with \(shown(labels)) labels, expected (R, D) beats of both states")
       }
       try self.init(
         embeddings: values, embeddingLength: shape[1], isTarget: isTarget.map { $0 != 0 },
         distribution: try TrainingDistribution(file, length: shape[1]))
-    } catch let error as EdgeECGError {
-      throw EdgeECGError.bundle(error.message.hasPrefix("references") ? error.message : "references are \(error)")
+    } catch {
+      throw EdgeECGError.bundle(
+        error.message.hasPrefix("references") ? error.message : "references are \(error.message)")
     }
   }
 
@@ -63,7 +64,7 @@ public struct ReferenceBank: Hashable, Sendable {
 
   /// The same bank, all of it `by` (one embedding) further on: what enrolment does.
   /// - Throws: ``EdgeECGError/bundle(_:)`` for a step of another length or one that is not finite.
-  func moved(by: [Double], distribution: TrainingDistribution) throws -> ReferenceBank {
+  func moved(by: [Double], distribution: TrainingDistribution) throws(EdgeECGError) -> ReferenceBank {
     guard by.count == embeddingLength else {
       throw EdgeECGError.bundle("references have \(embeddingLength) numbers each, the step has \(by.count)")
     }

@@ -3,7 +3,7 @@
 /// Nothing here has a default: a bundle is always judged by the numbers it was made with.
 public struct Contract: Hashable, Sendable {
   /// The contract version that this package reads.
-  public static let supportedVersion = 1
+  public static let supportedVersion = 2
 
   /// Samples a second that the detector and the encoder work at.
   public let sampleRateHz: Int
@@ -30,7 +30,7 @@ public struct Contract: Hashable, Sendable {
 
   /// Reads `contract` of a manifest.
   /// - Throws: ``EdgeECGError/contract(_:)`` on a missing, unknown, mistyped or senseless entry.
-  public init(_ json: JSONValue) throws {
+  public init(_ json: JSONValue) throws(EdgeECGError) {
     var entries = try ContractEntries(json, name: "contract")
     let version = try entries.integer("version", in: 0...Int.max)
     guard version == Self.supportedVersion else {
@@ -51,36 +51,19 @@ public struct Contract: Hashable, Sendable {
 
 /// How beats become a decision; ``Tally`` says what each number does.
 public struct VotingConstants: Hashable, Sendable {
-  /// Log odds of "target" for one unit of evidence.
-  public let slope: Double
-  /// Log odds of "target" without evidence.
-  public let offset: Double
-  /// The most that one beat may say, in log odds.
-  public let clip: Double
   /// An ectopic beat and the one after its pause must not decide.
   public let fewestBeats: Int
-  /// Of two beats of one recording: what one says, the other has partly said.
-  public let correlation: Double
   /// Accepted rate of "target" on baseline recordings.
   public let alpha: Double
   /// Accepted rate of "baseline" on target recordings.
   public let beta: Double
-  /// How many recordings these numbers were fitted on ...
-  public let calibrationRecordings: Int
-  /// ... and how many of them they decide wrongly.
-  public let calibrationErrors: Int
 
-  init(_ json: JSONValue, name: String) throws {
+  init(_ json: JSONValue, name: String) throws(EdgeECGError) {
     var entries = try ContractEntries(json, name: name)
-    slope = try entries.number("slope")
-    offset = try entries.number("offset")
-    clip = try entries.number("clip")
-    fewestBeats = try entries.count("fewest_beats")
-    correlation = try entries.number("correlation", in: 0...1)
-    alpha = try entries.number("alpha", in: 1e-12...0.5)
-    beta = try entries.number("beta", in: 1e-12...0.5)
-    calibrationRecordings = try entries.count("calibration_recordings")
-    calibrationErrors = try entries.integer("calibration_errors", in: 0...calibrationRecordings)
+    let rates = Double.leastNonzeroMagnitude...0.5.nextDown
+    fewestBeats = try entries.integer("fewest_beats", in: 1...ContractEntries.most)
+    alpha = try entries.number("alpha", in: rates)
+    beta = try entries.number("beta", in: rates)
     try entries.requireNoOthers()
   }
 }
@@ -93,20 +76,22 @@ struct ContractEntries {
   private let name: String
   private var entries: [String: JSONValue]
 
-  init(_ json: JSONValue, name: String) throws {
+  init(_ json: JSONValue, name: String) throws(EdgeECGError) {
     guard let members = json.members else { throw EdgeECGError.contract("\(name) is no object with entries by name") }
     self.name = name
-    entries = Dictionary(members.map { ($0.key, $0.value) }) { first, _ in first }
+    var entries: [String: JSONValue] = [:]
+    for member in members { entries[member.key] = member.value }
+    self.entries = entries
   }
 
-  mutating func value(_ key: String) throws -> JSONValue {
+  mutating func value(_ key: String) throws(EdgeECGError) -> JSONValue {
     guard let value = entries.removeValue(forKey: key) else {
       throw EdgeECGError.contract("\(name) lacks \(key): it is of another version")
     }
     return value
   }
 
-  mutating func integer(_ key: String, in range: ClosedRange<Int>) throws -> Int {
+  mutating func integer(_ key: String, in range: ClosedRange<Int>) throws(EdgeECGError) -> Int {
     guard let value = try value(key).integer, range.contains(value) else {
       throw EdgeECGError.contract("\(name).\(key) is no whole number from \(range.lowerBound) to \(range.upperBound)")
     }
@@ -114,25 +99,34 @@ struct ContractEntries {
   }
 
   /// A count of samples or recordings.
-  mutating func count(_ key: String) throws -> Int {
+  mutating func count(_ key: String) throws(EdgeECGError) -> Int {
     try integer(key, in: 0...Self.most)
   }
 
-  mutating func number(_ key: String, in range: ClosedRange<Double> = -1e9...1e9) throws -> Double {
+  mutating func number(_ key: String, in range: ClosedRange<Double> = -1e9...1e9) throws(EdgeECGError) -> Double {
     guard let value = try value(key).double, range.contains(value) else {
-      throw EdgeECGError.contract("\(name).\(key) is no number from \(range.lowerBound) to \(range.upperBound)")
+      throw EdgeECGError.contract("\(name).\(key) is no number in its range")
     }
     return value
   }
 
+  /// A list of so many numbers.
+  mutating func numbers(_ key: String, count: Int) throws(EdgeECGError) -> [Double] {
+    let numbers = try value(key).items?.map { $0.double } ?? []
+    guard numbers.count == count, numbers.allSatisfy({ $0.map { abs($0) < 1e9 } ?? false }) else {
+      throw EdgeECGError.contract("\(name).\(key) is no list of \(count) numbers")
+    }
+    return numbers.compactMap { $0 }
+  }
+
   /// Second-order sections: rows of b0 b1 b2 a0 a1 a2 with a0 = 1.
-  mutating func sections(_ key: String) throws -> [Bandpass.Section] {
+  mutating func sections(_ key: String) throws(EdgeECGError) -> [Bandpass.Section] {
     let rows = try value(key).items ?? []
     guard (1...16).contains(rows.count) else {
       throw EdgeECGError.contract("\(name).\(key) is no list of 1 to 16 second-order sections")
     }
-    return try rows.map { row in
-      let numbers = row.items?.compactMap(\.double) ?? []
+    return try rows.map { row throws(EdgeECGError) -> Bandpass.Section in
+      let numbers = row.items?.compactMap { $0.double } ?? []
       guard numbers.count == 6, row.items?.count == 6, numbers[3] == 1, numbers.allSatisfy({ abs($0) <= 1e9 }) else {
         throw EdgeECGError.contract("\(name).\(key) has a row that is not b0 b1 b2 1 a1 a2")
       }
@@ -140,7 +134,7 @@ struct ContractEntries {
     }
   }
 
-  func requireNoOthers() throws {
+  func requireNoOthers() throws(EdgeECGError) {
     if let unknown = entries.keys.sorted().first {
       throw EdgeECGError.contract("\(name) has an unknown entry \(unknown.prefix(60)): it is of another version")
     }

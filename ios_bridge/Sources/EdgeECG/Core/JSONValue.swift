@@ -56,7 +56,7 @@ public indirect enum JSONValue: Hashable, Sendable {
   ///
   /// Stricter than RFC 8259 asks: names are unique, at most `mostDepth` levels, no lone surrogates.
   /// - Throws: ``JSONError``, which says where.
-  public init(parsing bytes: [UInt8], mostDepth: Int = 64) throws {
+  public init(parsing bytes: [UInt8], mostDepth: Int = 64) throws(JSONError) {
     var parser = JSONParser(bytes: bytes, mostDepth: mostDepth)
     self = try parser.document()
   }
@@ -85,7 +85,7 @@ private struct JSONParser {
     self.mostDepth = mostDepth
   }
 
-  mutating func document() throws -> JSONValue {
+  mutating func document() throws(JSONError) -> JSONValue {
     guard String(decoding: bytes, as: UTF8.self).utf8.elementsEqual(bytes) else { throw error("not UTF-8") }
     let value = try value(depth: 0)
     skipSpace()
@@ -112,7 +112,7 @@ private struct JSONParser {
     return true
   }
 
-  private mutating func value(depth: Int) throws -> JSONValue {
+  private mutating func value(depth: Int) throws(JSONError) -> JSONValue {
     guard depth < mostDepth else { throw error("more than \(mostDepth) levels") }
     skipSpace()
     switch next {
@@ -126,7 +126,7 @@ private struct JSONParser {
     }
   }
 
-  private mutating func object(depth: Int) throws -> JSONValue {
+  private mutating func object(depth: Int) throws(JSONError) -> JSONValue {
     at += 1
     var members: [JSONValue.Member] = []
     var names: Set<String> = []
@@ -143,7 +143,7 @@ private struct JSONParser {
     return .object(members)
   }
 
-  private mutating func array(depth: Int) throws -> JSONValue {
+  private mutating func array(depth: Int) throws(JSONError) -> JSONValue {
     at += 1
     var items: [JSONValue] = []
     if take("]") { return .array(items) }
@@ -154,19 +154,19 @@ private struct JSONParser {
     return .array(items)
   }
 
-  private mutating func word(_ word: String, _ value: JSONValue) throws -> JSONValue {
+  private mutating func word(_ word: String, _ value: JSONValue) throws(JSONError) -> JSONValue {
     guard bytes[at...].starts(with: word.utf8) else { throw error("not a value") }
     at += word.utf8.count
     return value
   }
 
-  private mutating func digits() throws {
+  private mutating func digits() throws(JSONError) {
     let start = at
     while let byte = next, (0x30...0x39).contains(byte) { at += 1 }
     if at == start { throw error("no digit where one is expected") }
   }
 
-  private mutating func number() throws -> JSONValue {
+  private mutating func number() throws(JSONError) -> JSONValue {
     let start = at
     if next == UInt8(ascii: "-") { at += 1 }
     if next == UInt8(ascii: "0") { at += 1 } else { try digits() }
@@ -183,7 +183,7 @@ private struct JSONParser {
     return .number(String(decoding: bytes[start..<at], as: UTF8.self))
   }
 
-  private mutating func string() throws -> String {
+  private mutating func string() throws(JSONError) -> String {
     at += 1
     var text: [UInt8] = []
     while let byte = next {
@@ -198,7 +198,7 @@ private struct JSONParser {
     throw error("a string that does not end")
   }
 
-  private mutating func escaped() throws -> Unicode.Scalar {
+  private mutating func escaped() throws(JSONError) -> Unicode.Scalar {
     let byte = next
     at += 1
     switch byte {
@@ -216,7 +216,7 @@ private struct JSONParser {
   }
 
   /// The scalar of `\uXXXX`, or of a pair of surrogates.
-  private mutating func scalar() throws -> Unicode.Scalar {
+  private mutating func scalar() throws(JSONError) -> Unicode.Scalar {
     var code = try fourHexDigits()
     if (0xd800..<0xdc00).contains(code), bytes[at...].starts(with: "\\u".utf8) {
       at += 2
@@ -228,7 +228,7 @@ private struct JSONParser {
     return scalar
   }
 
-  private mutating func fourHexDigits() throws -> UInt32 {
+  private mutating func fourHexDigits() throws(JSONError) -> UInt32 {
     guard at + 4 <= bytes.count, bytes[at..<at + 4].allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit }),
       let code = UInt32(String(decoding: bytes[at..<at + 4], as: UTF8.self), radix: 16)
     else { throw error("no four hexadecimal digits") }
