@@ -22,11 +22,13 @@ from edge_ecg.errors import BundleError, ContractError, EdgeEcgError
 from edge_ecg.files import plain_handle
 from edge_ecg.inference.comparator import Comparator, OnnxComparator
 from edge_ecg.inference.encoder import Encoder, OnnxEncoder
+from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.references import ReferenceBank
+from edge_ecg.inference.votes import DecisionRule
 from edge_ecg.manifest import MANIFEST_SHAPE, require_shape
 from edge_ecg.zipfiles import opened_zip
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
 ENCODER, COMPARATOR = "encoder.onnx", "comparator.onnx"
 REFERENCES, REFERENCES_INT8, GOLDEN = "references.safetensors", "references_int8.safetensors", "golden.json"
@@ -49,6 +51,7 @@ class Bundle:
     encoder: Encoder
     comparator: Comparator
     references: ReferenceBank
+    rule: DecisionRule
 
     def with_references(self, references: ReferenceBank) -> "Bundle":
         """The same bundle, judging by other references."""
@@ -65,6 +68,7 @@ def load_bundle(path: str | Path) -> Bundle:
         if baseline == target:
             raise ContractError(f"both labels are {baseline!r}, expected two different names")
         contract = Contract.from_json(manifest["contract"])
+        rule = DecisionRule((baseline, target), Levels.from_json(manifest["levels"]), contract.voting)
         encoder = OnnxEncoder(files[ENCODER], contract.beat_length)
         comparator = OnnxComparator(files[COMPARATOR], encoder.embedding_length)
         references = ReferenceBank.from_bytes(files[REFERENCES])
@@ -77,7 +81,7 @@ def load_bundle(path: str | Path) -> Bundle:
         raise BundleError(f"{path}: {error}") from None
     except Exception as error:  # ONNX Runtime's own errors share no useful base class
         raise BundleError(f"{path}: a graph can't be opened: {str(error).splitlines()[0]}") from None
-    return Bundle(path, manifest, contract, (baseline, target), encoder, comparator, references)
+    return Bundle(path, manifest, contract, rule.labels, encoder, comparator, references, rule)
 
 
 def read_files(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:

@@ -117,24 +117,18 @@ class QualityConstants:
 class VotingConstants:
     """How beats become a decision; `edge_ecg.inference.votes` says what each number does."""
 
-    slope: float = 1.0  # log odds of "target" for one unit of a beat's evidence, from recordings held out
-    offset: float = 0.0
-    clip: float = 2.5  # the most that one beat may say, in log odds
     fewest_beats: int = 3  # an ectopic beat and the one after its pause must not decide
-    correlation: float = 0.5  # of two beats of one recording: what one says, the other has partly said
     # Accepted rates of "target" on baseline recordings and of the reverse: 60 recordings without an error say no
     # more than that the rate is below 5 % (J. A. Hanley, A. Lippman-Hand, JAMA 249(13), 1983).
     alpha: float = 0.05
     beta: float = 0.05
-    calibration_recordings: int = 0  # how many recordings these numbers were fitted on ...
-    calibration_errors: int = 0  # ... and how many of them they decide wrongly
 
 
 @dataclass(frozen=True)
 class Contract:
     """Sampling, beat window, detector, quality and voting constants of one bundle."""
 
-    version: int = 1
+    version: int = 2
     sample_rate_hz: int = 512
     settle_samples: int = 1536  # the first 3 s of a recording settle and give no beats
     before_r_samples: int = 128

@@ -35,6 +35,7 @@ MANIFEST_SHAPE: Shape = {
     "intended_use": TEXT,
     "labels": (TEXT, TEXT),
     "contract": ENTRIES,
+    "levels": Kind("entries by name or null", lambda value: value is None or isinstance(value, dict)),
     "model": {"architecture": TEXT, "parameters": COUNT},
     "training": {"settings": ENTRIES, "dataset": ENTRIES, "best_epoch": COUNT},
     "metrics": {"*": METRICS},

@@ -32,8 +32,17 @@ FLOORS = {
         {"decision"},
         {"fit", "run"},
         {"evaluation"},
-        {"ablations", "confounders", "crossval", "enrolment", "evaluate"},
+        {"ablations", "confounders", "crossval", "daily_baseline", "evaluate", "learning_curve"},
         {"__main__"},
+    ),
+    "export": (
+        {"__init__", "apple", "graphs", "pictures"},
+        {"compression", "mil"},
+        {"formats"},
+        {"gate"},
+        {"pipeline"},
+        {"golden", "onnx", "coreml", "quantize", "parity"},
+        {"bundle"},
     ),
 }
 STRANGERS = {"signal", "readers", "inference"}  # whatever their floors, they never see each other

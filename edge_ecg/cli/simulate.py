@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from edge_ecg.cli.options import AS_JSON, RECORDINGS, Finite, Quantity, told_of_recordings
-from edge_ecg.cli.replay import ANY_DAY, BUNDLE, CHUNK, LIVE, replay_each
+from edge_ecg.cli.replay import ANY_DAY, BUNDLE, CHUNK, LIVE, open_bundle, replay_each
 from edge_ecg.recording import Told
 from edge_ecg.simulation.faults import Faults
 
@@ -54,12 +54,11 @@ def simulate_command(
         raise click.BadParameter(f"{noise:g} dB is beyond {MOST_NOISE_DB} dB either way", param_hint="--noise")
     faults = Faults(drop, gap, noise, invert, clock, seed)
     return replay_each(
-        bundle_path,
+        open_bundle(bundle_path, any_day),
         recordings,
         told,
         chunk=chunk,
         live=live,
-        any_day=any_day,
         as_json=as_json,
         faults=faults,
         speed=speed,
