@@ -21,7 +21,7 @@ from edge_ecg.cli import cli
 from edge_ecg.datasets.importing import refuse_to_lose
 
 HINTS = (
-    "taken for 512 Hz|passed over|heart rate of|out of date|say no time of day"  # and what commands say beside errors
+    "taken for 512 Hz|passed over|heart rate of|out of date|say no time of day"  # said beside errors
 )
 
 
