@@ -20,9 +20,7 @@ from edge_ecg.bundle import MANIFEST, load_bundle, sealed
 from edge_ecg.cli import cli
 from edge_ecg.datasets.importing import refuse_to_lose
 
-HINTS = (
-    "taken for 512 Hz|passed over|heart rate of|out of date|say no time of day"  # said beside errors
-)
+HINTS = "taken for 512 Hz|passed over|heart rate of|out of date|say no time of day"  # said beside errors
 
 
 @pytest.fixture(scope="module")
