@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from edge_ecg.cli.options import AS_JSON, RECORDINGS, Quantity, told_of_recordings
-from edge_ecg.cli.replay import ANY_DAY, BUNDLE, CHUNK, LIVE, replay_each
+from edge_ecg.cli.replay import ANY_DAY, BUNDLE, CHUNK, LIVE, PAGE, replay_each
 from edge_ecg.recording import Told
 from edge_ecg.simulation.faults import Faults
 
@@ -24,6 +24,7 @@ from edge_ecg.simulation.faults import Faults
 @CHUNK
 @LIVE
 @ANY_DAY
+@PAGE
 @AS_JSON
 def simulate_command(
     bundle_path: Path,
@@ -39,6 +40,7 @@ def simulate_command(
     chunk: int,
     live: bool,
     any_day: bool,
+    page: Path | None,
     as_json: bool,
 ) -> int:
     """Replay recordings as a faulty sensor would give them: with samples lost, noise, an inverted lead, another clock.
@@ -58,4 +60,5 @@ def simulate_command(
         as_json=as_json,
         faults=faults,
         speed=speed,
+        page=page,
     )

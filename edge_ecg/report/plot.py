@@ -24,7 +24,7 @@ from edge_ecg.report.drawing import (
     paper,
 )
 from edge_ecg.signal.beats import Beat
-from edge_ecg.signal.stream import BeatStream, r_peak_times_s
+from edge_ecg.signal.stream import BeatStream, heart_rate_bpm, r_peak_times_s
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -119,7 +119,7 @@ def _facts(recording: Recording, beats: Marked, peaks_s: np.ndarray, shown_s: fl
     facts = [
         recording.recorded_at or (f"{recording.day}" if recording.day else "no date"),
         f"{recording.duration_s:.1f} s at {recording.sample_rate_hz:g} Hz",
-        f"{60 / np.median(np.diff(peaks_s)):.0f} beats a minute" if len(peaks_s) > 1 else "no heart rate",
+        f"{heart_rate_bpm(peaks_s):.0f} beats a minute" if len(peaks_s) > 1 else "no heart rate",
         f"{usable} of {len(beats)} beats may vote",
     ]
     if 2 * sum(beat.is_turned for beat, _ in beats) > len(beats):
