@@ -77,6 +77,10 @@ def test_its_events_are_those_of_the_replay(
         assert [end["label"], end["confidence"], end["beats"], end["unusable"]] == [
             line[name] for name in ("decision", "confidence", "beats", "unusable_beats")
         ]
+        assert end["rule"] == line["rule"]
+        first = end["provisional"]
+        provisional = ("provisional", "provisional_after_beats", "provisional_after_s")
+        assert [first and first[name] for name in ("label", "beats", "seconds")] == [line[name] for name in provisional]
         events = shown["events"]
         assert len(events) == line["beats"] + line["unusable_beats"]
         assert events[-1]["votes"] == line["votes"]

@@ -58,7 +58,7 @@ def evaluate(run_folder: Path, dataset_file: Path, data: Path | None, which: str
     with click.progressbar(entries, label=f"reading {which}", file=sys.stderr, hidden=as_json) as shown:
         beats = read_beats(shown, finished.contract)
     _, references = finished.references()
-    figures = decide(finished.model, references, beats, finished.labels, finished.contract.voting).to_json()
+    figures = decide(finished.model, references, beats, finished.rule).to_json()
     click.echo(json.dumps({"set": which, **figures}) if as_json else figures_text({which: figures}, finished.labels))
 
 

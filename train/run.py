@@ -1,7 +1,8 @@
 """A training run on disk: weights, settings, beats and metrics, each file moved into place when it is whole.
 
-    checkpoint.safetensors   the best weights so far        config.json    settings, dataset, contract, references
+    checkpoint.safetensors   the best weights so far        config.json    settings, dataset, contract, levels
     beats.safetensors        training and validation beats  metrics.json   figures by set
+    folds/DATE/              a model that has not seen DATE; the levels in config.json are from these
     progress.safetensors     what --resume needs            history.png    loss and accuracy by epoch
 
 No pickle anywhere: a run from a stranger is safe to open.
@@ -19,8 +20,10 @@ import safetensors.numpy
 from edge_ecg.atomic import write_file
 from edge_ecg.contract import Contract
 from edge_ecg.errors import EdgeEcgError, RunError
+from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.novelty import TrainingDistribution
 from edge_ecg.inference.references import ReferenceBank
+from edge_ecg.inference.votes import DecisionRule
 from edge_ecg.jsonfile import read_json
 from train.data import BeatSet
 from train.decision.novelty import fit_distribution
@@ -30,6 +33,7 @@ from train.model.model import Model, embed
 from train.model.weights import WEIGHTS, read_weights
 
 CONFIG, BEATS, METRICS, HISTORY = "config.json", "beats.safetensors", "metrics.json", "history.png"
+FOLDS = "folds"
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,11 @@ class Run:
     validation: BeatSet
     contract: Contract
     labels: tuple[str, str]
+
+    @property
+    def rule(self) -> DecisionRule:
+        """What turns votes into decisions: levels from dates left out, constants from the contract."""
+        return DecisionRule(self.labels, Levels.from_json(self.config["levels"]), self.contract.voting)
 
     def references(self, per_state: int | None = None) -> tuple[np.ndarray, ReferenceBank]:
         """Indices of the chosen training beats, and their embeddings as a bank."""
@@ -102,6 +111,7 @@ def load_run(path: str | Path) -> Run:
     try:
         contract = Contract.from_json(config["contract"])
         baseline, target = config["labels"]
+        Levels.from_json(config["levels"])
         model = build_model(config["settings"]["architecture"])
         read_weights(path / WEIGHTS, model)
         sets = read_beats(path / BEATS)

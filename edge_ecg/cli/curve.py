@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from edge_ecg.cli.options import RECORDINGS, for_each, told_of_recordings
+from edge_ecg.atomic import refuse_overlap
+from edge_ecg.cli.options import LABELS, RECORDINGS, for_each, told_of_recordings
 from edge_ecg.cli.replay import ANY_DAY, BUNDLE, open_bundle
 from edge_ecg.datasets.labelling import labels_by_name
 from edge_ecg.recording import Recording, Told
@@ -18,7 +19,7 @@ from edge_ecg.report.drawing import check_suffix, save
 @BUNDLE
 @RECORDINGS
 @told_of_recordings
-@click.option("--labels", "labels_file", type=click.Path(path_type=Path), help="CSV of file,label. [folder names]")
+@LABELS
 @click.option("--picture", type=click.Path(path_type=Path), help="The curve as a picture too: .png, .svg or .pdf.")
 @ANY_DAY
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
@@ -37,6 +38,7 @@ def curve_command(
     """
     if picture:
         check_suffix(picture)
+        refuse_overlap(picture, [bundle_path, *(path for path in recordings if Path(path).is_file())])
     bundle = open_bundle(bundle_path, any_day)
     labels = labels_by_name(labels_file) if labels_file else {}
     known: list[tuple[Replayed, str]] = []

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -16,6 +17,9 @@ HEART_RATES_BPM = (30, 200)  # of a person at rest; outside, the sample rate is 
 
 Result = TypeVar("Result")
 RECORDINGS = click.argument("recordings", metavar="RECORDING...", nargs=-1, required=True)
+LABELS = click.option(
+    "--labels", "labels_file", type=click.Path(path_type=Path), help="CSV of file,label. [folder names]"
+)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a recording on standard output.")
 
 
@@ -106,9 +110,12 @@ def _doubt(recording: Recording) -> None:
 
 
 def for_each(
-    paths: Iterable[str], told: Told, work: Callable[[Recording], Result], show: Callable[[Result], str] | None = None
+    paths: Iterable[str],
+    told: Told,
+    work: Callable[[Recording], Result | None],
+    show: Callable[[Result], str] | None = None,
 ) -> int:
-    """Work on each recording and print what `show` makes of it; a bad one is reported and the others still run.
+    """Work on each recording and print what `show` makes of what comes; a bad one is reported, the others still run.
 
     Returns the exit code.
     """
@@ -116,7 +123,7 @@ def for_each(
     for recording in reading.each(paths):
         try:
             result = work(recording)
-            if show:
+            if show and result is not None:
                 click.echo(show(result))
         except EdgeEcgError as error:
             reading.code = report_error(error)

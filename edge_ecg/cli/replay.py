@@ -9,10 +9,13 @@ import numpy as np
 
 from edge_ecg.atomic import refuse_overlap, write_file
 from edge_ecg.bundle import Bundle, load_bundle
+from edge_ecg.cli.day_baseline import DAY_BASELINE, DAY_BASELINE_FIRST, DayBaselines, day_baselines
 from edge_ecg.cli.live import live_view
-from edge_ecg.cli.options import AS_JSON, RECORDINGS, for_each, told_of_recordings
+from edge_ecg.cli.options import AS_JSON, LABELS, RECORDINGS, for_each, told_of_recordings
 from edge_ecg.contract import CONTRACT
+from edge_ecg.datasets.labelling import labels_by_name
 from edge_ecg.inference.novelty import OUT_OF_DATE, span_of
+from edge_ecg.inference.votes import INCONCLUSIVE
 from edge_ecg.recording import Recording, Told
 from edge_ecg.replay import Replayed, Step, replay
 from edge_ecg.report.replay_page import Played, replay_page
@@ -23,12 +26,21 @@ CHUNK = click.option("--chunk", default=64, show_default=True, type=click.IntRan
 LIVE = click.option("--live", is_flag=True, help="Draw trace, R marks, tally and latency as they come, in real time.")
 ANY_DAY = click.option("--any-day", is_flag=True, help="Judge what is out of date as well: to study a drift.")
 PAGE = click.option("--page", type=click.Path(path_type=Path), help="A page that plays the replay: page.html.")
+CONFIDENCE = click.option(
+    "--confidence",
+    type=click.FloatRange(0.5, 1, min_open=True, max_open=True),
+    help="Decide at this confidence, such as 0.9. [as the bundle says, usually 0.95]",
+)
 
 
 @click.command("replay")
 @BUNDLE
 @RECORDINGS
 @told_of_recordings
+@DAY_BASELINE
+@DAY_BASELINE_FIRST
+@LABELS
+@CONFIDENCE
 @CHUNK
 @LIVE
 @ANY_DAY
@@ -38,6 +50,10 @@ def replay_command(
     bundle_path: Path,
     recordings: tuple[str, ...],
     told: Told,
+    day_files: tuple[str, ...],
+    first: int | None,
+    labels_file: Path | None,
+    confidence: float | None,
     chunk: int,
     live: bool,
     any_day: bool,
@@ -46,37 +62,50 @@ def replay_command(
 ) -> int:
     """Replay recordings through a bundle: beats, votes, a decision as early as the evidence allows.
 
-    A RECORDING is a file, a folder with recordings anywhere below it, or Apple's export.zip.
+    A RECORDING is a file, a folder with recordings anywhere below it, or Apple's export.zip. What is decided while
+    beats come in is provisional; it must still hold when the recording ends.
     """
+    if page:
+        refuse_overlap(page, [bundle_path, *recordings, *day_files])
+    bundle = open_bundle(bundle_path, any_day)
+    if confidence:
+        bundle = replace(bundle, rule=bundle.rule.at(confidence))
+    labels = labels_by_name(labels_file) if labels_file else {}
+    note = lambda line: click.echo(f"passed over: {line}", err=True)  # noqa: E731
+    baselines = day_baselines(bundle, day_files, first, recordings, told, labels, note)
     return replay_each(
-        bundle_path, recordings, told, chunk=chunk, live=live, any_day=any_day, as_json=as_json, page=page
+        bundle, recordings, told, chunk=chunk, live=live, as_json=as_json, baselines=baselines, page=page
     )
 
 
 def replay_each(
-    bundle_path: Path,
+    bundle: Bundle,
     recordings: tuple[str, ...],
     told: Told,
     *,
     chunk: int,
     live: bool,
-    any_day: bool,
     as_json: bool,
     faults: Faults | None = None,
     speed: float | None = None,
+    baselines: DayBaselines | None = None,
     page: Path | None = None,
 ) -> int:
-    """Replay every recording found, with faults if given, and print a row or a line of JSON for each. The exit code."""
+    """Replay every recording found, with faults if given, and print a row or a line of JSON for each. The exit code.
+
+    Recordings that are the day's baseline are not judged.
+    """
     if live and as_json:
         raise click.UsageError("--live is for people and --json for programs: give one of them")
+    baselines = baselines or DayBaselines()
     if page:
-        refuse_overlap(page, [bundle_path, *recordings])
         chunk = min(chunk, CONTRACT.block_samples)  # so that a step holds one beat
-    bundle = open_bundle(bundle_path, any_day)
     played: list[Played] = []
     out_of_date: list[str] = []
 
-    def work(recording: Recording) -> Replayed:
+    def work(recording: Recording) -> Replayed | None:
+        if baselines.holds(recording):
+            return None  # nothing to print
         recording = faults(recording) if faults else recording
         view = live_view(bundle, recording) if live else None
         steps: list[Step] = []
@@ -87,7 +116,7 @@ def replay_each(
             if page:
                 steps.append(step)
 
-        replayed = replay(bundle, recording, chunk, speed or (1.0 if live else None), show)
+        replayed = replay(bundle, recording, chunk, speed or (1.0 if live else None), show, baselines.of(recording))
         if view:
             view.finish()
         if OUT_OF_DATE in replayed.unusable:
@@ -96,6 +125,8 @@ def replay_each(
             played.append(Played(recording, replayed, steps))
         return replayed
 
+    if not as_json:
+        click.echo("\n".join(baselines.describe(bundle.labels)))
     if not as_json and not live:
         click.echo(_HEADER)
     code = for_each(
@@ -111,10 +142,12 @@ def replay_each(
     distribution = bundle.references.distribution
     if out_of_date and distribution:
         click.echo(
-            f"{len(out_of_date)} out of date: {bundle_path} knows recordings from {distribution.known_days}, "
-            "and levels drift; enrol fresh ones of the baseline (edge-ecg enroll)",
+            f"{len(out_of_date)} out of date: {bundle.path} knows recordings from {distribution.known_days}, "
+            "and levels drift; enrol fresh ones of the baseline, of three dates (edge-ecg enroll)",
             err=True,
         )
+    if not as_json:
+        click.echo(_footer(bundle))
     return code
 
 
@@ -128,23 +161,37 @@ def open_bundle(path: Path, any_day: bool) -> Bundle:
 
 
 _HEADER = (
-    f"{'recording':36}  {'decision':14} {'confidence':>10}  {'decided after':>17}  {'beats (votes)':>16}  "
-    f"{'a beat p50':>10}  {'real time':>9}"
+    f"{'recording':36}  {'decision':14} {'confidence':>10}  {'provisional':>24}  {'beats (votes)':>16}  "
+    f"{'a beat p50':>10}  rule"
 )
 
 
 def _row(replayed: Replayed) -> str:
     d = replayed.decision
-    after = f"{d.seconds_to_decision:5.1f} s, {d.beats_to_decision:2} beats" if d.beats_to_decision else "-"
+    confidence = f"{d.confidence:.1%}" if d.label != INCONCLUSIVE else "-"
+    first = f"{d.provisional.label} after {d.provisional.seconds:.1f} s" if d.provisional else "-"
     votes = f"{d.beats} ({' : '.join(str(count) for count in d.votes.values())})"
     latency = f"{np.median(replayed.latency_us):.0f} us" if len(replayed.latency_us) else "-"
     reasons = ", ".join(f"{reason} {count}" for reason, count in replayed.unusable.items())
     return (
-        f"{replayed.source[-36:]:36}  {d.label:14} {d.confidence:>10.1%}  {after:>17}  {votes:>16}  "
-        f"{latency:>10}  {replayed.realtime_factor:>8.0f}x"
+        f"{replayed.source[-36:]:36}  {d.label:14} {confidence:>10}  {first:>24}  {votes:>16}  "
+        f"{latency:>10}  {replayed.rule}"
         + (f"  {d.unusable} unusable: {reasons}" if d.unusable else "")
         + (f"  {_inverted(replayed)}" if replayed.lead_is_inverted else "")
         + (f"  {replayed.late_chunks} of {replayed.chunks} chunks late" if replayed.late_chunks else "")
+    )
+
+
+def _footer(bundle: Bundle) -> str:
+    """What stands behind the decisions, for a person."""
+    rule, levels = bundle.rule, bundle.rule.levels
+    if levels is None:
+        return "Nothing is decided: training had too few dates to tell how much days differ."
+    (baseline, target), dates = rule.labels, (levels.baseline.dates, levels.target.dates)
+    return (
+        f"Decided at {1 - rule.constants.alpha:.0%}. Days are what counts: {dates[0]} with {baseline} and {dates[1]} "
+        f"with {target} support a confidence of at most {levels.most_confident(False):.1%} for {baseline} and "
+        f"{levels.most_confident(True):.1%} for {target}."
     )
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
+from edge_ecg.atomic import refuse_overlap
 from edge_ecg.cli.options import AS_JSON, RECORDINGS, Quantity, told_of_recordings
-from edge_ecg.cli.replay import ANY_DAY, BUNDLE, CHUNK, LIVE, PAGE, replay_each
+from edge_ecg.cli.replay import ANY_DAY, BUNDLE, CHUNK, LIVE, PAGE, open_bundle, replay_each
 from edge_ecg.recording import Told
 from edge_ecg.simulation.faults import Faults
 
@@ -49,14 +50,15 @@ def simulate_command(
     """
     if gap < 0:
         raise click.BadParameter(f"{gap:g} s is less than nothing", param_hint="--gap")
+    if page:
+        refuse_overlap(page, [bundle_path, *recordings])
     faults = Faults(drop, gap, noise, invert, clock, seed)
     return replay_each(
-        bundle_path,
+        open_bundle(bundle_path, any_day),
         recordings,
         told,
         chunk=chunk,
         live=live,
-        any_day=any_day,
         as_json=as_json,
         faults=faults,
         speed=speed,

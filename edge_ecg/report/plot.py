@@ -9,7 +9,6 @@ import numpy as np
 
 from edge_ecg.bundle import Bundle
 from edge_ecg.contract import CONTRACT
-from edge_ecg.inference.votes import INCONCLUSIVE, Tally
 from edge_ecg.recording import Recording
 from edge_ecg.replay import Replayed, Step, replay
 from edge_ecg.report import mean_beats
@@ -25,6 +24,7 @@ from edge_ecg.report.drawing import (
 )
 from edge_ecg.signal.beats import Beat
 from edge_ecg.signal.stream import BeatStream, heart_rate_bpm, r_peak_times_s
+from edge_ecg.watch import DayBaseline
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,15 +41,19 @@ INCH_MM = 25.4
 Marked = Sequence[tuple[Beat, tuple[str, ...]]]  # beats, and why each may not vote
 
 
-def plot(recording: Recording, bundle: Bundle | None = None) -> "Figure":
+def plot(recording: Recording, bundle: Bundle | None = None, day_baseline: DayBaseline | None = None) -> "Figure":
     """The recording on ECG paper (25 mm/s, 10 mm/mV) in rows of 10 s, at most 60 s, as a matplotlib figure.
 
     Marks every R peak, and says why a beat may not vote. Below: the mean of the usable beats with their standard
-    deviation, and with `bundle` the evidence of each beat and how the decision came. Raises EdgeEcgError without
-    matplotlib.
+    deviation, and with `bundle` the evidence of each beat and how the decision came, against the day's baseline if
+    one is given. Raises EdgeEcgError without matplotlib.
     """
     steps: list[Step] = []
-    replayed = replay(bundle, recording, CONTRACT.block_samples, show=steps.append) if bundle else None
+    replayed = (
+        replay(bundle, recording, CONTRACT.block_samples, show=steps.append, day_baseline=day_baseline)
+        if bundle
+        else None
+    )
     beats: Marked = (
         [(judged.beat, judged.unusable) for judged in replayed.judged]
         if replayed
@@ -194,19 +198,15 @@ def _evidence(axes: "Axes", replayed: Replayed, bundle: Bundle) -> None:
 
 def _decision(axes: "Axes", replayed: Replayed, steps: Sequence[Step], recording: Recording, bundle: Bundle) -> None:
     """The log odds between their boundaries, and what was decided when."""
-    tally = Tally(bundle.labels, bundle.contract.voting)
     times_s = np.cumsum([len(step.samples_uv) for step in steps]) / recording.sample_rate_hz
     axes.step(times_s, [step.log_odds for step in steps], where="post", color=INK, linewidth=1)
-    for boundary, colour in ((tally.lower, BASELINE_COLOUR), (tally.upper, TARGET_COLOUR)):
+    for boundary, colour in ((bundle.rule.lower, BASELINE_COLOUR), (bundle.rule.upper, TARGET_COLOUR)):
         axes.axhline(boundary, color=colour, linewidth=0.9, linestyle="--")
-    d = replayed.decision
-    if d.label == INCONCLUSIVE:
-        title = f"Log odds: inconclusive, {d.confidence:.0%} for the likelier label"
-    else:
-        title = f"Log odds: {d.label}, {d.confidence:.0%}, after {d.beats_to_decision} beats"
-    if d.seconds_to_decision is not None:
-        title += f" ({d.seconds_to_decision:.1f} s)"
-        axes.axvline(d.seconds_to_decision, color=INK, linewidth=0.9, linestyle=":")
+    decision, provisional = replayed.decision, replayed.decision.provisional
+    title = f"Log odds, {replayed.rule}: {decision.label}, {decision.confidence:.0%} at the end"
+    if provisional is not None:
+        title += f"; {provisional.label} after {provisional.beats} beats ({provisional.seconds:.1f} s)"
+        axes.axvline(provisional.seconds, color=INK, linewidth=0.9, linestyle=":")
     _panel(axes, title, replayed)
     axes.set_xlabel("seconds", fontsize=7)
 

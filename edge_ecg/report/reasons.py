@@ -52,18 +52,32 @@ def drift(findings: Findings) -> dict[str, Any]:
     return {"picture": pictures.levels(by_date, list(unseen))}
 
 
-def enrolment(findings: Findings) -> dict[str, Any]:
-    """Decisions before and after fresh baseline recordings moved the references, summed over dates."""
-    if findings.enrolment is None:
-        return {"plans": []}
-    dates = list(findings.enrolment["dates"].values())
-    return {"plans": [(plan, *(_total(dates, plan, when) for when in ("before", "after"))) for plan in dates[0]]}
+def daily_baseline(findings: Findings) -> dict[str, Any]:
+    """Decisions on dates left out, with the day's baseline and without it, before and after enrolment."""
+    found = findings.daily_baseline
+    if found is None:
+        return {"found": None}
+    seeds = found["left_aside"].items()
+    return {
+        "found": found,
+        "means": [
+            (f"{float(confidence):.0%}", [(plan, *values) for plan, values in plans.items()])
+            for confidence, plans in found["mean"].items()
+        ],
+        "more": [
+            *(("fully nested, seed 0", plan, f) for plan, f in found.get("nested", {}).get("0.95", {}).items()),
+            *((f"left aside, seed {seed}", plan, f) for seed, plans in seeds for plan, f in plans.items()),
+        ],
+        "drifts": [
+            (name, plan, *(_with_total(found["drifts"][name][when][plan]) for when in ("before", "after")))
+            for name, by_time in found["drifts"].items()
+            for plan in by_time["before"]
+        ],
+    }
 
 
-def _total(dates: list[dict[str, Any]], plan: str, when: str) -> dict[str, int]:
-    names = ("right", "wrong", "inconclusive")
-    sums = {name: sum(int(of_date[plan][when][name]) for of_date in dates) for name in names}
-    return {**sums, "total": sum(sums.values())}
+def _with_total(figures: dict[str, Any]) -> dict[str, Any]:
+    return {**figures, "total": sum(figures[name] for name in ("right", "wrong", "inconclusive"))}
 
 
 def learning(findings: Findings) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 from edge_ecg.bundle import Bundle
 from edge_ecg.contract import INTENDED_USE
-from edge_ecg.inference.votes import Tally
 from edge_ecg.recording import Recording
 from edge_ecg.replay import Replayed, Step
 from edge_ecg.report.interactive import interactive_page, packed, short_name
@@ -21,10 +20,9 @@ class Played(NamedTuple):
 
 def replay_page(bundle: Bundle, played: Sequence[Played]) -> str:
     """The page. What it shows are the beats and decisions of the replays. Raises EdgeEcgError without Jinja2."""
-    tally = Tally(bundle.labels, bundle.contract.voting)
     baseline, target = bundle.labels
     recordings = [_recording(bundle, *each) for each in played]
-    data = {"labels": bundle.labels, "boundaries": [tally.lower, tally.upper], "recordings": recordings}
+    data = {"labels": bundle.labels, "boundaries": [bundle.rule.lower, bundle.rule.upper], "recordings": recordings}
     return interactive_page(
         "replay",
         f"{baseline} or {target}: replay",
@@ -49,13 +47,13 @@ def _recording(bundle: Bundle, recording: Recording, replayed: Replayed, steps: 
 def outcome(replayed: Replayed) -> dict[str, Any]:
     """The decision at the end, and the provisional one that came before."""
     d = replayed.decision
-    after = {"label": d.label, "beats": d.beats_to_decision, "seconds": d.seconds_to_decision}
     return {
         "label": d.label,
         "confidence": round(d.confidence, 4),
-        "provisional": after if d.beats_to_decision else None,
+        "provisional": d.provisional and d.provisional._asdict(),
         "beats": d.beats,
         "unusable": d.unusable,
+        "rule": replayed.rule,
     }
 
 

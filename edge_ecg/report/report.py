@@ -21,7 +21,7 @@ SECTIONS: tuple[tuple[str, str, str, Callable[[Findings], dict[str, Any]]], ...]
     ("Is it the state, or what comes with it?", "confounders", "confounders.html", reasons.confounders),
     ("Which part of the beat decides", "confounders", "parts.html", reasons.parts_of_the_beat),
     ("The state beside day-to-day drift", "confounders", "drift.html", reasons.drift),
-    ("What enrolment repairs and harms", "enrolment", "enrolment.html", reasons.enrolment),
+    ("The day's baseline, and enrolment", "daily_baseline", "daily_baseline.html", reasons.daily_baseline),
     ("What each design choice is worth", "ablations", "ablations.html", reasons.nothing_more),
     ("Learning curve", "metrics", "learning.html", reasons.learning),
     ("What is shipped", "artefacts", "artefacts.html", reasons.nothing_more),

@@ -51,7 +51,7 @@ class Quality:
         self._uncertain = uncertain
         if not c.rr_min <= rr_samples <= c.rr_max:
             reasons.append(RHYTHM)
-        return (*reasons, *shape)
+        return tuple(dict.fromkeys((*reasons, *shape)))  # the beat before may share a reason
 
     def _of_window(self, window: np.ndarray) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """What makes R uncertain, and what only bends the beat."""

@@ -161,6 +161,7 @@ function choose(number) {
   samples = samplesOf(recording.samples_uv);
   recording.range = recording.range || rangeOf(samples);
   $("name").textContent = recording.name;
+  $("rule").textContent = recording.decision.rule;
   $("moment").max = recording.duration_s;
   $("beats").replaceChildren(...recording.events.map((event) => {
     const row = document.createElement("tr");
