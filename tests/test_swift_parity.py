@@ -193,7 +193,6 @@ BROKEN = {
     "underscore": "\n".join([*ecg_lines()[:98], "1_000", *ecg_lines()[99:]]).encode(),
     "two points": "\n".join([*ecg_lines()[:98], "1.2.3", *ecg_lines()[99:]]).encode(),
     "one comma": "\n".join([*ecg_lines()[:98], "12,345", *ecg_lines()[99:]]).encode(),
-    "columns": "\n".join(f"{i / 512:.3f},{v}" for i, v in enumerate(ecg_lines())).encode(),
     "index ends": "\n".join([*(f"{i},{i}" for i in range(2499)), "24"]).encode(),
     "too large": "\n".join(f"{float(v) * 1e4:.3f}" for v in ecg_lines()).encode(),
     "too small": "\n".join(f"{float(v) / 1e3:.6f}" for v in ecg_lines()).encode(),

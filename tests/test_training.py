@@ -1,6 +1,8 @@
 """Training: small, deterministic, resumable, balanced; and the figures beside it are right."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 import torch
+from commands import inside
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -234,6 +237,31 @@ def test_confusion_counts() -> None:
     assert (figures["right"], figures["total"]) == (3, 5)
     assert figures["sensitivity"] == 1 / 2
     assert figures["specificity"] == 2 / 3
+
+
+@pytest.mark.parametrize("name", ["config.json", "metrics.json", "history.png", "checkpoint.safetensors"])
+@pytest.mark.parametrize("resume", [(), ("--resume",)])
+def test_training_overwrites_no_file_of_anybody_else(
+    small_dataset: Path, tmp_path: Path, name: str, resume: tuple[str, ...]
+) -> None:
+    (tmp_path / name).write_text("mine")
+    done = inside("train", small_dataset, "--out", tmp_path, "--epochs", "1", *resume)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{name} is there and not of an earlier train" in done.stderr
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [(name, "mine")]
+
+
+@pytest.mark.slow
+def test_of_two_trainings_into_one_folder_the_second_is_refused(small_dataset: Path, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "train", str(small_dataset), "--epochs", "3", "--out", str(tmp_path / "run")]
+    both = [subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [process.communicate()[1] for process in both]
+    assert sorted(process.returncode for process in both) == [0, 2], said
+    refused = said[[process.returncode for process in both].index(2)]
+    assert "another command is writing there" in refused or "holds a run already" in refused
+    assert inside("train", small_dataset, "--epochs", "3", "--out", tmp_path / "alone").returncode == 0
+    stored = [(tmp_path / name / "checkpoint.safetensors").read_bytes() for name in ("run", "alone")]
+    assert stored[0] == stored[1]
 
 
 def test_the_levels_of_a_run_are_from_dates_that_their_models_have_not_seen(small_run: Path) -> None:

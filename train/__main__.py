@@ -9,9 +9,10 @@ import click
 import torch
 
 from edge_ecg.atomic import write_file
-from edge_ecg.console import run_command
+from edge_ecg.console import claim_folder, run_command
 from edge_ecg.contract import CONTRACT
 from edge_ecg.datasets.dataset_file import read_dataset
+from edge_ecg.datasets.days import require_days, worth_of
 from edge_ecg.errors import RunError
 from edge_ecg.jsonfile import write_json
 from train.data import BeatSet, read_beats
@@ -21,6 +22,7 @@ from train.fit.history import history_png
 from train.fit.left_out import left_out_levels
 from train.fit.loop import PROGRESS, Trainer, settings_for
 from train.model.architectures import ARCHITECTURES, DEFAULT_ARCHITECTURE
+from train.model.weights import WEIGHTS
 from train.run import (
     BEATS,
     CONFIG,
@@ -49,14 +51,17 @@ def train(
     """
     began = time.perf_counter()
     torch.set_num_threads(1)  # small matrices: more threads are slower, and one always adds in the same order
-    if (out / PROGRESS).exists() and not resume:
-        raise RunError(f"{out}: holds a run already; give --resume to go on, or another folder")
+    _refuse_a_run(out, resume)
     dataset = read_dataset(dataset_file, data)
+    days = require_days((entry.date, entry.label) for entry in dataset.entries("train"))
+    click.echo(worth_of(len(days)))
     sets = {}
     for which in ("train", "validation"):
         entries = dataset.entries(which)
         with click.progressbar(entries, label=f"reading {which:10}", file=sys.stderr) as shown:
             sets[which] = read_beats(shown)
+    claim_folder(out, "train", (WEIGHTS, PROGRESS, BEATS, METRICS, HISTORY, CONFIG))
+    _refuse_a_run(out, resume)  # that another process finished meanwhile
     settings = settings_for(arch, seed, epochs)
     trainer = Trainer(settings, sets["train"], sets["validation"], out)
     if resume and (out / PROGRESS).exists():  # a run that was killed early has nothing to go on with
@@ -98,6 +103,11 @@ def train(
     write_json(out / CONFIG, {**config, "contract": CONTRACT.to_json()})
     click.echo(figures_text({"validation": metrics["validation"]}, dataset.labels))
     click.echo(f"{model.parameter_count} parameters, {time.perf_counter() - began:.0f} s, in {out}")
+
+
+def _refuse_a_run(out: Path, resume: bool) -> None:
+    if (out / PROGRESS).exists() and not resume:
+        raise RunError(f"{out}: holds a run already; give --resume to go on, or another folder")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from typing import Any
 import click
 import numpy as np
 
-from edge_ecg.console import run_command
+from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.jsonfile import write_json
 from train.data import read_beats
@@ -75,6 +75,7 @@ def ablations(dataset_file: Path, out: Path, data: Path | None, seeds: int, as_j
     entries = [entry for which in ("train", "validation") for entry in dataset.entries(which)]
     with click.progressbar(entries, label="reading recordings", file=sys.stderr) as bar:
         beats = read_beats(bar)
+    claim_folder(out, "train", ("folds", "ablations.json"))
     jobs = {
         f"{name} {seed}": (method, replace(settings, seed=seed))
         for name, (method, settings) in VARIANTS.items()

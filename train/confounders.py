@@ -15,7 +15,7 @@ import click
 import numpy as np
 import torch
 
-from edge_ecg.console import run_command
+from edge_ecg.console import claim_folder, run_command
 from edge_ecg.jsonfile import write_json
 from train.data import BeatSet
 from train.evaluation.drift import drift, matched_pairs, state_axis
@@ -119,6 +119,7 @@ def confounders_command(run_folder: Path, as_json: bool) -> None:
     """RunEvidence the validation beats of a run again with something taken out, and write RUN/confounders.json."""
     torch.set_num_threads(1)
     figures = confounders(load_run(run_folder))
+    claim_folder(run_folder, "train", [CONFOUNDERS])
     write_json(run_folder / CONFOUNDERS, figures)
     click.echo(json.dumps(figures) if as_json else confounders_text(figures))
 

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from edge_ecg.atomic import write_file
-from edge_ecg.console import run_command
+from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import SETS, read_dataset
 from edge_ecg.jsonfile import write_json
 from train.data import BeatSet, read_beats
@@ -84,6 +84,7 @@ def crossval(
     entries = [entry for which in SETS for entry in dataset.entries(which)]
     with click.progressbar(entries, label="reading recordings", file=sys.stderr) as bar:
         beats = read_beats(bar)
+    claim_folder(out, "train", ("folds", "crossval.json", "crossval.txt"))
     methods = methods_for(beats, architectures, seed)
     split = Fold("split", dataset.dates["train"], dataset.dates["validation"] + dataset.dates["test"])
     folds = [*leave_one_out(beats), split]

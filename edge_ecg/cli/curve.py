@@ -5,12 +5,14 @@ from pathlib import Path
 
 import click
 
+from edge_ecg.atomic import refuse_overlap
 from edge_ecg.cli.options import LABELS, RECORDINGS, for_each, told_of_recordings
 from edge_ecg.cli.replay import ANY_DAY, BUNDLE, open_bundle
 from edge_ecg.datasets.labelling import labels_by_name
 from edge_ecg.recording import Recording, Told
 from edge_ecg.replay import Replayed, replay
 from edge_ecg.report.curve import curve, curve_json, curve_picture, curve_text, label_of
+from edge_ecg.report.drawing import check_suffix, save
 
 
 @click.command("curve")
@@ -34,6 +36,9 @@ def curve_command(
 
     A recording's label is what --labels says of its file, else the nearest folder that is named as a label.
     """
+    if picture:
+        check_suffix(picture)
+        refuse_overlap(picture, [bundle_path, *(path for path in recordings if Path(path).is_file())])
     bundle = open_bundle(bundle_path, any_day)
     labels = labels_by_name(labels_file) if labels_file else {}
     known: list[tuple[Replayed, str]] = []
@@ -45,6 +50,6 @@ def curve_command(
     code = for_each(recordings, told, work)
     points = curve(known, bundle.labels)
     if picture:
-        curve_picture(points, len(known), picture)
+        save(curve_picture(points, len(known)), picture)
     click.echo(json.dumps(curve_json(points, len(known))) if as_json else curve_text(points, len(known)))
     return code

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from edge_ecg.atomic import write_file
+from edge_ecg.atomic import refuse_overlap, write_file
 from edge_ecg.report.findings import read_findings
 from edge_ecg.report.report import report
 
@@ -24,6 +24,7 @@ def report_command(
 
     The page is one HTML file without scripts or links. What was not measured is said, with the command for it.
     """
+    refuse_overlap(out, [path for path in (source, crossval, daily_baseline, ablations) if path])
     content = report(read_findings(source, crossval, daily_baseline, ablations)).encode()
     write_file(out, content)
     click.echo(f"{out}: written, {len(content):,} bytes")

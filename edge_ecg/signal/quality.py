@@ -37,7 +37,7 @@ class Quality:
         stretch_uv: microvolts at 512 Hz from the start of the previous R's window to the end of this one.
         """
         c = self._constants
-        reasons = []
+        reasons: list[str] = []
         if not isfinite(stretch_uv.sum()):
             missing = ~np.isfinite(stretch_uv)
             if longest_run(missing) > c.interpolated:
@@ -47,7 +47,7 @@ class Quality:
         if np.count_nonzero(held) >= c.held and longest_run(held) >= c.held:
             reasons.append(FLAT)
         uncertain, shape = self._of_window(stretch_uv[-self._window_samples :])
-        reasons += [*uncertain, *self._uncertain]
+        reasons += dict.fromkeys((*uncertain, *self._uncertain))
         self._uncertain = uncertain
         if not c.rr_min <= rr_samples <= c.rr_max:
             reasons.append(RHYTHM)
