@@ -204,6 +204,12 @@ def test_the_rate_follows_from_a_column_of_times(tmp_path, name):
     assert np.array_equal(found.read().samples_uv, recording.samples_uv)
 
 
+def test_an_empty_cell_is_a_missing_sample_even_the_last(tmp_path):
+    values = ["" if i in (0, 700, N - 1) else point for i, point in enumerate(POINTS)]
+    samples_uv = read_recording(saved(tmp_path / "a.csv", table(times(512), values, heading="time,ecg"))).samples_uv
+    assert np.flatnonzero(np.isnan(samples_uv)).tolist() == [0, 700, N - 1]
+
+
 def test_times_that_jump_leave_missing_samples(tmp_path):
     kept = [i for i in range(N) if not 2000 <= i < 2005]
     rows = ["time,ecg", *(f"{i / 512:.6f},{POINTS[i]}" for i in kept)]
@@ -275,7 +281,7 @@ def test_an_apple_file_that_a_spreadsheet_saved_again_is_read(tmp_path):
 def test_a_column_of_decimals_is_what_float_makes_of_it_or_is_left_to_float(lines):
     values = decimals("\n".join(lines))
     if values is not None:
-        expected = np.array([float(line) for line in "\n".join(lines).strip().split("\n")])
+        expected = np.array([float(line) for line in lines])
         assert values.tobytes() == expected.tobytes()  # to the sign of a zero
 
 

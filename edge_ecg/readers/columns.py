@@ -115,7 +115,7 @@ def number_of_channels(rows: Rows, header: Sequence[str]) -> int:
 
 def _plain_column(rows: Rows) -> np.ndarray | None:
     """The numbers, at once, where there are points and no columns."""
-    values = decimals(rows.body)
+    values = decimals(rows.body.strip())
     if values is not None or not is_plain(rows.body):
         return values
     try:

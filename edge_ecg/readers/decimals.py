@@ -14,7 +14,7 @@ def decimals(column: str) -> np.ndarray | None:
     """
     if not column.isascii():
         return None
-    text = np.frombuffer(f"{column.strip()}\n".encode(), np.uint8)
+    text = np.frombuffer(f"{column}\n".encode(), np.uint8)
     ends = np.flatnonzero(text == _NEWLINE)
     starts = np.concatenate(([0], ends[:-1] + 1))
     is_negative = text[starts] == _MINUS
