@@ -2,7 +2,7 @@ import Foundation
 
 /// A function of one number.
 enum PortableUnary: String, Sendable {
-  case relu, sigmoid, silu, tanh, abs, sqrt, exp
+  case relu, sigmoid, silu, tanh, abs, sqrt, exp, floor
 }
 
 /// A function of two numbers; `first` copies.
@@ -17,6 +17,7 @@ enum PortableStep: Sendable {
   case averagePool(Int, Int, rows: Int, inLength: Int, outLength: Int, kernel: Int, stride: Int)
   case mean(Int, Int, outer: Int, count: Int, inner: Int)
   case copy(Int, Int, rows: Int, count: Int, fromStride: Int, toStride: Int)
+  case gather(Int, Int, Int, rows: Int, inLength: Int, outLength: Int)
   case unary(PortableUnary, Int, Int, Int)
   case binary(PortableBinary, Int, Int, Int, Broadcast)
 
@@ -48,6 +49,15 @@ enum PortableStep: Sendable {
       for row in 0..<rows {
         (memory + to + row * toStride).update(from: memory + from + row * fromStride, count: count)
       }
+    case .gather(let x, let places, let y, let rows, let inLength, let outLength):
+      for row in 0..<rows {
+        let source = memory + x + row * inLength
+        for at in row * outLength..<(row + 1) * outLength {
+          // Beyond either end it is the last number there; no number at all is no place to convert.
+          let place = memory[places + at]
+          memory[y + at] = source[place >= Float(inLength - 1) ? inLength - 1 : place > 0 ? Int(place) : 0]
+        }
+      }
     case .unary(let function, let x, let y, let count):
       function.run(memory + x, memory + y, count)
     case .binary(let function, let a, let b, let y, let broadcast):
@@ -63,6 +73,7 @@ extension PortableUnary {
     case .abs: each(x, y, count) { $0.magnitude }
     case .sqrt: each(x, y, count) { $0.squareRoot() }
     case .exp: each(x, y, count) { Foundation.exp($0) }
+    case .floor: each(x, y, count) { $0.rounded(.down) }
     case .tanh: each(x, y, count) { Foundation.tanh($0) }
     case .sigmoid: each(x, y, count) { logistic($0) }
     case .silu: each(x, y, count) { $0 * logistic($0) }
