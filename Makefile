@@ -69,4 +69,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf .venv out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf .venv .build out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

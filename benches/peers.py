@@ -31,7 +31,7 @@ from edge_ecg.bundle import Bundle, load_bundle
 from edge_ecg.console import report_error
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.inference.references import ReferenceBank
-from edge_ecg.inference.votes import Tally, cast_vote
+from edge_ecg.inference.votes import cast_vote
 from edge_ecg.recording import Recording
 from edge_ecg.replay import chunks
 from edge_ecg.signal.stream import cut_beats
@@ -67,7 +67,7 @@ def bank_of(bundle: Bundle, count: int) -> ReferenceBank:
 
 def our_beat(bundle: Bundle) -> Callable[[np.ndarray], object]:
     """Encode, compare with the whole bank, vote."""
-    tally, bank = Tally(bundle.labels, bundle.contract.voting), bundle.references
+    tally, bank = bundle.rule.tally(), bundle.references
     encoder, comparator = bundle.encoder, bundle.comparator
     return lambda beat: tally.add(cast_vote(comparator(encoder(beat[np.newaxis]), bank.embeddings), bank), 0.0)
 

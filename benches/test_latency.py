@@ -14,7 +14,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from edge_ecg.bundle import Bundle, load_bundle
 from edge_ecg.contract import CONTRACT
 from edge_ecg.inference.references import ReferenceBank
-from edge_ecg.inference.votes import Tally, Vote, cast_vote
+from edge_ecg.inference.votes import Vote, cast_vote
 from edge_ecg.recording import Recording
 from edge_ecg.replay import chunks
 from edge_ecg.signal.bandpass import Bandpass
@@ -81,7 +81,7 @@ def test_compare(benchmark: BenchmarkFixture, bundle: Bundle, beat: np.ndarray, 
 
 def test_vote(benchmark: BenchmarkFixture, bundle: Bundle, beat: np.ndarray) -> None:
     logits = bundle.comparator(bundle.encoder(beat), bundle.references.embeddings)
-    tally = Tally(bundle.labels, bundle.contract.voting)
+    tally = bundle.rule.tally()
     benchmark.group = "stages of a beat"
     benchmark(lambda: tally.add(cast_vote(logits, bundle.references), 5.0))
 

@@ -6,6 +6,7 @@ a living writer holds a lock on its folder, which the system takes back however 
 
 import ctypes
 import glob
+import json
 import os
 import shutil
 import sys
@@ -19,6 +20,7 @@ from edge_ecg.errors import EdgeEcgError
 if sys.platform != "win32":
     import fcntl
 
+CLAIMS = ".edge-ecg.json"
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD; RENAME_EXCHANGE of Linux, RENAME_SWAP of macOS
 
 
@@ -66,6 +68,39 @@ def write_file(path: Path, content: bytes) -> None:
     with _scratch(path) as scratch:
         (scratch / "fresh").write_bytes(content)
         (scratch / "fresh").replace(path)
+
+
+@contextmanager
+def claimed_folder(out: Path, command: str, names: Iterable[str]) -> Iterator[None]:
+    """While the block runs, `out` is this process's, to write files and folders with these names into.
+
+    Which command writes which name is noted in `out/.edge-ecg.json` first, so that it may write them again. Raises
+    EdgeEcgError if another process is at work there, or if a name is taken by what the command did not write.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = _locked(Path(os.path.realpath(out)))
+    except BlockingIOError:
+        raise EdgeEcgError(f"{out}: another command is writing there; wait for it, or give another --out") from None
+    except OSError:
+        lock = None  # nothing can be locked here
+    try:
+        of = _claims(out)
+        for name in names:
+            if os.path.lexists(out / name) and of.get(name) != command:
+                raise EdgeEcgError(f"{out}: {name} is there and not of an earlier {command}; give another --out")
+        write_file(out / CLAIMS, json.dumps(of | dict.fromkeys(names, command), indent=1).encode())
+        yield
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+def _claims(folder: Path) -> dict[str, str]:
+    try:
+        return dict(json.loads((folder / CLAIMS).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return {}
 
 
 @contextmanager

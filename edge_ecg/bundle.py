@@ -22,10 +22,12 @@ from edge_ecg.contract import Contract
 from edge_ecg.errors import BundleError, ContractError, EdgeEcgError
 from edge_ecg.inference.comparator import Comparator, OnnxComparator
 from edge_ecg.inference.encoder import Encoder, OnnxEncoder
+from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.references import ReferenceBank
+from edge_ecg.inference.votes import DecisionRule
 from edge_ecg.zipfiles import opened_zip
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
 ENCODER, COMPARATOR = "encoder.onnx", "comparator.onnx"
 REFERENCES, REFERENCES_INT8, GOLDEN = "references.safetensors", "references_int8.safetensors", "golden.json"
@@ -48,6 +50,7 @@ class Bundle:
     encoder: Encoder
     comparator: Comparator
     references: ReferenceBank
+    rule: DecisionRule
 
     def with_references(self, references: ReferenceBank) -> "Bundle":
         """The same bundle, judging by other references."""
@@ -63,6 +66,7 @@ def load_bundle(path: str | Path) -> Bundle:
         if not isinstance(labels, list) or len(labels) != 2 or len({str(label) for label in labels}) != 2:
             raise ContractError(f"labels are {labels}, expected two different names")
         contract = Contract.from_json(manifest["contract"])
+        rule = DecisionRule((labels[0], labels[1]), Levels.from_json(manifest["levels"]), contract.voting)
         encoder = OnnxEncoder(files[ENCODER], contract.beat_length)
         comparator = OnnxComparator(files[COMPARATOR], encoder.embedding_length)
         references = ReferenceBank.from_bytes(files[REFERENCES])
@@ -77,7 +81,7 @@ def load_bundle(path: str | Path) -> Bundle:
         raise BundleError(f"{path}: {error}") from None
     except Exception as error:  # ONNX Runtime's own errors share no useful base class
         raise BundleError(f"{path}: a graph can't be opened: {str(error).splitlines()[0]}") from None
-    return Bundle(path, manifest, contract, (labels[0], labels[1]), encoder, comparator, references)
+    return Bundle(path, manifest, contract, rule.labels, encoder, comparator, references, rule)
 
 
 def read_files(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:

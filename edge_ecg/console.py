@@ -3,13 +3,17 @@
 0 done; 1 a defect of this program; 2 bad input (what could be done was done); 130 interrupted.
 """
 
+import io
 import os
 import sys
 import traceback
+from collections.abc import Iterable
+from pathlib import Path
 from typing import NoReturn
 
 import click
 
+from edge_ecg.atomic import claimed_folder
 from edge_ecg.errors import EdgeEcgError
 
 DEFECT = 1
@@ -26,13 +30,16 @@ def run_command(command: click.Command, arguments: list[str] | None = None) -> N
     _add_verbose(command)
     if os.environ.get("NO_COLOR"):
         command.context_settings["color"] = False
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a file's name may hold what no encoding can print
+            stream.reconfigure(errors="backslashreplace")
     try:
         sys.exit(command.main(arguments, standalone_mode=False) or 0)
     except EdgeEcgError as error:
         sys.exit(_reported(error))
     except click.ClickException as error:
         sys.exit(_reported(error.format_message()))
-    except BrokenPipeError:  # whoever read our output has seen enough
+    except BrokenPipeError:  # the reader of our output closed it
         sys.stderr.close()
         sys.exit(0)
     except OSError as error:
@@ -43,6 +50,11 @@ def run_command(command: click.Command, arguments: list[str] | None = None) -> N
     except Exception as error:  # its message may quote a recording, so only its kind is told
         _reported(f"this is a defect of edge-ecg ({type(error).__name__}); --verbose shows where")
         sys.exit(DEFECT)
+
+
+def claim_folder(out: Path, command: str, names: Iterable[str]) -> None:
+    """`claimed_folder` until the click command that runs now has ended."""
+    click.get_current_context().with_resource(claimed_folder(out, command, names))
 
 
 def report_error(error: object) -> int:

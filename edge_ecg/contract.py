@@ -3,6 +3,7 @@
 Python and Swift read them from the manifest, so a bundle is always judged by the numbers it was made with.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, is_dataclass
 from math import isfinite
 from typing import Any, get_args, get_origin, get_type_hints
@@ -116,24 +117,18 @@ class QualityConstants:
 class VotingConstants:
     """How beats become a decision; `edge_ecg.inference.votes` says what each number does."""
 
-    slope: float = 1.0  # log odds of "target" for one unit of a beat's evidence, from recordings held out
-    offset: float = 0.0
-    clip: float = 2.5  # the most that one beat may say, in log odds
     fewest_beats: int = 3  # an ectopic beat and the one after its pause must not decide
-    correlation: float = 0.5  # of two beats of one recording: what one says, the other has partly said
     # Accepted rates of "target" on baseline recordings and of the reverse: 60 recordings without an error say no
     # more than that the rate is below 5 % (J. A. Hanley, A. Lippman-Hand, JAMA 249(13), 1983).
     alpha: float = 0.05
     beta: float = 0.05
-    calibration_recordings: int = 0  # how many recordings these numbers were fitted on ...
-    calibration_errors: int = 0  # ... and how many of them they decide wrongly
 
 
 @dataclass(frozen=True)
 class Contract:
     """Sampling, beat window, detector, quality and voting constants of one bundle."""
 
-    version: int = 1
+    version: int = 2
     sample_rate_hz: int = 512
     settle_samples: int = 1536  # the first 3 s of a recording settle and give no beats
     before_r_samples: int = 128
@@ -159,10 +154,11 @@ class Contract:
 
     @classmethod
     def from_json(cls, value: Any) -> "Contract":
-        """The contract that `to_json` wrote. Raises ContractError on a missing, unknown or mistyped entry."""
+        """The contract that `to_json` wrote. Raises ContractError on a missing, unknown, mistyped or absurd entry."""
         contract: Contract = _read(cls, value, "contract")
         if contract.version != cls.version:
             raise ContractError(f"contract version is {contract.version}, this edge_ecg reads {cls.version}")
+        _require_sense(contract)
         return contract
 
 
@@ -186,6 +182,93 @@ def _read(kind: Any, value: Any, name: str) -> Any:
     if type(value) is not kind or kind is float:
         raise ContractError(f"{name} is {str(value)[:60]}, expected {kind.__name__}")
     return value
+
+
+# What each number may be, least and most, so that every contract that loads runs to its end; where one hangs on
+# others, these come first. A number without a row is a count up to 1e6, or any number up to 1e9 either way.
+Limit = float | Callable[[Contract], float]
+MOST_COUNT, MOST_NUMBER = 1_000_000, 1e9
+RANGES: dict[str, tuple[Limit, Limit]] = {
+    "sample_rate_hz": (512, 512),  # of the resampler, and of every constant that counts samples
+    "before_r_samples": (2, 100_000),
+    "after_r_samples": (4, 100_000),
+    "block_samples": (1, MOST_COUNT),
+    "detector.quadrature_gain": (0, 1000),
+    "detector.faintest_uv": (1e-6, MOST_NUMBER),
+    "detector.refractory": (1, 10_000),
+    "detector.transient": (1, 1000),
+    "detector.level_beats": (2, 1000),
+    "detector.cap": (1, 1000),
+    "detector.adaptation": (0, 1),
+    "detector.threshold": (0, 0.99),  # at 1, nothing is above it
+    "detector.t_wave_height": (0, 1),
+    "detector.search_back_rr": (0, 1000),
+    "detector.search_back_part": (0, 1),
+    "detector.rr_start": (1, MOST_COUNT),  # below one sample, search-back would not move on
+    "detector.rr_min": (1, MOST_COUNT),
+    "detector.rr_max": (lambda c: c.detector.rr_min, MOST_COUNT),
+    "detector.fade": (0, 1),
+    "detector.least_fade": (0, 1),
+    "detector.first_deflection": (0, 1),
+    "detector.side_margin": (0, 1),
+    # Candidates are placed on raw samples that are still kept ...
+    "detector.learning": (1, lambda c: int(c.detector.search_back_rr * c.detector.rr_max)),
+    "detector.refine_reach": (1, 10_000),
+    "detector.smooth_samples": (1, 1000),
+    "detector.baseline_samples": (1, lambda c: c.detector.refine_reach),
+    # ... and that have come by the time, with room for a baseline at either end even at the stream's start.
+    "detector.envelope_delay": (
+        lambda c: max(0, c.detector.refine_reach + c.detector.smooth_samples // 2 - c.detector.refractory - 1),
+        lambda c: c.detector.refine_reach + 2 - -(-c.detector.smooth_samples // 2) - c.detector.baseline_samples,
+    ),
+    "quality.held": (1, MOST_COUNT),
+    "quality.held_uv": (0, MOST_NUMBER),
+    "quality.clipped": (1, MOST_COUNT),
+    "quality.clipped_part": (0, 1),
+    "quality.least_span_uv": (0, MOST_NUMBER),
+    "quality.most_span_uv": (lambda c: c.quality.least_span_uv, MOST_NUMBER),
+    "quality.most_offset_uv": (0, MOST_NUMBER),
+    "quality.noise_part": (0, 1000),
+    "quality.wander_part": (0, 1000),
+    "quality.qrs": (1, lambda c: min(c.before_r_samples, c.after_r_samples - 3)),
+    "quality.noise_lag": (1, lambda c: (c.after_r_samples - c.quality.qrs - 1) // 2),
+    "quality.baseline": (1, lambda c: c.window_samples),
+    "quality.rr_max": (lambda c: c.quality.rr_min, 100_000),
+    "voting.fewest_beats": (1, MOST_COUNT),
+    "voting.alpha": (1e-12, 0.49),  # at 0 and at 1/2 there is no boundary
+    "voting.beta": (1e-12, 0.49),
+}
+
+
+def _require_sense(contract: Contract) -> None:
+    """Raise ContractError on a number out of its range, or a filter that does not settle."""
+    numbers = dict(_numbers(contract))
+    in_order = [*(numbers.keys() - RANGES.keys()), *RANGES]
+    for name in in_order:
+        least, most = RANGES.get(name, (0, MOST_COUNT) if type(numbers[name]) is int else (-MOST_NUMBER, MOST_NUMBER))
+        least, most = (limit(contract) if callable(limit) else limit for limit in (least, most))
+        if not least <= numbers[name] <= most:
+            raise ContractError(f"contract.{name} is {numbers[name]:g}, expected {least:g} to {most:g}")
+    sections = contract.detector.bandpass_sos
+    if not 1 <= len(sections) <= 16 or not all(_settles(section) for section in sections):
+        raise ContractError("contract.detector.bandpass_sos: expected 1 to 16 stable sections b0 b1 b2 1 a1 a2")
+
+
+def _numbers(part: Any, above: str = "") -> Iterator[tuple[str, float]]:
+    """The numbers of a part of the contract, by name."""
+    for name, value in vars(part).items():
+        if is_dataclass(value):
+            yield from _numbers(value, f"{above}{name}.")
+        elif not isinstance(value, tuple):
+            yield f"{above}{name}", value
+
+
+def _settles(section: tuple[float, ...]) -> bool:
+    """Whether its poles lie inside the unit circle (E. I. Jury's conditions), with a margin for rounding."""
+    if len(section) != 6:
+        return False
+    *b, a0, a1, a2 = section
+    return a0 == 1 and max(map(abs, b)) <= 1000 and abs(a2) < 1 - 1e-6 and abs(a1) < 1 + a2 - 1e-9
 
 
 CONTRACT = Contract()

@@ -1,21 +1,14 @@
-"""Enrolment: a few fresh baseline recordings move a bundle's references after a drift, without training.
+"""Enrolment: fresh baseline recordings of three dates move a bundle's references after a drift, without training.
 
-From month to month the level of a person's ECG drifts, for both states alike: scores still rank recordings, and every
-one of them lies on the same side. So the references, all of them, move by a share of the way from training's baseline
-to where the new baseline lies. How much of the way is believed depends on how far it is, and on how many dates say so:
+From month to month the level of a person's ECG drifts, and a bundle that has not seen these months is out of date. So
+its references, all of them, move by the way from training's baseline to where the fresh one lies, which is the
+geometric median of the recordings, every date weighing the same: a minority of odd recordings or dates hardly moves it
+(C. Gini, L. Galvani, 1929; by the steps of E. Weiszfeld, Tohoku Math. J. 43, 1937).
 
-    share = max(0, 1 - (ORDINARY * usual / D**2) / distance**2)
-
-- `distance` is from training's baseline to the new one. The new one is the geometric median of the recordings, every
-  date weighing the same, so that a minority of odd recordings or dates hardly moves it (C. Gini, L. Galvani, 1929; by
-  the steps of E. Weiszfeld, Tohoku Math. J. 43, 1937).
-- `usual` is the mean squared distance of an ordinary date's baseline, as far as n recordings show it: what training's
-  dates differ by, plus what recordings of one date differ by, divided by n.
-- The form is the positive-part estimator of W. James and C. Stein (Proc. 4th Berkeley Symp., 1961): what an ordinary
-  date could explain does not count as drift. Theirs has a factor of 1; 3 is what 19 of 20 ordinary dates stay below,
-  if dates scatter normally, in the four or so directions in which ours do. Enrolling an ordinary date changes nothing.
-- D is the number of dates. The mean of D ordinary dates lies D times nearer in the square; the other D is because what
-  is then moved in vain does D times less harm. (Chosen on held-out dates and simulated drifts: `train.enrolment`.)
+Fewer dates than three do not enrol: one that differs from training's may be an ordinary one, and the bundle stays out
+of date. That both states drift alike is an assumption. It may hold for what months do to every beat; it does not for
+ordinary dates, whose two levels do not move together, and there the day's baseline corrects that of the baseline alone
+(`edge_ecg.inference.levels`). `python -m train.daily_baseline` measures both, with drift and without.
 """
 
 import datetime
@@ -35,7 +28,7 @@ from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.recording import Recording
 from edge_ecg.watch import embeddings
 
-ORDINARY = 3.0
+FEWEST_DATES = 3
 IMPLAUSIBLE = 2.0  # times the limit of a beat: no drift goes this far, another person and an inverted lead do
 FEWEST_BEATS = 5
 STEPS = 100  # of the geometric median; it is there after ten
@@ -77,8 +70,7 @@ class Enrolment:
     samples: tuple[Sample, ...]
     references: ReferenceBank = field(repr=False)
     shift: np.ndarray = field(repr=False)  # (D,) by which they moved
-    distance: float  # of the new baseline from training's, in units of an ordinary date's
-    share: float  # of that way, 0 to 1
+    distance: float  # its length, in units of the way from the usual baseline to the usual target
 
     @property
     def used(self) -> list[Sample]:
@@ -97,46 +89,48 @@ class Enrolment:
             "dates": self.dates,
             "rejected": [{"file": Path(s.source).name, "why": s.rejected} for s in self.samples if s.rejected],
             "distance": self.distance,
-            "share": self.share,
             "shift": self.shift.tolist(),
             "limit": self.references.distribution and self.references.distribution.limit,
-            "note": "Metrics and parity were measured before enrolment; the graphs are the same files.",
+            "note": "Metrics, levels and parity were measured before enrolment; the graphs are the same files.",
         }
 
 
 def enroll_samples(bank: ReferenceBank, samples: Iterable[Sample]) -> Enrolment:
-    """Move a bank that knows what training has seen. Raises RecordingError if no sample can be used.
+    """Move a bank that knows what training has seen; it knows the days of what enrolled as well.
 
-    If they move, the limit grows as well, as far as what enrolled lies further from the moved centre than usual beats
-    do, whose distance is 1: a drift changes more than the level, and what enrolled is the new usual. Moved or not, the
-    bank knows the days of what enrolled.
+    The limit grows as far as what enrolled lies further from the moved centre than usual beats do, whose distance is 1:
+    a drift changes more than the level, and what enrolled is the new usual.
+    Raises RecordingError if no sample can be used, or those of fewer than three dates.
     """
     assert bank.distribution is not None
     distribution = bank.distribution
     checked = tuple(sample.checked(distribution) for sample in samples)
     used = [sample for sample in checked if sample.rejected is None]
+    rejected = "; ".join(f"{Path(s.source).name}: {s.rejected}" for s in checked if s.rejected)
     if not used:
-        reasons = "; ".join(f"{Path(s.source).name}: {s.rejected}" for s in checked) or "there is none"
-        raise RecordingError(f"no recording can be enrolled: {reasons}")
-    shift, distance, share = level_shift(np.array([s.centre for s in used]), [s.date for s in used], distribution)
-    moved = distribution.moved(shift)
-    still_away = float(np.median([sample.distance(moved) for sample in used]))
-    wider = replace(moved, limit=distribution.limit * (1 + share * max(0.0, still_away - 1)))
+        raise RecordingError(f"no recording can be enrolled: {rejected or 'there is none'}")
+    dates = sorted({sample.date for sample in used})
+    if len(dates) < FEWEST_DATES:
+        raise RecordingError(
+            f"baseline recordings of {FEWEST_DATES} dates are needed, these are of {len(dates)} ({', '.join(dates)}): "
+            "one date may differ from training's without a drift. Nothing was enrolled"
+            + (f" (not used: {rejected})" if rejected else "")
+        )
+    shift = baseline_shift(np.array([s.centre for s in used]), [s.date for s in used], distribution)
+    moved = bank.moved(shift)
+    assert moved.distribution is not None
+    still_away = float(np.median([sample.distance(moved.distribution) for sample in used]))
+    wider = replace(moved.distribution, limit=distribution.limit * max(1.0, still_away))
     now = wider.with_days(sample.day for sample in used if sample.day)
-    return Enrolment(checked, replace(bank.moved(shift), distribution=now), shift, distance, share)
+    between_states = float(np.linalg.norm(distribution.centres[1] - distribution.centres[0]))
+    distance = float(np.linalg.norm(shift)) / between_states
+    return Enrolment(checked, replace(moved, distribution=now), shift, distance)
 
 
-def level_shift(
-    centres: np.ndarray, dates: Sequence[str], distribution: TrainingDistribution
-) -> tuple[np.ndarray, float, float]:
-    """How far (D,) recordings with (N, D) centres move the level, their distance in ordinary dates, and the share."""
-    names, which, counts = np.unique(np.array(dates), return_inverse=True, return_counts=True)
-    away = geometric_median(centres, 1 / counts[which]) - distribution.centres[0]
-    squared = float(away @ away)
-    usual = distribution.between_dates + distribution.between_recordings * float(np.mean(1 / counts))
-    doubt = ORDINARY * usual / len(names) ** 2
-    share = 1 - doubt / squared if squared > doubt else 0.0
-    return share * away, (squared / usual) ** 0.5, share
+def baseline_shift(centres: np.ndarray, dates: Sequence[str], distribution: TrainingDistribution) -> np.ndarray:
+    """(D,): from training's usual baseline to that of recordings with (N, D) centres, every date weighing the same."""
+    _, which, counts = np.unique(np.array(dates), return_inverse=True, return_counts=True)
+    return np.asarray(geometric_median(centres, 1 / counts[which]) - distribution.centres[0])
 
 
 def geometric_median(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -180,9 +174,7 @@ def write_enrolled(bundle: Bundle, enrolment: Enrolment, out: Path) -> Bundle:
         files[REFERENCES_INT8] = replace(enrolled.references, distribution=None).to_int8_bytes()
     if GOLDEN in files:
         beats = np.array([step["beat"] for step in json.loads(files[GOLDEN])["beats"]], np.float32)
-        steps = golden_steps(
-            beats, enrolled.encoder, enrolled.comparator, enrolled.references, enrolled.labels, enrolled.contract.voting
-        )
+        steps = golden_steps(beats, enrolled.encoder, enrolled.comparator, enrolled.references, enrolled.rule)
         files[GOLDEN] = json.dumps({"beats": steps}).encode()
     write_bundle(out, {**manifest, "enrolment": enrolment.to_json()}, files)
     return load_bundle(out)
@@ -194,5 +186,4 @@ def describe(enrolment: Enrolment) -> Iterable[str]:
         verdict = sample.rejected or f"{len(sample.embeddings)} beats"
         yield f"{Path(sample.source).name[-36:]:36}  {sample.date:10}  {verdict}"
     many = f"{len(enrolment.used)} recordings of {len(enrolment.dates)} dates"
-    yield f"{many}: the baseline lies {enrolment.distance:.1f} times as far from training's as an ordinary date's"
-    yield f"references moved by {enrolment.share:.0%} of the way" if enrolment.share else "references stay as they were"
+    yield f"{many}: the references moved by {enrolment.distance:.0%} of the way from the baseline to the target"

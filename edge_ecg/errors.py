@@ -1,4 +1,4 @@
-"""What can go wrong with what a person hands us: each error is one sentence that names the thing."""
+"""Errors on bad input: each message is one sentence that names the file or value."""
 
 
 class EdgeEcgError(ValueError):

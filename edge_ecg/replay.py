@@ -1,4 +1,4 @@
-"""Replay a finished recording as a watch would have heard it, and time every step.
+"""Replay a finished recording chunk by chunk, as a watch would receive it, and time every step.
 
 Apple platforms hand over a recording when it is finished; there is no live ECG stream for apps. A replay
 is how the stream is shown and measured.
@@ -15,7 +15,7 @@ import numpy as np
 from edge_ecg.bundle import Bundle
 from edge_ecg.inference.votes import Decision
 from edge_ecg.recording import Recording
-from edge_ecg.watch import Judged, Watch
+from edge_ecg.watch import DayBaseline, Judged, Watch
 
 
 class Step(NamedTuple):
@@ -41,6 +41,9 @@ class Replayed:
     latency_us: np.ndarray = field(repr=False)  # of each chunk that completed a beat: samples in, votes out
     chunks: int
     late_chunks: int  # at the sensor's pace, or at `speed` times that
+    log_odds: float  # of the target, at the end
+    rule: str  # which rule spoke: with the day's baseline or without one
+    dates: dict[str, int] | None  # how many dates of each label stand behind the rule
 
     @property
     def realtime_factor(self) -> float:
@@ -71,8 +74,12 @@ class Replayed:
             "decision": d.label,
             "confidence": round(d.confidence, 4),
             "beats": d.beats,
-            "beats_to_decision": d.beats_to_decision,
-            "seconds_to_decision": d.seconds_to_decision,
+            "log_odds": round(self.log_odds, 4),
+            "provisional": d.provisional and d.provisional.label,
+            "provisional_after_beats": d.provisional and d.provisional.beats,
+            "provisional_after_s": d.provisional and d.provisional.seconds,
+            "rule": self.rule,
+            "dates": self.dates,
             "votes": d.votes,
             "latency_us": {
                 name: None if p is None else round(float(p), 1)
@@ -99,14 +106,15 @@ def replay(
     chunk_samples: int = 64,
     speed: float | None = None,
     show: Callable[[Step], None] | None = None,
+    day_baseline: DayBaseline | None = None,
 ) -> Replayed:
-    """Push a recording through a `Watch`, chunk by chunk.
+    """Push a recording through a `Watch`, chunk by chunk. The decision of every step but the last is provisional.
 
     With `speed` the chunks arrive paced, 1 being as fast as the sensor; without it, as fast as they are judged. A
     chunk has a deadline, the arrival of the next one: paced, by the clock; unpaced, by what the chunk took against
     what it lasts. `show` sees every step, outside the time that is measured but not outside the pace.
     """
-    watch = Watch(bundle, recording.sample_rate_hz, recording.day)
+    watch = Watch(bundle, recording.sample_rate_hz, recording.day, day_baseline)
     judged: list[Judged] = []
     latency_us, busy_s, pushed_samples, count, late = [], 0.0, 0, 0, 0
     pace = recording.sample_rate_hz * (speed or 1.0)
@@ -127,5 +135,15 @@ def replay(
         if show:
             show(Step(chunk, beats, watch.log_odds, watch.decision, end - start, is_late))
     return Replayed(
-        recording.source, watch.decision, judged, busy_s, recording.duration_s, np.array(latency_us), count, late
+        recording.source,
+        watch.decision,
+        judged,
+        busy_s,
+        recording.duration_s,
+        np.array(latency_us),
+        count,
+        late,
+        watch.log_odds,
+        bundle.rule.describe(day_baseline.level if day_baseline else None),
+        bundle.rule.dates,
     )

@@ -1,4 +1,4 @@
-"""Who made a bundle: an Ed25519 signature of its manifest, which holds the SHA-256 of every other file.
+"""Signatures of bundles: Ed25519 over the manifest, which holds the SHA-256 of every other file.
 
 The hashes in a bundle show damage; anybody can compute them. A signature shows that the owner of a key wrote it.
 What is signed is a line that names the purpose, then the exact bytes of `manifest.json`. The signature is a file of
@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from edge_ecg.atomic import write_file
+from edge_ecg.atomic import refuse_overlap, write_file
 from edge_ecg.bundle import SIGNATURE, read_files, sealed
 from edge_ecg.errors import BundleError, EdgeEcgError
 
@@ -33,6 +33,9 @@ def sign_bundle(bundle: Path, key: Path, password: str | None = None) -> Path:
     signature = _private_key(key, password).sign(PURPOSE + sealed(manifest))
     content = {"algorithm": ALGORITHM, "signature": base64.b64encode(signature).decode()}
     path = signature_path(bundle)
+    refuse_overlap(path, [key])
+    if path.exists():
+        _signature(path)  # what is replaced is a signature
     write_file(path, (json.dumps(content) + "\n").encode())
     return path
 

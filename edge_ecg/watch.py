@@ -1,14 +1,17 @@
-"""The whole story in one place: samples in, beats judged, a decision out."""
+"""The watch: samples in, judged beats and a decision out. The table of contents of the runtime."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 
 from edge_ecg.bundle import Bundle
+from edge_ecg.errors import RecordingError
+from edge_ecg.inference.levels import DayLevel
 from edge_ecg.inference.novelty import OUT_OF_DATE, OUT_OF_DISTRIBUTION
-from edge_ecg.inference.votes import Decision, Tally, Vote, cast_vote
+from edge_ecg.inference.votes import NOT_A_NUMBER, Decision, Vote, cast_vote
 from edge_ecg.recording import Recording
 from edge_ecg.signal.beats import Beat
 from edge_ecg.signal.stream import BeatStream, cut_beats
@@ -21,32 +24,74 @@ class Judged:
     """One beat, what the references said of it, and what is known since."""
 
     beat: Beat
-    vote: Vote | None  # None: the beat is unusable, and `beat.unusable` says why
+    vote: Vote | None  # None: the beat does not vote, and `unusable` says why
     decision: Decision
+    unusable: tuple[str, ...] = ()  # why the beat did not vote: of the signal, or of what the watch knows
 
-    @property
-    def unusable(self) -> tuple[str, ...]:
-        """Why the beat did not vote; empty if it did."""
-        return self.beat.unusable
+
+@dataclass(frozen=True)
+class DayBaseline:
+    """The day's own baseline: what recordings of the baseline, made on the day that is judged, say of its level."""
+
+    level: DayLevel
+    sources: tuple[str, ...]
+    day: date | None = None  # None: no recording said its day
+
+    @classmethod
+    def of(cls, bundle: Bundle, recordings: Iterable[Recording]) -> "DayBaseline":
+        """The level of some recordings. Raises RecordingError for one that can't be used, and for two days."""
+        sources, levels, counts, days = [], [], [], {}
+        for recording in recordings:
+            watch = Watch(bundle, recording.sample_rate_hz, recording.day)
+            judged = watch.push(recording.samples_uv)
+            if not watch.can_decide:
+                raise RecordingError(f"{recording.source}: can't be the day's baseline: {_why_not(judged, bundle)}")
+            sources.append(recording.source)
+            levels.append(watch.level)
+            counts.append(watch.decision.beats)
+            if recording.day:
+                days[recording.day] = recording.source
+        if not sources:
+            raise RecordingError("there is no recording for the day's baseline")
+        if len(days) > 1:
+            told = ", ".join(f"{source} of {day}" for day, source in sorted(days.items()))
+            raise RecordingError(f"the day's baseline must be of one day, not {told}")
+        return cls(DayLevel(float(np.mean(levels)), len(levels), min(counts)), tuple(sources), next(iter(days), None))
+
+
+def _why_not(judged: list[Judged], bundle: Bundle) -> str:
+    votes, reasons = sum(j.vote is not None for j in judged), Counter(r for j in judged for r in j.unusable)
+    if votes < bundle.contract.voting.fewest_beats and not reasons:
+        return f"{votes} usable beats, expected at least {bundle.contract.voting.fewest_beats}"
+    return f"{len(judged) - votes} of {len(judged)} beats can't be judged: {reasons.most_common(1)[0][0]}"
 
 
 class Watch:
     """Judge a recording while it arrives. Any chunk size gives the same votes and decision, bit for bit.
 
     day: when it is recorded. If that is out of date for the bundle no beat votes; without it, none is out of date.
+    day_baseline: what the beats are compared with, beside what is usual. Raises RecordingError if it is of another day.
     """
 
-    def __init__(self, bundle: Bundle, sample_rate_hz: float = 512.0, day: date | None = None):
+    def __init__(
+        self,
+        bundle: Bundle,
+        sample_rate_hz: float = 512.0,
+        day: date | None = None,
+        day_baseline: DayBaseline | None = None,
+    ):
+        if day_baseline and day_baseline.day and day and day_baseline.day != day:
+            raise RecordingError(f"the day's baseline is of {day_baseline.day}, the recording of {day}")
         self._bundle = bundle
         self._is_out_of_date = (
             bundle.references.distribution is not None and bundle.references.distribution.is_out_of_date(day)
         )
         self._sample_rate_hz = sample_rate_hz
         self._beats = BeatStream(sample_rate_hz, bundle.contract)
-        self._tally = Tally(bundle.labels, bundle.contract.voting)
+        self._tally = bundle.rule.tally(day_baseline.level if day_baseline else None)
 
     def reset(self) -> None:
-        """Start a new recording."""
+        """Start a new recording of the same day."""
         self._beats.reset()
         self._tally.reset()
 
@@ -66,27 +111,40 @@ class Watch:
 
     def _judge(self, beat: Beat) -> Judged:
         if beat.unusable:
-            return self._skipped(beat)
+            return self._skipped(beat, *beat.unusable)
         if self._is_out_of_date:
-            return self._skipped(replace(beat, unusable=(OUT_OF_DATE,)))
+            return self._skipped(beat, OUT_OF_DATE)
         references, embedding = self._bundle.references, embed(self._bundle, beat)
         if references.distribution and references.distribution.distances(embedding)[0] > references.distribution.limit:
-            return self._skipped(replace(beat, unusable=(OUT_OF_DISTRIBUTION,)))
-        vote = cast_vote(self._bundle.comparator(embedding, references.embeddings), references)
+            return self._skipped(beat, OUT_OF_DISTRIBUTION)
+        logits = self._bundle.comparator(embedding, references.embeddings)
+        if not (np.isfinite(embedding).all() and np.isfinite(logits).all()):
+            return self._skipped(beat, NOT_A_NUMBER)
+        vote = cast_vote(logits, references)
         return Judged(beat, vote, self._tally.add(vote, beat.known_at_s))
 
-    def _skipped(self, beat: Beat) -> Judged:
-        return Judged(beat, None, self._tally.skip())
+    def _skipped(self, beat: Beat, *reasons: str) -> Judged:
+        return Judged(beat, None, self._tally.skip(), reasons)
 
     @property
     def decision(self) -> Decision:
-        """What is known of the recording so far."""
+        """What is known of the recording so far; final when all its samples were pushed."""
         return self._tally.decision
 
     @property
     def log_odds(self) -> float:
-        """The evidence so far; above 0 speaks for the target."""
+        """What the beats so far say; above 0 speaks for the target."""
         return self._tally.log_odds
+
+    @property
+    def level(self) -> float:
+        """Mean evidence of the beats so far."""
+        return self._tally.level
+
+    @property
+    def can_decide(self) -> bool:
+        """Whether there are beats enough so far to say anything."""
+        return self._tally.is_enough
 
 
 def embed(bundle: Bundle, beat: Beat) -> np.ndarray:

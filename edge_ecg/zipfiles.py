@@ -1,4 +1,4 @@
-"""How a stranger's zip is opened: its directory is read only if it is of sane size, and any damage is one sentence."""
+"""Open zip archives safely: limits on the directory, and one sentence for any damage."""
 
 import io
 import zipfile
@@ -12,7 +12,7 @@ MOST_DIRECTORY_BYTES = 10_000_000  # some 60,000 files
 
 
 class _TooLarge(Exception):
-    """The zip claims a directory that nobody writes."""
+    """The directory of the zip is larger than a zip of recordings has."""
 
 
 class _Guarded(io.FileIO):

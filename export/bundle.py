@@ -1,6 +1,7 @@
 """`python -m export.bundle`: one folder with everything that a device needs, written when all of it agrees."""
 
 import json
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,12 @@ from export.gate.artefacts import artefact
 from export.gate.reference_model import REFERENCE_MODEL
 from export.pictures import PICTURE, picture
 from export.pipeline import Exported, export_run
-from export.references import few_references, recalibrated
+from train.data import BeatSet
 from train.decision.decide import decide
 from train.decision.novelty import USUAL
-from train.run import Run, load_run
+from train.fit.left_out import left_out_levels
+from train.fit.loop import Settings
+from train.run import FOLDS, Run, load_run
 
 TOOLS = ("edge-ecg", "torch", "onnx", "onnxruntime", "coremltools", "numpy", "scipy")
 GOLDEN_BEATS = 8
@@ -44,13 +47,14 @@ def build_bundle(run: Run, chosen: np.ndarray) -> tuple[dict[str, Any], dict[str
         "intended_use": INTENDED_USE,
         "labels": list(run.labels),
         "contract": run.contract.to_json(),
+        "levels": run.config["levels"],
         "model": {"architecture": exported.reference.architecture, "parameters": run.config["parameters"]},
         "training": {key: run.config[key] for key in ("settings", "dataset", "best_epoch")},
         "references": [run.training.sources[run.training.recording[beat]] for beat in chosen],
         "range": distribution
         and {"limit": distribution.limit, "false_alarms_on_dates_left_out": round(1 - USUAL / 100, 2)},
         "metrics": {
-            which: decide(run.model, exported.bank, beats, run.labels, run.contract.voting).to_json()
+            which: decide(run.model, exported.bank, beats, run.rule).to_json()
             for which, beats in (("train", run.training), ("validation", run.validation))
         },
         "parity": exported.rows,
@@ -63,7 +67,14 @@ def golden(run: Run, exported: Exported) -> dict[str, Any]:
     """The first beats of a validation recording, and what must follow from them at each step."""
     beats = run.validation.values[np.flatnonzero(run.validation.recording == 0)[:GOLDEN_BEATS]]
     engine = artefact("onnx fp32").open(exported.files)
-    return {"beats": golden_steps(beats, *engine, exported.bank, run.labels, run.contract.voting)}
+    return {"beats": golden_steps(beats, *engine, exported.bank, run.rule)}
+
+
+def with_references_per_state(run: Run, per_state: int) -> Run:
+    """The run with another number of references of each state, and levels for them from the models that it kept."""
+    settings = {**run.config["settings"], "references_per_state": per_state}
+    levels = left_out_levels(BeatSet.joined([run.training, run.validation]), Settings(**settings), run.path / FOLDS)
+    return replace(run, config={**run.config, "settings": settings, "levels": levels and levels.to_json()})
 
 
 @click.command()
@@ -75,10 +86,9 @@ def export_bundle(run_folder: Path, out: Path, per_state: int | None) -> None:
     refuse_overlap(out, [run_folder])
     refuse_to_lose(out)
     run = load_run(run_folder)
-    chosen = run.references()[0]
     if per_state:
-        chosen = few_references(run, per_state)
-        run = recalibrated(run, chosen)
+        run = with_references_per_state(run, per_state)
+    chosen = run.references()[0]
     manifest, files = build_bundle(run, chosen)
     write_bundle(out, manifest, files)
     bundle = load_bundle(out)

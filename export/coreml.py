@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from edge_ecg.atomic import write_file
-from edge_ecg.console import run_command
+from edge_ecg.console import claim_folder, run_command
 from edge_ecg.errors import ParityError
 from export.formats.coreml import COREML
 from export.pipeline import export_run
@@ -24,6 +24,7 @@ def export_coreml(run_folder: Path, out: Path, weights: tuple[str, ...]) -> None
     for row in exported.rows:
         if not row["shipped"]:
             raise ParityError(f"{row['engine']}: {'; '.join(row['faults'])}")
+    claim_folder(out, "export", {name.split("/")[0] for name in exported.files})
     for name, content in exported.files.items():
         write_file(out / name, content)
     for artefact in exported.artefacts:

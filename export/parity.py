@@ -17,7 +17,9 @@ from edge_ecg.contract import Contract
 from edge_ecg.datasets.dataset_file import SETS, Dataset, read_dataset
 from edge_ecg.errors import ParityError
 from edge_ecg.inference.golden import golden_steps
+from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.references import ReferenceBank
+from edge_ecg.inference.votes import DecisionRule
 from export.formats.artefact import Files
 from export.formats.coreml import ON_THIS_MAC
 from export.gate.artefacts import RUNNABLE, artefact
@@ -39,7 +41,8 @@ class Claims:
     def __init__(self, manifest: dict[str, Any], files: Files):
         self.manifest = manifest
         self.contract = Contract.from_json(manifest["contract"])
-        self.labels: tuple[str, str] = (manifest["labels"][0], manifest["labels"][1])
+        labels = manifest["labels"][0], manifest["labels"][1]
+        self.rule = DecisionRule(labels, Levels.from_json(manifest["levels"]), self.contract.voting)
         self.reference = ReferenceModel.from_bytes(files[REFERENCE_MODEL], manifest["model"]["architecture"])
         self.shift = np.array(manifest.get("enrolment", {}).get("shift", 0.0))
         self.rows = {row["engine"]: row for row in manifest["parity"]}
@@ -60,7 +63,7 @@ class Claims:
             model, bank = self.reference.model, self.reference.bank
             if not same(
                 self.manifest["metrics"][which],
-                decide(model, bank, beats, self.labels, self.contract.voting).to_json(),
+                decide(model, bank, beats, self.rule).to_json(),
             ):
                 yield f"manifest: the metrics of {which} are not those of the model"
         of_files, of_beats = MEASURED
@@ -76,7 +79,7 @@ class Claims:
         said = json.loads(self._files[GOLDEN])["beats"]
         beats = np.array([step["beat"] for step in said], np.float32)
         engine, bank = artefact("onnx fp32").open(self._files), ReferenceBank.from_bytes(self._files[REFERENCES])
-        if not same(said, golden_steps(beats, *engine, bank, self.labels, self.contract.voting)):
+        if not same(said, golden_steps(beats, *engine, bank, self.rule)):
             yield f"{GOLDEN}: does not follow from its beats"
 
 
@@ -117,7 +120,7 @@ def parity(bundle_path: Path, dataset_file: Path, data: Path | None, sets: tuple
         raise ParityError(f"{bundle_path}: holds no {REFERENCE_MODEL} to compare with; export the bundle again")
     claims, dataset = Claims(manifest, files), read_dataset(dataset_file, data)
     beats = read_beats([entry for which in sets for entry in dataset.entries(which)], claims.contract)
-    check = ParityCheck(claims.reference, beats, claims.labels, claims.contract.voting, claims.shift)
+    check = ParityCheck(claims.reference, beats, claims.rule, claims.shift)
     parities = []
     for kind in claims.shipped:
         click.echo(f"{kind.name} ...", err=True)

@@ -36,7 +36,7 @@ def export_run(run: Run, chosen: np.ndarray | None = None, artefacts: Iterable[A
 
     Raises ParityError if one in float32 does not decide as the model, or none could be made.
     """
-    check = ParityCheck(ReferenceModel.of_run(run, chosen), run.validation, run.labels, run.contract.voting)
+    check = ParityCheck(ReferenceModel.of_run(run, chosen), run.validation, run.rule)
     if any(a.scheme is INT8 for a in artefacts):
         check = _finetuned_if_need_be(check, run)
     reference = check.reference
@@ -75,7 +75,7 @@ def _finetuned_if_need_be(check: ParityCheck, run: Run) -> ParityCheck:
     model, bank = check.reference.model, check.reference.bank
     student = finetune(model, INT8, run.training.values, bank.embeddings)
     reference = replace(check.reference, finetuned={INT8.name: student})
-    return ParityCheck(reference, run.validation, run.labels, run.contract.voting)
+    return ParityCheck(reference, run.validation, run.rule)
 
 
 def _with_times(

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from edge_ecg.atomic import write_file
-from edge_ecg.console import run_command
+from edge_ecg.console import claim_folder, run_command
 from edge_ecg.report.artefact_table import artefact_table
 from export.pictures import PICTURE, picture
 from export.pipeline import export_run
@@ -20,7 +20,9 @@ def quantize(run_folder: Path, out: Path) -> None:
     """Measure every artefact on the validation beats, and write those that decide as the model, table and picture."""
     exported = export_run(load_run(run_folder))
     table = json.dumps(exported.rows, indent=1).encode()
-    for name, content in {**exported.files, PICTURE: picture(exported.rows), "quantization.json": table}.items():
+    files = {**exported.files, PICTURE: picture(exported.rows), "quantization.json": table}
+    claim_folder(out, "export", {name.split("/")[0] for name in files})
+    for name, content in files.items():
         write_file(out / name, content)
     click.echo("\n".join(artefact_table(exported.rows)))
 

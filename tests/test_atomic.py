@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge_ecg import atomic
-from edge_ecg.atomic import atomic_folder, refuse_overlap, write_file
+from edge_ecg.atomic import CLAIMS, atomic_folder, claimed_folder, refuse_overlap, write_file
 from edge_ecg.errors import EdgeEcgError
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="a mode and a lock of POSIX")
@@ -22,6 +22,15 @@ from pathlib import Path
 from edge_ecg.atomic import atomic_folder
 with atomic_folder(Path(sys.argv[1])) as fresh:
     print(fresh.parent, flush=True)
+    sys.stdin.read()
+"""
+
+CLAIMER = """
+import sys
+from pathlib import Path
+from edge_ecg.atomic import claimed_folder
+with claimed_folder(Path(sys.argv[1]), "one", ["a"]):
+    print("claimed", flush=True)
     sys.stdin.read()
 """
 
@@ -153,3 +162,38 @@ def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path: Path, monkeypat
     assert (tmp_path / "here/a").read_text() == "in the working folder"
     assert names(tmp_path) == ["far", "here", "link"]
     assert names(tmp_path / "far") == ["folder"]
+
+
+@posix
+@pytest.mark.parametrize("end", ["finished", "killed"])
+def test_one_process_at_a_time_writes_into_a_folder(tmp_path: Path, end: str) -> None:
+    command = [sys.executable, "-c", CLAIMER, str(tmp_path / "out")]
+    first = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert first.stdout is not None
+    assert first.stdout.readline() == "claimed\n"
+    (tmp_path / "link").symlink_to("out")
+    for out in (tmp_path / "out", tmp_path / "link"):
+        with pytest.raises(EdgeEcgError, match="another command is writing there"), claimed_folder(out, "one", ["a"]):
+            pass
+    first.kill() if end == "killed" else None
+    first.communicate()
+    with claimed_folder(tmp_path / "out", "one", ["a"]):
+        (tmp_path / "out/a").write_text("second")
+
+
+def test_a_name_that_another_wrote_is_not_claimed(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with claimed_folder(out, "one", ["a", "b"]):
+        (out / "a").write_text("of one")
+    with claimed_folder(out, "one", ["a", "b"]):
+        (out / "a").write_text("of one, again")
+    (out / "mine").write_text("mine")
+    for command, name in (("two", "a"), ("one", "mine"), ("two", "mine")):
+        with pytest.raises(EdgeEcgError, match=f"{name} is there"), claimed_folder(out, command, ["c", name]):
+            pass
+    with claimed_folder(out, "two", ["c"]):
+        (out / "c").write_text("of two")
+    for damage in (b"", b"[]", b"[" * 100_000, b"\xff"):
+        (out / CLAIMS).write_bytes(damage)
+        with pytest.raises(EdgeEcgError, match="a is there"), claimed_folder(out, "one", ["a"]):
+            pass

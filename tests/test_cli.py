@@ -23,8 +23,9 @@ def test_replay_json_is_one_object_a_recording(small_bundle: Path, recordings: l
     assert [line["file"] for line in lines] == [str(path) for path in recordings]
     for line, path in zip(lines, recordings, strict=True):
         assert list(line) == [
-            *("file", "decision", "confidence", "beats", "beats_to_decision", "seconds_to_decision"),
-            *("votes", "latency_us", "realtime_factor", "unusable_beats", "unusable"),
+            *("file", "decision", "confidence", "beats", "log_odds"),
+            *("provisional", "provisional_after_beats", "provisional_after_s", "rule", "dates", "votes"),
+            *("latency_us", "realtime_factor", "unusable_beats", "unusable"),
             *("inverted_beats", "lead_is_inverted", "late_chunks"),
         ]
         assert line["decision"] in {"baseline", "target", "inconclusive"}
@@ -33,7 +34,10 @@ def test_replay_json_is_one_object_a_recording(small_bundle: Path, recordings: l
         assert set(line["latency_us"]) == {"p50", "p95", "p99"}
         assert 0.5 <= line["confidence"] <= 1
         if line["decision"] != "inconclusive":
-            assert 3 < line["seconds_to_decision"] <= 30, path
+            assert line["provisional"] == line["decision"]
+            assert 3 < line["provisional_after_s"] <= 30, path
+        assert line["rule"] == "no baseline of the day"
+        assert line["dates"] == {"baseline": 7, "target": 7}
     right = sum(line["decision"] == path.parent.name for line, path in zip(lines, recordings, strict=True))
     assert right >= len(lines) - 2
 

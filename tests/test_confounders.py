@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_ecg.console import run_command as run_command
+from edge_ecg.jsonfile import read_json
 from train.confounders import CONFOUNDERS, confounders_command
 from train.data import BeatSet
 from train.evaluation.drift import drift, matched_pairs, state_axis
@@ -28,7 +29,7 @@ from train.evaluation.occlusion import (
 )
 from train.evaluation.scores import roc_auc
 from train.metrics import newcombe_interval
-from train.run import load_run, read_json
+from train.run import load_run
 
 SAMPLES = 383
 
@@ -277,5 +278,5 @@ def test_a_folder_that_is_no_run_is_told_in_one_line(tmp_path: Path, capsys: pyt
     with pytest.raises(SystemExit) as caught:
         run_command(confounders_command, [str(tmp_path / "nothing")])
     assert caught.value.code == 2
-    assert "expected the folder of a training run" in capsys.readouterr().err
+    assert "expected the folder of a finished training run" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

@@ -15,7 +15,7 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from edge_ecg.errors import DatasetError
 from train import crossval
-from train.crossval import methods_for
+from train.crossval import crossval_text, methods_for
 from train.data import BeatSet
 from train.evaluation.baselines import BASELINES, SupervisedNetwork
 from train.evaluation.folds import comparator, leave_one_out, pooled, run_fold, run_folds
@@ -28,7 +28,6 @@ from train.evaluation.scores import (
     figures,
     permutation_p,
     roc_auc,
-    table,
 )
 from train.fit.loop import Settings, settings_for
 
@@ -248,7 +247,7 @@ def test_the_command_judges_every_date_and_the_split(
     done = CliRunner().invoke(crossval.crossval, arguments, catch_exceptions=False)
     result = json.loads(done.stdout)
     assert result == json.loads((tmp_path / "crossval.json").read_text())
-    assert (tmp_path / "crossval.txt").read_text() == table(result) + "\n"
+    assert (tmp_path / "crossval.txt").read_text() == crossval_text(result) + "\n"
     for name in two:
         assert result["methods"][name]["recordings"]["total"] == sum(
             result["methods"][name]["dates"][date]["recordings"]["total"] for date in result["dates"]
@@ -277,7 +276,7 @@ def test_the_table_has_every_method_and_every_date() -> None:
         "methods": {name: figures(v) for name, v in methods.items()},
         "verdict": earned_its_place("positional", methods),
     }
-    text = table(json.loads(json.dumps(result)))
+    text = crossval_text(json.loads(json.dumps(result)))
     assert all(name in text for name in [*methods, *result["dates"]])
     assert result["verdict"] in text
     assert "No baseline by sample rate" in text

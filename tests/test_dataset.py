@@ -1,5 +1,7 @@
 """The dataset file: two labels, a split by date, and every mistake named."""
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,43 @@ def test_a_layout_that_leads_nowhere_is_named(tmp_path: Path, layout: str) -> No
     dataset = read_dataset(write(tmp_path, GOOD.replace("{date}/{label}/*.csv", layout)))
     with pytest.raises(DatasetError, match=r"no pattern of files below it|no recordings of 0101"):
         dataset.entries("train")
+
+
+@pytest.mark.parametrize("name", ["01*", "./0101", "0101/", "0102/../0101", "..", ".", "010?", "[0]101", "a\\\\b"])
+@pytest.mark.parametrize("old", ['["0102"]', '["c"]', '["d"]'])
+def test_a_name_that_is_no_plain_folder_is_refused(tmp_path: Path, old: str, name: str) -> None:
+    with pytest.raises(DatasetError, match="expected the plain name of a folder"):
+        read_dataset(write(tmp_path, GOOD.replace(old, f'["{name}"]')))
+
+
+@pytest.mark.parametrize("which", ["train", "validation", "test"])
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda at: link(at / "0103/c/one.csv", at / "0101/c/one.csv"), "load of 0101 and in test as load of 0103"),
+        (lambda at: link(at / "0102/a/two.csv", at / "0102/c/one.csv"), "as rest of 0102 and in validation as load"),
+        (lambda at: link(at / "0102/c", at / "0101/c"), "train as load of 0101 and in validation as load of 0102"),
+        (lambda at: link(at / "0101/a/two.csv", at / "0101/a/one.csv"), "rest of 0101 and in train as rest of 0101"),
+    ],
+)  # fmt: skip
+def test_a_file_in_two_places_is_refused(
+    tmp_path: Path, change: Callable[[Path], object], says: str, which: str
+) -> None:
+    path = write(tmp_path, GOOD)
+    change(tmp_path)
+    with pytest.raises(DatasetError, match=f"stands in .*{says}"):
+        read_dataset(path).entries(which)
+
+
+def link(at: Path, to: Path) -> None:
+    shutil.rmtree(at) if at.is_dir() else at.unlink(missing_ok=True)
+    at.symlink_to(to)
+
+
+def test_a_layout_that_reaches_one_file_by_two_dates_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD.replace("{date}/{label}/*.csv", "{date}/../*/{label}/*.csv"))
+    with pytest.raises(DatasetError, match="stands in"):
+        read_dataset(path).entries("train")
 
 
 def test_a_date_without_recordings_is_named(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from scipy.optimize import minimize
 
 from edge_ecg.bundle import GOLDEN, REFERENCES_INT8, Bundle, load_bundle, read_files
 from edge_ecg.cli import cli
-from edge_ecg.enroll import ORDINARY, enroll, geometric_median, level_shift, write_enrolled
+from edge_ecg.enroll import baseline_shift, enroll, geometric_median, write_enrolled
 from edge_ecg.errors import BundleError, RecordingError
 from edge_ecg.inference.novelty import OUT_OF_DATE, OUT_OF_DISTRIBUTION, TrainingDistribution, span_of
 from edge_ecg.inference.references import ReferenceBank
@@ -54,10 +54,10 @@ def stranger() -> Person:
     return replace(person, baseline=replace(person.baseline, t_uv=-300.0))
 
 
-def seen(length: int = 8, between_dates: float = 0.5, between_recordings: float = 0.5) -> TrainingDistribution:
+def seen(length: int = 8) -> TrainingDistribution:
     turned = np.linalg.qr(np.random.default_rng(7).normal(size=(length, length)))[0]
     directions, variances = turned.T[::-1][:2], np.array([4.0, 1.0, 0.25])  # a view, as linear algebra gives them
-    return TrainingDistribution(np.zeros((2, length)), directions, variances, 2.0, between_dates, between_recordings)
+    return TrainingDistribution(np.zeros((2, length)), directions, variances, 2.0)
 
 
 def judged(bundle: Bundle, recording: Recording, chunk: int = 10**6) -> Watch:
@@ -71,24 +71,10 @@ def judged(bundle: Bundle, recording: Recording, chunk: int = 10**6) -> Watch:
 
 
 @given(distance=st.floats(0, 100), dates=st.integers(1, 8), each=st.integers(1, 5))
-def test_a_shift_is_repaired_by_the_stated_share(distance: float, dates: int, each: int) -> None:
+def test_the_shift_is_the_way_to_the_fresh_baseline(distance: float, dates: int, each: int) -> None:
     centres = np.tile(distance * DIRECTION, (dates * each, 1))
-    shift, ordinary_dates, share = level_shift(centres, [str(n % dates) for n in range(dates * each)], seen())
-    usual = 0.5 + 0.5 / each
-    assert share == pytest.approx(max(0, 1 - ORDINARY * usual / (dates * max(distance, 1e-9)) ** 2), abs=1e-9)
-    assert ordinary_dates == pytest.approx(distance / usual**0.5, rel=1e-6, abs=1e-6)
-    np.testing.assert_allclose(shift, share * distance * DIRECTION, atol=1e-6)
-
-
-def test_ordinary_dates_change_nothing() -> None:
-    rng = np.random.default_rng(0)
-    scale = (0.5 / 4) ** 0.5  # the four strongest directions hold the variance between dates
-    moved = 0
-    for _ in range(300):
-        level = np.r_[rng.normal(0, scale, 4), np.zeros(4)]
-        recordings = level + np.c_[rng.normal(0, (0.5 / 4) ** 0.5, (3, 4)), np.zeros((3, 4))]
-        moved += level_shift(recordings, ["one"] * 3, seen())[2] > 0
-    assert moved / 300 < 0.06
+    shift = baseline_shift(centres, [str(n % dates) for n in range(dates * each)], seen())
+    np.testing.assert_allclose(shift, distance * DIRECTION, atol=1e-6)
 
 
 @settings(max_examples=30)
@@ -107,9 +93,9 @@ def test_the_geometric_median_has_the_least_sum_of_distances(seed: int, count: i
 def test_a_minority_of_odd_recordings_hardly_moves_the_level() -> None:
     rng = np.random.default_rng(0)
     centres = 5 * DIRECTION + rng.normal(0, 0.1, (7, 8))
-    clean, _, _ = level_shift(centres, list("aabbccd"), seen())
+    clean = baseline_shift(centres, list("aabbccd"), seen())
     centres[6] += 1000.0
-    odd, _, _ = level_shift(centres, list("aabbccd"), seen())
+    odd = baseline_shift(centres, list("aabbccd"), seen())
     assert np.linalg.norm(odd - clean) < 0.2
 
 
@@ -129,7 +115,7 @@ def test_with_every_direction_the_distance_is_mahalanobis() -> None:
     covariance = factor @ factor.T
     variances, directions = np.linalg.eigh(covariance)
     centres = rng.normal(size=(2, 6))
-    whole = TrainingDistribution(centres, directions.T[1:], np.r_[variances[1:], variances[0]], 2.0, 1.0, 1.0)
+    whole = TrainingDistribution(centres, directions.T[1:], np.r_[variances[1:], variances[0]], 2.0)
     points = rng.normal(size=(20, 6))
     away = points[:, None] - centres
     expected = np.sqrt(np.einsum("ncd,de,nce->nc", away, np.linalg.inv(covariance), away).min(1) / 6)
@@ -143,7 +129,7 @@ def test_seen_survives_the_file_and_moves_with_the_references() -> None:
         assert again.distribution is not None
         np.testing.assert_allclose(again.distribution.directions, seen().directions, rtol=1e-6)
         np.testing.assert_array_equal(again.distribution.variances, seen().variances)
-        assert (again.distribution.limit, again.distribution.between_dates) == (2.0, 0.5)
+        assert again.distribution.limit == 2.0
         np.testing.assert_allclose(again.embeddings, bank.embeddings, atol=0.02)
     points = np.random.default_rng(1).normal(size=(5, 8))
     moved = bank.moved(3 * DIRECTION).distribution
@@ -207,6 +193,7 @@ def test_a_stranger_is_inconclusive_and_the_watch_says_why(bundle: Bundle) -> No
     beats = watch.push(recorded(stranger(), "baseline", 3).samples_uv)
     assert watch.decision.label == INCONCLUSIVE
     assert sum(beat.unusable == (OUT_OF_DISTRIBUTION,) and beat.vote is None for beat in beats) > 0.9 * len(beats)
+    assert not any(beat.beat.unusable for beat in beats)  # the signal is good
     blind = bundle.with_references(replace(bundle.references, distribution=None))
     assert not any(beat.unusable for beat in Watch(blind).push(recorded(stranger(), "baseline", 3).samples_uv))
 
@@ -287,27 +274,32 @@ def test_training_learns_the_days_of_its_recordings(bundle: Bundle) -> None:
 
 def test_enrolling_what_training_saw_changes_next_to_nothing(bundle: Bundle, baselines: list[Recording]) -> None:
     found = enroll(bundle, baselines)
-    known = bundle.references.distribution
-    assert known is not None
     assert len(found.dates) == len(TRAINING_DATES)
-    assert np.linalg.norm(found.shift) < 0.25 * known.between_dates**0.5
+    assert found.distance < 0.1
+
+
+@pytest.mark.parametrize("dates", [1, 2])
+def test_fewer_than_three_dates_enrol_nothing(bundle: Bundle, baselines: list[Recording], dates: int) -> None:
+    """So that the bundle stays out of date: one unusual date is no drift, and no repair."""
+    with pytest.raises(RecordingError, match=f"of 3 dates are needed, these are of {dates} "):
+        enroll(bundle, baselines[: 2 * dates])
 
 
 def test_strangers_do_not_enrol(bundle: Bundle, baselines: list[Recording]) -> None:
     odd = recorded(stranger(), "baseline", 3)
-    found = enroll(bundle, [*baselines[:4], odd])
+    found = enroll(bundle, [*baselines[:6], odd])
     assert [sample.source for sample in found.samples if sample.rejected] == [odd.source]
-    np.testing.assert_array_equal(found.shift, enroll(bundle, baselines[:4]).shift)
+    np.testing.assert_array_equal(found.shift, enroll(bundle, baselines[:6]).shift)
     with pytest.raises(RecordingError, match="another person"):
         enroll(bundle, [odd])
 
 
 @pytest.fixture
 def drifted(bundle: Bundle) -> Bundle:
-    """The bundle as if training had been months ago: all that it has seen lies one and a half ordinary dates away."""
+    """The bundle as if training had been months ago: all that it has seen lies half of the way to the target away."""
     known = bundle.references.distribution
     assert known is not None
-    away = 1.5 * known.between_dates**0.5 * known.directions[0]
+    away = 0.5 * np.linalg.norm(known.centres[1] - known.centres[0]) * known.directions[0]
     return bundle.with_references(bundle.references.moved(away))
 
 
@@ -316,7 +308,7 @@ def test_enrolment_takes_a_drift_back(bundle: Bundle, drifted: Bundle, baselines
     repaired = found.references
     before = np.linalg.norm(drifted.references.embeddings - bundle.references.embeddings)
     after = np.linalg.norm(repaired.embeddings - bundle.references.embeddings)
-    assert found.share > 0.9
+    assert found.distance == pytest.approx(0.5, abs=0.1)
     assert after < 0.2 * before
 
 
@@ -324,7 +316,7 @@ def test_an_enrolled_bundle_is_whole_and_its_golden_vectors_hold(
     bundle: Bundle, small_bundle: Path, tmp_path: Path, baselines: list[Recording]
 ) -> None:
     shift = np.full(bundle.references.embeddings.shape[1], 0.25)
-    found = replace(enroll(bundle, baselines[:2]), shift=shift, references=bundle.references.moved(shift))
+    found = replace(enroll(bundle, baselines[:6]), shift=shift, references=bundle.references.moved(shift))
     enrolled = write_enrolled(bundle, found, tmp_path / "enrolled")
     np.testing.assert_allclose(enrolled.references.embeddings, bundle.references.embeddings + 0.25, atol=1e-6)
     manifest, files = read_files(tmp_path / "enrolled")
@@ -332,7 +324,7 @@ def test_an_enrolled_bundle_is_whole_and_its_golden_vectors_hold(
     changed = {name for name in files if files[name] != before[name]}
     assert {"references.safetensors", GOLDEN} <= changed <= {"references.safetensors", GOLDEN, REFERENCES_INT8}
     assert "reference_model.safetensors" in files  # to check the artefacts again, with moved references
-    assert manifest["enrolment"]["recordings"] == 2
+    assert manifest["enrolment"]["recordings"] == 6
     for step in json.loads(files[GOLDEN])["beats"]:
         embedding = enrolled.encoder(np.array([step["beat"]], np.float32))
         logits = enrolled.comparator(embedding, enrolled.references.embeddings)
@@ -363,11 +355,11 @@ def test_the_command_writes_a_bundle_and_says_what_it_found(
 ) -> None:
     source = tmp_path / "bundle"
     shutil.copytree(small_bundle, source)
-    folder = str(small_dataset.parent / "0308" / "baseline")
-    done = CliRunner().invoke(cli, ["enroll", str(source), folder, "--out", str(tmp_path / "out"), "--json"])
+    folders = [str(small_dataset.parent / date / "baseline") for date in ("0307", "0308", "0309")]
+    done = CliRunner().invoke(cli, ["enroll", str(source), *folders, "--out", str(tmp_path / "out"), "--json"])
     assert done.exit_code == 0, done.output
     said = json.loads(done.output)
-    assert said["dates"] == ["2024-03-08"]
+    assert said["dates"] == ["2024-03-07", "2024-03-08", "2024-03-09"]
     assert said == load_bundle(tmp_path / "out").manifest["enrolment"]
     shown = CliRunner().invoke(cli, ["inspect", str(tmp_path / "out")])
     assert "enrolled" in shown.output

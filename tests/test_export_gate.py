@@ -34,7 +34,6 @@ from edge_ecg.bundle import (
     read_files,
     write_bundle,
 )
-from edge_ecg.contract import Contract
 from edge_ecg.enroll import Enrolment, write_enrolled
 from edge_ecg.errors import ParityError
 from edge_ecg.inference.int8 import dequantized
@@ -62,8 +61,8 @@ def check(bundle: tuple[dict, Files], small_run: Path) -> ParityCheck:
     """Three recordings of each state are enough to find a fault."""
     manifest, files = bundle
     reference = ReferenceModel.from_bytes(files[REFERENCE_MODEL], manifest["model"]["architecture"])
-    beats = load_run(small_run).validation
-    return ParityCheck(reference, beats, tuple(manifest["labels"]), Contract.from_json(manifest["contract"]).voting)
+    run = load_run(small_run)
+    return ParityCheck(reference, run.validation, run.rule)
 
 
 def edited_onnx(content: bytes, edit: Callable[[np.ndarray], np.ndarray], shape_of: Callable) -> bytes:

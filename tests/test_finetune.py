@@ -59,7 +59,7 @@ def test_the_same_run_gives_the_same_weights(run, reference, finetuned):
 
 
 def test_only_rounding_that_costs_decisions_is_a_fault(run, reference):
-    check = ParityCheck(reference, run.validation, run.labels, run.contract.voting)
+    check = ParityCheck(reference, run.validation, run.rule)
     assert check.rounding_faults(Scheme("exact", 32, lambda weight: weight)) == []
     assert "vote otherwise" in check.rounding_faults(Scheme("signs", 1, np.sign))[0]
 

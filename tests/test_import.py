@@ -373,6 +373,56 @@ def test_nothing_of_the_users_is_replaced(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "export.zip"]
 
 
+@pytest.mark.parametrize(
+    ("source", "out"),
+    [
+        ("st/2024-03-01", "st"),
+        ("st", "st"),
+        ("st", "st/inner"),
+        ("st/.", "link"),
+        ("link", "st"),
+        ("st/2024-03-01/a.csv", "st"),
+        ("st", "st/../st/2024-03-01/.."),
+    ],
+)
+def test_no_source_is_replaced_however_it_is_spelt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, out: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    export = zipped(tmp_path / "export.zip", a_study(3))
+    imported(export, "--out", "st", *WINDOWS)
+    (tmp_path / "link").symlink_to("st")
+    (tmp_path / "st/2024-03-01").mkdir()
+    (tmp_path / "st/2024-03-01/a.csv").write_bytes(ecg_text(datetime(2024, 3, 1, 7, tzinfo=ZONE), 1))
+    before = contents(tmp_path)
+    with pytest.raises(EdgeEcgError, match=r"(is|holds|lies in) .*, which is read and must be kept"):
+        imported(source, "--out", out, *WINDOWS)
+    assert contents(tmp_path) == before
+
+
+def test_the_date_in_a_files_name_will_do_where_its_header_has_none(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for day in (1, 2, 3):
+        for number in (1, 2):
+            values = "\n".join(f"{value:.3f}" for value in ecg_uv(10 * day + number))
+            (folder / f"ecg_2024-03-0{day}_{number}.csv").write_text(values)
+    (folder / "undated.csv").write_text("\n".join(f"{value:.3f}" for value in ecg_uv(99)))
+    table = tmp_path / "labels.csv"
+    table.write_text("".join(f"ecg_2024-03-0{d}_{n}.csv,{'ab'[n - 1]}\n" for d in (1, 2, 3) for n in (1, 2)))
+    result = imported(folder, "--out", tmp_path / "data", "--labels", table)
+    assert result.return_value == 2
+    assert "undated.csv: says no date that is known" in result.stderr
+    dataset = read_dataset(tmp_path / "data/dataset.toml")
+    assert dataset.dates["test"] == ("2024-03-03",)
+    for entry in dataset.entries("train"):
+        recording = read_recording(entry.path)
+        assert recording.recorded_at == entry.date
+        assert np.array_equal(recording.samples_uv, ecg_uv(10 * int(entry.date[-1]) + 1 + entry.is_target))
+    said = imported(folder, *WINDOWS)
+    assert "6 of 6 recordings say no time of day: no window labels them" in said.stderr
+
+
 def test_one_bad_file_does_not_hide_the_others(tmp_path: Path) -> None:
     members = {**a_study(3), f"{FOLDER}/broken.csv": ecg_text(datetime(2024, 1, 1, tzinfo=ZONE), 1)[:400]}
     export = zipped(tmp_path / "export.zip", members)

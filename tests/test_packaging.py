@@ -20,6 +20,7 @@ import edge_ecg
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+TEMPLATES = ROOT / "edge_ecg/report/templates"
 RUNTIME = {"click", "numpy", "onnxruntime", "safetensors", "scipy"}
 
 
@@ -61,14 +62,15 @@ def test_the_wheel_replays_a_bundle_in_an_empty_environment(
     run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path, ROOT)
     (wheel,) = tmp_path.glob("edge_ecg-*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        assert "edge_ecg/py.typed" in archive.namelist()
+        templates = {f"edge_ecg/report/templates/{path.name}" for path in TEMPLATES.iterdir()}
+        assert {"edge_ecg/py.typed", *templates} <= set(archive.namelist())
         assert not [name for name in archive.namelist() if name.startswith(("tests", "benches", "docs"))]
     venv.create(tmp_path / "empty", with_pip=True)
     python = tmp_path / "empty/bin/python"
     run(python, "-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt", wheel)
     run(python, "-m", "pip", "check")
     installed = {row["name"].lower() for row in json.loads(run(python, "-m", "pip", "list", "--format", "json"))}
-    assert not installed & {"torch", "pandas", "matplotlib", "onnx", "coremltools", "wfdb", "scikit-learn"}
+    assert not installed & {"torch", "pandas", "matplotlib", "jinja2", "onnx", "coremltools", "wfdb", "scikit-learn"}
     assert len(installed - RUNTIME) < 15, installed
     recordings = sorted(small_dataset.parent.glob("0309/*/*.csv"))
     lines = run(tmp_path / "empty/bin/edge-ecg", "replay", small_bundle, *recordings, "--json").splitlines()

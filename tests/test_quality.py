@@ -109,6 +109,13 @@ def test_a_fault_is_named_where_it_is_and_nowhere_else(fault: object, start: int
     assert 1 <= len(spoilt) <= 4
 
 
+def test_a_reason_is_given_once_a_beat() -> None:
+    """Also where the beat before has it too: counts of reasons are counts of beats."""
+    found = beats_of(noisy(CLEAN_UV.copy(), BEAT_AT - 2000, BEAT_AT + 2000))
+    assert sum("noise" in beat.unusable for beat in found) > 3
+    assert all(len(set(beat.unusable)) == len(beat.unusable) for beat in found)
+
+
 @pytest.mark.parametrize(
     "samples_uv",
     [np.zeros(15360), CLEAN_UV * 0.01, np.cumsum(np.random.default_rng(0).normal(0, 400, 15360)), CLEAN_UV + 4e5],

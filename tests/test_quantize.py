@@ -14,7 +14,6 @@ from export.compression.weights import INT8
 from export.formats.onnx import COMPARATOR_INT8, ENCODER_INT8
 from export.gate.artefacts import ARTEFACTS
 from export.graphs import fold_batch_norm
-from export.references import curve, enough, few_references
 from train.run import Run, load_run
 
 ONNX_FILES = (ENCODER, COMPARATOR, ENCODER_INT8, COMPARATOR_INT8)
@@ -100,18 +99,3 @@ def test_onnx_nodes_are_named_after_the_modules_they_come_from(files, run, name)
     assert within & modules
     assert not any(node.metadata_props or node.doc_string for node in model.graph.node)
     assert all(feature.doc_string for feature in (*model.graph.input, *model.graph.output))
-
-
-def test_few_references_are_of_both_states_and_more_contain_fewer(run):
-    few, more = few_references(run, 2), few_references(run, 4)
-    assert run.training.is_target[few].tolist() == [False, False, True, True]
-    assert len(set(more)) == 8
-    assert set(few) < set(more)
-
-
-def test_the_curve_says_how_many_are_enough(run):
-    points, own = curve(run)
-    chosen = enough(points, own)
-    sizes = [point.bytes for point in points]
-    assert sizes == sorted(sizes)
-    assert chosen is points[-1] or chosen.recordings_right >= own.recordings_right

@@ -162,6 +162,18 @@ def test_recovers_within_2_s_of_an_artefact(kind, at_s):
     assert score.false_positives <= 1  # the peak just before `recovered`
 
 
+@pytest.mark.parametrize("noise_uv", [5_000, 50_000, 300_000])
+@pytest.mark.parametrize("at_s", [0, 12])
+def test_ten_seconds_of_strong_noise_blind_it_for_no_longer_than_they_last(noise_uv, at_s):
+    r_indices = np.arange(200, 50 * RATE_HZ - 200, 410)
+    ecg = pulse_train(r_indices, 50 * RATE_HZ)
+    noisy = slice(at_s * RATE_HZ, (at_s + 10) * RATE_HZ)
+    ecg[noisy] += np.random.default_rng(1).normal(scale=noise_uv, size=10 * RATE_HZ)
+    after = (at_s + 20) * RATE_HZ
+    found = r_peaks(ecg)
+    assert np.array_equal(found[found > after], r_indices[r_indices > after])
+
+
 def test_delay_is_bounded_and_peaks_come_in_order(ecg_data):
     samples_uv, _, _ = read_mitbih(ecg_data / "mitbih", "106")
     detector = RPeakDetector()

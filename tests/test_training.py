@@ -1,6 +1,8 @@
 """Training: small, deterministic, resumable, balanced; and the figures beside it are right."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,22 +10,24 @@ import numpy as np
 import pytest
 import safetensors.numpy
 import torch
+from commands import inside
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
 
-from edge_ecg.contract import CONTRACT
 from edge_ecg.errors import RunError
+from edge_ecg.intervals import wilson_interval
 from train.data import BeatSet
 from train.decision.decide import decide
+from train.decision.levels import fit_levels
 from train.decision.references import choose_references
+from train.fit.left_out import evidence_of, left_out_evidence
 from train.fit.loop import Settings, Trainer
 from train.fit.pairs import batches, pairs
-from train.metrics import Confusion, wilson_interval
+from train.metrics import Confusion
 from train.model.aligned import AlignTWave, means_of_four
 from train.model.architectures import ARCHITECTURES, MOST_PARAMETERS, build_model
 from train.model.model import embed
-from train.model.weights import WEIGHTS
+from train.model.weights import WEIGHTS, read_weights
 from train.run import load_run
 
 QUICK = Settings(epochs=3, references_per_state=4)
@@ -199,10 +203,9 @@ def test_the_run_holds_dates_apart(small_run: Path) -> None:
 
 def test_the_small_run_decides_its_validation_recordings(small_run: Path) -> None:
     run = load_run(small_run)
-    figures = decide(run.model, run.references()[1], run.validation, run.labels, run.contract.voting).to_json()
+    figures = decide(run.model, run.references()[1], run.validation, run.rule).to_json()
     assert figures["recordings"]["right"] >= 7  # of 8
     assert json.loads((small_run / "metrics.json").read_text())["validation"] == json.loads(json.dumps(figures))
-    assert run.contract.voting.calibration_recordings == 8
     assert (small_run / "history.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -210,7 +213,8 @@ def test_the_small_run_decides_its_validation_recordings(small_run: Path) -> Non
 @pytest.mark.parametrize("content", [None, b"", b"{}", b"\xff" * 50])
 def test_a_damaged_run_is_refused(small_run: Path, tmp_path: Path, name: str, content: bytes | None) -> None:
     for file in small_run.iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes())
+        if file.is_file():
+            (tmp_path / file.name).write_bytes(file.read_bytes())
     (tmp_path / name).unlink()
     if content is not None:
         (tmp_path / name).write_bytes(content)
@@ -219,10 +223,11 @@ def test_a_damaged_run_is_refused(small_run: Path, tmp_path: Path, name: str, co
 
 
 @given(st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_wilson_interval_is_scipys(counts: tuple[int, int]) -> None:
+def test_wilson_interval_ends_1_96_standard_errors_away(counts: tuple[int, int]) -> None:
+    """Standard errors of the share at the end itself, which is what sets Wilson's interval apart."""
     right, total = counts
-    expected = binomtest(right, total).proportion_ci(0.95, "wilson")
-    assert wilson_interval(right, total) == pytest.approx((expected.low, expected.high), abs=1e-6)
+    for end in wilson_interval(right, total):
+        assert (right / total - end) ** 2 == pytest.approx(1.959964**2 * end * (1 - end) / total, abs=1e-6)
 
 
 def test_confusion_counts() -> None:
@@ -234,7 +239,42 @@ def test_confusion_counts() -> None:
     assert figures["specificity"] == 2 / 3
 
 
-def test_the_contract_of_a_run_is_calibrated(small_run: Path) -> None:
-    voting = load_run(small_run).contract.voting
-    assert voting.slope > 0
-    assert voting.offset == CONTRACT.voting.offset == 0.0
+@pytest.mark.parametrize("name", ["config.json", "metrics.json", "history.png", "checkpoint.safetensors"])
+@pytest.mark.parametrize("resume", [(), ("--resume",)])
+def test_training_overwrites_no_file_of_anybody_else(
+    small_dataset: Path, tmp_path: Path, name: str, resume: tuple[str, ...]
+) -> None:
+    (tmp_path / name).write_text("mine")
+    done = inside("train", small_dataset, "--out", tmp_path, "--epochs", "1", *resume)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{name} is there and not of an earlier train" in done.stderr
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [(name, "mine")]
+
+
+@pytest.mark.slow
+def test_of_two_trainings_into_one_folder_the_second_is_refused(small_dataset: Path, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "train", str(small_dataset), "--epochs", "3", "--out", str(tmp_path / "run")]
+    both = [subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [process.communicate()[1] for process in both]
+    assert sorted(process.returncode for process in both) == [0, 2], said
+    refused = said[[process.returncode for process in both].index(2)]
+    assert "another command is writing there" in refused or "holds a run already" in refused
+    assert inside("train", small_dataset, "--epochs", "3", "--out", tmp_path / "alone").returncode == 0
+    stored = [(tmp_path / name / "checkpoint.safetensors").read_bytes() for name in ("run", "alone")]
+    assert stored[0] == stored[1]
+
+
+def test_the_levels_of_a_run_are_from_dates_that_their_models_have_not_seen(small_run: Path) -> None:
+    run = load_run(small_run)
+    dates = set(run.training.dates) | set(run.validation.dates)
+    assert {folder.name for folder in (small_run / "folds").iterdir()} == dates
+    assert run.rule.dates == {"baseline": len(dates), "target": len(dates)}
+    assert run.rule.levels is not None
+    both = BeatSet.joined([run.training, run.validation])
+    beats, evidence = left_out_evidence(both, Settings(**run.config["settings"]), small_run / "folds")
+    assert fit_levels(beats, evidence) == run.rule.levels
+    date = sorted(dates)[0]
+    model = build_model(run.config["settings"]["architecture"])
+    read_weights(small_run / "folds" / date / WEIGHTS, model)
+    expected = evidence_of(model, both.on_dates(dates - {date}), beats.values, Settings(**run.config["settings"]))
+    np.testing.assert_allclose(evidence[beats.date == date], expected[beats.date == date], rtol=1e-6)

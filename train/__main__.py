@@ -2,32 +2,35 @@
 
 import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 import torch
 
 from edge_ecg.atomic import write_file
-from edge_ecg.console import run_command
+from edge_ecg.console import claim_folder, run_command
 from edge_ecg.contract import CONTRACT
 from edge_ecg.datasets.dataset_file import read_dataset
+from edge_ecg.datasets.days import require_days, worth_of
 from edge_ecg.errors import RunError
-from train.data import read_beats
-from train.decision.calibrate import calibrate
+from edge_ecg.jsonfile import write_json
+from train.data import BeatSet, read_beats
 from train.decision.decide import decide
-from train.evaluate import table
+from train.evaluate import figures_text
 from train.fit.history import history_png
+from train.fit.left_out import left_out_levels
 from train.fit.loop import PROGRESS, Trainer, settings_for
 from train.model.architectures import ARCHITECTURES, DEFAULT_ARCHITECTURE
+from train.model.weights import WEIGHTS
 from train.run import (
     BEATS,
     CONFIG,
+    FOLDS,
     HISTORY,
     METRICS,
     Run,
     write_beats,
-    write_json,
 )
 
 
@@ -42,17 +45,23 @@ from train.run import (
 def train(
     dataset_file: Path, out: Path, data: Path | None, arch: str, seed: int, epochs: int | None, resume: bool
 ) -> None:
-    """Train a comparator on the train dates, stopped by the validation dates. Test dates are not read."""
+    """Train a comparator on the train dates, stopped by the validation dates. Test dates are not read.
+
+    Then every one of these dates is left out once, and a model of the others says what a new date may be like.
+    """
     began = time.perf_counter()
     torch.set_num_threads(1)  # small matrices: more threads are slower, and one always adds in the same order
-    if (out / PROGRESS).exists() and not resume:
-        raise RunError(f"{out}: holds a run already; give --resume to go on, or another folder")
+    _refuse_a_run(out, resume)
     dataset = read_dataset(dataset_file, data)
+    days = require_days((entry.date, entry.label) for entry in dataset.entries("train"))
+    click.echo(worth_of(len(days)))
     sets = {}
     for which in ("train", "validation"):
         entries = dataset.entries(which)
         with click.progressbar(entries, label=f"reading {which:10}", file=sys.stderr) as shown:
             sets[which] = read_beats(shown)
+    claim_folder(out, "train", (WEIGHTS, PROGRESS, BEATS, METRICS, HISTORY, CONFIG))
+    _refuse_a_run(out, resume)  # that another process finished meanwhile
     settings = settings_for(arch, seed, epochs)
     trainer = Trainer(settings, sets["train"], sets["validation"], out)
     if resume and (out / PROGRESS).exists():  # a run that was killed early has nothing to go on with
@@ -67,6 +76,10 @@ def train(
 
     model = trainer.fit(show)
     write_beats(out / BEATS, sets)
+    both = BeatSet.joined(sets.values())
+    dates = len(set(both.dates.tolist()))
+    with click.progressbar(length=dates, label="leaving dates out", file=sys.stderr) as bar:
+        levels = left_out_levels(both, settings, out / FOLDS, lambda _: bar.update(1))
     config = {
         "labels": dataset.labels,
         "settings": asdict(settings),
@@ -76,22 +89,25 @@ def train(
             "recordings": {w: len(b.sources) for w, b in sets.items()},
             "beats": {w: len(b.values) for w, b in sets.items()},
         },
+        "levels": levels and levels.to_json(),
         "parameters": model.parameter_count,
         "best_epoch": trainer.history.best_epoch,
         "torch": torch.__version__,
     }
-    _, references = Run(out, config, model, sets["train"], sets["validation"], CONTRACT, dataset.labels).references()
-    held_out = decide(model, references, sets["validation"], dataset.labels, CONTRACT.voting)
-    voting = calibrate(held_out, CONTRACT.voting)
-    metrics = {
-        which: decide(model, references, beats, dataset.labels, voting).to_json() for which, beats in sets.items()
-    }
+    finished = Run(out, config, model, sets["train"], sets["validation"], CONTRACT, dataset.labels)
+    _, references = finished.references()
+    metrics = {which: decide(model, references, beats, finished.rule).to_json() for which, beats in sets.items()}
     write_json(out / METRICS, {**metrics, "history": asdict(trainer.history)})
     write_file(out / HISTORY, history_png(trainer.history))
-    # Last of all: a folder with these settings is a finished run, and never one with a contract not yet calibrated.
-    write_json(out / CONFIG, {**config, "contract": replace(CONTRACT, voting=voting).to_json()})
-    click.echo(table({"validation": metrics["validation"]}, dataset.labels))
+    # Last of all: a folder with these settings is a finished run, and never one without its levels.
+    write_json(out / CONFIG, {**config, "contract": CONTRACT.to_json()})
+    click.echo(figures_text({"validation": metrics["validation"]}, dataset.labels))
     click.echo(f"{model.parameter_count} parameters, {time.perf_counter() - began:.0f} s, in {out}")
+
+
+def _refuse_a_run(out: Path, resume: bool) -> None:
+    if (out / PROGRESS).exists() and not resume:
+        raise RunError(f"{out}: holds a run already; give --resume to go on, or another folder")
 
 
 if __name__ == "__main__":

@@ -17,15 +17,16 @@ from typing import Any
 import click
 import numpy as np
 
-from edge_ecg.console import run_command
+from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import read_dataset
+from edge_ecg.jsonfile import write_json
 from train.data import read_beats
 from train.evaluation.ablated import ABLATED
 from train.evaluation.baselines import Method
 from train.evaluation.folds import comparator, leave_one_out, pooled, run_folds
 from train.evaluation.scores import RecordingScores, roc_auc
 from train.fit.loop import Settings
-from train.run import write_json
+from train.text import columns
 
 DEFAULT = Settings()
 VARIANTS: dict[str, tuple[Method, Settings]] = {
@@ -53,15 +54,13 @@ def row(name: str, seeds: list[RecordingScores]) -> dict[str, Any]:
     }
 
 
-def table(rows: list[dict[str, Any]]) -> str:
+def ablations_text(rows: list[dict[str, Any]]) -> str:
     """The rows as lines of text."""
-    lines = [f"{'':38}{'seeds':>6}{'right, mean':>13}{'spread':>8}{'of':>6}{'AUC, mean':>11}{'spread':>8}"]
-    lines += [
-        f"{r['name']:38}{r['seeds']:>6}{r['right_mean']:>13.1f}{r['right_spread']:>8}{r['of']:>6}"
-        f"{r['auc_mean']:>11.4f}{r['auc_spread']:>8.4f}"
-        for r in rows
-    ]
-    return "\n".join(lines)
+    cells = [["", "seeds", "right, mean", "spread", "of", "AUC, mean", "spread"]]
+    for r in rows:
+        right = f"{r['right_mean']:.1f}", str(r["right_spread"]), str(r["of"])
+        cells.append([r["name"], str(r["seeds"]), *right, f"{r['auc_mean']:.4f}", f"{r['auc_spread']:.4f}"])
+    return "\n".join(columns(cells))
 
 
 @click.command()
@@ -76,6 +75,7 @@ def ablations(dataset_file: Path, out: Path, data: Path | None, seeds: int, as_j
     entries = [entry for which in ("train", "validation") for entry in dataset.entries(which)]
     with click.progressbar(entries, label="reading recordings", file=sys.stderr) as bar:
         beats = read_beats(bar)
+    claim_folder(out, "train", ("folds", "ablations.json"))
     jobs = {
         f"{name} {seed}": (method, replace(settings, seed=seed))
         for name, (method, settings) in VARIANTS.items()
@@ -85,7 +85,7 @@ def ablations(dataset_file: Path, out: Path, data: Path | None, seeds: int, as_j
     rows = [row(name, [pooled(scores[f"{name} {seed}"]) for seed in range(seeds)]) for name in VARIANTS]
     result = {"dataset": dataset.name, "dates": sorted(set(beats.dates.tolist())), "rows": rows}
     write_json(out / "ablations.json", result)
-    click.echo(json.dumps(result) if as_json else table(rows))
+    click.echo(json.dumps(result) if as_json else ablations_text(rows))
 
 
 if __name__ == "__main__":

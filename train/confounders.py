@@ -15,14 +15,16 @@ import click
 import numpy as np
 import torch
 
-from edge_ecg.console import run_command
+from edge_ecg.console import claim_folder, run_command
+from edge_ecg.jsonfile import write_json
 from train.data import BeatSet
 from train.evaluation.drift import drift, matched_pairs, state_axis
 from train.evaluation.occlusion import RunEvidence, occlusion, without
 from train.evaluation.scores import RecordingScores
 from train.model.beat import PR_SEGMENT, SAMPLES
 from train.model.weights import WEIGHTS
-from train.run import Run, load_run, write_json
+from train.run import Run, load_run
+from train.text import between, columns, count, share
 
 CONFOUNDERS = "confounders.json"
 MATCHED_MS = 10.0
@@ -84,48 +86,30 @@ def mean_beats_uv(beats: BeatSet) -> list[list[float]]:
     return [[round(float(value), 1) for value in mean] for mean in states]
 
 
-def table(figures: dict[str, Any]) -> str:
+def confounders_text(figures: dict[str, Any]) -> str:
     """The figures as lines of text."""
-    lines = [f"{'validation dates':58} {'recordings':>10} {'95 %':>16} {'AUC':>6} {'95 %':>14} {'beats':>6}"]
+    without = [["validation dates", "recordings", "95 %", "AUC", "95 %", "beats"]]
     for row in figures["without"]:
-        c = row["recordings"]
-        lines.append(
-            f"{row['name']:58} {c['right']:>5}/{c['total']:<4} {_between(c['accuracy_95']):>16} {row['auc']:>6.3f} "
-            f"{_from_to(row['auc_95']):>14} {row['beats_right'] / row['beats']:>6.1%}"
-        )
-    lines += ["", "pairs of a target and a baseline beat: the target beat has more evidence (and the shorter RR)"]
+        c, beats = row["recordings"], share(row["beats_right"] / row["beats"])
+        auc, auc_95 = f"{row['auc']:.3f}", "{:.3f} to {:.3f}".format(*row["auc_95"])
+        without.append([row["name"], count(c), between(c["accuracy_95"]), auc, auc_95, beats])
+    pairs = [["pairs of a target and a baseline beat", "more evidence", "95 %", "shorter RR", "pairs", "recordings"]]
     for row in figures["pairs"]:
-        dates = "same date" if row["same_date"] else "different dates"
         apart = f"RR within {row['within_ms']:.0f} ms" if row["within_ms"] else "any RR"
-        lines.append(
-            f"  {dates:16} {apart:16} {row['share']:.1%} ({_between(row['share_95'])}), RR {row['shorter_rr']:.1%}; "
-            f"{row['pairs']} pairs, {row['recordings']} recordings, {row['dates']} dates"
-        )
-    lines += [
-        "",
-        "state beside drift: effect, its sd between dates; sd of dates, of recordings of a date; order explains",
-    ]
+        name = f"{'same date' if row['same_date'] else 'different dates'}, {apart}"
+        counts = str(row["pairs"]), str(row["recordings"])
+        pairs.append([name, share(row["share"]), between(row["share_95"]), share(row["shorter_rr"]), *counts])
+    keys = {"effect": "effect", "effect_sd_between_dates": "its sd", "dates_sd": "dates sd", "recordings_sd": "rec. sd"}
+    drifts = [["state beside drift", *keys.values(), "explained by order", "95 %"]]
     for which, of_set in figures["drift"].items():
         for name, row in of_set.items():
-            keys = ("effect", "effect_sd_between_dates", "dates_sd", "recordings_sd")
             numbers = ["-" if row[key] is None else f"{row[key]:.3f}" for key in keys]
-            order = "-" if row["order"] is None else f"{row['order']:.0%} ({_between(row['order_95'])})"
-            lines.append(f"  {which:11} {name:10} {numbers[0]}, {numbers[1]}; {numbers[2]}, {numbers[3]}; {order}")
-    lines += ["", "share of the evidence that is lost when a part is covered"]
+            order_95 = between(row["order_95"]) if row["order_95"] else "-"
+            drifts.append([f"{which}, {name}", *numbers, share(row["order"]), order_95])
+    parts = [["covered", "evidence lost", "95 %", "recordings right"]]
     for row in figures["occlusion"]["parts"]:
-        c = row["recordings"]
-        lines.append(
-            f"  {row['name']:34} {row['lost']:6.1%} ({_between(row['lost_95'])}), {c['right']}/{c['total']} right"
-        )
-    return "\n".join(lines)
-
-
-def _between(interval: tuple[float, float]) -> str:
-    return f"{interval[0]:.1%} to {interval[1]:.1%}"
-
-
-def _from_to(interval: tuple[float, float]) -> str:
-    return f"{interval[0]:.3f} to {interval[1]:.3f}"
+        parts.append([row["name"], share(row["lost"]), between(row["lost_95"]), count(row["recordings"])])
+    return "\n\n".join("\n".join(columns(rows)) for rows in (without, pairs, drifts, parts))
 
 
 @click.command()
@@ -135,8 +119,9 @@ def confounders_command(run_folder: Path, as_json: bool) -> None:
     """RunEvidence the validation beats of a run again with something taken out, and write RUN/confounders.json."""
     torch.set_num_threads(1)
     figures = confounders(load_run(run_folder))
+    claim_folder(run_folder, "train", [CONFOUNDERS])
     write_json(run_folder / CONFOUNDERS, figures)
-    click.echo(json.dumps(figures) if as_json else table(figures))
+    click.echo(json.dumps(figures) if as_json else confounders_text(figures))
 
 
 if __name__ == "__main__":

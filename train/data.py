@@ -49,6 +49,20 @@ class BeatSet:
             place[sorted(of_date, key=numbers.__getitem__)] = np.arange(len(of_date))
         return place
 
+    @classmethod
+    def joined(cls, sets: Iterable["BeatSet"]) -> "BeatSet":
+        """The recordings of several sets as one."""
+        each = list(sets)
+        firsts = np.cumsum([0] + [len(beats.sources) for beats in each])
+        return cls(
+            np.concatenate([beats.values for beats in each]),
+            np.concatenate([first + beats.recording for first, beats in zip(firsts, each, strict=False)]),
+            np.concatenate([beats.known_at_s for beats in each]),
+            tuple(source for beats in each for source in beats.sources),
+            *(np.concatenate([getattr(b, n) for b in each]) for n in ("dates", "recording_is_target")),
+            *(np.concatenate([getattr(b, n) for b in each]) for n in ("sample_rates_hz", "days")),
+        )
+
     def on_dates(self, dates: Iterable[str]) -> "BeatSet":
         """The recordings of some dates, with their beats."""
         keep = np.isin(self.dates, list(dates))

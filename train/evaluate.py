@@ -13,32 +13,35 @@ from edge_ecg.datasets.dataset_file import SETS, read_dataset
 from train.data import read_beats
 from train.decision.decide import decide
 from train.run import load_run
+from train.text import between, columns, count, share
+
+FIGURES = {
+    "recordings, soft": "recordings",
+    "recordings, hard votes": "recordings_hard_votes",
+    "beats, soft": "beats",
+    "beats, hard votes": "beats_hard_votes",
+}
 
 
-def table(figures: dict[str, dict[str, Any]], labels: tuple[str, str]) -> str:
+def figures_text(figures: dict[str, dict[str, Any]], labels: tuple[str, str]) -> str:
     """Figures by set as lines of text: recordings first, since they are what counts."""
     lines = []
     for which, of_set in figures.items():
-        sequential = of_set["sequential"]
+        rows = [["", "right", "accuracy", "95 % interval", "sensitivity", "specificity"]]
+        for name, key in FIGURES.items():
+            c = of_set[key]
+            interval = between(c["accuracy_95"]) if name.startswith("recordings") else "not independent"
+            rates = (share(rate) for rate in (c["sensitivity"], c["specificity"]))
+            rows.append([f"  {name}", count(c), share(c["accuracy"]), interval, *rates])
+        s = of_set["sequential"]
         lines += [
             f"{which}: {', '.join(of_set['dates'])}",
-            f"  {'':24}{'right':>12}  {'accuracy':>8}  {'95 % interval':>16}  {'sensitivity':>11}  {'specificity':>11}",
-            _row("recordings, soft", of_set["recordings"]),
-            _row("recordings, hard votes", of_set["recordings_hard_votes"]),
-            _row("beats, soft", of_set["beats"], interval=False),
-            _row("beats, hard votes", of_set["beats_hard_votes"], interval=False),
-            f"  sequential decision: {sequential['right']} right, {sequential['wrong']} wrong, "
-            f"{sequential['inconclusive']} inconclusive, median {sequential['median_beats']:.0f} beats",
+            *columns(rows),
+            f"  sequential decision: {s['right']} right, {s['wrong']} wrong, {s['inconclusive']} inconclusive, "
+            f"median {s['median_beats']:.0f} beats",
         ]
     lines.append(f"  sensitivity is the share of {labels[1]!r} that was recognised, specificity that of {labels[0]!r}")
     return "\n".join(lines)
-
-
-def _row(name: str, c: dict[str, Any], interval: bool = True) -> str:
-    low, high = c["accuracy_95"]
-    between = f"{low:.1%} to {high:.1%}" if interval else "not independent"
-    shares = "  ".join(f"{'-' if s is None else f'{s:.1%}':>11}" for s in (c["sensitivity"], c["specificity"]))
-    return f"  {name:24}{c['right']:>6}/{c['total']:<5}  {c['accuracy']:>8.1%}  {between:>16}  {shares}"
 
 
 @click.command()
@@ -55,8 +58,8 @@ def evaluate(run_folder: Path, dataset_file: Path, data: Path | None, which: str
     with click.progressbar(entries, label=f"reading {which}", file=sys.stderr, hidden=as_json) as shown:
         beats = read_beats(shown, finished.contract)
     _, references = finished.references()
-    figures = decide(finished.model, references, beats, finished.labels, finished.contract.voting).to_json()
-    click.echo(json.dumps({"set": which, **figures}) if as_json else table({which: figures}, finished.labels))
+    figures = decide(finished.model, references, beats, finished.rule).to_json()
+    click.echo(json.dumps({"set": which, **figures}) if as_json else figures_text({which: figures}, finished.labels))
 
 
 if __name__ == "__main__":

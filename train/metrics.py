@@ -1,11 +1,12 @@
 """How well decisions fit the labels: counts first, an interval beside every accuracy."""
 
 from dataclasses import asdict, dataclass
-from math import sqrt
 from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq
+
+from edge_ecg.intervals import wilson_interval
 
 Z_95 = 1.959964  # two-sided 95 % of the normal distribution
 
@@ -48,16 +49,6 @@ class Confusion:
             "specificity": _share(self.true_baseline, self.true_baseline + self.false_target),
             "confusion": asdict(self),
         }
-
-
-def wilson_interval(right: int, total: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927, J. Am. Stat. Assoc. 22(158)); the total must count independent things."""
-    if total == 0:
-        return 0.0, 1.0
-    share, z2 = right / total, Z_95**2
-    centre = (share + z2 / (2 * total)) / (1 + z2 / total)
-    half = Z_95 / (1 + z2 / total) * sqrt(share * (1 - share) / total + z2 / (4 * total**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def newcombe_interval(auc: float, targets: int, baselines: int) -> tuple[float, float]:

@@ -1,7 +1,8 @@
 """A training run on disk: weights, settings, beats and metrics, each file moved into place when it is whole.
 
-    checkpoint.safetensors   the best weights so far        config.json    settings, dataset, contract, references
+    checkpoint.safetensors   the best weights so far        config.json    settings, dataset, contract, levels
     beats.safetensors        training and validation beats  metrics.json   figures by set
+    folds/DATE/              a model that has not seen DATE; the levels in config.json are from these
     progress.safetensors     what --resume needs            history.png    loss and accuracy by epoch
 
 No pickle anywhere: a run from a stranger is safe to open.
@@ -19,8 +20,11 @@ import safetensors.numpy
 from edge_ecg.atomic import write_file
 from edge_ecg.contract import Contract
 from edge_ecg.errors import EdgeEcgError, RunError
+from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.novelty import TrainingDistribution
 from edge_ecg.inference.references import ReferenceBank
+from edge_ecg.inference.votes import DecisionRule
+from edge_ecg.jsonfile import read_json
 from train.data import BeatSet
 from train.decision.novelty import fit_distribution
 from train.decision.references import bank_of, choose_references
@@ -29,6 +33,7 @@ from train.model.model import Model, embed
 from train.model.weights import WEIGHTS, read_weights
 
 CONFIG, BEATS, METRICS, HISTORY = "config.json", "beats.safetensors", "metrics.json", "history.png"
+FOLDS = "folds"
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,11 @@ class Run:
     contract: Contract
     labels: tuple[str, str]
 
+    @property
+    def rule(self) -> DecisionRule:
+        """What turns votes into decisions: levels from dates left out, constants from the contract."""
+        return DecisionRule(self.labels, Levels.from_json(self.config["levels"]), self.contract.voting)
+
     def references(self, per_state: int | None = None) -> tuple[np.ndarray, ReferenceBank]:
         """Indices of the chosen training beats, and their embeddings as a bank."""
         embeddings = embed(self.model, self.training.values)
@@ -54,21 +64,6 @@ class Run:
         """What training and validation beats show, or nothing if they have too few dates to tell."""
         sets = (self.training, self.validation)
         return fit_distribution([embed(self.model, beats.values) for beats in sets], sets)
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a value as JSON, whole or not at all."""
-    write_file(path, (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
-
-
-def read_json(path: Path) -> Any:
-    """A JSON file of a run. Raises RunError."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RunError(f"{path}: can't be read ({error.strerror}); expected a finished training run") from None
-    except ValueError as error:
-        raise RunError(f"{path}: is not JSON as a run has it: {error}") from None
 
 
 def write_beats(path: Path, sets: dict[str, BeatSet]) -> None:
@@ -110,12 +105,13 @@ def read_beats(path: Path) -> dict[str, BeatSet]:
 def load_run(path: str | Path) -> Run:
     """Open a finished run. Raises RunError on anything missing or unfit."""
     path = Path(path)
-    if not path.is_dir():
-        raise RunError(f"{path}: expected the folder of a training run")
+    if not (path / CONFIG).exists():
+        raise RunError(f"{path}: holds no {CONFIG}, expected the folder of a finished training run")
     config = read_json(path / CONFIG)
     try:
         contract = Contract.from_json(config["contract"])
         baseline, target = config["labels"]
+        Levels.from_json(config["levels"])
         model = build_model(config["settings"]["architecture"])
         read_weights(path / WEIGHTS, model)
         sets = read_beats(path / BEATS)

@@ -1,4 +1,4 @@
-"""`edge-ecg`: what a person types. Each command reads files, calls one part of the runtime and prints."""
+"""`edge-ecg`: one file a command; each reads its options, calls the runtime and prints."""
 
 import click
 
@@ -10,6 +10,7 @@ from edge_ecg.cli.doctor import doctor_command
 from edge_ecg.cli.enroll import enroll_command
 from edge_ecg.cli.import_ import import_command
 from edge_ecg.cli.inspect import inspect_command
+from edge_ecg.cli.plot import plot_command
 from edge_ecg.cli.profile import profile_command
 from edge_ecg.cli.replay import replay_command
 from edge_ecg.cli.report import report_command
@@ -31,6 +32,7 @@ for command in (
     replay_command,
     simulate_command,
     curve_command,
+    plot_command,
     enroll_command,
     import_command,
     sign_command,

@@ -1,4 +1,4 @@
-"""The main job from end to end on a synthetic person, each step the command that a person would type."""
+"""`edge-ecg demo`: a synthetic person's recordings, training, evaluation, export and replay, by the commands."""
 
 import subprocess
 import sys
@@ -16,11 +16,11 @@ from edge_ecg.replay import replay
 from edge_ecg.simulation.synthetic import synthetic_person, write_dataset
 
 
-@click.command("demo", short_help="The main job on a synthetic person.")
+@click.command("demo", short_help="Run everything once, on a synthetic person.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for everything it makes.")
 @click.option("--seed", default=4, show_default=True, help="Which synthetic person; the last day of 1 drifts.")
 def demo_command(out: Path, seed: int) -> None:
-    """The main job on a synthetic person: recordings, training, bundle, replay."""
+    """Make a synthetic person's recordings, train on them, export a bundle and replay what was held out."""
     run_demo(out, seed)
 
 
@@ -69,15 +69,15 @@ def _replay_held_out(data: Path, bundle_path: Path) -> None:
         outcome = decision.label if decision.label == INCONCLUSIVE else ("wrong", "right")[decision.label == truth]
         rows.setdefault((path.parent.parent.name, truth), []).append(outcome)
         factors.append(replayed.realtime_factor)
-        if decision.seconds_to_decision is not None:
-            seconds.append(decision.seconds_to_decision)
+        if decision.provisional:
+            seconds.append(decision.provisional.seconds)
     click.echo(f"  {'date':6} {'state':10} {'right':>6} {'wrong':>6} {'inconclusive':>13}")
     for (date, truth), outcomes in rows.items():
         counts = [outcomes.count(name) for name in ("right", "wrong", INCONCLUSIVE)]
         click.echo(f"  {date:6} {truth:10} {counts[0]:>6} {counts[1]:>6} {counts[2]:>13}")
     if seconds:
         click.echo(
-            f"  decided after {sorted(seconds)[len(seconds) // 2]:.1f} s of ECG (median, the first 3 s settle); "
+            f"  first said after {sorted(seconds)[len(seconds) // 2]:.1f} s of ECG (median, the first 3 s settle); "
             f"replayed at {sorted(factors)[len(factors) // 2]:.0f} times real time"
         )
 

@@ -4,16 +4,18 @@ import json
 from typing import Any
 
 import click
+import numpy as np
 
-from edge_ecg.cli.options import AS_JSON, RECORDINGS, for_each
-from edge_ecg.recording import Recording
-from edge_ecg.signal.stream import r_peak_times_s
+from edge_ecg.cli.options import AS_JSON, RECORDINGS, for_each, told_of_recordings
+from edge_ecg.recording import Recording, Told
+from edge_ecg.signal.stream import heart_rate_bpm, r_peak_times_s
 
 
 @click.command("detect")
 @RECORDINGS
+@told_of_recordings
 @AS_JSON
-def detect_command(recordings: tuple[str, ...], as_json: bool) -> int:
+def detect_command(recordings: tuple[str, ...], told: Told, as_json: bool) -> int:
     """Find the R peaks of recordings."""
 
     def found(recording: Recording) -> dict[str, Any]:
@@ -25,8 +27,8 @@ def detect_command(recordings: tuple[str, ...], as_json: bool) -> int:
         }
 
     def row(facts: dict[str, Any]) -> str:
-        times = facts["r_peaks_s"]
-        rate = 60 * (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else float("nan")
+        times = np.array(facts["r_peaks_s"])
+        rate = heart_rate_bpm(times)
         return f"{facts['file']}  {facts['duration_s']:.1f} s  {len(times)} R peaks  {rate:.0f} a minute"
 
-    return for_each(recordings, found, json.dumps if as_json else row)
+    return for_each(recordings, told, found, json.dumps if as_json else row)

@@ -1,4 +1,4 @@
-"""`edge-ecg doctor`: what this machine can check of a bundle and what it can't, each with what follows from it."""
+"""`edge-ecg doctor`: what this machine can check of a bundle, what it can't, and what follows from each."""
 
 import json
 import platform
@@ -91,7 +91,7 @@ def _swift() -> Finding:
         found = (done.stdout.strip() or done.stderr.strip() or "no version").splitlines()[0]
     except (OSError, subprocess.TimeoutExpired) as error:
         return Finding("Swift", False, f"{path} does not answer: {error}", "ios_bridge can't be tested here")
-    return Finding("Swift", True, found, "swift test in ios_bridge checks the engine against golden.json")
+    return Finding("Swift", True, found, "swift test checks the engine against golden.json")
 
 
 def _onnx_runtime() -> Finding:
@@ -135,7 +135,7 @@ def _numbers(text: str) -> tuple[int, int]:
 
 
 def lines() -> Iterator[str]:
-    """The findings as a person reads them."""
+    """The findings as text."""
     for finding in findings():
         yield f"{'ok' if finding.good else '--':3} {finding.what:22} {finding.found}"
         yield f"    {'':22} {finding.follows}"
@@ -144,5 +144,5 @@ def lines() -> Iterator[str]:
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="One JSON list on standard output.")
 def doctor_command(as_json: bool) -> None:
-    """What this machine can check of a bundle and what it can't."""
+    """Say what this machine can check of a bundle and what it can't."""
     click.echo(json.dumps([asdict(f) for f in findings()]) if as_json else "\n".join(lines()))

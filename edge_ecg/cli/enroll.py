@@ -7,17 +7,18 @@ import click
 
 from edge_ecg.atomic import refuse_overlap
 from edge_ecg.bundle import load_bundle, refuse_to_lose
-from edge_ecg.cli.options import RECORDINGS
+from edge_ecg.cli.options import RECORDINGS, Reading, told_of_recordings
 from edge_ecg.enroll import describe, enroll, write_enrolled
-from edge_ecg.readers.find import find_recordings
+from edge_ecg.recording import Told
 
 
 @click.command("enroll")
 @click.argument("bundle_path", metavar="BUNDLE", type=click.Path(path_type=Path))
 @RECORDINGS
+@told_of_recordings
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the enrolled bundle.")
 @click.option("--json", "as_json", is_flag=True, help="What was found, as JSON.")
-def enroll_command(bundle_path: Path, recordings: tuple[str, ...], out: Path, as_json: bool) -> None:
+def enroll_command(bundle_path: Path, recordings: tuple[str, ...], told: Told, out: Path, as_json: bool) -> int:
     """Move a bundle's references to fresh recordings of the baseline, without training.
 
     A RECORDING is a file, a folder with recordings anywhere below it, or Apple's export.zip. Several dates say more
@@ -26,6 +27,8 @@ def enroll_command(bundle_path: Path, recordings: tuple[str, ...], out: Path, as
     refuse_overlap(out, [bundle_path, *recordings])
     refuse_to_lose(out)
     bundle = load_bundle(bundle_path)
-    enrolment = enroll(bundle, (found.read() for path in recordings for found in find_recordings(path)))
+    reading = Reading(told)
+    enrolment = enroll(bundle, reading.each(recordings))
     write_enrolled(bundle, enrolment, out)
     click.echo(json.dumps(enrolment.to_json()) if as_json else "\n".join([*describe(enrolment), f"{out}: written"]))
+    return reading.finish()

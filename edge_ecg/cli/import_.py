@@ -8,12 +8,15 @@ from pathlib import Path
 
 import click
 
+from edge_ecg.atomic import refuse_overlap
+from edge_ecg.cli.options import Reading, told_of_recordings
 from edge_ecg.cli.picker import pick
-from edge_ecg.console import BAD_INPUT, report_error
+from edge_ecg.console import report_error
 from edge_ecg.datasets.importing import DATASET, Imported, Listing, list_recordings, refuse_to_lose, write_data
 from edge_ecg.datasets.labelling import Item, Labels, by_table, by_windows
 from edge_ecg.errors import DatasetError
 from edge_ecg.readers.find import Found
+from edge_ecg.recording import Told
 
 
 @click.command("import", short_help="Make a data set from a phone's export.")
@@ -35,6 +38,7 @@ from edge_ecg.readers.find import Found
 )
 @click.option("--pick", "picked", is_flag=True, help="Label at the terminal, date by date.")
 @click.option("--baseline", metavar="LABEL", help="Which label is the baseline  [the one given first]")
+@told_of_recordings
 @click.option("--json", "as_json", is_flag=True, help="Recordings, or what was written, as JSON on standard output.")
 def import_command(
     sources: tuple[Path, ...],
@@ -43,6 +47,7 @@ def import_command(
     table: Path | None,
     picked: bool,
     baseline: str | None,
+    told: Told,
     as_json: bool,
 ) -> int:
     """Make a data set from Apple's export.zip, from folders or single files.
@@ -54,30 +59,42 @@ def import_command(
     if sum((bool(windows), table is not None, picked)) > 1:
         raise click.UsageError("--window, --labels and --pick exclude each other")
     if out is not None:
+        refuse_overlap(out, sources)
         refuse_to_lose(out)  # before any question is asked
     if baseline is not None and out is None:
         raise click.UsageError("--baseline needs --out")
-    listing = list_recordings(sources, lambda found: _progress(found, "reading"))
+    reading = Reading(told)
+    listing = list_recordings(sources, lambda source: _progress(reading.find(source), "reading"))
     for sentence in listing.refused:
-        report_error(sentence)
+        reading.code = report_error(sentence)
+    code = reading.finish()
     labels = _labels(listing.items, windows, table, picked, ask=out is not None and sys.stdin.isatty())
     if out is None:
         _show_listing(listing, labels, as_json)
-        return BAD_INPUT if listing.refused else 0
+        return code
     if not labels:
         raise DatasetError("no recording has a label; give --window or --labels that match, or --pick")
+    again = Reading(told)  # it was all said
     imported = write_data(
-        listing, sources, labels, out, baseline=baseline, shown=lambda found: _progress(found, "writing")
+        listing,
+        sources,
+        labels,
+        out,
+        baseline=baseline,
+        find=lambda source: _progress(again.find(source), "writing"),
     )
     if as_json:
         click.echo(json.dumps(imported.to_json()))
     else:
         _show_imported(imported, listing)
-    return BAD_INPUT if listing.refused else 0
+    return code
 
 
 def _labels(items: list[Item], windows: tuple[str, ...], table: Path | None, picked: bool, ask: bool) -> Labels:
     if windows:
+        timeless = sum(not item.time for item in items)
+        if timeless:
+            click.echo(f"{timeless} of {len(items)} recordings say no time of day: no window labels them", err=True)
         return by_windows(items, windows)
     if table is not None:
         return by_table(items, table)

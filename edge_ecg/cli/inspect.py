@@ -28,7 +28,7 @@ def _inspected(bundle: Bundle) -> Iterable[str]:
         e = m["enrolment"]
         yield (
             f"enrolled      {e['recordings']} recordings of {', '.join(e['dates'])}: references moved by "
-            f"{e['share']:.0%} of the way; the figures below are from before"
+            f"{e['distance']:.0%} of the way between the states; the figures below are from before"
         )
     yield f"model         {m['model']['architecture']}, {m['model']['parameters']:,} parameters"
     yield (
@@ -37,6 +37,14 @@ def _inspected(bundle: Bundle) -> Iterable[str]:
     )
     if bundle.references.distribution and bundle.references.distribution.known_days:
         yield f"knows         recordings from {bundle.references.distribution.known_days}"
+    if levels := bundle.rule.levels:
+        counts = " and ".join(f"{count} dates with {label}" for label, count in (bundle.rule.dates or {}).items())
+        yield (
+            f"levels        from {counts}, each left out once: they support a confidence of {bundle.labels[0]} of at "
+            f"most {levels.most_confident(False):.1%}, of {bundle.labels[1]} {levels.most_confident(True):.1%}"
+        )
+    else:
+        yield "levels        none: training had too few dates, so that nothing is decided"
     for which, figures in m["metrics"].items():
         c, (low, high) = figures["recordings"], figures["recordings"]["accuracy_95"]
         yield (

@@ -1,4 +1,4 @@
-"""The replay as a person watches it: trace with R marks, the tally between its boundaries, votes and latency."""
+"""The live view of a replay: trace with R marks, the log odds between their boundaries, votes and latency."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ import numpy as np
 
 from edge_ecg.bundle import Bundle
 from edge_ecg.contract import CONTRACT
-from edge_ecg.inference.votes import Tally
+from edge_ecg.inference.votes import Decision
 from edge_ecg.recording import Recording
 from edge_ecg.replay import Step
 
@@ -36,6 +36,7 @@ class LiveLines:
 
     def __init__(self, bundle: Bundle, recording: Recording, out: TextIO):
         self._labels, self._out = bundle.labels, out
+        self._last: Decision | None = None
         out.write(f"{recording.source}\n")
 
     def __call__(self, step: Step) -> None:
@@ -47,16 +48,19 @@ class LiveLines:
             )
         self._out.flush()
 
+        self._last = step.decision
+
     def finish(self) -> None:
-        """Nothing is left to draw."""
+        """Say what is final."""
+        if self._last:
+            self._out.write(f"final: {self._last.label}, {self._last.confidence:.0%}\n")
 
 
 class LiveView:
     """Draw each moment over the last one. NO_COLOR is respected."""
 
     def __init__(self, bundle: Bundle, recording: Recording, out: TextIO):
-        tally = Tally(bundle.labels, bundle.contract.voting)
-        self._lower, self._upper, self._labels = tally.lower, tally.upper, bundle.labels
+        self._lower, self._upper, self._labels = bundle.rule.lower, bundle.rule.upper, bundle.labels
         self._recording, self._out = recording, out
         self._is_coloured = not os.environ.get("NO_COLOR")
         self._columns = max(40, min(MOST_COLUMNS, shutil.get_terminal_size().columns - 1))
@@ -66,6 +70,7 @@ class LiveView:
         self._heard = self._late = 0
         self._last: Step | None = None
         self._drawn_at = -1.0
+        self._is_over = False
         self._rows = 0
 
     def __call__(self, step: Step) -> None:
@@ -80,7 +85,8 @@ class LiveView:
             self._draw()
 
     def finish(self) -> None:
-        """Draw the last moment and leave it standing."""
+        """Draw the last moment and leave it standing: now the decision is final."""
+        self._is_over = True
         self._draw()
 
     def _draw(self) -> None:
@@ -102,8 +108,10 @@ class LiveView:
         latency = f"a beat {np.median(self._latency_us):.0f} us" if self._latency_us else "no beat yet"
         votes = "  ".join(f"{label} {count}" for label, count in decision.votes.items())
         verdict = f"{decision.label}, {decision.confidence:.0%}"
-        if decision.beats_to_decision:
-            verdict = self._painted(f"{verdict}, after {decision.beats_to_decision} beats", GREEN)
+        if decision.provisional:
+            state = "final" if self._is_over else "provisional"
+            first = f"{decision.provisional.label} first after {decision.provisional.beats} beats"
+            verdict = self._painted(f"{verdict}, {state} ({first})", GREEN)
         return [
             head,
             *trace(np.array(self._trace), self._columns, TRACE_ROWS, round(SHOWN_S * rate_hz)),

@@ -1,17 +1,25 @@
 """Options and the loop over recordings that several commands share."""
 
-from collections.abc import Callable, Iterable
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from edge_ecg.console import report_error
 from edge_ecg.errors import EdgeEcgError
-from edge_ecg.readers.find import find_recordings
-from edge_ecg.recording import Recording
+from edge_ecg.readers.find import Found, PassedOver, find_recordings
+from edge_ecg.recording import RATE_RANGE_HZ, Recording, Told
+from edge_ecg.signal.stream import heart_rate_bpm, r_peak_times_s
+
+HEART_RATES_BPM = (30, 200)  # of a person at rest; outside, the sample rate is likelier wrong than the heart
 
 Result = TypeVar("Result")
 RECORDINGS = click.argument("recordings", metavar="RECORDING...", nargs=-1, required=True)
+LABELS = click.option(
+    "--labels", "labels_file", type=click.Path(path_type=Path), help="CSV of file,label. [folder names]"
+)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a recording on standard output.")
 
 
@@ -32,23 +40,91 @@ class Quantity(click.ParamType):
         return number
 
 
+def told_of_recordings(command: Callable[..., Result]) -> Callable[..., Result]:
+    """The options of what recordings do not say of themselves; the command gets them as `told`."""
+
+    @click.option("--rate", "rate_hz", type=click.FloatRange(*RATE_RANGE_HZ), help="Hertz, where a file says no rate.")
+    @click.option("--unit", help="uV, mV or V, where a file says no unit.")
+    @click.option("--channel", help="The ECG's channel or column: its name, or its number from 1.")
+    @functools.wraps(command)
+    def with_told(*args: Any, rate_hz: float | None, unit: str | None, channel: str | None, **others: Any) -> Result:
+        return command(*args, told=Told(rate_hz, unit, channel), **others)
+
+    return with_told
+
+
+class Reading:
+    """Recordings read one after the other for a command: a bad one is reported, and the others still come.
+
+    `finish` says once what else there was to say, and gives the exit code.
+    """
+
+    def __init__(self, told: Told):
+        self._told = told
+        self._passed_over = PassedOver()
+        self._assumed = 0
+        self.code = 0
+
+    def find(self, path: Any) -> Iterator[Found]:
+        """The recordings at a path; a path at which nothing can be read is reported."""
+        try:
+            for found in find_recordings(path, self._told, self._passed_over):
+                yield Found(found.name, functools.partial(self._read, found))
+        except EdgeEcgError as error:
+            self.code = report_error(error)
+
+    def _read(self, found: Found) -> Recording:
+        recording = found.read()
+        self._assumed += recording.rate_is_assumed
+        return recording
+
+    def each(self, paths: Iterable[Any]) -> Iterator[Recording]:
+        """The recordings at the paths; doubts about a rate are voiced."""
+        for path in paths:
+            for found in self.find(path):
+                try:
+                    recording = found.read()
+                except EdgeEcgError as error:
+                    self.code = report_error(error)
+                else:
+                    _doubt(recording)
+                    yield recording
+
+    def finish(self) -> int:
+        """Name what was passed over and what was assumed; return the exit code."""
+        if self._assumed:
+            many = f"{self._assumed} recording{'s say' if self._assumed > 1 else ' says'} no sample rate"
+            click.echo(f"{many}: taken for 512 Hz, as an Apple Watch's; --rate says another", err=True)
+        if self._passed_over.names:
+            click.echo(str(self._passed_over), err=True)
+        return self.code
+
+
+def _doubt(recording: Recording) -> None:
+    """Say it if the heart rate is nobody's, which a wrong sample rate makes of a good recording."""
+    times_s = r_peak_times_s(recording)
+    rate = heart_rate_bpm(times_s)
+    if len(times_s) > 2 and not HEART_RATES_BPM[0] <= rate <= HEART_RATES_BPM[1]:
+        doubt = f"is it really {recording.sample_rate_hz:g} Hz?" + " say --rate" * recording.rate_is_assumed
+        click.echo(f"{recording.source}: heart rate of {rate:.0f}: {doubt}", err=True)
+
+
 def for_each(
-    paths: Iterable[str], work: Callable[[Recording], Result], show: Callable[[Result], str] | None = None
+    paths: Iterable[str],
+    told: Told,
+    work: Callable[[Recording], Result | None],
+    show: Callable[[Result], str] | None = None,
 ) -> int:
-    """Work on each recording and print what `show` makes of it; a bad one is reported and the others still run.
+    """Work on each recording and print what `show` makes of what comes; a bad one is reported, the others still run.
 
     Returns the exit code.
     """
-    code = 0
-    for path in paths:
+    reading = Reading(told)
+    for recording in reading.each(paths):
         try:
-            for found in find_recordings(path):
-                try:
-                    result = work(found.read())
-                    if show:
-                        click.echo(show(result))
-                except EdgeEcgError as error:
-                    code = report_error(error)
+            result = work(recording)
+            if show and result is not None:
+                click.echo(show(result))
         except EdgeEcgError as error:
-            code = report_error(error)
-    return code
+            reading.code = report_error(error)
+    return reading.finish()

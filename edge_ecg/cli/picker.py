@@ -1,4 +1,4 @@
-"""Labels from the person at the terminal: date by date, which recordings show which state."""
+"""Labels by hand at the terminal: date by date, which recordings show which state."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""`edge-ecg profile`: what a bundle costs."""
+"""`edge-ecg profile`: what a bundle costs in multiply-adds, bytes and time."""
 
 import json
 from pathlib import Path
@@ -13,6 +13,6 @@ from edge_ecg.report.profile import profile
 @click.argument("bundle_path", metavar="BUNDLE", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def profile_command(bundle_path: Path, as_json: bool) -> None:
-    """What a bundle costs: multiply-adds and bytes by layer, time here, a watch estimated."""
+    """Count what a bundle costs: multiply-adds and bytes by layer, time here, a watch estimated."""
     costs = profile(load_bundle(bundle_path))
     click.echo(json.dumps(costs.to_json()) if as_json else "\n".join(costs.lines()))

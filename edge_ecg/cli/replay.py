@@ -8,10 +8,13 @@ import click
 import numpy as np
 
 from edge_ecg.bundle import Bundle, load_bundle
+from edge_ecg.cli.day_baseline import DAY_BASELINE, DAY_BASELINE_FIRST, DayBaselines, day_baselines
 from edge_ecg.cli.live import live_view
-from edge_ecg.cli.options import AS_JSON, RECORDINGS, for_each
+from edge_ecg.cli.options import AS_JSON, LABELS, RECORDINGS, for_each, told_of_recordings
+from edge_ecg.datasets.labelling import labels_by_name
 from edge_ecg.inference.novelty import OUT_OF_DATE, span_of
-from edge_ecg.recording import Recording
+from edge_ecg.inference.votes import INCONCLUSIVE
+from edge_ecg.recording import Recording, Told
 from edge_ecg.replay import Replayed, replay
 from edge_ecg.simulation.faults import Faults
 
@@ -21,64 +24,104 @@ LIVE = click.option("--live", is_flag=True, help="Draw trace, R marks, tally and
 ANY_DAY = click.option("--any-day", is_flag=True, help="Judge what is out of date as well: to study a drift.")
 
 
+CONFIDENCE = click.option(
+    "--confidence",
+    type=click.FloatRange(0.5, 1, min_open=True, max_open=True),
+    help="Decide at this confidence, such as 0.9. [as the bundle says, usually 0.95]",
+)
+
+
 @click.command("replay")
 @BUNDLE
 @RECORDINGS
+@told_of_recordings
+@DAY_BASELINE
+@DAY_BASELINE_FIRST
+@LABELS
+@CONFIDENCE
 @CHUNK
 @LIVE
 @ANY_DAY
 @AS_JSON
 def replay_command(
-    bundle_path: Path, recordings: tuple[str, ...], chunk: int, live: bool, any_day: bool, as_json: bool
-) -> int:
-    """Replay recordings through a bundle: beats, votes, a decision as early as the evidence allows.
-
-    A RECORDING is a file, a folder with recordings anywhere below it, or Apple's export.zip.
-    """
-    return replay_each(bundle_path, recordings, chunk=chunk, live=live, any_day=any_day, as_json=as_json)
-
-
-def replay_each(
     bundle_path: Path,
     recordings: tuple[str, ...],
-    *,
+    told: Told,
+    day_files: tuple[str, ...],
+    first: int | None,
+    labels_file: Path | None,
+    confidence: float | None,
     chunk: int,
     live: bool,
     any_day: bool,
     as_json: bool,
+) -> int:
+    """Replay recordings through a bundle: beats, votes, a decision as early as the evidence allows.
+
+    A RECORDING is a file, a folder with recordings anywhere below it, or Apple's export.zip. What is decided while
+    beats come in is provisional; it must still hold when the recording ends.
+    """
+    bundle = open_bundle(bundle_path, any_day)
+    if confidence:
+        bundle = replace(bundle, rule=bundle.rule.at(confidence))
+    labels = labels_by_name(labels_file) if labels_file else {}
+    note = lambda line: click.echo(f"passed over: {line}", err=True)  # noqa: E731
+    baselines = day_baselines(bundle, day_files, first, recordings, told, labels, note)
+    return replay_each(bundle, recordings, told, chunk=chunk, live=live, as_json=as_json, baselines=baselines)
+
+
+def replay_each(
+    bundle: Bundle,
+    recordings: tuple[str, ...],
+    told: Told,
+    *,
+    chunk: int,
+    live: bool,
+    as_json: bool,
     faults: Faults | None = None,
     speed: float | None = None,
+    baselines: DayBaselines | None = None,
 ) -> int:
-    """Replay every recording found, with faults if given, and print a row or a line of JSON for each. The exit code."""
+    """Replay every recording found, with faults if given, and print a row or a line of JSON for each. The exit code.
+
+    Recordings that are the day's baseline are not judged.
+    """
     if live and as_json:
         raise click.UsageError("--live is for people and --json for programs: give one of them")
-    bundle = open_bundle(bundle_path, any_day)
+    baselines = baselines or DayBaselines()
     out_of_date: list[str] = []
 
-    def work(recording: Recording) -> Replayed:
+    def work(recording: Recording) -> Replayed | None:
+        if baselines.holds(recording):
+            return None  # nothing to print
         recording = faults(recording) if faults else recording
         view = live_view(bundle, recording) if live else None
-        replayed = replay(bundle, recording, chunk, speed or (1.0 if live else None), view)
+        replayed = replay(bundle, recording, chunk, speed or (1.0 if live else None), view, baselines.of(recording))
         if view:
             view.finish()
         if OUT_OF_DATE in replayed.unusable:
             out_of_date.append(recording.source)
         return replayed
 
+    if not as_json:
+        click.echo("\n".join(baselines.describe(bundle.labels)))
     if not as_json and not live:
         click.echo(_HEADER)
     code = for_each(
         recordings,
+        told,
         work,
         lambda replayed: json.dumps(replayed.to_json()) if as_json else _row(replayed),
     )
     distribution = bundle.references.distribution
     if out_of_date and distribution:
         click.echo(
-            f"{len(out_of_date)} out of date: {bundle_path} knows recordings from {distribution.known_days}, "
-            "and levels drift; enrol fresh ones of the baseline (edge-ecg enroll)",
+            f"{len(out_of_date)} out of date: {bundle.path} knows recordings from {distribution.known_days}, "
+            "and levels drift; enrol fresh ones of the baseline, of three dates (edge-ecg enroll)",
             err=True,
         )
+    if not as_json:
+        click.echo(_footer(bundle))
     return code
 
 
@@ -92,23 +135,37 @@ def open_bundle(path: Path, any_day: bool) -> Bundle:
 
 
 _HEADER = (
-    f"{'recording':36}  {'decision':14} {'confidence':>10}  {'decided after':>17}  {'beats (votes)':>16}  "
-    f"{'a beat p50':>10}  {'real time':>9}"
+    f"{'recording':36}  {'decision':14} {'confidence':>10}  {'provisional':>24}  {'beats (votes)':>16}  "
+    f"{'a beat p50':>10}  rule"
 )
 
 
 def _row(replayed: Replayed) -> str:
     d = replayed.decision
-    after = f"{d.seconds_to_decision:5.1f} s, {d.beats_to_decision:2} beats" if d.beats_to_decision else "-"
+    confidence = f"{d.confidence:.1%}" if d.label != INCONCLUSIVE else "-"
+    first = f"{d.provisional.label} after {d.provisional.seconds:.1f} s" if d.provisional else "-"
     votes = f"{d.beats} ({' : '.join(str(count) for count in d.votes.values())})"
     latency = f"{np.median(replayed.latency_us):.0f} us" if len(replayed.latency_us) else "-"
     reasons = ", ".join(f"{reason} {count}" for reason, count in replayed.unusable.items())
     return (
-        f"{replayed.source[-36:]:36}  {d.label:14} {d.confidence:>10.1%}  {after:>17}  {votes:>16}  "
-        f"{latency:>10}  {replayed.realtime_factor:>8.0f}x"
+        f"{replayed.source[-36:]:36}  {d.label:14} {confidence:>10}  {first:>24}  {votes:>16}  "
+        f"{latency:>10}  {replayed.rule}"
         + (f"  {d.unusable} unusable: {reasons}" if d.unusable else "")
         + (f"  {_inverted(replayed)}" if replayed.lead_is_inverted else "")
         + (f"  {replayed.late_chunks} of {replayed.chunks} chunks late" if replayed.late_chunks else "")
+    )
+
+
+def _footer(bundle: Bundle) -> str:
+    """What stands behind the decisions, for a person."""
+    rule, levels = bundle.rule, bundle.rule.levels
+    if levels is None:
+        return "Nothing is decided: training had too few dates to tell how much days differ."
+    (baseline, target), dates = rule.labels, (levels.baseline.dates, levels.target.dates)
+    return (
+        f"Decided at {1 - rule.constants.alpha:.0%}. Days are what counts: {dates[0]} with {baseline} and {dates[1]} "
+        f"with {target} support a confidence of at most {levels.most_confident(False):.1%} for {baseline} and "
+        f"{levels.most_confident(True):.1%} for {target}."
     )
 
 

@@ -4,26 +4,27 @@ from pathlib import Path
 
 import click
 
-from edge_ecg.atomic import write_file
+from edge_ecg.atomic import refuse_overlap, write_file
 from edge_ecg.report.findings import read_findings
 from edge_ecg.report.report import report
 
 
-@click.command("report", short_help="What was measured of a run or a bundle, as one page.")
+@click.command("report", short_help="Write what was measured of a run or a bundle as one page.")
 @click.argument("source", metavar="RUN_OR_BUNDLE", type=click.Path(path_type=Path))
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The page, such as report.html."
 )
 @click.option("--crossval", type=click.Path(path_type=Path), help="What python -m train.crossval wrote.")
-@click.option("--enrolment", type=click.Path(path_type=Path), help="What python -m train.enrolment wrote.")
+@click.option("--daily-baseline", type=click.Path(path_type=Path), help="What python -m train.daily_baseline wrote.")
 @click.option("--ablations", type=click.Path(path_type=Path), help="What python -m train.ablations wrote.")
 def report_command(
-    source: Path, out: Path, crossval: Path | None, enrolment: Path | None, ablations: Path | None
+    source: Path, out: Path, crossval: Path | None, daily_baseline: Path | None, ablations: Path | None
 ) -> None:
-    """Everything that was measured of a training run or a bundle, on one page that can be sent.
+    """Write everything that was measured of a training run or a bundle as one page that can be sent.
 
     The page is one HTML file without scripts or links. What was not measured is said, with the command for it.
     """
-    content = report(read_findings(source, crossval, enrolment, ablations)).encode()
+    refuse_overlap(out, [path for path in (source, crossval, daily_baseline, ablations) if path])
+    content = report(read_findings(source, crossval, daily_baseline, ablations)).encode()
     write_file(out, content)
     click.echo(f"{out}: written, {len(content):,} bytes")

@@ -1,4 +1,4 @@
-"""`edge-ecg sign` and `edge-ecg verify`: whose bundle this is."""
+"""`edge-ecg sign` and `edge-ecg verify`: sign a bundle, and check the signature."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def sign_command(bundle: Path, key: Path) -> None:
     click.echo(f"{sign_bundle(bundle, key, password)}: written")
 
 
-@click.command("verify", short_help="Check whose bundle this is.")
+@click.command("verify", short_help="Check the signature of a bundle.")
 @BUNDLE
 @click.option("--public-key", required=True, type=PATH, help="Ed25519 public key in PEM form.")
 def verify_command(bundle: Path, public_key: Path) -> None:

@@ -4,14 +4,16 @@ from pathlib import Path
 
 import click
 
-from edge_ecg.cli.options import AS_JSON, RECORDINGS, Quantity
-from edge_ecg.cli.replay import ANY_DAY, BUNDLE, CHUNK, LIVE, replay_each
+from edge_ecg.cli.options import AS_JSON, RECORDINGS, Quantity, told_of_recordings
+from edge_ecg.cli.replay import ANY_DAY, BUNDLE, CHUNK, LIVE, open_bundle, replay_each
+from edge_ecg.recording import Told
 from edge_ecg.simulation.faults import Faults
 
 
 @click.command("simulate")
 @BUNDLE
 @RECORDINGS
+@told_of_recordings
 @click.option("--drop", default=0.0, type=click.FloatRange(0, 1), help="Lose this share of the samples.")
 @click.option("--gap", default="0s", type=Quantity("s"), help="Lose all samples for a while, such as 2s.")
 @click.option("--noise", type=Quantity("dB"), help="Add white noise this far below the signal, such as 20dB.")
@@ -26,6 +28,7 @@ from edge_ecg.simulation.faults import Faults
 def simulate_command(
     bundle_path: Path,
     recordings: tuple[str, ...],
+    told: Told,
     drop: float,
     gap: float,
     noise: float | None,
@@ -46,11 +49,11 @@ def simulate_command(
         raise click.BadParameter(f"{gap:g} s is less than nothing", param_hint="--gap")
     faults = Faults(drop, gap, noise, invert, clock, seed)
     return replay_each(
-        bundle_path,
+        open_bundle(bundle_path, any_day),
         recordings,
+        told,
         chunk=chunk,
         live=live,
-        any_day=any_day,
         as_json=as_json,
         faults=faults,
         speed=speed,

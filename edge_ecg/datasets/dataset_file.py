@@ -1,6 +1,9 @@
-"""Which recordings, with which labels, in which set: the dataset file, split by date."""
+"""The dataset file: which recordings, with which labels, in which set; split by date."""
 
+import json
+import os
 import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,8 +38,24 @@ class Dataset:
     def entries(self, which: str) -> list[Entry]:
         """The recordings of one set, in the order of date, label and name.
 
-        Raises DatasetError if a date has no recordings, or the set lacks a state.
+        Raises DatasetError if a date has no recordings, the set lacks a state, or a file is in two places of the
+        dataset: in two sets, or with two labels. Files are told apart by where links lead.
         """
+        found = self._found(which)
+        for label in self.labels:
+            if not any(entry.label == label for entry in found):
+                raise DatasetError(f"{self.root}: the {which} set has no recording of {label!r}")
+        place: dict[str, tuple[str, Entry]] = {}
+        for name in SETS:
+            for entry in found if name == which else self._found(name, may_be_empty=True):
+                other, first = place.setdefault(os.path.realpath(entry.path), (name, entry))
+                if first is not entry:
+                    places = f"{other} as {first.label} of {first.date} and in {name} as {entry.label} of {entry.date}"
+                    raise DatasetError(f"{entry.path}: stands in {places}")
+        return found
+
+    def _found(self, which: str, may_be_empty: bool = False) -> list[Entry]:
+        """The recordings of one set."""
         found = []
         for date in self.dates[which]:
             of_date = [
@@ -45,13 +64,10 @@ class Dataset:
                 for folder in self.folders[label]
                 for path in self._files(date, folder)
             ]
-            if not of_date:
+            if not of_date and not may_be_empty:
                 pattern = self._pattern(date, "|".join(sum(self.folders.values(), ())))
                 raise DatasetError(f"{self.root}: no recordings of {date} ({which}), looked for {pattern}")
             found += of_date
-        for label in self.labels:
-            if not any(entry.label == label for entry in found):
-                raise DatasetError(f"{self.root}: the {which} set has no recording of {label!r}")
         return found
 
     def _files(self, date: str, folder: str) -> list[Path]:
@@ -112,10 +128,14 @@ def _table(path: Path, content: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _names(path: Path, entry: str, value: Any, may_be_empty: bool = False) -> tuple[str, ...]:
+    """Plain names of folders: one component of a path and no pattern, so that two names are two folders."""
     if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
         raise DatasetError(f"{path}: {entry} is {value!r}, expected a list of names")
     if not value and not may_be_empty:
         raise DatasetError(f"{path}: {entry} is empty")
+    for name in value:
+        if name in (".", "..") or set(name) & set("/\\*?[]\0"):
+            raise DatasetError(f"{path}: {entry} holds {name!r}, expected the plain name of a folder")
     return tuple(value)
 
 
@@ -126,3 +146,23 @@ def _no_overlap(path: Path, kind: str, groups: dict[str, tuple[str, ...]]) -> No
             if name in owner:
                 raise DatasetError(f"{path}: {kind} {name} stands in {owner[name]} and in {group}")
             owner[name] = group
+
+
+def dataset_toml(name: str, labels: tuple[str, str], split: Mapping[str, Sequence[str]]) -> str:
+    """The text of a dataset file for folders DATE/LABEL: the labels, the baseline first, and the dates of each set."""
+
+    def quote(value: object) -> str:  # a JSON string, or list of strings, is TOML as well
+        return json.dumps(value, ensure_ascii=False)
+
+    return "\n".join(
+        [
+            f"name = {quote(''.join(filter(str.isprintable, name)))}",
+            "\n[labels]  # the baseline first",
+            *(f"{quote(label)} = [{quote(label)}]" for label in labels),
+            "\n[split]  # by date: the latest are held out",
+            *(f"{which} = {quote(list(dates))}" for which, dates in split.items()),
+            "\n[files]",
+            'layout = "{date}/{label}/*.csv"',
+            "exclude = []\n",
+        ]
+    )

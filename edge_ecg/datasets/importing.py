@@ -1,18 +1,20 @@
-"""From a phone to a data set: recordings are found, labelled, and written by date and label without the person.
+"""Import: find recordings, label them, and write them by date and label without personal data.
 
 Two passes over the source: the first lists, the second writes what was labelled, one recording at a time.
 """
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from edge_ecg.atomic import atomic_folder
+import numpy as np
+
+from edge_ecg.atomic import atomic_folder, refuse_overlap
+from edge_ecg.datasets.dataset_file import dataset_toml
 from edge_ecg.datasets.labelling import Item, Labels, split_by_date, two_labels, weaknesses
 from edge_ecg.errors import DatasetError, EdgeEcgError
 from edge_ecg.readers.apple_format import anonymous_csv
@@ -21,7 +23,7 @@ from edge_ecg.recording import Recording
 
 DATASET, IMPORTED = "dataset.toml", "imported.json"
 
-Shown = Callable[[Iterable[Found]], Iterable[Found]]
+Find = Callable[[Path], Iterable[Found]]  # `find_recordings`, or that with options and a progress bar
 
 
 @dataclass(frozen=True)
@@ -49,17 +51,14 @@ class Imported:
         return {**vars(self), "out": str(self.out), "labels": list(self.labels)}
 
 
-def list_recordings(sources: Sequence[Path], shown: Shown = iter) -> Listing:
-    """All recordings at the sources with a date, by time; `shown` may wrap the files in a progress bar.
-
-    Raises RecordingError if a source as a whole can't be read.
-    """
+def list_recordings(sources: Sequence[Path], find: Find = find_recordings) -> Listing:
+    """All recordings at the sources with a date, by time. Raises RecordingError for a source that can not be read."""
     items: list[Item] = []
     refused: list[str] = []
     seen: set[bytes] = set()
     read = 0
     for source in sources:
-        for found in shown(find_recordings(source)):
+        for found in find(source):
             try:
                 recording = found.read()
                 at = _recorded_at(recording)
@@ -76,13 +75,17 @@ def list_recordings(sources: Sequence[Path], shown: Shown = iter) -> Listing:
 
 
 def _recorded_at(recording: Recording) -> str:
-    """Date, time and zone, if they are a real date's. Raises DatasetError otherwise."""
+    """Date, time and zone, or the date alone where no more is known. Raises DatasetError without a date."""
+    if recording.day is None:
+        raise DatasetError(f"{recording.source}: says no date that is known; put it into DATE/LABEL by hand")
+    if np.isnan(recording.samples_uv).any():
+        raise DatasetError(f"{recording.source}: misses samples, which a column of numbers can't hold")
     text = recording.recorded_at or ""
     try:
         datetime.fromisoformat(text[:19])
     except ValueError:
-        raise DatasetError(f"{recording.source}: says no date and time; put it into DATE/LABEL by hand") from None
-    return f"{text[:10]} {text[11:]}"
+        text = ""
+    return f"{recording.day} {text[11:]}".strip()
 
 
 def write_data(
@@ -92,14 +95,15 @@ def write_data(
     out: Path,
     *,
     baseline: str | None = None,
-    shown: Shown = iter,
+    find: Find = find_recordings,
 ) -> Imported:
     """Write `out/DATE/LABEL/*.csv` for what is labelled, and a dataset file with a split by date where one is possible.
 
     The folder is written beside its place and exchanged for an earlier import. Raises DatasetError unless there
-    are two labels, and if `out` holds anything that this command did not write.
+    are two labels, and if `out` holds anything that this command did not write; EdgeEcgError if a source would go.
     """
     pair = two_labels(labels, baseline)
+    refuse_overlap(out, sources)
     refuse_to_lose(out)
     chosen = {item.name: item for item in listing.items if item.name in labels}
     dates: dict[str, set[str]] = {}
@@ -110,7 +114,7 @@ def write_data(
     with atomic_folder(out) as fresh:
         written: dict[str, str] = {}
         for source in sources:
-            for found in shown(find_recordings(source)):
+            for found in find(source):
                 if found.name not in chosen:
                     continue
                 item = chosen.pop(found.name)
@@ -119,7 +123,7 @@ def write_data(
                 _write(fresh, _free_name(f"{item.date}/{label}", item, written), content, written)
                 counts[item.date][label] += 1
         if split:
-            _write(fresh, DATASET, _dataset_toml(out.absolute().name, pair, split).encode(), written)
+            _write(fresh, DATASET, dataset_toml(out.absolute().name, pair, split).encode(), written)
         (fresh / IMPORTED).write_text(json.dumps({"files": written}, indent=1), encoding="utf-8")
         refuse_to_lose(out)  # it may have changed meanwhile
     left_out = len(listing.items) - sum(sum(of.values()) for of in counts.values())
@@ -127,7 +131,7 @@ def write_data(
 
 
 def _free_name(folder: str, item: Item, taken: dict[str, str]) -> str:
-    stem = f"{folder}/ecg_{item.date}_{re.sub(':', '', item.time)}"
+    stem = "_".join(filter(None, (f"{folder}/ecg_{item.date}", item.time.replace(":", ""))))
     names = (f"{stem}{f'_{number}' if number > 1 else ''}.csv" for number in range(1, len(taken) + 2))
     return next(name for name in names if name not in taken)
 
@@ -157,21 +161,3 @@ def refuse_to_lose(out: Path) -> None:
             continue
         if path.is_symlink() or known.get(name) != hashlib.sha256(path.read_bytes()).hexdigest():
             raise DatasetError(f"{out}: {name} was added or changed since the import; move it, or give a new name")
-
-
-def _dataset_toml(name: str, pair: tuple[str, str], split: dict[str, list[str]]) -> str:
-    def quote(value: object) -> str:  # a JSON string, or list of strings, is TOML as well
-        return json.dumps(value, ensure_ascii=False)
-
-    return "\n".join(
-        [
-            f"name = {quote(''.join(filter(str.isprintable, name)))}",
-            "\n[labels]  # the baseline first",
-            *(f"{quote(label)} = [{quote(label)}]" for label in pair),
-            "\n[split]  # by date: the latest are held out",
-            *(f"{which} = {quote(dates)}" for which, dates in split.items()),
-            "\n[files]",
-            'layout = "{date}/{label}/*.csv"',
-            "exclude = []\n",
-        ]
-    )

@@ -1,4 +1,4 @@
-"""Which state each imported recording shows, by whom it was said, and whether the design can show a difference."""
+"""Labels of imported recordings, by time of day, table or hand, and the weaknesses of the resulting design."""
 
 import csv
 import io
@@ -33,7 +33,7 @@ class Item:
 
     @property
     def time(self) -> str:
-        """Such as 08:03:00, on the recording's own clock."""
+        """Such as 08:03:00, on the recording's own clock; empty if only the date is known."""
         return self.recorded_at[11:19]
 
 
@@ -51,7 +51,8 @@ def checked_label(label: str) -> str:
 def by_windows(items: Sequence[Item], windows: Sequence[str]) -> Labels:
     """Labels from times of day such as `fasting=06:00-09:00`; the end is not included, and may be past midnight.
 
-    Raises DatasetError for a window that is written otherwise, and where two labels claim a recording.
+    Recordings without a time of day are in no window. Raises DatasetError for a window that is written otherwise, and
+    where two labels claim a recording.
 
     >>> by_windows([Item("a.csv", "2024-03-01 08:03:00 +0100", 512.0, 30.0)], ["fasting=06:00-09:00"])
     {'a.csv': 'fasting'}
@@ -64,6 +65,8 @@ def by_windows(items: Sequence[Item], windows: Sequence[str]) -> Labels:
         label, start, end = checked_label(found["label"]), found["start"].zfill(5), found["end"].zfill(5)
         for item in items:
             time = item.time[:5]
+            if not time:
+                continue
             if (start <= time < end) if start < end else (time >= start or time < end):
                 _give(labels, item, label)
     return labels
@@ -80,26 +83,40 @@ def by_table(items: Sequence[Item], path: Path) -> Labels:
     A row with an empty label leaves its recordings out; a first row with the columns' names is passed over.
     Raises DatasetError for a row that matches no recording, or a file name that matches several.
     """
-    try:
-        rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
-    except OSError as error:
-        raise DatasetError(f"{path}: can't be read: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error):
-        raise DatasetError(f"{path}: expected a CSV file in UTF-8, file-or-time,label") from None
     labels: Labels = {}
-    for number, row in enumerate(rows, 1):
-        cells = [cell.strip() for cell in row]
-        if not any(cells) or (number == 1 and cells[0].casefold() in LABELS_HEADER):
-            continue
-        if len(cells) != 2 or not cells[0]:
-            raise DatasetError(f"{path}: line {number} has {len(cells)} columns; expected file-or-time,label")
-        wanted, label = cells
+    for number, wanted, label in _rows(path):
         matching = _matching(items, wanted)
         if not matching:
             raise DatasetError(f"{path}: line {number} ({wanted[:60]!r}) matches no recording")
         for item in matching if label else []:
             _give(labels, item, checked_label(label))
     return labels
+
+
+def labels_by_name(path: Path) -> Labels:
+    """Labels by path or file name, from the same kind of table, of recordings that are still to be found."""
+    return {name: label for _, name, label in _rows(path) if label}
+
+
+def _rows(path: Path) -> list[tuple[int, str, str]]:
+    """The rows of a table of `file-or-time,label` with their numbers, without a heading and empty ones."""
+    try:
+        if path.exists() and not path.is_file():  # a pipe would wait for ever
+            raise DatasetError(f"{path}: is a folder or a device; expected a CSV file, file-or-time,label")
+        rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
+    except OSError as error:
+        raise DatasetError(f"{path}: can't be read: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error):
+        raise DatasetError(f"{path}: expected a CSV file in UTF-8, file-or-time,label") from None
+    found = []
+    for number, row in enumerate(rows, 1):
+        cells = [cell.strip() for cell in row]
+        if not any(cells) or (number == 1 and cells[0].casefold() in LABELS_HEADER):
+            continue
+        if len(cells) != 2 or not cells[0]:
+            raise DatasetError(f"{path}: line {number} has {len(cells)} columns; expected file-or-time,label")
+        found.append((number, cells[0], cells[1]))
+    return found
 
 
 def _matching(items: Sequence[Item], wanted: str) -> list[Item]:
@@ -167,7 +184,7 @@ def weaknesses(items: Sequence[Item], labels: Labels, pair: tuple[str, str]) -> 
     elif len(whole) < FEW_DATES:
         found.append(f"{_dates(len(whole))} with both states are few: expect wide intervals, and record more")
     for first, second in (pair, pair[::-1]) if len(whole) > 1 else ():
-        if all(max(i.time for i in s[first]) < min(i.time for i in s[second]) for s in whole.values()):
+        if all(_is_before(states[first], states[second]) for states in whole.values()):
             found.append(f"{first} comes before {second} on every date: time of day may pass for the state")
     rates = [{round(i.sample_rate_hz) for i in items if labels.get(i.name) == label} for label in pair]
     if rates[0] != rates[1]:
@@ -177,6 +194,11 @@ def weaknesses(items: Sequence[Item], labels: Labels, pair: tuple[str, str]) -> 
     if max(counts) > 2 * min(counts):
         found.append(f"{counts[0]} recordings of {pair[0]}, {counts[1]} of {pair[1]}: the larger group weighs more")
     return found
+
+
+def _is_before(first: list[Item], second: list[Item]) -> bool:
+    """Whether all of the first were recorded before the second, as far as times are known."""
+    return all(item.time for item in first + second) and max(i.time for i in first) < min(i.time for i in second)
 
 
 def _dates(count: int) -> str:

@@ -4,11 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from edge_ecg.contract import VotingConstants
 from edge_ecg.inference.comparator import Comparator
 from edge_ecg.inference.encoder import Encoder
 from edge_ecg.inference.references import ReferenceBank
-from edge_ecg.inference.votes import Tally, cast_vote
+from edge_ecg.inference.votes import DecisionRule, cast_vote
 
 
 def golden_steps(
@@ -16,11 +15,10 @@ def golden_steps(
     encoder: Encoder,
     comparator: Comparator,
     references: ReferenceBank,
-    labels: tuple[str, str],
-    voting: VotingConstants,
+    rule: DecisionRule,
 ) -> list[dict[str, Any]]:
     """What follows from beats (N, 384), one after the other, as plain JSON values."""
-    tally, steps = Tally(labels, voting), []
+    tally, steps = rule.tally(), []
     for values in beats:
         embedding = encoder(values[np.newaxis])
         logits = comparator(embedding, references.embeddings)
@@ -32,7 +30,8 @@ def golden_steps(
                 "embedding": embedding[0].tolist(),
                 "logits": logits.tolist(),
                 "evidence": vote.evidence,
-                "hard_vote": labels[vote.hard_target],
+                "hard_vote": rule.labels[vote.hard_target],
+                "level": tally.level,
                 "log_odds": tally.log_odds,
                 "decision": decision.label,
             }

@@ -1,4 +1,4 @@
-"""What training has seen, and what lies beyond all of it: another person's beat, or a day long after.
+"""Out of distribution, out of date: beats unlike all that training has seen, and days too far from it.
 
 The distance of a beat is Mahalanobis' (P. C. Mahalanobis, "On the generalised distance in statistics", Proc. Natl.
 Inst. Sci. India 2, 1936) from the nearer of two centres, the usual beat of either state: differences count in units
@@ -10,10 +10,12 @@ of how much beats of one state usually differ in that direction. Departures:
 - It is divided by the root of the embedding's length, so that usual beats are near 1 whatever the architecture.
 
 No distance finds a drift along the axis on which the states differ: three months after its training the public
-comparator was sure, and wrong, of every target recording. Leaving dates out proves a comparator for days among
-those it knows. So the calendar says the rest: what was recorded further from all known days than these span is out
-of date, until fresh baseline recordings enrol, whose days are then known as well. (A week is never too far: within the
-public recordings, dates a week from all that was learned are no harder than the next day. docs/experiments.md)
+comparator was sure, and wrong, of every target recording. Leaving dates out proves a comparator for days among those
+it knows. So the calendar says the rest: what was recorded further from all known days than these span is out of date,
+until fresh baseline recordings enrol, whose days are then known as well. The day's baseline does not replace that:
+under simulated drifts, targets that are held to it alone are called baseline (`train.daily_baseline`). (A week is
+never too far: within the public recordings, dates a week from all that was learned are no harder than the next day.
+docs/experiments.md)
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -48,21 +50,18 @@ class TrainingDistribution:
     directions: np.ndarray  # (K, D), orthonormal: where beats of one state differ most, ...
     variances: np.ndarray  # (K + 1,): ... how much along each of them, and along any other
     limit: float
-    between_dates: float  # how far the baselines of dates lie from the usual one: mean squared length
-    between_recordings: float  # the same for recordings of one date
     # (2,): the first and the last known day, as date.toordinal counts; (0,) if no recording said its day
     days: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
         shapes = [np.shape(getattr(self, f.name)) for f in fields(self)]
         k, length = shapes[1] if len(shapes[1]) == 2 else (0, 0)
-        if shapes[:-1] != [(2, length), (k, length), (k + 1,), (), (), ()] or k >= length:
+        if shapes[:-1] != [(2, length), (k, length), (k + 1,), ()] or k >= length:
             raise BundleError(f"what training has seen has shapes {shapes}, expected (2, D), (K, D), (K + 1,), K < D")
         if shapes[-1] not in [(2,), (0,)] or list(self.days) != sorted(np.clip(self.days, 1, date.max.toordinal())):
             raise BundleError(f"what training has seen has the days {self.days}, expected a first and a last one")
         finite = all(np.isfinite(getattr(self, f.name)).all() for f in fields(self))
-        spreads = (*np.ravel(self.variances), self.limit, self.between_dates)
-        if not finite or min(spreads) <= 0 or self.between_recordings < 0:
+        if not finite or min(*np.ravel(self.variances), self.limit) <= 0:
             raise BundleError("what training has seen holds NaN, infinity or a spread of 0")
 
     def distances(self, embeddings: np.ndarray) -> np.ndarray:

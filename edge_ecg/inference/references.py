@@ -44,9 +44,15 @@ class ReferenceBank:
         return len(self.is_target) - self.target_count
 
     @cached_property
-    def weights(self) -> np.ndarray:
-        """(R,) float64: times the logits it is the mean against the baseline minus the mean against the target."""
+    def _weights(self) -> np.ndarray:
         return np.where(self.is_target, -1 / self.target_count, 1 / self.baseline_count)
+
+    def evidence(self, logits: np.ndarray) -> np.ndarray:
+        """Soft evidence (...) float64 of logits (..., R): the mean against the baseline minus that against the target.
+
+        Above 0 it speaks for the target.
+        """
+        return np.asarray(logits @ self._weights)
 
     def moved(self, by: np.ndarray) -> "ReferenceBank":
         """The same bank, all of it `by` (D,) further on: what enrolment does."""

@@ -1,4 +1,4 @@
-"""ONNX Runtime as a watch would run it: one graph, one thread, no surprises."""
+"""One ONNX graph in ONNX Runtime, on one thread."""
 
 import numpy as np
 import onnxruntime as ort

@@ -1,30 +1,32 @@
-"""From comparisons to a decision: each beat votes, the tally grows, and Wald's test says when it is enough.
+"""From comparisons to a decision: each beat votes, and what all of them say is held to the levels of both states.
 
-Two voting rules of the field stand side by side in `Vote`: hard votes (how many references of each
-state call the beat "same") and soft evidence (mean logit of "different" against the baseline minus
-that against the target). The sequential decision uses the soft one; hard votes are counted beside it.
+Two voting rules of the field stand side by side in `Vote`: hard votes (how many references of each state call the
+beat "same") and soft evidence (mean logit of "different" against the baseline minus that against the target). The
+decision uses the soft one; hard votes are counted beside it.
 
-Sequential test: A. Wald, "Sequential Tests of Statistical Hypotheses", Ann. Math. Statist. 16(2), 1945.
+The boundaries are those of A. Wald, "Sequential Tests of Statistical Hypotheses", Ann. Math. Statist. 16(2), 1945.
 Departures:
-- Wald's beats are independent; those of one recording share an electrode, a posture and a day. n beats that
-  correlate by r say as much as n / (1 + (n - 1) r) independent ones (the design effect of L. Kish, Survey Sampling,
-  1965; the exact posterior where a recording has an effect of its own and both are normal). So a recording can
-  say only so much, however long it is, and one of doubtful level stays inconclusive.
-- A beat's log odds are clipped and three beats are the least, so that none decides alone, nor an ectopic one with the
-  beat after its pause.
-- What is unusable says nothing, and nothing is decided while most beats are.
+- Wald adds up independent observations. The beats of a recording share their electrode, their posture and their day, so
+  their mean is judged as one observation, by how recordings and dates differ (`edge_ecg.inference.levels`).
+- Crossing a boundary does not end the test. The first crossing is provisional; what is decided when the recording ends
+  must still be beyond the same boundary. Otherwise the recording is inconclusive.
+- Three beats are the least, so that an ectopic one and the beat after its pause do not decide. What is unusable says
+  nothing, and nothing is decided while most beats are.
 """
 
-from dataclasses import dataclass
-from math import exp, log
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from math import exp, isfinite, log
 from typing import NamedTuple
 
 import numpy as np
 
 from edge_ecg.contract import CONTRACT, VotingConstants
+from edge_ecg.inference.levels import DayLevel, Levels
 from edge_ecg.inference.references import ReferenceBank
 
 INCONCLUSIVE = "inconclusive"
+NOT_A_NUMBER = "not a number"  # why a beat does not vote whose embedding or logits an engine did not give
 
 
 class Vote(NamedTuple):
@@ -48,53 +50,109 @@ def cast_vote(logits: np.ndarray, references: ReferenceBank) -> Vote:
     same_as_baseline = int(np.count_nonzero(same)) - same_as_target
     # Shares, since the two states may differ in references; compared without a division.
     hard_target = same_as_target * references.baseline_count > same_as_baseline * references.target_count
-    return Vote(same_as_baseline, same_as_target, hard_target, float(references.weights @ logits))
+    return Vote(same_as_baseline, same_as_target, hard_target, float(references.evidence(logits)))
+
+
+class Provisional(NamedTuple):
+    """The first label that the evidence was enough for."""
+
+    label: str
+    beats: int  # that had voted by then
+    seconds: float  # on the recording's own clock
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What is known so far of a recording."""
+    """What is known so far of a recording, and final if the recording ends here."""
 
     label: str  # one of the two labels, or "inconclusive"
     confidence: float  # 0.5 to 1: how sure of the label; of the likelier one while inconclusive, 0.5 with too few beats
     beats: int  # beats judged
-    beats_to_decision: int | None
-    seconds_to_decision: float | None  # on the recording's own clock
+    provisional: Provisional | None  # None: the evidence was never enough
     votes: dict[str, int]  # hard votes by label
     unusable: int = 0  # beats that were found and not judged
 
 
-class Tally:
-    """Add up beats until the evidence crosses a boundary; a decision once made stays."""
+@dataclass(frozen=True)
+class DecisionRule:
+    """What turns the votes of one model into decisions. Without levels nothing is ever decided."""
 
-    def __init__(self, labels: tuple[str, str], constants: VotingConstants = CONTRACT.voting):
-        self._labels = labels
-        self._constants = constants
-        self.upper = log((1 - constants.beta) / constants.alpha)  # at or above: the target
-        self.lower = log(constants.beta / (1 - constants.alpha))  # at or below: the baseline
-        # A rate that n recordings with k errors can support (Laplace's rule of succession).
-        n, k = constants.calibration_recordings, constants.calibration_errors
-        self._most_confident = max(0.5, (n - k + 1) / (n + 2))
+    labels: tuple[str, str]  # baseline, target
+    levels: Levels | None
+    constants: VotingConstants = CONTRACT.voting
+
+    @property
+    def upper(self) -> float:
+        """Log odds at or above which it is the target."""
+        return log((1 - self.constants.beta) / self.constants.alpha)
+
+    @property
+    def lower(self) -> float:
+        """Log odds at or below which it is the baseline."""
+        return log(self.constants.beta / (1 - self.constants.alpha))
+
+    @property
+    def dates(self) -> dict[str, int] | None:
+        """How many dates of each label the levels are from."""
+        if self.levels is None:
+            return None
+        return dict(zip(self.labels, (self.levels.baseline.dates, self.levels.target.dates), strict=True))
+
+    def at(self, confidence: float) -> "DecisionRule":
+        """The same rule at another confidence, from 0.5 to 1: its complement is the accepted rate of either error."""
+        return replace(self, constants=replace(self.constants, alpha=1 - confidence, beta=1 - confidence))
+
+    def tally(self, day: DayLevel | None = None) -> "Tally":
+        """An empty tally, knowing the level of the day's baseline or not."""
+        return Tally(self, day)
+
+    def decide(self, votes: Iterable[tuple[Vote | None, float]], day: DayLevel | None = None) -> Decision:
+        """The decision on one recording from its beats' votes and when each was known; None for an unusable beat."""
+        tally = self.tally(day)
+        for vote, time_s in votes:
+            _ = tally.skip() if vote is None else tally.add(vote, time_s)
+        return tally.decision
+
+    def describe(self, day: DayLevel | None = None) -> str:
+        """Which rule speaks, for a person."""
+        if self.levels is None:
+            return "no levels: too few dates"
+        if day is None:
+            return "no baseline of the day"
+        return f"day's baseline, {day.recordings} recording{'s' if day.recordings > 1 else ''}"
+
+
+class Tally:
+    """Add up the beats of one recording; the decision so far must hold until the last of them."""
+
+    def __init__(self, rule: DecisionRule, day: DayLevel | None = None):
+        self._rule, self._labels, self._levels = rule, rule.labels, rule.levels
+        self._day = day
+        self._upper, self._lower = rule.upper, rule.lower
         self.reset()
 
     def reset(self) -> None:
         """Forget the recording."""
         self.log_odds = 0.0
-        self._said = 0.0
+        self._evidence = 0.0
         self._hard_votes = [0, 0]
         self._unusable = 0
-        self._decided: tuple[str, float, int, float] | None = None
+        self._provisional: Provisional | None = None
 
     def add(self, vote: Vote, time_s: float) -> Decision:
-        """Count one beat's vote, known at `time_s` of the recording, and return what is known by then."""
-        c = self._constants
+        """Count one beat's vote, known at `time_s` of the recording, and return what is known by then.
+
+        A vote whose evidence is no number is an unusable beat.
+        """
+        if not isfinite(vote.evidence):
+            return self.skip()
         self._hard_votes[vote.hard_target] += 1
-        beats = sum(self._hard_votes)
-        self._said += min(c.clip, max(-c.clip, c.slope * vote.evidence + c.offset))
-        self.log_odds = self._said / (1 + (beats - 1) * c.correlation)
-        if self._decided is None and self._is_enough() and not self.lower < self.log_odds < self.upper:
-            label = self._labels[self.log_odds > 0]
-            self._decided = label, self._confidence(), beats, time_s
+        self._evidence += vote.evidence
+        if self._levels is not None:
+            self.log_odds = self._levels.log_odds(self.level, self.beats, self._day)
+        said = self._said()
+        if self._provisional is None and said != INCONCLUSIVE:
+            self._provisional = Provisional(said, self.beats, time_s)
         return self.decision
 
     def skip(self) -> Decision:
@@ -103,17 +161,35 @@ class Tally:
         return self.decision
 
     @property
+    def beats(self) -> int:
+        """How many beats have voted."""
+        return sum(self._hard_votes)
+
+    @property
+    def level(self) -> float:
+        """Mean evidence of the beats so far; 0 if there is none."""
+        return self._evidence / max(1, self.beats)
+
+    @property
     def decision(self) -> Decision:
         """What is known now."""
-        label, confidence, beats, seconds = self._decided or (INCONCLUSIVE, self._confidence(), None, None)
+        holds = self._provisional is not None and self._said() == self._provisional.label
+        label = self._provisional.label if self._provisional and holds else INCONCLUSIVE
         votes = dict(zip(self._labels, self._hard_votes, strict=True))
-        return Decision(label, confidence, sum(self._hard_votes), beats, seconds, votes, self._unusable)
+        return Decision(label, self._confidence(), self.beats, self._provisional, votes, self._unusable)
 
-    def _is_enough(self) -> bool:
+    @property
+    def is_enough(self) -> bool:
         """Whether there are beats enough to say anything, and most of those found were usable."""
-        return sum(self._hard_votes) >= max(self._constants.fewest_beats, self._unusable)
+        return self.beats >= max(self._rule.constants.fewest_beats, self._unusable)
+
+    def _said(self) -> str:
+        """What the beats so far say, whatever was said before."""
+        if not self.is_enough or self._lower < self.log_odds < self._upper:
+            return INCONCLUSIVE
+        return self._labels[self.log_odds > 0]
 
     def _confidence(self) -> float:
-        if not self._is_enough():
+        if self._levels is None or not self.is_enough:
             return 0.5
-        return min(self._most_confident, 1 / (1 + exp(-abs(self.log_odds))))
+        return min(self._levels.most_confident(self.log_odds > 0), 1 / (1 + exp(-abs(self.log_odds))))

@@ -8,6 +8,7 @@ from edge_ecg.errors import RecordingError
 _ECG = re.compile(r"ecg|ekg|electrocardio|elektrokardio")
 _LEAD = re.compile(r"(?:lead |ableitung |abl )?(m?l?i{1,3}|d[123]|av[rlf]|m?v[1-6]r?|cm[1-6]|cc5|cs[1-6])")
 _LEADS_I = {"i", "mli", "d1"}
+_UNIT = re.compile(r" (?:[mμu]v|v|(?:micro|milli)?volts?)$")
 _ANOTHER = re.compile(
     r"ppg|pleth|pulse|resp|breath|thora|abdo|abp|art\b|bp\b|cvp|pap\b|icp|press|spo2|sao2|eeg|emg|eog|eda|gsr|acc|"
     r"gyro|temp|flow|snor|pos|heart ?rate|\bhr\b|event|trigger|marker|status|annot"
@@ -25,7 +26,7 @@ def ecg_channel(names: Sequence[str], told: str | None, allowed: Sequence[int] |
         return _told(plain, told)
     left = [i for i in (range(len(names)) if allowed is None else allowed) if not _ANOTHER.search(plain[i])]
     named = [i for i in left if _ECG.search(plain[i])]
-    leads = {i: found[1] for i in left if (found := _LEAD.fullmatch(_ECG.sub("", plain[i]).strip()))}
+    leads = {i: found[1] for i in left if (found := _LEAD.fullmatch(_UNIT.sub("", _ECG.sub("", plain[i])).strip()))}
     of_lead_i = [i for i, lead in leads.items() if lead in _LEADS_I]
     if of_lead_i or leads:
         return (of_lead_i or list(leads))[0]
@@ -37,7 +38,8 @@ def ecg_channel(names: Sequence[str], told: str | None, allowed: Sequence[int] |
 
 
 def _told(plain: list[str], told: str) -> int:
-    wanted = " ".join(re.findall(r"[^\W_]+", told.casefold()))
+    wanted = "".join(re.findall(r"[^\W_]+", told.casefold()))
+    plain = [name.replace(" ", "") for name in plain]
     found = [i for i, name in enumerate(plain) if name == wanted] or [
         i for i, name in enumerate(plain) if wanted and wanted in name
     ]

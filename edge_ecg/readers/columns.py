@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -16,12 +17,15 @@ from edge_ecg.recording import Told, is_same_rate
 FEWEST_ROWS = 20  # in the beginning of a file that looks like a recording
 
 _NUMERIC = re.compile(r"(?=.*(?:\d|nan|inf))(?:[-+\d.,; \t]|(?<=[\d.,])e(?=[-+\d])|nan|inf(?:inity)?)+", re.IGNORECASE)
-CLOCK = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[-+]\d\d:?\d\d)?(?=[;,\t])")
+CLOCK = re.compile(
+    r"(?:\d{1,4}[-./]\d\d?[-./]\d{1,4}[T ])?(?:(\d\d?):)?(\d\d?):(\d\d(?:[.,]\d{1,9})?)(?:Z|[-+]\d\d:?\d\d)?(?=[;,\t])"
+)
+_NUMBERS = re.compile(r"[-+\d.,; \t\n]*")
 _PLAIN = re.compile(r"[-+\deE.\n]*", re.ASCII)
 _SHOWN = re.compile(r"[-+]?\d*\.?\d*(?:e[-+]?\d+)?", re.IGNORECASE)
 _SEPARATORS = ",; \t"
 _TIME_NAME = re.compile(
-    r"\btime|stamp|\bzeit|\btemps|\btiempo|\btempo|elapsed|\bsec|\bms\b|^t$|^x$|时间|時間|\bμs\b|\bns\b"
+    r"\btime|stamp\b|\bzeit|\btemps|\btiempo|\btempo|elapsed|\bsec|\b[mμun]s\b|^[tx]\b|时间|時間|время"
 )
 _TIME_UNIT = re.compile(r"\b(ns|μs|us|ms|msec|s|sec|seconds?|milliseconds?|nanoseconds?|microseconds?)\b")
 
@@ -34,25 +38,26 @@ def is_row(line: str) -> bool:
 
 @dataclass(frozen=True)
 class Rows:
-    """The lines of values, and the number of each in the file."""
+    """The lines of values; the first is line `first` of the file."""
 
-    texts: list[str]
-    numbers: Sequence[int]
+    body: str
+    first: int
 
-    @classmethod
-    def of(cls, text: str, first: int) -> "Rows":
-        """The lines that are not empty; the first has the number `first`."""
-        texts = text.split("\n")
-        if all(texts):
-            return cls(texts, range(first, first + len(texts)))
-        kept = [(number, line.strip()) for number, line in enumerate(texts, first) if line.strip()]
-        return cls([line for _, line in kept], [number for number, _ in kept])
+    @cached_property
+    def texts(self) -> list[str]:
+        """The lines that are not empty."""
+        texts = self.body.split("\n")
+        return texts if all(texts) and not self.body.endswith(" ") else [t for t in map(str.strip, texts) if t]
+
+    def line(self, index: int) -> int:
+        """The number of a row's line in the file."""
+        return [n for n, text in enumerate(self.body.split("\n"), self.first) if text.strip()][index]
 
     def error(self, index: int, says: str) -> RecordingError:
         """The error about a row; it is shown if it can be nothing but numbers (a date, say, is not)."""
         row = self.texts[index]
         numbers = all(_SHOWN.fullmatch(part) for part in re.split(r"[,;\t]\s*", row))
-        return RecordingError(f"line {self.numbers[index]}{f' ({row[:20]!r})' if numbers else ''} {says}")
+        return RecordingError(f"line {self.line(index)}{f' ({row[:20]!r})' if numbers else ''} {says}")
 
 
 class Read(NamedTuple):
@@ -82,9 +87,7 @@ def signal_of(rows: Rows, header: Sequence[str], told: Told, rate_hz: float | No
     which = ecg_channel(headings, told.channel, columns)
     values = _numbers(cells[which], rows, may_be_empty=True)
     clock = next((recorded_at_in(column[0]) for column in cells if CLOCK.match(column[0] + ",")), None)
-    if told.rate_hz is not None and rate_hz is None:
-        return Read(values, told.rate_hz, headings[which], clock)
-    grid = _best_grid(times, headings)
+    grid = _best_grid(times, headings, must_be=told.rate_hz is None)
     if grid is None:
         return Read(values, rate_hz, headings[which], clock)
     if rate_hz is not None and not is_same_rate(rate_hz, grid[0]):
@@ -109,7 +112,7 @@ def number_of_channels(rows: Rows, header: Sequence[str]) -> int:
 
 def _plain_column(rows: Rows) -> np.ndarray | None:
     """The numbers, at once, where there are points and no columns."""
-    if not all(map(_PLAIN.fullmatch, rows.texts)):
+    if not is_plain(rows.body):
         return None
     try:
         return np.fromiter(map(float, rows.texts), np.float64, len(rows.texts))
@@ -117,19 +120,24 @@ def _plain_column(rows: Rows) -> np.ndarray | None:
         return None
 
 
+def is_plain(body: str) -> bool:
+    """Whether nothing but a column of numbers with points can be in it."""
+    return _PLAIN.fullmatch(body) is not None
+
+
 def _finite(values: np.ndarray, rows: Rows) -> np.ndarray:
     finite = np.isfinite(values)
     if not finite.all():
         first = int(finite.argmin())
-        raise RecordingError(f"line {rows.numbers[first]} is {values[first]}, not a finite number")
+        raise RecordingError(f"line {rows.line(first)} is {values[first]}, not a finite number")
     return values
 
 
 def _split(rows: Rows) -> tuple[list[list[str]], str]:
     """The cells of each column, and what separates them. Raises RecordingError for rows that are not alike."""
-    bad = next((i for i, text in enumerate(rows.texts) if not is_row(text)), None)
+    bad = None if _NUMBERS.fullmatch(rows.body) else next((i for i, t in enumerate(rows.texts) if not is_row(t)), None)
     if bad is not None:
-        raise RecordingError(f"line {rows.numbers[bad]} is text, and the values began before it")
+        raise RecordingError(f"line {rows.line(bad)} is text, and the values began before it")
     texts = _without_padding(rows.texts)
     body = "\n".join(texts)
     for separator in ";\t":
@@ -150,7 +158,8 @@ def _without_padding(texts: list[str]) -> list[str]:
     """The rows without the empty columns that a spreadsheet adds; an empty cell of a table stays."""
     while all(text and text[-1] in _SEPARATORS for text in texts):
         texts = [text[:-1] for text in texts]
-    if any(separator in text for separator in ";\t" for text in texts[:1]):
+    separator = next((mark for mark in ";\t," if mark in texts[0]), ",")
+    if len({text.count(separator) for text in texts}) == 1:
         return texts
     return [text.rstrip(_SEPARATORS) for text in texts]
 
@@ -201,14 +210,15 @@ def _counts(column: np.ndarray) -> bool:
 
 
 def _headings(header: Sequence[str], separator: str, columns: int) -> list[str]:
-    """The names above the columns, empty where there are none."""
-    for line in reversed(header[-1 if columns == 1 else -3 :]):
+    """The names above the columns, perhaps their units in a line below; empty where there are none."""
+    found: list[list[str]] = []
+    for line in header[-1 if columns == 1 else -3 :]:
         if columns == 1 and re.search(r"[,;:=\t]", line):  # a key and its value
-            break
+            continue
         names = [name.strip(" #'") for name in (line.split(separator) if separator != " " else line.split())]
         if len(names) == columns:
-            return names
-    return [""] * columns
+            found.append(names)
+    return [" ".join(names).strip() for names in zip(*found, strict=True)] if found else [""] * columns
 
 
 def _sorted(cells: list[list[str]], headings: list[str], rows: Rows) -> tuple[list[int], dict[int, np.ndarray]]:
@@ -217,43 +227,55 @@ def _sorted(cells: list[list[str]], headings: list[str], rows: Rows) -> tuple[li
     for number, (column, heading) in enumerate(zip(cells, headings, strict=True)):
         if CLOCK.match(column[0] + ","):
             times[number] = _clock(column)
+            headings[number] = "s"  # whatever it was called
             continue
         values = _numbers(column, rows, may_be_empty=True)
         unit = _time_unit(heading)
         if _counts(values) and unit is None:
             continue
-        if _TIME_NAME.search(heading.casefold()) or (not heading and np.ptp(values) > 0 and grid_of(values)):
+        if _TIME_NAME.search(_words(heading)) or grid_of(values):  # what steps evenly is no ECG
             times[number] = values
         elif np.nanmin(values, initial=np.inf) < np.nanmax(values, initial=-np.inf):  # a constant is no signal
             columns.append(number)
     return columns, times
 
 
+def _words(heading: str) -> str:
+    return " ".join(re.findall(r"[^\W_]+", heading.casefold()))
+
+
 def _time_unit(heading: str) -> str | None:
-    found = _TIME_UNIT.search(heading.casefold())
+    found = _TIME_UNIT.search(_words(heading))
     if not found:
         return None
     return {"m": "ms", "n": "ns", "s": "s"}.get(found[1][0], "us") if found[1][:5] != "micro" else "us"
 
 
 def _clock(column: list[str]) -> np.ndarray:
-    """Times of day in nanoseconds since the first."""
-    try:
-        times = np.array([re.sub(r"(?:Z|[-+]\d\d:?\d\d)$", "", cell).replace(",", ".") for cell in column], "M8[ns]")
-    except ValueError:
-        raise RecordingError("has a column of times that are not all times") from None
-    return np.asarray((times - times[0]).astype(np.int64), np.float64)
+    """Times of day in seconds, on through midnight."""
+    found = [CLOCK.match(cell + ",") for cell in column]
+    if not all(found):
+        raise RecordingError("has a column of times that are not all times")
+    parts = [match.groups() for match in found if match]
+    seconds = np.array([3600 * int(h or 0) + 60 * int(m) + float(s.replace(",", ".")) for h, m, s in parts])
+    return seconds + 86_400 * np.cumsum(np.diff(seconds, prepend=seconds[0]) < -43_200)
 
 
-def _best_grid(times: dict[int, np.ndarray], headings: list[str]) -> tuple[float, np.ndarray] | None:
-    """The rate and the samples' places by the finest times. Raises RecordingError if there are times, but no rate."""
+def _best_grid(
+    times: dict[int, np.ndarray], headings: list[str], must_be: bool = True
+) -> tuple[float, np.ndarray] | None:
+    """The rate and the samples' places by the finest times; None without any.
+
+    Raises RecordingError if two columns of times differ, or (`must_be`) no rate follows from them.
+    """
     grids = []
     for number, column in times.items():
         unit = _time_unit(headings[number])
-        grid = grid_of(column, unit) if unit else grid_of(column)
-        if grid:
+        if grid := grid_of(column, unit):
             grids.append((len(np.unique(np.diff(column))), grid))
-    if times and not grids:
+    if any(not is_same_rate(grid[0], grids[0][1][0]) for _, grid in grids):
+        raise RecordingError("has two columns of times that step at different rates")
+    if times and not grids and must_be:
         raise RecordingError("has times that do not step evenly at 100 to 2000 Hz; --rate says the sample rate")
     return min(grids, key=lambda one: one[0])[1] if grids else None
 

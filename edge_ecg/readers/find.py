@@ -1,4 +1,4 @@
-"""Where recordings lie: each one in Apple's export.zip, in a folder, or in a file of its own.
+"""Find recordings: in Apple's export.zip, below a folder, or a single file.
 
 An archive comes from anybody. It is never unpacked to disk: what its directory says of names, links, sizes and ratios
 is judged first, and then only what looks like an ECG is read, one recording at a time.

@@ -36,20 +36,20 @@ _RECORDED_KEYS = {locale.recorded.casefold() for locale in LOCALES.values()}
 _RECORDED_WORDS = re.compile(r"record|start|begin|acqui|measure|captur|aufzeichn|aufnahme")
 
 _SAMPLING = re.compile(
-    r"sampl|abtast|échant|echant|muestr|campion|amostr|próbk|probk|vzork|дискрет|采样|採樣|取样|取樣|サンプル|サンプリング|샘플|표본|"
-    r"δειγμ|örnek|bemonster|minta|näyt|acqui|digiti|\bdata\b|\badc\b|\bscan\b"
+    r"samp|abtast|échant|echant|muestr|campion|\bcamp\b|amostr|próbk|probk|vzork|дискрет|采样|採樣|取样|取樣|サンプル|サンプリング|샘플|표본|"
+    r"δειγμ|örnek|bemonster|minta|näyt|acqui|digiti|\bdata\b|\badc\b|\bscan\b|\brecording\b"
 )
 _A_RATE = re.compile(
     r"rate|freq|frek|fréq|taux|frecu|tasa|tasso|taxa|h(?:z|ertz)\b|speed|часто|率|频|頻|周波数|速度|レート|주파수|속도|συχν|hızı|"
-    r"per s|/ ?s\b|\bsps\b|\bfs\b"
+    r"per ?s(?:ec|\b)|/ ?s\b|\bsps\b|\bfs?\b"
 )
-_AN_INTERVAL = re.compile(r"interval|period|spacing|\bstep\b|\bdt\b|delta t")
+_AN_INTERVAL = re.compile(r"interval|period|spacing|\bstep\b|\bdt\b|delta t|^samp\w* time")
 _NO_SAMPLING = re.compile(
-    r"heart|pulse?\b|herz|card|resp|breath|bpm|filter|notch|pass\b|cut ?-?off|mains|corner|line freq|power|baud|\bbit|"
-    r"refresh|display|screen|пульс|心"
+    r"heart|pulse?\b|herz|card|resp|breath|bpm|filter|notch|band ?width|pass\b|cut ?-?off|mains|corner|line freq|power|"
+    r"baud|\bbit|refresh|display|screen|пульс|心"
 )
 
-_NUMBER = r"(?<![-\d.,])(\d+(?:[.,]\d+)?(?:e[-+]?\d+)?)"
+_NUMBER = r"(?<![-\d])(?<!\d[.,\s])(\d+(?:[.,]\d+)?(?:e[-+]?\d+)?)"
 _HERTZ = r"\s*\(?\[?(k?)(?:hert|herc|hz|赫|ヘルツ|헤르츠|герц|гц|херц|χερτζ|هرتز|הרץ|เฮิรตซ์)"
 _PER_SECOND = r"\s*(k?)(?:sps\b|s/s\b|/ ?s\b|(?:samples?|points?|values?)?\s*(?:per|/)\s*s(?:ec(?:onds?)?)?\b)"
 _RATE = re.compile(f"{_NUMBER}(?:{_HERTZ}|{_PER_SECOND})", re.IGNORECASE)
@@ -137,11 +137,13 @@ def _named(key: str, value: str) -> float | None:
 
 def _interval_s(key: str, value: str) -> float | None:
     words = _words(key)
-    is_interval = _AN_INTERVAL.search(words) and (_SAMPLING.search(words) or words.split()[0] in ("dt", "delta"))
-    if not is_interval or _NO_SAMPLING.search(words):
+    alone = re.match(r"(?:dt|delta t|interval|time step|step)\b", words)
+    if not _AN_INTERVAL.search(words) or not (alone or _SAMPLING.search(words)) or _NO_SAMPLING.search(words):
         return None
     found = _INTERVAL.search(value)
     number = _number(found[1]) if found else 0.0
+    if words.startswith("samp") and words.endswith("time") and not (found and found[2]):
+        return None  # a time of day
     if not found or not number:
         raise RecordingError("sampling interval is not a number of seconds; --rate says the sample rate")
     said = (found[2] or next((word for word in words.split() if word in PER_SECOND), "")).casefold()
@@ -160,7 +162,7 @@ def stated_unit(fields: Fields, heading: str = "") -> str | None:
         words = re.findall(r"[^\W\d_]+", heading)
         known = [word for word in words if word.casefold() in MICROVOLTS_PER and word.casefold() != "v"]
         bracketed = re.search(r"[\[(]\s*([^\])]{1,20}?)\s*[\])]", heading)
-        if known or (bracketed and not re.match(r"k?hz", bracketed[1], re.IGNORECASE)):
+        if known or (bracketed and not re.search(r"hz|hert|\d", bracketed[1], re.IGNORECASE)):
             return known[-1] if known else bracketed and bracketed[1]
     named = next((value for key, value in fields if _words(key) in _UNIT_KEYS and value), None)
     if named:

@@ -70,6 +70,8 @@ def parse_json(content: Content, told: Told) -> Signal:
         raise RecordingError(f"is an ECG of {app} without {' and '.join(missing)}")
     try:
         return read(reading)
+    except RecordingError:
+        raise
     except (TypeError, ValueError, KeyError, AttributeError, OverflowError):
         raise RecordingError(f"is an ECG of {app} that is not as its app writes it") from None
 

@@ -30,6 +30,8 @@ def parse_opensignals(content: Content, told: Told) -> Signal:
         rate_hz = float(device["sampling rate"])
         bits = [int(bits) for bits in device["resolution"]][-len(labels) :]
         kind = str(device.get("device", ""))
+    except RecordingError:
+        raise
     except (StopIteration, ValueError, KeyError, TypeError, AttributeError):
         raise RecordingError("is an OpenSignals file whose header says no rate and columns") from None
     channel = ecg_channel([f"{sensor} {label}" for sensor, label in zip(sensors, labels, strict=False)], told.channel)

@@ -1,6 +1,6 @@
-"""Where everything begins: a recording, read from any supported file and found usable.
+"""Read a recording from any supported file, and check that it is usable.
 
-The person's name and birth date, which Apple writes into each file, go no further than this door.
+Apple writes the person's name and birth date into each file; no reader keeps them.
 """
 
 import os

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from edge_ecg.errors import RecordingError
-from edge_ecg.readers.columns import Rows, is_row, number_of_channels, signal_of
+from edge_ecg.readers.columns import Rows, is_plain, is_row, number_of_channels, signal_of
 from edge_ecg.readers.format import Content, Format
 from edge_ecg.readers.header import fields_of, names_a_rate, recorded_at, stated_rate_hz, stated_unit
 from edge_ecg.recording import Signal, Told
@@ -21,6 +21,7 @@ _LEGACY_ENCODINGS = ("latin-1", *_ASIAN_ENCODINGS, "cp1251", "cp1253", "cp1255",
 MOST_HEADER = 16_384  # characters
 
 _BINARY = re.compile(r"[\x00-\x08\x0e-\x1f]")
+_CONTROL = bytes([*range(9), *range(14, 32)])
 # Before each value, where the columns are `Lead,Voltage`.
 _LEAD_I = re.compile(r"^(?:lead )?I[,;\t]", re.IGNORECASE | re.MULTILINE)
 _SAME_CHARACTER = str.maketrans(
@@ -63,25 +64,27 @@ def sniff_text(head: bytes) -> bool:
     """Whether the beginning of a file is that of a recording: it names a rate in hertz, or one column is an ECG's."""
     try:
         header, rows = _parts(_decoded(head, whole=False), whole=False)
-        return names_a_rate(fields_of(header)) or number_of_channels(rows, header) > 0
+        names = names_a_rate(fields_of(header)) and len(rows.texts) > 0
+        return names or number_of_channels(rows, header) > 0
     except RecordingError:
         return False
 
 
 def _parts(text: str, whole: bool = True) -> tuple[list[str], Rows]:
     """The lines above the values, and the values' rows; with `whole` false, the last row may be cut."""
-    lines = text.splitlines()
-    start, size = len(lines), 0
-    for number, line in enumerate(lines):
+    header, size = [], 0
+    for line in text[:MOST_HEADER].splitlines(keepends=True):
         plain = _plain(line).strip()
         if is_row(plain):
-            start = number
             break
+        header.append(plain)
         size += len(line)
-        if size > MOST_HEADER:
-            break
-    header = [line for line in (_plain(line).strip() for line in lines[:start]) if line]
-    return header, Rows.of(_plain("\n".join(lines[start : None if whole else -1])), start + 1)
+    else:
+        size = len(text)
+    body = text[size:] if whole else text[size:].rpartition("\n")[0]
+    if not is_plain(body):
+        body = _plain("\n".join(body.splitlines()))
+    return list(filter(None, header)), Rows(body, len(header) + 1)
 
 
 def _decoded(data: bytes, whole: bool = True) -> str:
@@ -96,7 +99,7 @@ def _decoded(data: bytes, whole: bool = True) -> str:
         texts = filter(None, (_in_encoding(data, encoding, whole) for encoding in _LEGACY_ENCODINGS))
         # Without a rate any will do: the numbers are ASCII, and they are all that is needed.
         text = next((t for t in texts if _head_names_a_rate(t)), data.decode("latin-1"))
-    if _BINARY.search(text):
+    if len(data.translate(None, _CONTROL)) < len(data) and _BINARY.search(text):
         raise RecordingError("holds binary data; expected text, an Apple ECG file or one value a line")
     return text
 

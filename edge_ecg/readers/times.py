@@ -15,7 +15,7 @@ def grid_of(times: np.ndarray, unit: str | None = None) -> tuple[float, np.ndarr
     unit: a key of PER_SECOND; without it the step says which, since no two of them fit a rate of 100 to 2000 Hz.
     """
     steps = np.diff(times)
-    if len(steps) < 2 or not np.isfinite(times).all() or steps.min() < 0:
+    if len(steps) < 2 or not np.isfinite(times).all() or steps.min() < 0 or steps.max() <= 0:
         return None
     usual = _mean(steps[steps <= 3 * np.median(steps)])
     whole = steps <= A_GAP * usual

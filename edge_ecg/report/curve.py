@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePath
-from typing import Any
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
 
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.inference.votes import INCONCLUSIVE
 from edge_ecg.replay import Replayed
+from edge_ecg.report.drawing import new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -75,13 +79,9 @@ def curve_text(points: Sequence[Point], recordings: int) -> str:
     return "\n".join(rows)
 
 
-def curve_picture(points: Sequence[Point], recordings: int, path: Path) -> None:
-    """The curve as a picture, in the format that the name ends with. Raises EdgeEcgError without matplotlib."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise EdgeEcgError("a picture needs matplotlib: pip install edge-ecg[train]") from None
-    figure = Figure(figsize=(7, 3.6), layout="constrained")
+def curve_picture(points: Sequence[Point], recordings: int) -> "Figure":
+    """The curve as a matplotlib figure. Raises EdgeEcgError without matplotlib."""
+    figure = new_figure(figsize=(7, 3.6), layout="constrained")
     axes = figure.subplots()
     beats = [point.beats for point in points]
     for name, values, colour, line in (
@@ -94,10 +94,7 @@ def curve_picture(points: Sequence[Point], recordings: int, path: Path) -> None:
     axes.set(xlabel="beats judged", ylabel=f"% of {recordings} recordings", xlim=(1, max(2, beats[-1])), ylim=(0, None))
     axes.grid(alpha=0.3)
     axes.legend()
-    try:
-        figure.savefig(path)
-    except ValueError as error:
-        raise EdgeEcgError(f"{path}: {error}") from None
+    return figure
 
 
 def _share(of: Iterable[bool]) -> float:

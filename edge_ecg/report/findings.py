@@ -1,7 +1,6 @@
-"""What was measured of a run or a bundle: the JSON files that training, cross-validation and enrolment leave."""
+"""What was measured of a run or a bundle: the JSON files that training and the studies leave."""
 
 import hashlib
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,8 +11,7 @@ import numpy as np
 
 from edge_ecg.bundle import MANIFEST, load_bundle
 from edge_ecg.errors import EdgeEcgError, RunError
-
-MOST_BYTES = 64_000_000
+from edge_ecg.jsonfile import read_json
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class Findings:
     confounders: dict[str, Any] | None
     crossval: dict[str, Any] | None
     folds: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]  # by method: date, evidence, is it the target's
-    enrolment: dict[str, Any] | None
+    daily_baseline: dict[str, Any] | None
     ablations: dict[str, Any] | None
     artefacts: list[dict[str, Any]] | None
     tools: dict[str, str]
@@ -41,7 +39,7 @@ class Findings:
 
 
 def read_findings(
-    path: Path, crossval: Path | None = None, enrolment: Path | None = None, ablations: Path | None = None
+    path: Path, crossval: Path | None = None, daily_baseline: Path | None = None, ablations: Path | None = None
 ) -> Findings:
     """Read a run or a bundle, and what is given beside it.
 
@@ -56,7 +54,7 @@ def read_findings(
             raise RunError(f"{files['model']}: labels are {labels}, expected two names")
         dates = {date for of_set in dataset["dates"].values() for date in of_set}
     parts["labels"] = (baseline, target)
-    more: dict[str, Any] = {"crossval": None, "folds": {}, "enrolment": None, "ablations": None}
+    more: dict[str, Any] = {"crossval": None, "folds": {}, "daily_baseline": None, "ablations": None}
     if crossval is not None:
         files["crossval"] = crossval / "crossval.json"
         found = more["crossval"] = read_json(files["crossval"])
@@ -64,12 +62,12 @@ def read_findings(
             if found["labels"] != [baseline, target] or not set(found["dates"]) <= dates:
                 raise RunError(f"{files['crossval']}: has other labels or dates than {path}: it is of another dataset")
             more["folds"] = {method: _folds(crossval, method, found["dates"]) for method in found["methods"]}
-    if enrolment is not None:
-        files["enrolment"] = enrolment / "enrolment.json"
-        found = more["enrolment"] = read_json(files["enrolment"])
-        with told(files["enrolment"]):
+    if daily_baseline is not None:
+        files["daily_baseline"] = daily_baseline / "daily_baseline.json"
+        found = more["daily_baseline"] = read_json(files["daily_baseline"])
+        with told(files["daily_baseline"]):
             if not set(found["dates"]) <= dates:
-                raise RunError(f"{files['enrolment']}: has other dates than {path}: it is of another dataset")
+                raise RunError(f"{files['daily_baseline']}: has other dates than {path}: it is of another dataset")
     if ablations is not None:
         files["ablations"] = ablations / "ablations.json" if ablations.is_dir() else ablations
         more["ablations"] = read_json(files["ablations"])
@@ -87,27 +85,6 @@ def told(path: Path) -> Iterator[None]:
         raise RunError(f"{path}: has no entry {error}, expected what this version writes; make it again") from None
     except (TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
         raise RunError(f"{path}: holds an entry of the wrong kind ({error}); make it again") from None
-
-
-def read_json(path: Path) -> Any:
-    """A JSON file with finite numbers. Raises RunError."""
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise RunError(f"{path}: has {path.stat().st_size} bytes, expected at most {MOST_BYTES}")
-        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
-    except OSError as error:
-        raise RunError(f"{path}: can't be read ({error.strerror})") from None
-    except RunError:
-        raise
-    except (ValueError, RecursionError):
-        raise RunError(f"{path}: is not JSON as this program writes it") from None
-    if not isinstance(content, dict):
-        raise RunError(f"{path}: holds {type(content).__name__}, expected entries by name")
-    return content
-
-
-def _no_number(name: str) -> float:
-    raise ValueError(f"{name} is no finite number")
 
 
 def _run(path: Path) -> dict[str, Any]:

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from edge_ecg.errors import EdgeEcgError
-
-Picture = tuple[str, str]  # the SVG, and what is seen in it
+from edge_ecg.report.page import Picture
 
 # The page has its colours twice, light and dark; what stands for each until the page is written.
 COLOURS = {
@@ -31,7 +30,7 @@ def _drawing() -> Iterator[Any]:
         from matplotlib import rc_context
         from matplotlib.figure import Figure
     except ImportError:
-        raise EdgeEcgError("a report needs matplotlib: pip install edge-ecg[train]") from None
+        raise EdgeEcgError("a picture needs matplotlib: pip install 'edge-ecg[report]'") from None
     ink, soft, line = COLOURS["ink"], COLOURS["soft"], COLOURS["line"]
     settings: Any = {
         "svg.fonttype": "none",  # text stays text

@@ -1,4 +1,4 @@
-"""Cost on paper: parameters, multiply-adds and bytes of a bundle by layer, time as measured here, a watch estimated.
+"""The cost of a bundle by layer: parameters, multiply-adds, bytes, time on this machine, an estimate for a watch.
 
 Counted on the portable form, whose flat list of layers is what a device runs.
 """
@@ -72,7 +72,7 @@ class Profile:
         }
 
     def lines(self) -> Iterator[str]:
-        """The profile as a person reads it."""
+        """The profile as a table."""
         facts = self.to_json()
         yield f"{'layer':22} {'output':12} {'parameters':>10} {'multiply-adds':>13} {'live bytes':>10} {'of time':>8}"
         total_us = sum(c.us for c in self.layers)

@@ -1,4 +1,4 @@
-"""The band where the QRS complex is loudest: a causal filter with carried memory, for the detector only."""
+"""Causal band-pass with carried memory, for the R-peak detector only."""
 
 from collections.abc import Sequence
 

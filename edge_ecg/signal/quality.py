@@ -1,4 +1,4 @@
-"""Is this stretch of signal fit to vote? Missing, flat, clipped, lead off, noise and wander are reasons why not."""
+"""Signal quality: why a beat must not vote (missing samples, flat line, lead off, noise, clipping, wander, RR)."""
 
 from math import isfinite
 
@@ -37,7 +37,7 @@ class Quality:
         stretch_uv: microvolts at 512 Hz from the start of the previous R's window to the end of this one.
         """
         c = self._constants
-        reasons = []
+        reasons: list[str] = []
         if not isfinite(stretch_uv.sum()):
             missing = ~np.isfinite(stretch_uv)
             if longest_run(missing) > c.interpolated:
@@ -47,11 +47,11 @@ class Quality:
         if np.count_nonzero(held) >= c.held and longest_run(held) >= c.held:
             reasons.append(FLAT)
         uncertain, shape = self._of_window(stretch_uv[-self._window_samples :])
-        reasons += [reason for reason in (*uncertain, *self._uncertain) if reason not in reasons]
+        reasons += dict.fromkeys((*uncertain, *self._uncertain))
         self._uncertain = uncertain
         if not c.rr_min <= rr_samples <= c.rr_max:
             reasons.append(RHYTHM)
-        return (*reasons, *shape)
+        return tuple(dict.fromkeys((*reasons, *shape)))  # the beat before may share a reason
 
     def _of_window(self, window: np.ndarray) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """What makes R uncertain, and what only bends the beat."""

@@ -1,4 +1,4 @@
-"""Any sampling rate to 512 Hz, as a stage of the stream: the rest of the house knows one rate."""
+"""Resampling from any rate to 512 Hz, as a stage of the stream."""
 
 import numpy as np
 

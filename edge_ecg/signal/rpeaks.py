@@ -40,8 +40,8 @@ class RPeakDetector:
     - 8 to 20 Hz instead of 5 to 15 (M. Elgendi, PLoS ONE 8(9):e73557, 2013): less T wave.
     - The two-term envelope instead of squaring and a moving window: no second filter, no running
       sum, and not the 75 ms by which that window lags.
-    - Heights enter the level capped, and the threshold fades while nothing is found: no artefact
-      blinds it for long.
+    - Heights enter the level capped, and the threshold fades while nothing is found; faded to its least, the
+      levels are learnt again: no artefact blinds it for long.
     - The T-wave rule compares envelope heights: this envelope is a slope already.
     - One mean RR interval, not a second one for regular beats: irregular rhythms are no exception here.
     - R is the first deflection of the QRS unless that is a q wave: a lead with a deep S keeps its R, and the
@@ -198,9 +198,11 @@ class RPeakDetector:
         best = max(self._rejected, key=lambda x: x.height, default=None)
         if best is not None and best.height > self._threshold(c.search_back_part):
             self._accept(best, now)
-        else:
+        elif self._fade > c.least_fade:
             self._fade = max(c.fade * self._fade, c.least_fade)
             self._deadline = now + int(self._rr)
+        else:  # what was learnt was no heart, but noise
+            self._noise, self._fade, self._learning, self._deadline = 0.0, 1.0, [], now + c.learning
 
     def _accept(self, candidate: _Candidate, now: int) -> None:
         c = self._constants

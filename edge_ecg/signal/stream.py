@@ -56,3 +56,10 @@ def r_peak_times_s(recording: Recording) -> np.ndarray:
     resampler = Resampler(recording.sample_rate_hz)
     samples_uv = np.concatenate([resampler.push(recording.samples_uv), resampler.finish()])
     return r_peaks(samples_uv) / CONTRACT.sample_rate_hz
+
+
+def heart_rate_bpm(r_peak_times_s: np.ndarray) -> float:
+    """The mean heart rate between the first R peak and the last; NaN for fewer than two."""
+    if len(r_peak_times_s) < 2:
+        return float("nan")
+    return float(60 * (len(r_peak_times_s) - 1) / (r_peak_times_s[-1] - r_peak_times_s[0]))

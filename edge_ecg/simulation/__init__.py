@@ -1,1 +1,1 @@
-"""Signals that nobody recorded: a synthetic person, and the faults of a sensor."""
+"""Simulated signals: a synthetic person, and the faults of a sensor."""

@@ -1,4 +1,4 @@
-"""Faults on request: what sensors do to a signal, done to a recording, so that one can see the watch cope."""
+"""Faults of a sensor, added to a recording: lost samples, gaps, noise, an inverted lead, another clock."""
 
 from dataclasses import dataclass, replace
 

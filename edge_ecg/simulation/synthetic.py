@@ -12,7 +12,6 @@ Departures:
 - Two states, drift from day to day, ectopic beats and the watch's own settling are ours.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import butter, sosfilt
 
+from edge_ecg.datasets.dataset_file import dataset_toml
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.readers.apple_format import write_apple_csv
 
@@ -296,22 +296,6 @@ def write_dataset(
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_apple_csv(path, made.samples_uv, form.sample_rate_hz, made.recorded_at, form.locale)
     description = folder / "dataset.toml"
-    description.write_text(_dataset_toml(person, days, labels), encoding="utf-8")
-    return description
-
-
-def _dataset_toml(person: Person, days: Mapping[str, Sequence[int]], labels: tuple[str, str]) -> str:
     dates = {split: [f"{FIRST_DAY + timedelta(days=day):%m%d}" for day in of] for split, of in days.items()}
-    quote = json.dumps  # a JSON string, or list of strings, is TOML as well
-    return "\n".join(
-        [
-            f"name = {quote(f'Synthetic person {person.seed}')}",
-            "\n[labels]  # the baseline first",
-            *(f"{quote(label)} = [{quote(label)}]" for label in labels),
-            "\n[split]  # by date",
-            *(f"{split} = {quote(of)}" for split, of in dates.items()),
-            "\n[files]",
-            'layout = "{date}/{label}/*.csv"',
-            "exclude = []\n",
-        ]
-    )
+    description.write_text(dataset_toml(f"Synthetic person {person.seed}", labels, dates), encoding="utf-8")
+    return description

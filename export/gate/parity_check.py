@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from edge_ecg.contract import VotingConstants
 from edge_ecg.errors import EdgeEcgError, ParityError
 from edge_ecg.inference.references import ReferenceBank
+from edge_ecg.inference.votes import DecisionRule
 from export.compression.weights import FLOAT32, Scheme, layers_of
 from export.formats.artefact import Artefact, Engine, Files, StoredWeight
 from export.gate.reference_model import ReferenceModel
@@ -78,7 +78,7 @@ class Outcome:
     @property
     def decided_at(self) -> list[int | None]:
         """By recording: after how many beats."""
-        return [decision.beats_to_decision for decision in self.judged.decisions]
+        return [d.provisional and d.provisional.beats for d in self.judged.decisions]
 
 
 class ParityCheck:
@@ -88,15 +88,13 @@ class ParityCheck:
         self,
         reference: ReferenceModel,
         beats: BeatSet,
-        labels: tuple[str, str],
-        voting: VotingConstants,
+        rule: DecisionRule,
         shift: np.ndarray | float = 0.0,
     ):
         """`shift` is how far enrolment has moved the references."""
         self.reference = reference
         self.beats = beats
-        self._labels = labels
-        self._voting = voting
+        self._rule = rule
         self._bank = reference.bank.moved(np.asarray(shift))
         self._known: dict[tuple[str, bytes], Outcome] = {}
         self._truth = self._expected(FLOAT32, self._bank)
@@ -195,7 +193,7 @@ class ParityCheck:
         return self._known[key]
 
     def _outcome(self, embeddings: np.ndarray, logits: np.ndarray, bank: ReferenceBank) -> Outcome:
-        return Outcome(embeddings, logits, decide_from_logits(logits, bank, self.beats, self._labels, self._voting))
+        return Outcome(embeddings, logits, decide_from_logits(logits, bank, self.beats, self._rule))
 
     def _flips(self, outcome: Outcome) -> int:
         return int(np.sum((outcome.judged.evidence > 0) != (self._truth.judged.evidence > 0)))

@@ -36,12 +36,12 @@ TIMED = ("latency_us", "realtime_factor", "late_chunks")
 KEPT = 64  # numbers of a stage's output that a vector keeps
 RECORDINGS: tuple[tuple[str, str, int, str, dict[str, Any]], ...] = (
     ("plain", "baseline", 0, "en", {"duration_s": 12.0}),
-    ("german", "target", 0, "de", {"duration_s": 12.0, "sample_rate_hz": 511.422}),
-    ("inverted", "target", 0, "en-DE", {"duration_s": 9.0, "sample_rate_hz": 300.0, "noise_uv": 4.0, "inverted": True}),
+    ("german", "target", 1, "de", {"duration_s": 12.0, "sample_rate_hz": 511.422}),
+    ("inverted", "target", 2, "en-DE", {"duration_s": 9.0, "sample_rate_hz": 300.0, "noise_uv": 4.0, "inverted": True}),
     ("late", "target", 60, "en", {"duration_s": 9.0}),  # two months later: out of date
 )
 DEVICE_FILES = (LAYERS, WEIGHTS, REFERENCES)  # what the portable engine needs of a bundle
-DEVICE_ENTRIES = ("contract", "intended_use", "labels", "model", "schema")
+DEVICE_ENTRIES = ("contract", "intended_use", "labels", "levels", "model", "schema")
 GOLDEN = "golden.json"
 ABOUT = "Made by python -m export.golden from a synthetic person"
 
@@ -65,7 +65,7 @@ def golden_vector(bundle: Bundle, recording: Recording) -> dict[str, Any]:
 
 def _beat(bundle: Bundle, judged: Judged) -> dict[str, Any]:
     beat = judged.beat
-    facts = {"r_index": beat.r_index, "known_at_s": beat.known_at_s, "unusable": list(beat.unusable)}
+    facts = {"r_index": beat.r_index, "known_at_s": beat.known_at_s, "unusable": list(judged.unusable)}
     if judged.vote is None:
         return facts
     embedding = embed(bundle, beat)
@@ -102,7 +102,7 @@ def write_vectors(bundle_path: Path, out: Path) -> None:
     content = {
         "about": ABOUT,
         "recordings": vectors,
-        "enrolment": {k: enrolment[k] for k in ("recordings", "dates", "distance", "share", "shift", "limit")},
+        "enrolment": {k: enrolment[k] for k in ("recordings", "dates", "distance", "shift", "limit")},
     }
     (out / GOLDEN).write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
 

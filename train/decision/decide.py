@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from edge_ecg.contract import VotingConstants
 from edge_ecg.inference.references import ReferenceBank
-from edge_ecg.inference.votes import INCONCLUSIVE, Decision, Tally, Vote, cast_vote
+from edge_ecg.inference.votes import INCONCLUSIVE, Decision, DecisionRule, Vote, cast_vote
 from train.data import BeatSet
 from train.metrics import Confusion
 from train.model.model import Model, compare, embed
@@ -20,7 +19,7 @@ class Decided:
     beats: BeatSet
     labels: tuple[str, str]
     votes: list[Vote]  # by beat
-    decisions: list[Decision]  # by recording, from the sequential test
+    decisions: list[Decision]  # by recording, without a day's baseline
 
     @property
     def evidence(self) -> np.ndarray:
@@ -47,7 +46,9 @@ class Decided:
                 "right": int(np.sum(decided & (called == recording_truth))),
                 "wrong": int(np.sum(decided & (called != recording_truth))),
                 "inconclusive": int(np.sum(~decided)),
-                "median_beats": float(np.median([d.beats_to_decision or d.beats for d in self.decisions])),
+                "median_beats": float(
+                    np.median([d.provisional.beats if d.provisional else d.beats for d in self.decisions])
+                ),
             },
             "beats": Confusion.count(self.evidence > 0, truth).to_json(),
             "beats_hard_votes": Confusion.count(hard, truth).to_json(),
@@ -55,27 +56,18 @@ class Decided:
         }
 
 
-def decide(
-    model: Model, references: ReferenceBank, beats: BeatSet, labels: tuple[str, str], voting: VotingConstants
-) -> Decided:
+def decide(model: Model, references: ReferenceBank, beats: BeatSet, rule: DecisionRule) -> Decided:
     """Vote on every beat and decide on every recording."""
-    logits = compare(model, embed(model, beats.values), references.embeddings)
-    return decide_from_logits(logits, references, beats, labels, voting)
+    return decide_from_logits(
+        compare(model, embed(model, beats.values), references.embeddings), references, beats, rule
+    )
 
 
-def decide_from_logits(
-    logits: np.ndarray,
-    references: ReferenceBank,
-    beats: BeatSet,
-    labels: tuple[str, str],
-    voting: VotingConstants,
-) -> Decided:
-    """Votes and decisions from logits (N, R), whatever engine computed them."""
+def decide_from_logits(logits: np.ndarray, references: ReferenceBank, beats: BeatSet, rule: DecisionRule) -> Decided:
+    """Votes and decisions from logits (N, R), whatever engine computed them; no day's baseline is known."""
     votes = [cast_vote(row, references) for row in logits]
-    decisions = []
-    for recording in range(len(beats.sources)):
-        tally = Tally(labels, voting)
-        for beat in np.flatnonzero(beats.recording == recording):
-            tally.add(votes[beat], float(beats.known_at_s[beat]))
-        decisions.append(tally.decision)
-    return Decided(beats, labels, votes, decisions)
+    decisions = [
+        rule.decide((votes[beat], float(beats.known_at_s[beat])) for beat in np.flatnonzero(beats.recording == number))
+        for number in range(len(beats.sources))
+    ]
+    return Decided(beats, rule.labels, votes, decisions)

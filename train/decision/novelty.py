@@ -31,14 +31,11 @@ def fit_distribution(embeddings: Sequence[np.ndarray], sets: Sequence[BeatSet]) 
     for left_out in dates:
         held = date == left_out
         shape = _shape(values[~held], is_target[~held], date[~held])
-        distances[held] = TrainingDistribution(*shape, limit=1.0, between_dates=1.0, between_recordings=1.0).distances(
-            values[held]
-        )
+        distances[held] = TrainingDistribution(*shape, limit=1.0).distances(values[held])
     of_recordings = [float(np.median(distances[recording == r])) for r in np.unique(recording)]
-    between_dates, between_recordings = _baseline_spread(values[~is_target], date[~is_target], recording[~is_target])
     limit = float(np.percentile(of_recordings, USUAL))
     days = span_of([day.toordinal() for beats in sets for day in beats.days[~np.isnat(beats.days)].tolist()])
-    return TrainingDistribution(centres, directions, variances, limit, between_dates, between_recordings, days)
+    return TrainingDistribution(centres, directions, variances, limit, days)
 
 
 def recording_centres(embeddings: np.ndarray, recording: np.ndarray) -> np.ndarray:
@@ -60,14 +57,3 @@ def _shape(values: np.ndarray, is_target: np.ndarray, date: np.ndarray) -> tuple
     elsewhere = max(float(variances[: length - kept].mean()), 1e-9 * float(variances.sum()), 1e-12)
     strongest = np.maximum(variances[::-1][:kept], elsewhere)
     return np.array(centres), directions.T[::-1][:kept], np.append(strongest, elsewhere)
-
-
-def _baseline_spread(values: np.ndarray, date: np.ndarray, recording: np.ndarray) -> tuple[float, float]:
-    """Mean squared distance of dates from the usual baseline, and of recordings from their date."""
-    centres = recording_centres(values, recording)
-    date_of = np.array([date[recording == number][0] for number in np.unique(recording)])
-    by_date = [centres[date_of == d] for d in np.unique(date_of)]
-    levels = np.array([of_date.mean(0) for of_date in by_date])
-    between = ((levels - levels.mean(0)) ** 2).sum() / (len(levels) - 1)
-    within = sum(((of_date - of_date.mean(0)) ** 2).sum() for of_date in by_date)
-    return float(max(between, 1e-12)), float(within / max(1, len(centres) - len(levels)))

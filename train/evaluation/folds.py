@@ -19,15 +19,14 @@ import torch
 from joblib import Parallel, delayed, parallel_config
 
 from edge_ecg.errors import DatasetError
+from edge_ecg.jsonfile import read_json, write_json
 from edge_ecg.report.findings import fold_file
 from train.data import BeatSet, digest_of
-from train.decision.references import bank_of, choose_references
 from train.evaluation.baselines import Method
 from train.evaluation.scores import RecordingScores
+from train.fit.left_out import evidence_of
 from train.fit.loop import Settings, Trainer
 from train.model.architectures import Architecture
-from train.model.model import compare, embed
-from train.run import read_json, write_json
 
 
 @dataclass(frozen=True)
@@ -45,10 +44,7 @@ def comparator(
     """A comparator, trained to its last epoch and given references as `train` gives them."""
     with tempfile.TemporaryDirectory() as folder:
         model = Trainer(settings, training, None, Path(folder), architecture).fit()
-    embeddings = embed(model, training.values)
-    bank = bank_of(training, embeddings, choose_references(training, embeddings, settings.references_per_state))
-    evidence: np.ndarray = compare(model, embed(model, judged.values), bank.embeddings) @ bank.weights
-    return evidence
+    return evidence_of(model, training, judged.values, settings)
 
 
 def leave_one_out(beats: BeatSet) -> list[Fold]:

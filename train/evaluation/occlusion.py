@@ -43,8 +43,7 @@ class RunEvidence:
         return self._against(references, change(values))
 
     def _against(self, references: np.ndarray, values: np.ndarray) -> np.ndarray:
-        evidence: np.ndarray = compare(self.model, embed(self.model, values), references) @ self.bank.weights
-        return evidence
+        return self.bank.evidence(compare(self.model, embed(self.model, values), references))
 
 
 @dataclass(frozen=True)

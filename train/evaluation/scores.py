@@ -159,39 +159,3 @@ def earned_its_place(ours: str, methods: dict[str, RecordingScores]) -> str:
         f"best baseline, {best}; the difference is {np.mean(more):+.1%}, from {low:+.1%} to {high:+.1%} over dates"
         f"{', which includes none' if low <= 0 <= high else ''}."
     )
-
-
-def table(result: dict[str, Any]) -> str:
-    """The figures as lines of text."""
-    lines = [
-        f"{'':20}{'recordings':>11} {'accuracy':>8} {'Wilson 95 %':>16} {'over dates 95 %':>16} {'AUC':>7} "
-        f"{'sens.':>6} {'spec.':>6} {'beats':>6} {'Brier':>6} {'ECE':>5} {'p':>6}"
-    ]
-    for method, f in result["methods"].items():
-        c = f["recordings"]
-        wilson, dates = (f"{a:.1%} to {b:.1%}" for a, b in (c["accuracy_95"], f["accuracy_95_by_date"]))
-        lines.append(
-            f"{method:20}{c['right']:>7}/{c['total']:<3} {c['accuracy']:>8.1%} {wilson:>16} {dates:>16} "
-            f"{f['auc']:>7.4f} {c['sensitivity']:>6.1%} {c['specificity']:>6.1%} {f['beats_right'] / f['beats']:>6.1%} "
-            f"{f['brier']:>6.3f} {f['expected_calibration_error']:>5.3f} {f['permutation_p']:>6.3f}"
-        )
-    names = list(result["methods"])
-    lines += [
-        "",
-        "recordings right by date",
-        f"{'':8}" + "  ".join(f"{name:>{max(9, len(name))}}" for name in names),
-    ]
-    for date in result["dates"]:
-        cells = [result["methods"][name]["dates"][date]["recordings"] for name in names]
-        shares = [f"{c['right']}/{c['total']}" for c in cells]
-        lines.append(f"{date:8}" + "  ".join(f"{s:>{max(9, len(n))}}" for s, n in zip(shares, names, strict=True)))
-    lines += ["", f"learned on {', '.join(result['split']['dates']['train'])} alone: recordings right, 95 %, beats"]
-    for method, f in result["split"]["methods"].items():
-        cells = []
-        for which, c in f.items():
-            wilson = "{:.1%} to {:.1%}".format(*c["recordings"]["accuracy_95"])
-            right = f"{c['recordings']['right']}/{c['recordings']['total']}"
-            cells.append(f"{which} {right:>7} {wilson:>16} {c['beats_right'] / c['beats']:6.1%}")
-        lines.append(f"{method:20}  {'   '.join(cells)}")
-    missing = [f"No baseline by {name}: it is the same in all recordings." for name in result["all_the_same"]]
-    return "\n".join([*lines, "", *missing, result["verdict"]])

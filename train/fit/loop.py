@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from edge_ecg.atomic import write_file
+from edge_ecg.datasets.days import require_days
 from edge_ecg.errors import RunError
 from train.data import BeatSet
 from train.decision.references import bank_of, choose_references
@@ -61,7 +62,8 @@ class History:
 class Trainer:
     """Train one model. Deterministic for a seed; resumed training gives the same weights as uninterrupted.
 
-    architecture: the one that the settings name, if none is given.
+    architecture: the one that the settings name, if none is given. Raises DatasetError for too few days with both
+    states.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Trainer:
         run: Path,
         architecture: Architecture | None = None,
     ):
+        require_days(zip(training.dates.tolist(), training.recording_is_target.tolist(), strict=True))
         self._architecture = architecture or architecture_of(settings.architecture)
         self.settings = settings
         self.history = History()
@@ -152,7 +155,7 @@ class Trainer:
         embeddings = embed(self.model, self._training.values)
         chosen = choose_references(self._training, embeddings, self.settings.references_per_state)
         bank = bank_of(self._training, embeddings, chosen)
-        evidence = compare(self.model, embed(self.model, validation.values), bank.embeddings) @ bank.weights
+        evidence = bank.evidence(compare(self.model, embed(self.model, validation.values), bank.embeddings))
         truth = validation.is_target
         return {
             "validation_loss": float(

@@ -4,7 +4,7 @@ set -eu
 bundle=${1:?"usage: add-bundle.sh BUNDLE"}
 here=$(cd "$(dirname "$0")" && pwd)
 bundle=$(cd "$bundle" && pwd)
-cd "$here/../.."
+cd "$here/../../.."
 swift build -c release --product edge-ecg-swift
 .build/release/edge-ecg-swift verify "$bundle"
 rm -rf "$here/PersonalBundle"

@@ -2,11 +2,11 @@ import Foundation
 
 /// A recording as text: what Apple's Health app exports, in any language, or a bare column of numbers.
 ///
-/// Nothing here keeps or repeats the person's name or birth date. No error shows text of the file: of the header at
-/// most a unit's one word, of the values a line that is made of numbers alone.
+/// Nothing here keeps or repeats the person's name or birth date. No error shows text of the file but a line of the
+/// values that is made of numbers alone.
 enum AppleCSV {
-  /// A line that is not empty, and its number in the file.
-  struct Row: Sendable {
+  /// A line of the values, and its number in the file.
+  private struct Row {
     let number: Int
     let text: String
   }
@@ -19,43 +19,24 @@ enum AppleCSV {
   /// 0, 1, 2: the whole file decides.
   static func signal(_ content: [UInt8]) throws -> Signal {
     let (text, isUnicode) = TextDecoding.decoded(content)
-    let rows = try rows(text)
-    guard let start = rows.firstIndex(where: { NumberText.isNumericLine(plain($0.text)) }) else {
+    let file = try TextLines(text)
+    guard let start = file.lines.firstIndex(where: { isNumeric($0, in: file) }) else {
       throw EdgeECGError.recording("no line is a number; expected an Apple ECG file or one value a line")
     }
-    let header = AppleHeader(rows[..<start].map { plain($0.text) })
+    let header = AppleHeader(file.lines[..<start].map { plain(file.string($0)) })
     guard isUnicode || header.namedRate != nil else {  // in Cyrillic or Chinese, say, its rate would be overlooked
       throw EdgeECGError.recording("is in an older encoding than Unicode, and names no rate; save it as UTF-8")
     }
     return Signal(
-      values: try values(rows[start...]), unit: header.unit, sampleRateHz: try header.sampleRateHz(),
+      values: try values(file.lines[start...], in: file), unit: header.unit, sampleRateHz: try header.sampleRateHz(),
       recordedAt: header.recordedAt)
   }
 
-  private static func rows(_ text: String) throws -> [Row] {
-    if text.unicodeScalars.contains(where: { $0.value < 9 || (14..<32).contains($0.value) }) {
-      throw EdgeECGError.recording("holds binary data; expected text, an Apple ECG file or one value a line")
-    }
-    var rows: [Row] = []
-    var number = 0
-    var line = String.UnicodeScalarView()
-    var previous: Unicode.Scalar?
-    func end() {
-      number += 1
-      let text = NumberText.trimmed(String(line))
-      if !text.isEmpty { rows.append(Row(number: number, text: text)) }
-      line.removeAll(keepingCapacity: true)
-    }
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\n" where previous == "\r": break
-      case "\n", "\r", "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}": end()
-      default: line.append(scalar)
-      }
-      previous = scalar
-    }
-    end()
-    return rows
+  private static func isNumeric(_ line: TextLines.Line, in file: TextLines) -> Bool {
+    let lettersOfNumbers = Array("naifityed".utf8) + Array("lead".utf8)  // nan, infinity, an exponent, and `Lead I`
+    let isOther = { (byte: UInt8) in (0x61...0x7a).contains(byte | 0x20) && !lettersOfNumbers.contains(byte | 0x20) }
+    if file.text[line.bytes].contains(where: isOther) { return false }
+    return NumberText.isNumericLine(plain(file.string(line)))
   }
 
   /// One spelling for spaces, wide digits, minus and micro signs; no quotes, no marks that nobody sees.
@@ -84,29 +65,34 @@ enum AppleCSV {
   }
 
   /// The numbers of the lines: at once where they are plain, else with patience.
-  private static func values(_ rows: ArraySlice<Row>) throws -> [Double] {
-    let values = try plainColumn(rows) ?? patientValues(rows)
+  private static func values(_ lines: ArraySlice<TextLines.Line>, in file: TextLines) throws -> [Double] {
+    let values =
+      try plainColumn(lines, in: file, mark: UInt8(ascii: ".")) ?? plainColumn(lines, in: file, mark: UInt8(ascii: ","))
+      ?? patientValues(lines.map { Row(number: $0.number, text: file.string($0)) })
     if let first = values.firstIndex(where: { !$0.isFinite }) {
-      let line = rows[rows.startIndex + first].number
+      let line = lines[lines.startIndex + first].number
       throw EdgeECGError.recording("line \(line) is \(values[first].pythonRepr), not a finite number")
     }
     return values
   }
 
-  private static func plainColumn(_ rows: ArraySlice<Row>) -> [Double]? {
-    var values: [Double] = []
-    values.reserveCapacity(rows.count)
-    for row in rows {
-      guard row.text.unicodeScalars.allSatisfy({ "-+eE.".unicodeScalars.contains($0) || NumberText.isDigit($0) }),
-        let value = NumberText.number(row.text)
-      else { return nil }
-      values.append(value)
+  /// The numbers, if each line is digits with one `mark` at most, and a comma can't be the end of an index.
+  private static func plainColumn(
+    _ lines: ArraySlice<TextLines.Line>, in file: TextLines, mark: UInt8
+  ) -> [Double]? {
+    var (values, ups, before): ([Double], Int, Double) = ([], 0, .infinity)
+    values.reserveCapacity(lines.count)
+    for line in lines {
+      guard let number = file.plainNumber(line, mark: mark) else { return nil }
+      values.append(number.value)
+      if number.whole > before { ups += 1 }
+      before = number.whole
     }
-    return values
+    return mark == UInt8(ascii: ",") && areMost(ups, of: lines.count - 1) ? nil : values
   }
 
   /// The numbers of lines with decimal commas or an index, or the error that names the first bad line.
-  private static func patientValues(_ rows: ArraySlice<Row>) throws -> [Double] {
+  private static func patientValues(_ rows: [Row]) throws -> [Double] {
     let plain = rows.map { row in
       Row(number: row.number, text: withoutEmptyColumns(Self.plain(row.text)))
     }
@@ -159,8 +145,11 @@ enum AppleCSV {
   /// Whether nearly all steps go up, as in an index or in times, even damaged ones; in an ECG half do.
   private static func climbs(_ column: [Double]) -> Bool {
     guard column.count > 1 else { return false }
-    let ups = zip(column, column.dropFirst()).count { $1 - $0 > 0 }
-    return Double(ups) / Double(column.count - 1) > 0.9
+    return areMost(zip(column, column.dropFirst()).count { $1 - $0 > 0 }, of: column.count - 1)
+  }
+
+  private static func areMost(_ ups: Int, of steps: Int) -> Bool {
+    steps > 0 && Double(ups) / Double(steps) > 0.9
   }
 
   /// The line for an error message, if it can be nothing but numbers (a date, say, is not).

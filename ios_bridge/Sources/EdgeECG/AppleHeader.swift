@@ -57,7 +57,7 @@ struct AppleHeader {
   private static func rateInUnknownWords(_ value: String) -> Double? {
     var scanner = Scanner(value)
     guard let first = scanner.next, first.isASCII, NumberText.isDigit(first), first != "0",
-      let rate = rate(&scanner), Int(rate) >= 100, Int(rate) < 1000
+      let rate = rate(&scanner), (100..<1000).contains(rate)
     else { return nil }
     scanner.skipAll(\.properties.isWhitespace)
     guard scanner.skip(isLetter) else { return nil }

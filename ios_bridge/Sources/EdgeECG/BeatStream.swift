@@ -44,7 +44,7 @@ extension Recording {
   }
 
   /// All R peaks of the recording, in samples at the contract's rate.
-  public func rPeaks(_ contract: Contract) throws -> [Int] {
+  public func rPeaks(_ contract: Contract) throws -> [Int64] {
     var resampler = try Resampler(rateHz: sampleRateHz, targetHz: contract.sampleRateHz)
     var detector = RPeakDetector(contract.detector)
     let samples = resampler.push(samplesMicrovolts) + resampler.finish()

@@ -1,17 +1,17 @@
 /// One heartbeat as the encoder sees it.
 public struct Beat: Hashable, Sendable {
   /// Where R is, in samples at the contract's rate since the stream began.
-  public let rIndex: Int
+  public let rIndex: Int64
   /// When the whole beat was known, in seconds on the recording's own clock: the first wake that had it.
   public let knownAtSeconds: Double
   /// The raw samples in microvolts around R, which points upwards, then the RR interval in seconds.
   public let values: [Float]
   /// Whether R pointed down, so that the samples were turned over.
   public let isTurned: Bool
-  /// Why it must not vote; its values may then be NaN.
-  public internal(set) var unusable: [UnusableReason]
+  /// What is wrong with the signal, so that it must not vote; its values may then be NaN.
+  public let unusable: [UnusableReason]
 
-  /// Whether it may vote.
+  /// Whether the signal is good enough for a vote.
   public var isUsable: Bool { unusable.isEmpty }
 }
 
@@ -26,17 +26,17 @@ public struct BeatCutter: Sendable {
   }
 
   private let contract: Contract
-  private let keepSamples: Int
+  private let keepSamples: Int64
   private var quality: Quality
   private var samples = StreamBuffer()
-  private var previousR: Int?
+  private var previousR: Int64?
   private var waiting: [Waiting] = []
 
   /// A cutter that can still cut a beat whose peak is found `longestWaitSamples` after it happened.
   public init(longestWaitSamples: Int, contract: Contract) {
     self.contract = contract
     quality = Quality(contract)
-    keepSamples = longestWaitSamples + contract.quality.rrMax + contract.beforeRSamples
+    keepSamples = Int64(longestWaitSamples) + Int64(contract.quality.rrMax + contract.beforeRSamples)
   }
 
   /// Forgets the stream.
@@ -51,25 +51,25 @@ public struct BeatCutter: Sendable {
   public mutating func push(_ samplesMicrovolts: some Sequence<Double>, peaks: [RPeak]) -> [Beat] {
     samples.append(contentsOf: samplesMicrovolts)
     for peak in peaks {
-      if let previousR { waiting.append(Waiting(peak: peak, rrSamples: peak.index - previousR)) }
+      if let previousR { waiting.append(Waiting(peak: peak, rrSamples: Int(clamping: peak.index - previousR))) }
       previousR = peak.index
     }
     var beats: [Beat] = []
-    while let next = waiting.first, next.peak.index + contract.afterRSamples <= samples.end {
+    while let next = waiting.first, next.peak.index + Int64(contract.afterRSamples) <= samples.end {
       waiting.removeFirst()
-      let start = next.peak.index - contract.beforeRSamples
+      let start = next.peak.index - Int64(contract.beforeRSamples)
       guard start >= samples.start else { continue }  // the stream's very beginning
       let beat = cut(next, from: start)
-      if start >= contract.settleSamples { beats.append(beat) }
+      if start >= Int64(contract.settleSamples) { beats.append(beat) }
     }
     let oldest = waiting.first.map { $0.peak.index - keepSamples } ?? samples.end
     samples.forget(before: min(samples.end - keepSamples, oldest))
     return beats
   }
 
-  private mutating func cut(_ next: Waiting, from start: Int) -> Beat {
+  private mutating func cut(_ next: Waiting, from start: Int64) -> Beat {
     let rr = min(max(next.rrSamples, 0), contract.quality.rrMax)
-    let stretch = samples[max(start - rr, samples.start)..<start + contract.windowSamples]
+    let stretch = samples[max(start - Int64(rr), samples.start)..<start + Int64(contract.windowSamples)]
     let whole = interpolated(stretch)
     let window = whole.suffix(contract.windowSamples)
     let isTurned = pointsDown(window)
@@ -78,9 +78,9 @@ public struct BeatCutter: Sendable {
     values.reserveCapacity(contract.beatLength)
     for sample in window { values.append(Float(sign * sample)) }
     values.append(Float(Double(next.rrSamples) / Double(contract.sampleRateHz)))
-    let known = max(next.peak.index + contract.afterRSamples, next.peak.confirmedAt)
-    let wakes = (known + contract.blockSamples - 1) / contract.blockSamples
-    let knownAtSeconds = Double(wakes * contract.blockSamples) / Double(contract.sampleRateHz)
+    let known = max(next.peak.index + Int64(contract.afterRSamples), next.peak.confirmedAt)
+    let block = Int64(contract.blockSamples)
+    let knownAtSeconds = Double((known + block - 1) / block * block) / Double(contract.sampleRateHz)
     return Beat(
       rIndex: next.peak.index, knownAtSeconds: knownAtSeconds, values: values, isTurned: isTurned,
       unusable: quality.reasons(stretch, interpolated: whole, rrSamples: next.rrSamples))

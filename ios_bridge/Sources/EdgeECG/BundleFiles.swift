@@ -22,7 +22,7 @@ struct BundleFiles: Sendable {
     guard fstat(handle, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else {
       throw EdgeECGError.bundle("\(folder): \(name) is no plain file")
     }
-    return try Self.bytes(of: handle, most: min(Int(facts.st_size), most + 1))
+    return try Self.bytes(of: handle, most: min(Int(clamping: facts.st_size), most + 1))
       ?? {
         throw Self.failure(errno, folder, name)
       }()

@@ -1,18 +1,18 @@
 /// Where the raw samples are highest and lowest around a QRS, and which of the two is its R.
 struct Deflections {
   /// Stream index of the highest value.
-  let top: Int
+  let top: Int64
   /// Stream index of the lowest value.
-  let bottom: Int
+  let bottom: Int64
   /// R's side: 1 up, -1 down. R is the first deflection, unless that is so small that it is a q wave.
   let side: Double
 
   init(of candidate: RPeakDetector.Candidate, in raw: StreamBuffer, _ constants: DetectorConstants) {
     let taps = constants.smoothSamples
-    let centre = candidate.at - constants.envelopeDelay
-    let margin = constants.refineReach + taps / 2
+    let centre = candidate.at - Int64(constants.envelopeDelay)
+    let margin = Int64(constants.refineReach + taps / 2)
     let first = max(centre - margin, 0, raw.start)
-    let count = min(centre + margin + 1, raw.end) - first - taps + 1
+    let count = Int(clamping: min(centre + margin + 1, raw.end) - first) - taps + 1
     guard count > constants.baselineSamples else {  // constants of another heart: too few samples for a baseline
       (top, bottom, side) = (max(centre, 0), max(centre, 0), 1)
       return
@@ -20,7 +20,7 @@ struct Deflections {
     // A short mean against muscle noise, as a sum in a fixed order; the scale does not matter here.
     var window = [Double](repeating: 0, count: count)
     for tap in 0..<taps {
-      for index in window.indices { window[index] += raw[first + tap + index] }
+      for index in window.indices { window[index] += raw[first + Int64(tap + index)] }
     }
     // The baseline is the line through the two ends.
     let ends = constants.baselineSamples
@@ -35,8 +35,8 @@ struct Deflections {
     }
     let (early, late) = (min(high, low), max(high, low))
     let isQWave = !(abs(window[early]) >= constants.firstDeflection * abs(window[late]))
-    top = first + taps / 2 + high
-    bottom = first + taps / 2 + low
+    top = first + Int64(taps / 2 + high)
+    bottom = first + Int64(taps / 2 + low)
     side = (isQWave ? late : early) == high ? 1 : -1
   }
 }

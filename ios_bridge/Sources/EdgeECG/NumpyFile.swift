@@ -9,10 +9,11 @@ enum NumpyFile {
   static func values(_ content: [UInt8]) throws -> [Double] {
     guard content.starts(with: magic), content.count >= 12, (1...3).contains(content[6]) else { throw unreadable }
     let lengthBytes = content[6] == 1 ? 2 : 4
-    let length = (0..<lengthBytes).reduce(0) { $0 | Int(content[8 + $1]) << (8 * $1) }
+    let declared = (0..<lengthBytes).reduce(UInt64(0)) { $0 | UInt64(content[8 + $1]) << UInt64(8 * $1) }
+    guard let length = Int(exactly: declared), length <= 10_000 else { throw unreadable }
     let start = 8 + lengthBytes + length
-    guard length <= 10_000, start <= content.count else { throw unreadable }
-    let header = String(decoding: content[(8 + lengthBytes)..<start], as: UTF8.self)
+    guard start <= content.count else { throw unreadable }
+    let header = String(decoding: content[(8 + lengthBytes)..<start].map { $0 == 0x22 ? 0x27 : $0 }, as: UTF8.self)
     guard let kind = quoted("descr", in: header), let shape = shape(in: header) else { throw unreadable }
     guard shape.count == 1, let count = shape.first, let read = reader(kind) else {
       throw EdgeECGError.recording(
@@ -55,6 +56,7 @@ enum NumpyFile {
   private static func reader(_ kind: String) -> Reader? {
     let big = kind.hasPrefix(">")
     switch kind.dropFirst() {
+    case "f2": return integer(UInt16.self, big, half)
     case "f4": return integer(UInt32.self, big) { Double(Float(bitPattern: $0)) }
     case "f8": return integer(UInt64.self, big) { Double(bitPattern: $0) }
     case "i1": return integer(Int8.self, big, Double.init)
@@ -67,6 +69,18 @@ enum NumpyFile {
     case "u8": return integer(UInt64.self, big, Double.init)
     default: return nil
     }
+  }
+
+  /// IEEE 754's 16 bits; `Float16` is not there on every Mac.
+  private static func half(_ bits: UInt16) -> Double {
+    let (exponent, fraction) = (Int(bits >> 10 & 31), Double(bits & 1023))
+    let magnitude: Double =
+      switch exponent {
+      case 31: fraction == 0 ? .infinity : .nan
+      case 0: fraction / 16_777_216  // 2^24: subnormal
+      default: (1024 + fraction) / 33_554_432 * Double(1 << exponent)
+      }
+    return bits >> 15 == 0 ? magnitude : -magnitude
   }
 
   private static func integer<Bits: FixedWidthInteger>(

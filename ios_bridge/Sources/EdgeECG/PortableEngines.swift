@@ -1,19 +1,19 @@
-/// A program with memory of its own: run, it allocates nothing.
+/// A program with values of its own: run, it allocates nothing. Copies share the weights.
 struct PortableEngine: Sendable {
   private let program: PortableProgram
-  private var plan: PortablePlan
-  private var memory: [Float]
+  private let plan: PortablePlan
+  private var values: [Float]
   private(set) var references: Int
 
   init(_ program: PortableProgram, references: Int) throws {
     self.program = program
     self.references = references
     plan = try PortablePlan(program, references: references)
-    memory = plan.memory
+    values = [Float](repeating: 0, count: plan.valueCount)
   }
 
   var inputShapes: [[PortableProgram.Size]] { program.inputs.map(\.shape) }
-  var outputShape: [Int] { plan.outputShape }
+  var outputShape: [Int] { plan.output.shape }
 
   /// Makes ready for another number of references, if it is another one.
   mutating func prepare(references: Int) throws {
@@ -21,16 +21,21 @@ struct PortableEngine: Sendable {
   }
 
   mutating func set(_ input: Int, to values: [Float]) {
-    memory.replaceSubrange(plan.inputs[input], with: values)
+    self.values.replaceSubrange(plan.inputs[input], with: values)
   }
 
   mutating func run(into output: inout [Float]) {
-    memory.withUnsafeMutableBufferPointer { buffer in
-      guard let base = buffer.baseAddress else { return }
-      for step in plan.steps { step.run(base, scratch: base + plan.scratch) }
-    }
     output.removeAll(keepingCapacity: true)
-    output.append(contentsOf: memory[plan.output])
+    plan.weights.withUnsafeBufferPointer { weights in
+      values.withUnsafeMutableBufferPointer { values in
+        guard let values = values.baseAddress else { return }
+        // Without weights there is no place among them, and any address will do.
+        let memory = PortableMemory(
+          weights: weights.baseAddress ?? UnsafePointer(values), values: values, scratch: values + plan.scratch)
+        for step in plan.steps { step.run(memory) }
+        output.append(contentsOf: UnsafeBufferPointer(start: memory[plan.output.place], count: plan.output.count))
+      }
+    }
   }
 }
 

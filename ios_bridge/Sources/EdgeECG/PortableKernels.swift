@@ -1,8 +1,8 @@
 /// A one-dimensional convolution of (batch, groups x inChannels, inLength) to (batch, groups x outChannels, outLength).
 struct Convolution: Sendable {
-  let x: Int
-  let weight: Int
-  let bias: Int?
+  let x: PortablePlace
+  let weight: PortablePlace
+  let bias: PortablePlace?
   let y: Int
   let batch: Int
   let groups: Int
@@ -14,59 +14,66 @@ struct Convolution: Sendable {
   let stride: Int
   let before: Int  // zeros before x
   let isPlain: Bool  // one tap, no stride, no padding: the columns are x itself
+  let picks: [Int]?  // the row of columns that each output channel is, where the kernels only move samples
 
   /// A matrix product for each group: its kernels times the columns of samples that each output sees.
-  func run(_ memory: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>) {
+  func run(_ memory: PortableMemory) {
     let rows = inChannels * taps
     for image in 0..<batch {
       for group in 0..<groups {
-        let source = memory + x + (image * groups + group) * inChannels * inLength
-        let target = memory + y + (image * groups + group) * outChannels * outLength
+        let source = memory[x] + (image * groups + group) * inChannels * inLength
+        let target = memory.values + y + (image * groups + group) * outChannels * outLength
         for channel in 0..<outChannels {
-          let start = bias.map { memory[$0 + group * outChannels + channel] } ?? 0
+          let start = bias.map { memory[$0][group * outChannels + channel] } ?? 0
           (target + channel * outLength).update(repeating: start, count: outLength)
         }
-        if !isPlain { fillColumns(source, scratch) }
+        if let picks {
+          for channel in 0..<outChannels {
+            addRow(ofColumns: picks[group * outChannels + channel], source, to: target + channel * outLength)
+          }
+          continue
+        }
+        if !isPlain {
+          for row in 0..<rows {
+            (memory.scratch + row * outLength).update(repeating: 0, count: outLength)
+            addRow(ofColumns: row, source, to: memory.scratch + row * outLength)
+          }
+        }
         addProduct(
-          memory + weight + group * outChannels * rows, isPlain ? source : scratch, to: target, rows: outChannels,
-          inner: rows, columns: outLength)
+          memory[weight] + group * outChannels * rows, isPlain ? source : UnsafePointer(memory.scratch), to: target,
+          rows: outChannels, inner: rows, columns: outLength)
       }
     }
   }
 
-  /// Row (channel, tap) holds the sample that this tap meets at each output.
-  private func fillColumns(_ source: UnsafePointer<Float>, _ columns: UnsafeMutablePointer<Float>) {
-    for channel in 0..<inChannels {
-      for tap in 0..<taps {
-        let row = columns + (channel * taps + tap) * outLength
-        // Outputs from `first` to `last` meet a sample, the others a zero.
-        let shift = tap - before
-        let first = min(shift >= 0 ? 0 : (stride - 1 - shift) / stride, outLength)
-        let last = shift >= inLength ? first : max(min((inLength - 1 - shift) / stride + 1, outLength), first)
-        row.update(repeating: 0, count: first)
-        let samples = source + channel * inLength
-        for at in first..<last { row[at] = samples[at * stride + shift] }
-        (row + last).update(repeating: 0, count: outLength - last)
-      }
-    }
+  /// Row (channel, tap) of the columns: the sample that this tap meets at each output, or nothing beyond the ends.
+  private func addRow(
+    ofColumns row: Int, _ source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>
+  ) {
+    let shift = row % taps - before
+    let first = min(shift >= 0 ? 0 : (stride - 1 - shift) / stride, outLength)
+    let last = shift >= inLength ? first : max(min((inLength - 1 - shift) / stride + 1, outLength), first)
+    let samples = source + row / taps * inLength
+    for at in first..<last { target[at] += samples[at * stride + shift] }
   }
 }
 
 private typealias Lanes = SIMD8<Float>
+private typealias HalfLanes = SIMD4<Float>
 
 @inline(__always)
-private func load(_ pointer: UnsafePointer<Float>) -> Lanes {
-  UnsafeRawPointer(pointer).loadUnaligned(as: Lanes.self)
+private func load<L: SIMD>(_ pointer: UnsafePointer<Float>, as lanes: L.Type = Lanes.self) -> L {
+  UnsafeRawPointer(pointer).loadUnaligned(as: L.self)
 }
 
 @inline(__always)
-private func store(_ lanes: Lanes, _ pointer: UnsafeMutablePointer<Float>) {
-  UnsafeMutableRawPointer(pointer).storeBytes(of: lanes, as: Lanes.self)
+private func store<L: SIMD>(_ lanes: L, _ pointer: UnsafeMutablePointer<Float>) {
+  UnsafeMutableRawPointer(pointer).storeBytes(of: lanes, as: L.self)
 }
 
 /// c (rows, columns) += a (rows, inner) b (inner, columns), all row-major.
 ///
-/// Four rows by eight columns stay in registers; a single row takes 32 columns at a time. The order of additions
+/// Four rows by eight columns stay in registers, then by four; a single row takes 32 columns at a time. The order of additions
 /// in each output is that of `inner`, so that any tiling gives the same bits.
 func addProduct(
   _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, to c: UnsafeMutablePointer<Float>, rows: Int, inner: Int,
@@ -95,6 +102,27 @@ func addProduct(
       store(c2, target + 2 * columns)
       store(c3, target + 3 * columns)
       column += 8
+    }
+    if column + 4 <= columns {
+      let target = c + row * columns + column
+      var c0 = load(target, as: HalfLanes.self)
+      var c1 = load(target + columns, as: HalfLanes.self)
+      var c2 = load(target + 2 * columns, as: HalfLanes.self)
+      var c3 = load(target + 3 * columns, as: HalfLanes.self)
+      var source = b + column
+      for k in 0..<inner {
+        let lanes = load(source, as: HalfLanes.self)
+        c0 += a0[k] * lanes
+        c1 += a1[k] * lanes
+        c2 += a2[k] * lanes
+        c3 += a3[k] * lanes
+        source += columns
+      }
+      store(c0, target)
+      store(c1, target + columns)
+      store(c2, target + 2 * columns)
+      store(c3, target + 3 * columns)
+      column += 4
     }
     for rest in row..<row + 4 {
       addRow(a + rest * inner, b, to: c + rest * columns, inner: inner, columns: columns, from: column)
@@ -139,6 +167,16 @@ private func addRow(
     }
     store(lanes, c + column)
     column += 8
+  }
+  if column + 4 <= columns {
+    var lanes = load(c + column, as: HalfLanes.self)
+    var source = b + column
+    for k in 0..<inner {
+      lanes += a[k] * load(source, as: HalfLanes.self)
+      source += columns
+    }
+    store(lanes, c + column)
+    column += 4
   }
   while column < columns {
     var number = c[column]

@@ -14,16 +14,16 @@ extension PortablePlanner {
     case "concat": try addConcat(layer, x)
     case "reshape":
       guard try count(of: shape(of: layer)) == x.count else { throw Self.misfit(layer, x) }
-      try define(layer.output, PortableValue(start: x.start, shape: shape(of: layer)))
+      try define(layer.output, PortableValue(place: x.place, shape: shape(of: layer)))
     case "expand":
       let output = try defineOutput(layer, shape: shape(of: layer))
       guard let copies = Broadcast(x.shape, x.shape, to: output.shape) else { throw Self.misfit(layer, x) }
-      add(.binary(.first, x.start, x.start, output.start, copies))
+      add(.binary(.first, x.place, x.place, output.place.offset, copies))
     default:
       if let function = PortableUnary(rawValue: layer.op), layer.inputs.count == 1 {
         let output = try defineOutput(layer, shape: x.shape)
         try count(work: output.count)
-        add(.unary(function, x.start, output.start, output.count))
+        add(.unary(function, x.place, output.place.offset, output.count))
       } else if let function = PortableBinary(rawValue: layer.op) {
         try addBinary(function, layer, x)
       } else {
@@ -57,10 +57,22 @@ extension PortablePlanner {
     add(
       .convolution(
         Convolution(
-          x: x.start, weight: weight.start, bias: try bias(2, of: layer, count: weight.shape[0]), y: output.start,
+          x: x.place, weight: weight.place, bias: try bias(2, of: layer, count: weight.shape[0]),
+          y: output.place.offset,
           batch: x.shape[0], groups: groups, inChannels: weight.shape[1], outChannels: weight.shape[0] / groups,
           inLength: x.shape[2], outLength: length, taps: weight.shape[2], stride: stride, before: padding.before,
-          isPlain: isPlain)))
+          isPlain: isPlain, picks: isPlain ? nil : numbers(of: weight).flatMap { Self.picks($0, rowLength: rows) })))
+  }
+
+  /// Of each row the place of its only 1 among zeros, if all rows are so: such a kernel only moves samples.
+  private static func picks(_ kernels: ArraySlice<Float>, rowLength: Int) -> [Int]? {
+    var picks: [Int] = []
+    for start in stride(from: kernels.startIndex, to: kernels.endIndex, by: rowLength) {
+      let row = kernels[start..<start + rowLength]
+      guard let place = row.firstIndex(of: 1), row.count(where: { $0 != 0 }) == 1 else { return nil }
+      picks.append(place - start)
+    }
+    return picks
   }
 
   /// x (..., I), weight (O, I), bias (O,).
@@ -72,7 +84,8 @@ extension PortablePlanner {
     let bias = try bias(2, of: layer, count: weight.shape[1])
     add(
       .linear(
-        x.start, weight.start, bias, output.start, rows: x.count / inputs, inputs: inputs, outputs: weight.shape[1])
+        x.place, weight.place, bias, output.place.offset, rows: x.count / inputs, inputs: inputs,
+        outputs: weight.shape[1])
     )
   }
 
@@ -86,7 +99,7 @@ extension PortablePlanner {
     try count(work: output.count, kernel)
     add(
       .averagePool(
-        x.start, output.start, rows: x.count / inLength, inLength: inLength, outLength: length, kernel: kernel,
+        x.place, output.place.offset, rows: x.count / inLength, inLength: inLength, outLength: length, kernel: kernel,
         stride: stride))
   }
 
@@ -102,7 +115,7 @@ extension PortablePlanner {
     try count(work: x.count)
     add(
       .mean(
-        x.start, output.start, outer: x.shape.prefix(axis).reduce(1, *), count: x.shape[axis],
+        x.place, output.place.offset, outer: x.shape.prefix(axis).reduce(1, *), count: x.shape[axis],
         inner: x.shape.dropFirst(axis + 1).reduce(1, *)))
   }
 
@@ -117,13 +130,13 @@ extension PortablePlanner {
     let inner = x.shape.dropFirst(axis + 1).reduce(1, *)
     guard outer > 1 else {  // the numbers lie together as they are
       guard sliced == shape(of: layer) else { throw Self.misfit(layer, x) }
-      try define(layer.output, PortableValue(start: x.start + start * inner, shape: sliced))
+      try define(layer.output, PortableValue(place: x.place.advanced(by: start * inner), shape: sliced))
       return
     }
     let output = try defineOutput(layer, shape: sliced)
     add(
       .copy(
-        x.start + start * inner, output.start, rows: outer, count: (stop - start) * inner,
+        x.place.advanced(by: start * inner), output.place.offset, rows: outer, count: (stop - start) * inner,
         fromStride: x.shape[axis] * inner, toStride: (stop - start) * inner))
   }
 
@@ -137,7 +150,8 @@ extension PortablePlanner {
     try count(work: output.count)
     add(
       .gather(
-        x.start, places.start, output.start, rows: x.shape[0], inLength: x.shape[1], outLength: places.shape[1]))
+        x.place, places.place, output.place.offset, rows: x.shape[0], inLength: x.shape[1], outLength: places.shape[1])
+    )
   }
 
   private mutating func addConcat(_ layer: PortableProgram.Layer, _ first: PortableValue) throws {
@@ -154,10 +168,10 @@ extension PortablePlanner {
     let output = try defineOutput(layer, shape: joined)
     let inner = joined.dropFirst(axis + 1).reduce(1, *)
     let outer = joined.prefix(axis).reduce(1, *)
-    var at = output.start
+    var at = output.place.offset
     for part in parts {
       let size = part.shape[axis] * inner
-      add(.copy(part.start, at, rows: outer, count: size, fromStride: size, toStride: joined[axis] * inner))
+      add(.copy(part.place, at, rows: outer, count: size, fromStride: size, toStride: joined[axis] * inner))
       at += size
     }
   }
@@ -176,7 +190,7 @@ extension PortablePlanner {
     let output = try defineOutput(layer, shape: shape(of: layer))
     try count(work: output.count)
     guard let broadcast = Broadcast(x.shape, y.shape, to: output.shape) else { throw Self.misfit(layer, x) }
-    add(.binary(op, x.start, y.start, output.start, broadcast))
+    add(.binary(op, x.place, y.place, output.place.offset, broadcast))
   }
 
   private mutating func defineOutput(_ layer: PortableProgram.Layer, shape inferred: [Int]) throws -> PortableValue {
@@ -191,11 +205,11 @@ extension PortablePlanner {
     layer.shape.map { $0.resolved(references) }
   }
 
-  private mutating func bias(_ index: Int, of layer: PortableProgram.Layer, count: Int) throws -> Int? {
+  private mutating func bias(_ index: Int, of layer: PortableProgram.Layer, count: Int) throws -> PortablePlace? {
     guard layer.inputs.count > index else { return nil }
     let bias = try value(layer.inputs[index])
     guard bias.shape == [count] else { throw Self.misfit(layer, bias) }
-    return bias.start
+    return bias.place
   }
 
   private static func input(_ index: Int, of layer: PortableProgram.Layer) throws -> String {

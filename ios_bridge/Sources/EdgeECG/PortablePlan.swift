@@ -7,36 +7,42 @@ struct PortablePlan: Sendable {
 
   let steps: [PortableStep]
   let inputs: [Range<Int>]
-  let output: Range<Int>
-  let outputShape: [Int]
-  /// Memory with the weights in place; values come behind them, then the columns of convolutions.
-  let memory: [Float]
+  let output: PortableValue
+  /// All weights, which copies of a plan share.
+  let weights: [Float]
+  /// How many numbers a run needs beside them: the values, then from `scratch` on the columns of convolutions.
+  let valueCount: Int
   let scratch: Int
 
   init(_ program: PortableProgram, references: Int) throws {
     var planner = PortablePlanner(program, references: references)
     inputs = try program.inputs.map { input in
-      try planner.define(input.name, shape: input.shape.map { $0.resolved(references) }).range
+      let value = try planner.define(input.name, shape: input.shape.map { $0.resolved(references) })
+      return value.place.offset..<value.place.offset + value.count
     }
     for layer in program.layers { try planner.add(layer) }
-    let output = try planner.value(program.output)
-    self.output = output.range
-    outputShape = output.shape
+    output = try planner.value(program.output)
     steps = planner.steps
-    scratch = try planner.reserve(planner.scratchCount)
-    var memory = [Float](repeating: 0, count: planner.reserved)
-    for (start, values) in planner.constants { memory.replaceSubrange(start..<start + values.count, with: values) }
-    self.memory = memory
+    scratch = try planner.reserve(planner.scratchCount).offset
+    weights = planner.weights
+    valueCount = planner.valueCount
   }
+}
+
+/// Where an array begins: among the weights, or among the values of a run.
+struct PortablePlace: Sendable {
+  let offset: Int
+  let isWeight: Bool
+
+  func advanced(by count: Int) -> PortablePlace { PortablePlace(offset: offset + count, isWeight: isWeight) }
 }
 
 /// An array in the plan's memory.
 struct PortableValue: Sendable {
-  let start: Int
+  let place: PortablePlace
   let shape: [Int]
 
   var count: Int { shape.reduce(1, *) }
-  var range: Range<Int> { start..<start + count }
 }
 
 /// Builds a ``PortablePlan``, layer by layer.
@@ -45,8 +51,8 @@ struct PortablePlanner {
   let references: Int
   private var values: [String: PortableValue] = [:]
   private(set) var steps: [PortableStep] = []
-  private(set) var constants: [(start: Int, values: [Float])] = []
-  private(set) var reserved = 0
+  private(set) var weights: [Float] = []
+  private(set) var valueCount = 0
   private(set) var scratchCount = 0
   private var work = 0
 
@@ -56,12 +62,22 @@ struct PortablePlanner {
   }
 
   /// Place for `count` more numbers.
-  mutating func reserve(_ count: Int) throws -> Int {
-    guard count <= PortablePlan.mostNumbers - reserved else {
+  mutating func reserve(_ count: Int) throws -> PortablePlace {
+    try requirePlace(for: count)
+    defer { valueCount += count }
+    return PortablePlace(offset: valueCount, isWeight: false)
+  }
+
+  private mutating func keep(_ numbers: [Float], shape: [Int]) throws -> PortableValue {
+    try requirePlace(for: numbers.count)
+    defer { weights += numbers }
+    return PortableValue(place: PortablePlace(offset: weights.count, isWeight: true), shape: shape)
+  }
+
+  private func requirePlace(for count: Int) throws {
+    guard count <= PortablePlan.mostNumbers - valueCount - weights.count else {
       throw EdgeECGError.bundle("the portable \(program.name) needs more than \(PortablePlan.mostNumbers) numbers")
     }
-    defer { reserved += count }
-    return reserved
   }
 
   mutating func reserveScratch(_ count: Int) { scratchCount = max(scratchCount, count) }
@@ -76,7 +92,7 @@ struct PortablePlanner {
 
   /// A new array by that name.
   mutating func define(_ name: String, shape: [Int]) throws -> PortableValue {
-    try define(name, PortableValue(start: try reserve(count(of: shape)), shape: shape))
+    try define(name, PortableValue(place: try reserve(count(of: shape)), shape: shape))
   }
 
   /// Numbers in an array of that shape, which a bundle may have made up.
@@ -93,20 +109,16 @@ struct PortablePlanner {
     return value
   }
 
-  /// The array of that name; a weight is put into memory when it is first asked for.
+  /// The array of that name; a weight is kept when it is first asked for.
   mutating func value(_ name: String) throws -> PortableValue {
     if let value = values[name] { return value }
     let (shape, numbers) = try tensor(name)
-    let value = try define(name, shape: shape)
-    constants.append((value.start, numbers))
-    return value
+    return try define(name, keep(numbers, shape: shape))
   }
 
   /// A single number.
   mutating func constant(_ number: Float) throws -> PortableValue {
-    let value = PortableValue(start: try reserve(1), shape: [])
-    constants.append((value.start, [number]))
-    return value
+    try keep([number], shape: [])
   }
 
   /// A weight (O, I) with its axes changed, for the product that runs over its rows.
@@ -117,13 +129,16 @@ struct PortablePlanner {
     guard shape.count == 2 else {
       throw EdgeECGError.bundle("tensor \(name.prefix(60)) has shape \(shape), linear wants (O, I)")
     }
-    let value = try define(key, shape: [shape[1], shape[0]])
     let flipped = (0..<numbers.count).map { numbers[$0 % shape[0] * shape[1] + $0 / shape[0]] }
-    constants.append((value.start, flipped))
-    return value
+    return try define(key, keep(flipped, shape: [shape[1], shape[0]]))
   }
 
   mutating func add(_ step: PortableStep) { steps.append(step) }
+
+  /// The numbers of a weight.
+  func numbers(of weight: PortableValue) -> ArraySlice<Float>? {
+    weight.place.isWeight ? weights[weight.place.offset..<weight.place.offset + weight.count] : nil
+  }
 
   private func tensor(_ name: String) throws -> (shape: [Int], values: [Float]) {
     guard program.tensors.entries[name] != nil else {

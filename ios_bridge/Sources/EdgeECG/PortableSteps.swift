@@ -10,58 +10,69 @@ enum PortableBinary: String, Sendable {
   case add, sub, mul, div, maximum, minimum, first
 }
 
-/// One step of a plan, its arrays given as offsets into the plan's memory.
+/// The memory of one run: what a step reads by its place, and the values that it writes.
+struct PortableMemory {
+  let weights: UnsafePointer<Float>
+  let values: UnsafeMutablePointer<Float>
+  let scratch: UnsafeMutablePointer<Float>
+
+  subscript(place: PortablePlace) -> UnsafePointer<Float> {
+    (place.isWeight ? weights : UnsafePointer(values)) + place.offset
+  }
+}
+
+/// One step of a plan: the places that it reads, then the offset of the values that it writes, then sizes.
 enum PortableStep: Sendable {
   case convolution(Convolution)
-  case linear(Int, Int, Int?, Int, rows: Int, inputs: Int, outputs: Int)
-  case averagePool(Int, Int, rows: Int, inLength: Int, outLength: Int, kernel: Int, stride: Int)
-  case mean(Int, Int, outer: Int, count: Int, inner: Int)
-  case copy(Int, Int, rows: Int, count: Int, fromStride: Int, toStride: Int)
-  case gather(Int, Int, Int, rows: Int, inLength: Int, outLength: Int)
-  case unary(PortableUnary, Int, Int, Int)
-  case binary(PortableBinary, Int, Int, Int, Broadcast)
+  case linear(PortablePlace, PortablePlace, PortablePlace?, Int, rows: Int, inputs: Int, outputs: Int)
+  case averagePool(PortablePlace, Int, rows: Int, inLength: Int, outLength: Int, kernel: Int, stride: Int)
+  case mean(PortablePlace, Int, outer: Int, count: Int, inner: Int)
+  case copy(PortablePlace, Int, rows: Int, count: Int, fromStride: Int, toStride: Int)
+  case gather(PortablePlace, PortablePlace, Int, rows: Int, inLength: Int, outLength: Int)
+  case unary(PortableUnary, PortablePlace, Int, Int)
+  case binary(PortableBinary, PortablePlace, PortablePlace, Int, Broadcast)
 
-  /// Computes the step. `memory` and `scratch` are as large as the plan says.
-  func run(_ memory: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>) {
+  /// Computes the step. The memory is as large as the plan says.
+  func run(_ memory: PortableMemory) {
     switch self {
     case .convolution(let convolution):
-      convolution.run(memory, scratch: scratch)
+      convolution.run(memory)
     case .linear(let x, let weight, let bias, let y, let rows, let inputs, let outputs):
+      let target = memory.values + y
       for row in 0..<rows {
-        let target = memory + y + row * outputs
         if let bias {
-          target.update(from: memory + bias, count: outputs)
+          (target + row * outputs).update(from: memory[bias], count: outputs)
         } else {
-          target.update(repeating: 0, count: outputs)
+          (target + row * outputs).update(repeating: 0, count: outputs)
         }
       }
-      addProduct(memory + x, memory + weight, to: memory + y, rows: rows, inner: inputs, columns: outputs)
+      addProduct(memory[x], memory[weight], to: target, rows: rows, inner: inputs, columns: outputs)
     case .averagePool(let x, let y, let rows, let inLength, let outLength, let kernel, let stride):
       for row in 0..<rows {
         for at in 0..<outLength {
-          let window = memory + x + row * inLength + at * stride
-          memory[y + row * outLength + at] = sum(window, kernel) / Float(kernel)
+          let window = memory[x] + row * inLength + at * stride
+          memory.values[y + row * outLength + at] = sum(window, kernel) / Float(kernel)
         }
       }
     case .mean(let x, let y, let outer, let count, let inner):
-      averageMiddleAxis(memory + x, memory + y, outer: outer, count: count, inner: inner)
+      averageMiddleAxis(memory[x], memory.values + y, outer: outer, count: count, inner: inner)
     case .copy(let from, let to, let rows, let count, let fromStride, let toStride):
       for row in 0..<rows {
-        (memory + to + row * toStride).update(from: memory + from + row * fromStride, count: count)
+        (memory.values + to + row * toStride).update(from: memory[from] + row * fromStride, count: count)
       }
     case .gather(let x, let places, let y, let rows, let inLength, let outLength):
       for row in 0..<rows {
-        let source = memory + x + row * inLength
+        let source = memory[x] + row * inLength
         for at in row * outLength..<(row + 1) * outLength {
           // Beyond either end it is the last number there; no number at all is no place to convert.
-          let place = memory[places + at]
-          memory[y + at] = source[place >= Float(inLength - 1) ? inLength - 1 : place > 0 ? Int(place) : 0]
+          let place = memory[places][at]
+          memory.values[y + at] = source[place >= Float(inLength - 1) ? inLength - 1 : place > 0 ? Int(place) : 0]
         }
       }
     case .unary(let function, let x, let y, let count):
-      function.run(memory + x, memory + y, count)
+      function.run(memory[x], memory.values + y, count)
     case .binary(let function, let a, let b, let y, let broadcast):
-      function.run(memory + a, memory + b, memory + y, broadcast)
+      function.run(memory[a], memory[b], memory.values + y, broadcast)
     }
   }
 }

@@ -1,4 +1,4 @@
-/// Why a beat must not vote. The raw values are the words that Python uses.
+/// Why a beat must not vote: of the signal, or of what the watch knows. The raw values are the words that Python uses.
 public enum UnusableReason: String, Hashable, Sendable, CaseIterable {
   /// A gap longer than what is interpolated.
   case missing = "missing samples"
@@ -14,6 +14,8 @@ public enum UnusableReason: String, Hashable, Sendable, CaseIterable {
   case wander = "baseline wander"
   /// An RR interval that no person at rest has.
   case rhythm = "RR out of range"
+  /// An embedding or a logit that is not finite: the engine failed on this beat.
+  case notANumber = "not a number"
   /// An embedding far from all that training has seen (``TrainingDistribution``).
   case outOfDistribution = "out of distribution"
   /// A recording long before or after all known days (``TrainingDistribution/isOutOfDate(_:)``).

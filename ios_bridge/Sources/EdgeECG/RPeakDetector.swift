@@ -1,9 +1,9 @@
 /// One R peak of the stream.
 public struct RPeak: Hashable, Sendable {
   /// Samples at the contract's rate since the stream began.
-  public let index: Int
+  public let index: Int64
   /// Samples the stream had delivered when the peak became certain.
-  public let confirmedAt: Int
+  public let confirmedAt: Int64
 }
 
 /// Finds R peaks in a live ECG. Any chunk size gives the same peaks, confirmed at the same moments.
@@ -20,7 +20,7 @@ public struct RPeak: Hashable, Sendable {
 public struct RPeakDetector: Sendable {
   /// A maximum of the envelope.
   struct Candidate: Sendable {
-    var at: Int
+    var at: Int64
     var height: Double
   }
 
@@ -29,6 +29,7 @@ public struct RPeakDetector: Sendable {
 
   let constants: DetectorConstants
   private let memorySamples: Int
+  private let refractory: Int64  // after a candidate, until it is judged
   private var bandpass: Bandpass
   private var filtered = 0.0  // the last sample through the band-pass
   private var envelope = (0.0, 0.0)  // the last two
@@ -39,7 +40,7 @@ public struct RPeakDetector: Sendable {
   private var rejected: [Candidate] = []  // what search-back may return to
   private var last: Candidate?  // the last QRS, its height capped
   private var learning: [Candidate]? = []
-  private var deadline: Int  // when learning ends, later when search-back begins
+  private var deadline: Int64  // when learning ends, later when search-back begins
   private var heights: [Double] = []  // of recent QRS
   private var level = 0.0  // their median
   private var noise = 0.0
@@ -50,10 +51,11 @@ public struct RPeakDetector: Sendable {
   /// A detector with the constants of a contract.
   public init(_ constants: DetectorConstants) {
     self.constants = constants
-    memorySamples = Int(constants.searchBackRR * constants.rrMax) + constants.refractory + 2
+    memorySamples = Int(clamped: constants.searchBackRR * constants.rrMax) + constants.refractory + 2
     longestWait = memorySamples + constants.envelopeDelay + constants.refineReach + constants.smoothSamples
+    refractory = Int64(constants.refractory + 2)
     bandpass = Bandpass(constants.bandpassSections)
-    deadline = constants.learning
+    deadline = Int64(constants.learning)
     rr = constants.rrStart
   }
 
@@ -66,7 +68,7 @@ public struct RPeakDetector: Sendable {
   ///
   /// A sample that is not a finite number counts as the one before it: a gap is a flat stretch.
   public mutating func push(_ samples: some Sequence<Double>) -> [RPeak] {
-    raw.forget(before: raw.end - longestWait)
+    raw.forget(before: raw.end - Int64(longestWait))
     for sample in samples {
       take(sample.isFinite ? sample : raw.last ?? 0)
     }
@@ -86,7 +88,7 @@ public struct RPeakDetector: Sendable {
       peaks = found
       found = []
     }
-    return peaks.filter { $0.index < heard - constants.smoothSamples / 2 }
+    return peaks.filter { $0.index < heard - Int64(constants.smoothSamples / 2) }
       .map { RPeak(index: $0.index, confirmedAt: min($0.confirmedAt, heard)) }
   }
 
@@ -105,9 +107,9 @@ public struct RPeakDetector: Sendable {
   }
 
   /// Lets the deadlines pass that fall due up to `now`, in their order.
-  private mutating func wait(until now: Int) {
+  private mutating func wait(until now: Int64) {
     while true {
-      let judgedAt = pending.map { $0.at + constants.refractory + 2 } ?? now + 1
+      let judgedAt = pending.map { $0.at + refractory } ?? now + 1
       if min(judgedAt, deadline) > now { return }
       if let candidate = pending, judgedAt <= deadline {
         pending = nil
@@ -121,9 +123,9 @@ public struct RPeakDetector: Sendable {
   }
 
   /// Sets the levels from the first candidates, then judges these.
-  private mutating func learn(at now: Int) {
+  private mutating func learn(at now: Int64) {
     guard let learnt = learning, !learnt.isEmpty else {
-      deadline = now + constants.learning  // nothing heard yet: an electrode that is still off
+      deadline = now + Int64(constants.learning)  // nothing heard yet: an electrode that is still off
       return
     }
     learning = nil
@@ -143,31 +145,33 @@ public struct RPeakDetector: Sendable {
     noise + part * constants.threshold * (level * fade - noise)
   }
 
-  private mutating func judge(_ candidate: Candidate, at now: Int) {
+  private mutating func judge(_ candidate: Candidate, at now: Int64) {
     let isTWave =
       last.map {
-        candidate.at - $0.at < constants.tWaveReach && candidate.height < constants.tWaveHeight * $0.height
+        candidate.at - $0.at < Int64(constants.tWaveReach) && candidate.height < constants.tWaveHeight * $0.height
       } ?? false
     if !isTWave && candidate.height > threshold() { return accept(candidate, at: now) }
     noise += constants.adaptation * (min(candidate.height, level) - noise)
     if !isTWave { rejected.append(candidate) }
   }
 
-  private mutating func searchBack(at now: Int) {
-    rejected.removeAll { $0.at <= now - memorySamples }
+  private mutating func searchBack(at now: Int64) {
+    rejected.removeAll { $0.at <= now - Int64(memorySamples) }
     var best: Candidate?
     for candidate in rejected where candidate.height > (best?.height ?? -.infinity) {
       best = candidate  // the first of the highest
     }
     if let best, best.height > threshold(part: constants.searchBackPart) {
       accept(best, at: now)
-    } else {
+    } else if fade > constants.leastFade {
       fade = max(constants.fade * fade, constants.leastFade)
-      deadline = now + Int(rr)
+      deadline = now + Int64(clamped: rr)
+    } else {  // what was learnt was no heart, but noise
+      (noise, fade, learning, deadline) = (0, 1, [], now + Int64(constants.learning))
     }
   }
 
-  private mutating func accept(_ candidate: Candidate, at now: Int) {
+  private mutating func accept(_ candidate: Candidate, at now: Int64) {
     if let last {
       let interval = min(max(Double(candidate.at - last.at), constants.rrMin), constants.rrMax)
       rr += constants.adaptation * (interval - rr)
@@ -184,13 +188,13 @@ public struct RPeakDetector: Sendable {
     if vote * side < -constants.sideMargin { side = -side }
     let rIndex = side > 0 ? deflections.top : deflections.bottom
     // At the very start of the stream only the end of a QRS may be left.
-    if rIndex > constants.smoothSamples / 2 {
+    if rIndex > Int64(constants.smoothSamples / 2) {
       found.append(RPeak(index: rIndex, confirmedAt: now))
     }
   }
 
-  private mutating func setDeadline(after index: Int, now: Int) {
-    deadline = max(index + Int(constants.searchBackRR * rr) + constants.refractory + 2, now)
+  private mutating func setDeadline(after index: Int64, now: Int64) {
+    deadline = max(index + Int64(clamped: constants.searchBackRR * rr) + refractory, now)
   }
 
   /// The first side of R: the strong candidates' vote, each with its height, at most `most`.

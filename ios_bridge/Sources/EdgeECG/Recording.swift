@@ -7,11 +7,12 @@ public struct Recording: Hashable, Sendable {
   /// The rates that are read.
   public static let rateRangeHz = 100.0...2000.0
   static let settleSeconds = 3.0
+  static let leastPresent = 0.5  // the runtime knows gaps, but a recording is more than gaps
   static let defaultRateHz = 512.0
   static let mostMicrovolts = 1e6  // electrodes on skin give a few millivolts on some hundreds of offset, never 1 V
   static let leastSpanMicrovolts = 20.0  // an ECG spans hundreds; the same numbers in millivolts span less than this
 
-  /// Microvolts, as recorded.
+  /// Microvolts, as recorded; a missing sample is NaN.
   public let samplesMicrovolts: [Double]
   /// As recorded, e.g. 511.422.
   public let sampleRateHz: Double
@@ -23,9 +24,9 @@ public struct Recording: Hashable, Sendable {
   /// Length in seconds, on the recording's own clock.
   public var durationSeconds: Double { Double(samplesMicrovolts.count) / sampleRateHz }
 
-  /// A recording of these samples, if it can be one.
-  /// - Throws: ``EdgeECGError/recording(_:)`` if a value is not finite, the rate is outside 100 to 2000 Hz, it lasts
-  ///   less than 4 s, or it can't be an ECG in microvolts.
+  /// A recording of these samples, if it can be one. A missing sample is NaN: the watch bridges short gaps.
+  /// - Throws: ``EdgeECGError/recording(_:)`` if a value is infinite or half of them are missing, the rate is outside
+  ///   100 to 2000 Hz, it lasts less than 4 s, or it can't be an ECG in microvolts.
   public init(
     samplesMicrovolts: [Double], sampleRateHz: Double, source: String, recordedAt: String? = nil
   ) throws {
@@ -39,9 +40,6 @@ public struct Recording: Hashable, Sendable {
     guard values.count >= 2 else {
       throw EdgeECGError.recording("holds \(values.isEmpty ? "no values" : "1 value"); expected a recording")
     }
-    if let first = values.firstIndex(where: { !$0.isFinite }) {
-      throw EdgeECGError.recording("value \(first + 1) is \(values[first].pythonRepr), not a finite number")
-    }
     guard Self.rateRangeHz.contains(signal.sampleRateHz) else {
       throw EdgeECGError.recording("sample rate is \(signal.sampleRateHz) Hz; expected 100 to 2000 Hz")
     }
@@ -50,24 +48,34 @@ public struct Recording: Hashable, Sendable {
       throw EdgeECGError.recording(
         "lasts \((duration * 10).rounded(.down) / 10) s; at least 4 s are needed: the first 3 s settle")
     }
+    try Self.requireFinite(values)
     samplesMicrovolts = try Self.microvolts(values, unit: signal.unit)
     sampleRateHz = signal.sampleRateHz
     recordedAt = signal.recordedAt
     self.source = source
   }
 
+  private static func requireFinite(_ values: [Double]) throws {
+    if let first = values.firstIndex(where: \.isInfinite) {
+      throw EdgeECGError.recording("value \(first + 1) is \(values[first].pythonRepr), not a finite number")
+    }
+    let missing = values.count(where: \.isNaN)
+    guard Double(missing) <= (1 - leastPresent) * Double(values.count) else {
+      throw EdgeECGError.recording("\(missing) of its \(values.count) samples are missing; expected most of them")
+    }
+  }
+
   private static func microvolts(_ values: [Double], unit: String) throws -> [Double] {
     guard let scale = microvoltsPer(unit: unit) else {
-      // A damaged header may have other words there.
-      let isOneWord = unit.unicodeScalars.allSatisfy(\.properties.isAlphabetic) && unit.count <= 12 && !unit.isEmpty
-      throw EdgeECGError.recording("unit is \(isOneWord ? "'\(unit)'" : "unreadable"); expected µV, mV or V")
+      throw EdgeECGError.recording("unit is not known; expected µV, mV or V")  // of a damaged header, it may be a name
     }
-    let largest = scale * values.reduce(0) { max($0, abs($1)) }
+    let largest = scale * values.reduce(0) { abs($1) > $0 ? abs($1) : $0 }
     guard largest <= mostMicrovolts else {
       throw EdgeECGError.recording(
         "reaches \(largest / 1e6) V; no ECG exceeds 1 V, so the values can't be in \(unit)")
     }
-    let span = scale * ((values.max() ?? 0) - (values.min() ?? 0))
+    let present = values.filter { !$0.isNaN }
+    let span = scale * ((present.max() ?? 0) - (present.min() ?? 0))
     guard span == 0 || span >= leastSpanMicrovolts else {  // a flat line is a matter of quality, not of units
       throw EdgeECGError.recording(
         "spans only \(span) µV if its values are in \(unit); an ECG spans hundreds, "

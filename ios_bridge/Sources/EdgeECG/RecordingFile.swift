@@ -10,6 +10,9 @@ extension Recording {
   /// - Throws: ``EdgeECGError/recording(_:)``, naming the file, if it can't be read or can't be an ECG.
   public init(contentsOf path: String) throws {
     do {
+      if Self.isRecord(path) {
+        throw EdgeECGError.recording("is a WFDB record, which only Edge ECG for Python reads")
+      }
       let content = try Self.bytes(of: path)
       try self.init(try Self.signal(content, path: path), source: path)
     } catch let error as EdgeECGError {
@@ -32,10 +35,15 @@ extension Recording {
     if content.starts(with: Array("0       ".utf8)) {
       throw EdgeECGError.recording("is an EDF file, which only Edge ECG for Python reads")
     }
-    if path.hasSuffix(".hea") || path.hasSuffix(".dat") {
-      throw EdgeECGError.recording("is a WFDB record, which only Edge ECG for Python reads")
-    }
     return try AppleCSV.signal(content)
+  }
+
+  /// Whether it is a WFDB record: its header, its signals beside the header, or the name that both share.
+  private static func isRecord(_ path: String) -> Bool {
+    let isThere = FileManager.default.fileExists(atPath:)
+    let suffix = path.suffix(4).lowercased()
+    guard suffix == ".hea" || suffix == ".dat" else { return !isThere(path) && isThere(path + ".hea") }
+    return isThere(path.dropLast(4) + ".hea") || isThere(path.dropLast(4) + ".HEA")
   }
 
   private static func bytes(of path: String) throws -> [UInt8] {

@@ -21,7 +21,7 @@ public struct Replayed: Sendable {
   /// Beats that did not vote, by reason, in the order in which the reasons came; a beat can have several.
   public var unusable: [(reason: UnusableReason, beats: Int)] {
     var counts: [(reason: UnusableReason, beats: Int)] = []
-    for reason in judged.flatMap(\.beat.unusable) {
+    for reason in judged.flatMap(\.unusable) {
       if let index = counts.firstIndex(where: { $0.reason == reason }) {
         counts[index].beats += 1
       } else {
@@ -41,8 +41,8 @@ public struct Replayed: Sendable {
   public func latency(percentile part: Double) -> Double? {
     let sorted = latencyMicroseconds.sorted()
     guard let last = sorted.last else { return nil }
-    let place = part * Double(sorted.count - 1)
-    let below = Int(place)
+    let place = min(max(part, 0), 1) * Double(sorted.count - 1)
+    let below = Int(clamped: place)
     guard below + 1 < sorted.count else { return last }
     return sorted[below] + (place - Double(below)) * (sorted[below + 1] - sorted[below])
   }

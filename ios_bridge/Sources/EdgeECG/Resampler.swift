@@ -10,12 +10,12 @@
 /// filter against aliasing: rates above the target must bring no content above half of it.
 public struct Resampler: Sendable {
   private static let taps = 4
-  private static let rateRangeHz = 1e-3...1e6  // positions and counts stay far inside what Int holds
+  private static let rateRangeHz = 1e-3...1e6  // positions and counts stay far inside what 64 bits hold
 
   private let rateHz: Double
   private let targetHz: Double
   private var kept = StreamBuffer()  // the source samples that later outputs still need
-  private var made = 0  // outputs so far
+  private var made: Int64 = 0  // outputs so far
 
   /// - Throws: ``EdgeECGError/recording(_:)`` for a rate that is not a positive number that a sensor may have.
   public init(rateHz: Double, targetHz: Int) throws {
@@ -37,7 +37,7 @@ public struct Resampler: Sendable {
     guard rateHz != targetHz else { return samples.forEach(take) }
     kept.append(contentsOf: samples)
     makeOutputs(before: Double(kept.end - 2), take)
-    let needed = min(Int(position(made)) - 1, kept.end - Self.taps)
+    let needed = min(Int64(clamped: position(made)) - 1, kept.end - Int64(Self.taps))
     kept.forget(before: needed)
   }
 
@@ -56,11 +56,11 @@ public struct Resampler: Sendable {
   }
 
   /// The source sample nearest to output `index`.
-  public func sourceIndex(_ index: Int) -> Int {
-    Int(position(index).rounded(.toNearestOrEven))
+  public func sourceIndex(_ index: Int64) -> Int64 {
+    Int64(clamped: position(index).rounded(.toNearestOrEven))
   }
 
-  private func position(_ index: Int) -> Double {
+  private func position(_ index: Int64) -> Double {
     Double(index) * rateHz / targetHz
   }
 
@@ -69,9 +69,9 @@ public struct Resampler: Sendable {
     while position(made) < end {
       // Counted from the oldest sample kept, as in Python, so that the same bits come out.
       let place = position(made) - Double(kept.start)
-      let base = min(max(Int(place.rounded(.down)), 1), kept.count - 3)
+      let base = min(max(Int(clamped: place.rounded(.down)), 1), kept.count - 3)
       let t = place - Double(base)  // 0 to 1, and beyond only at the two ends of a recording
-      let first = kept.start + base - 1
+      let first = kept.start + Int64(base - 1)
       take(
         kept[first] * (-t * (t - 1) * (t - 2) / 6)
           + kept[first + 1] * ((t + 1) * (t - 1) * (t - 2) / 2)

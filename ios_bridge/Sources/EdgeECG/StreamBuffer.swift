@@ -1,25 +1,27 @@
 /// The latest part of a stream, addressed by index since the stream began.
 ///
-/// Forgotten samples are removed in bulk, so that a long stream neither grows nor allocates.
+/// Indices are 64 bits wide, so that a watch with 32-bit words counts on after 48 days. Forgotten samples are removed
+/// in bulk, so that a long stream neither grows nor allocates.
 struct StreamBuffer: Sendable {
   private static let slack = 1024
 
   private var samples: [Double] = []
-  private var offset = 0  // stream index of samples[0]
-  private(set) var start = 0  // the oldest that is kept
+  private var offset: Int64 = 0  // stream index of samples[0]
+  private(set) var start: Int64 = 0  // the oldest that is kept
 
   /// One past the newest.
-  var end: Int { offset + samples.count }
+  var end: Int64 { offset + Int64(samples.count) }
 
-  var count: Int { end - start }
+  /// How many are kept.
+  var count: Int { Int(end - start) }
 
   var last: Double? { samples.last }
 
-  subscript(index: Int) -> Double { samples[index - offset] }
+  subscript(index: Int64) -> Double { samples[Int(index - offset)] }
 
   /// The samples of that part of the stream. It must be kept.
-  subscript(range: Range<Int>) -> ArraySlice<Double> {
-    samples[range.lowerBound - offset..<range.upperBound - offset]
+  subscript(range: Range<Int64>) -> ArraySlice<Double> {
+    samples[Int(range.lowerBound - offset)..<Int(range.upperBound - offset)]
   }
 
   mutating func append(_ sample: Double) {
@@ -30,11 +32,23 @@ struct StreamBuffer: Sendable {
     samples.append(contentsOf: more)
   }
 
-  mutating func forget(before index: Int) {
+  mutating func forget(before index: Int64) {
     start = max(start, min(index, end))
-    if start - offset > max(Self.slack, count) {
-      samples.removeFirst(start - offset)
+    let forgotten = Int(start - offset)
+    if forgotten > max(Self.slack, count) {
+      samples.removeFirst(forgotten)
       offset = start
+    }
+  }
+}
+
+extension FixedWidthInteger {
+  /// The nearest number that this type holds, towards zero; 0 for NaN. A plain conversion would trap.
+  package init(clamped number: Double) {
+    if let exact = Self(exactly: number.rounded(.towardZero)) {
+      self = exact
+    } else {
+      self = number.isNaN ? 0 : number > 0 ? .max : .min
     }
   }
 }

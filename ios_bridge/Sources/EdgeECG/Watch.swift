@@ -2,8 +2,10 @@
 public struct Judged: Hashable, Sendable {
   /// The beat.
   public let beat: Beat
-  /// What the references said of it; nothing if it is unusable, and ``Beat/unusable`` says why.
+  /// What the references said of it; nothing if it does not vote, and ``unusable`` says why.
   public let vote: Vote?
+  /// Why it does not vote: of the signal (``Beat/unusable``), or of what the watch knows.
+  public let unusable: [UnusableReason]
   /// What is known since.
   public let decision: Decision
 }
@@ -12,7 +14,7 @@ public struct Judged: Hashable, Sendable {
 ///
 /// Any chunk size gives the same votes and decision, bit for bit. A watch is a value: a copy goes its own way.
 public struct Watch: Sendable {
-  private static let gapAtOnce = 65_536  // samples of a declared gap in one push: a long one needs no more memory
+  private static let gapAtOnce: Int64 = 65_536  // samples in one push, so that a long gap needs no more memory
   private static let longestGapSeconds = 86_400.0
 
   /// Whether the recording's day is out of date for the bundle, so that no beat votes.
@@ -62,11 +64,11 @@ public struct Watch: Sendable {
     guard (0...Self.longestGapSeconds).contains(seconds) else {
       throw EdgeECGError.recording("a gap lasts \(seconds) s, expected 0 to \(Self.longestGapSeconds)")
     }
-    var missing = Int((seconds * sampleRateHz).rounded(.toNearestOrEven))
+    var missing = Int64(clamped: (seconds * sampleRateHz).rounded(.toNearestOrEven))
     var judged: [Judged] = []
     while missing > 0 {
       let size = min(missing, Self.gapAtOnce)
-      judged += try push(repeatElement(.nan, count: size))
+      judged += try push(repeatElement(.nan, count: Int(size)))
       missing -= size
     }
     return judged
@@ -79,20 +81,19 @@ public struct Watch: Sendable {
   public var decision: Decision { tally.decision }
 
   private mutating func judge(_ beat: Beat) throws -> Judged {
-    guard beat.isUsable else { return Judged(beat: beat, vote: nil, decision: tally.skip()) }
-    guard !isOutOfDate else { return skipped(beat, .outOfDate) }
+    guard beat.isUsable else { return skipped(beat, beat.unusable) }
+    guard !isOutOfDate else { return skipped(beat, [.outOfDate]) }
     try encoder.encode(beat.values, into: &embedding)
     if let distribution = references.distribution, distribution.distance(of: embedding) > distribution.limit {
-      return skipped(beat, .outOfDistribution)
+      return skipped(beat, [.outOfDistribution])
     }
     try comparator.compare(embedding, with: references, into: &logits)
+    guard embedding.allSatisfy(\.isFinite), logits.allSatisfy(\.isFinite) else { return skipped(beat, [.notANumber]) }
     let vote = Vote(logits: logits, references: references)
-    return Judged(beat: beat, vote: vote, decision: tally.add(vote, seconds: beat.knownAtSeconds))
+    return Judged(beat: beat, vote: vote, unusable: [], decision: tally.add(vote, seconds: beat.knownAtSeconds))
   }
 
-  private mutating func skipped(_ beat: Beat, _ reason: UnusableReason) -> Judged {
-    var skipped = beat
-    skipped.unusable = [reason]
-    return Judged(beat: skipped, vote: nil, decision: tally.skip())
+  private mutating func skipped(_ beat: Beat, _ reasons: [UnusableReason]) -> Judged {
+    Judged(beat: beat, vote: nil, unusable: reasons, decision: tally.skip())
   }
 }

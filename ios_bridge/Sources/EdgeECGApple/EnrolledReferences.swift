@@ -28,9 +28,17 @@ public struct EnrolledReferences: Sendable {
   }
 
   /// The bundle with the references that were kept for it, or as it is if there are none.
-  /// - Throws: ``EdgeECG/EdgeECGError/bundle(_:)`` if the kept file is damaged.
+  /// - Throws: ``EdgeECG/EdgeECGError/bundle(_:)`` if the kept file is damaged, or is there and can't be read: while
+  ///   the device is locked it is encrypted, and judging by the unenrolled references would be another judgement.
   public func applied(to bundle: ECGBundle) throws -> ECGBundle {
-    guard let content = FileManager.default.contents(atPath: file(for: bundle).path) else { return bundle }
+    let content: Data
+    do {
+      content = try Data(contentsOf: file(for: bundle))
+    } catch let error as CocoaError where error.code == .fileReadNoSuchFile || error.code == .fileNoSuchFile {
+      return bundle
+    } catch {
+      throw EdgeECGError.bundle("kept references can't be read: \(error.localizedDescription)")
+    }
     let references = try ReferenceBank(safetensors: [UInt8](content))
     guard references.embeddingLength == bundle.encoder.embeddingLength else {
       throw EdgeECGError.bundle("kept references have \(references.embeddingLength) numbers each, the bundle's others")

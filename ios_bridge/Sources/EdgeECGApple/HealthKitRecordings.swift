@@ -43,7 +43,7 @@
       try Task.checkCancellation()  // a cancelled stream ends early, and half an ECG is none
       return try Recording(
         samplesMicrovolts: samples, sampleRateHz: rate, source: "Health \(electrocardiogram.uuid)",
-        recordedAt: Self.text(electrocardiogram.startDate))
+        recordedAt: Self.text(electrocardiogram.startDate, zone: Self.zone(of: electrocardiogram)))
     }
 
     /// The values of an ECG in microvolts, in order. Ending the iteration, or cancelling its task, stops the query.
@@ -66,10 +66,18 @@
       }
     }
 
+    /// Where it was recorded, whose day counts; where that is not said, where the person is now.
+    private static func zone(of electrocardiogram: HKElectrocardiogram) -> TimeZone {
+      let name = electrocardiogram.metadata?[HKMetadataKeyTimeZone] as? String
+      return name.flatMap { TimeZone(identifier: $0) } ?? .current
+    }
+
     /// As Apple's files write it: `2021-12-17 12:58:58 +0800`.
-    private static func text(_ date: Date) -> String {
+    private static func text(_ date: Date, zone: TimeZone) -> String {
       let format = DateFormatter()
       format.locale = Locale(identifier: "en_US_POSIX")
+      format.calendar = Calendar(identifier: .gregorian)
+      format.timeZone = zone
       format.dateFormat = "yyyy-MM-dd HH:mm:ss Z"
       return format.string(from: date)
     }

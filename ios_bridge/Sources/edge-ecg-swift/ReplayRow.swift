@@ -50,7 +50,7 @@ struct ReplayRow {
     var embedding: [Float] = []
     var logits: [Float] = []
     return try replayed.judged.map { judged in
-      let reasons = judged.beat.unusable.map { quoted($0.rawValue) }
+      let reasons = judged.unusable.map { quoted($0.rawValue) }
       var entries = [
         "\"r_index\": \(judged.beat.rIndex)",
         "\"known_at_s\": \(judged.beat.knownAtSeconds.pythonRepr)",
@@ -89,8 +89,8 @@ struct ReplayRow {
     return Self.columns(
       String(replayed.source.suffix(36)), decision.label, "\(rounded(decision.confidence * 100, 1))%", after,
       "\(decision.beats) (\(decision.votesForBaseline) : \(decision.votesForTarget))",
-      replayed.latency(percentile: 0.5).map { "\(Int($0.rounded())) us" } ?? "-",
-      "\(Int(replayed.realtimeFactor))x") + (decision.unusable > 0 ? "  \(unusable)" : "")
+      replayed.latency(percentile: 0.5).map { "\(Int(clamped: $0.rounded())) us" } ?? "-",
+      "\(Int(clamped: replayed.realtimeFactor))x") + (decision.unusable > 0 ? "  \(unusable)" : "")
       + (replayed.leadIsInverted ? "  \(inverted)" : "")
   }
 

@@ -18,8 +18,11 @@ open class HKObjectType: NSObject, @unchecked Sendable {
 open class HKSampleType: HKObjectType, @unchecked Sendable {}
 open class HKElectrocardiogramType: HKSampleType, @unchecked Sendable {}
 
+public let HKMetadataKeyTimeZone = "HKTimeZone"
+
 open class HKObject: NSObject, @unchecked Sendable {
   public var uuid: UUID { fatalError() }
+  public var metadata: [String: Any]? { fatalError() }
 }
 open class HKSample: HKObject, @unchecked Sendable {
   public var startDate: Date { fatalError() }

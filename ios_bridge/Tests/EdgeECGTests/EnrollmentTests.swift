@@ -35,6 +35,19 @@ import Testing
     #expect(after == bundle.references)
   }
 
+  /// A device that is locked can't read them: then nothing is judged, rather than by other references.
+  @Test func keptReferencesThatCannotBeReadAreAnError() throws {
+    let folder = URL(fileURLWithPath: NSTemporaryDirectory()).appendingPathComponent("EdgeECG-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let (kept, bundle) = (EnrolledReferences(folder: folder), try Golden.bundle())
+    _ = try kept.enroll(bundle, recordings: [try Golden.recording("plain")])
+    let file = try #require(
+      try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil).first)
+    try FileManager.default.removeItem(at: file)
+    try FileManager.default.createDirectory(at: file, withIntermediateDirectories: false)
+    #expect(throws: EdgeECGError.self) { try kept.applied(to: bundle) }
+  }
+
   @Test(arguments: [
     ("2024-03-01", 738946), ("ecg_2024-02-29_3.csv", 738945), ("0001-01-01", 1), ("9999-12-31", 3_652_059),
     ("2023-02-29", nil), ("2024-13-01", nil), ("2024-00-10", nil), ("20240301", nil), ("", nil),

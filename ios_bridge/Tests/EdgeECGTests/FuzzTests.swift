@@ -2,7 +2,7 @@ import Testing
 
 @testable import EdgeECG
 
-/// 10,000 mutated files: each gives an error or something that runs, and never a trap.
+/// Some 18,000 mutated files: each gives an error or something that runs, and never a trap.
 @Suite struct FuzzTests {
   @Test func tensors() throws {
     try mutations(of: "references.safetensors", count: 2500, seed: 1) { content in
@@ -46,17 +46,32 @@ import Testing
     }
   }
 
-  @Test func recordings() throws {
-    let plain = Golden.bytes(Golden.folder + "/german.csv").prefix(1500)
-    try mutations(of: Array(plain), count: 1500, seed: 5) { content in
+  /// The header and some lines, in several languages; what passes is judged as a recording and cut into beats.
+  @Test(arguments: Golden.recordings)
+  func textRecordings(name: String) throws {
+    let contract = try Golden.bundle().contract
+    let lines = Golden.bytes("\(Golden.folder)/\(name).csv").split(separator: 0x0a, omittingEmptySubsequences: false)
+    let content = Array(lines.prefix(2500).joined(separator: [0x0a]))
+    try mutations(of: content, count: 100, seed: 5) { try cut($0, "a.csv", contract) }
+    try mutations(of: Array(content.prefix(1200)), count: 1500, seed: 7) { content in
       _ = try AppleCSV.signal(content)
     }
-    let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (12,), }\n"
-    let npy =
-      NumpyFile.magic + [1, 0, UInt8(header.utf8.count), 0] + Array(header.utf8) + [UInt8](repeating: 9, count: 48)
-    try mutations(of: npy, count: 500, seed: 6) { content in
-      _ = try NumpyFile.values(content)
-    }
+  }
+
+  @Test(arguments: ["<f2", "<f4", ">f8", "<i2", "|u1", ">u8"], [UInt8(1), 2])
+  func numpyRecordings(kind: String, version: UInt8) throws {
+    let contract = try Golden.bundle().contract
+    let header = Array("{'descr': '\(kind)', 'fortran_order': False, 'shape': (2200,), }\n".utf8)
+    let length = [UInt8(header.count), 0] + (version == 1 ? [] : [0, 0])
+    var random = SplitMix64(state: 8)
+    let numbers = (0..<2200 * 8).map { _ in UInt8.random(in: 0...60, using: &random) }
+    let content = NumpyFile.magic + [version, 0] + length + header + numbers
+    try mutations(of: content, count: 150, seed: 6, goodIsRead: false) { try cut($0, "a.npy", contract) }
+  }
+
+  private func cut(_ content: [UInt8], _ name: String, _ contract: Contract) throws {
+    let recording = try Recording(Recording.signal(content, path: name), source: name)
+    _ = try recording.beats(contract)
   }
 
   private func mutations(
@@ -67,9 +82,9 @@ import Testing
 
   /// Reads `count` mutations of a good file; anything but an error of ours fails the test, and a trap ends it.
   private func mutations(
-    of good: [UInt8], count: Int, seed: UInt64, _ read: ([UInt8]) throws -> Void
+    of good: [UInt8], count: Int, seed: UInt64, goodIsRead: Bool = true, _ read: ([UInt8]) throws -> Void
   ) throws {
-    try read(good)
+    if goodIsRead { try read(good) }
     var random = SplitMix64(state: seed)
     var refused = 0
     for _ in 0..<count {

@@ -21,7 +21,8 @@ import Testing
 
     var detector = RPeakDetector(contract.detector)
     let peaks = detector.push(samples) + detector.finish()
-    #expect(peaks.map { [$0.index, $0.confirmedAt] } == vector["r_peaks"]?.items?.map { $0.items?.map(\.integer) })
+    #expect(
+      peaks.map { [Int($0.index), Int($0.confirmedAt)] } == vector["r_peaks"]?.items?.map { $0.items?.map(\.integer) })
   }
 
   @Test(arguments: Golden.recordings, [1, 7, 64, 512, 15360])
@@ -36,9 +37,9 @@ import Testing
     var embedding: [Float] = []
     var logits: [Float] = []
     for (judged, wanted) in zip(replayed.judged, beats) {
-      #expect(judged.beat.rIndex == wanted["r_index"]?.integer)
+      #expect(Int(judged.beat.rIndex) == wanted["r_index"]?.integer)
       #expect(judged.beat.knownAtSeconds == wanted["known_at_s"]?.double)
-      #expect(judged.beat.unusable.map(\.rawValue) == wanted["unusable"]?.items?.compactMap(\.text))
+      #expect(judged.unusable.map(\.rawValue) == wanted["unusable"]?.items?.compactMap(\.text))
       guard let vote = judged.vote else { continue }
       let bytes = judged.beat.values.flatMap { value in withUnsafeBytes(of: value.bitPattern.littleEndian, Array.init) }
       #expect(SHA256.hexDigest(of: bytes) == wanted["values_sha256"]?.text)
@@ -84,6 +85,37 @@ import Testing
     #expect(Array(all.suffix(rest.count)) == rest)
   }
 
+  /// One missing measurement is bridged: the same decision as without it.
+  @Test func aMissingSampleIsBridged() throws {
+    let (bundle, whole) = (try Golden.bundle(), try Golden.recording("plain"))
+    var samples = whole.samplesMicrovolts
+    samples[samples.count / 2] = .nan
+    let recording = try Recording(samplesMicrovolts: samples, sampleRateHz: whole.sampleRateHz, source: "a gap")
+    let replayed = try Watch.replay(recording, through: bundle)
+    let wanted = try Watch.replay(whole, through: bundle)
+    #expect(replayed.judged.map(\.unusable) == wanted.judged.map(\.unusable))
+    #expect(replayed.decision.label == wanted.decision.label)
+  }
+
+  @Test(arguments: [Float.nan, .infinity])
+  func whatAnEngineCannotSayIsNoVote(number: Float) throws {
+    var bundle = try Golden.bundle()
+    bundle.comparator = Broken(embeddingLength: bundle.references.embeddingLength, number: number)
+    let replayed = try Watch.replay(Golden.recording("plain"), through: bundle)
+    #expect(replayed.decision.beats == 0 && replayed.decision.label == Decision.inconclusive)
+    #expect(replayed.judged.contains { $0.unusable == [.notANumber] && $0.beat.isUsable })
+  }
+
+  /// A comparator whose last logit is not a number.
+  private struct Broken: ECGComparator {
+    let embeddingLength: Int
+    let number: Float
+
+    func compare(_ embedding: [Float], with references: ReferenceBank, into logits: inout [Float]) {
+      logits = [Float](repeating: -1, count: references.count - 1) + [number]
+    }
+  }
+
   @Test func whatAGapTouchesDoesNotVote() throws {
     let recording = try Golden.recording("plain")
     var watch = try Watch(Golden.bundle(), sampleRateHz: recording.sampleRateHz)
@@ -91,9 +123,11 @@ import Testing
     var judged = try watch.push(recording.samplesMicrovolts[..<half])
     judged += try watch.gap(seconds: 0.3)
     judged += try watch.push(recording.samplesMicrovolts[half...])
-    #expect(judged.contains { $0.beat.unusable.contains(.missing) && $0.vote == nil })
+    #expect(judged.contains { $0.unusable.contains(.missing) && $0.vote == nil })
     #expect(watch.decision.unusable > 0)
+    _ = try watch.gap(seconds: 86_400)
     #expect(throws: EdgeECGError.self) { try watch.gap(seconds: -1) }
+    #expect(throws: EdgeECGError.self) { try watch.gap(seconds: 86_401) }
     #expect(throws: EdgeECGError.self) { try watch.gap(seconds: .nan) }
   }
 }

@@ -36,12 +36,57 @@ import Testing
   }
 
   @Test func thePersonIsInNoErrorAndNoField() throws {
-    let header = "Name,Wilhelmine Einthoven\nDate of Birth,\"21.05.1860\"\nUnit,furlong\n"
-    let told = "\(try signal(header))"
+    let header = "Name,Wilhelmine Einthoven\nDate of Birth,\"21.05.1860\"\nUnit,Einthoven\n"
+    let told = "\(try signal(header.replacingOccurrences(of: "Unit,Einthoven", with: "Unit,mV")))"
     let error = try #require(throws: EdgeECGError.self) { try Recording(signal(header), source: "a.csv") }
     for secret in ["Wilhelmine", "Einthoven", "1860"] {
       #expect(!told.contains(secret))
       #expect(!error.message.contains(secret))
+    }
+  }
+
+  /// A number that no integer holds, wherever it stands, is no reason to stop.
+  @Test(arguments: ["99999999999999999999 abc", "4155550123 abc", "-99999999999999999999 Hz", "9,9e999 Hz"])
+  func numbersBeyondAllIntegersAreNoRate(text: String) throws {
+    let rate = try signal("Serial,\(text)\n").sampleRateHz
+    #expect(rate == 512 || rate == 999)
+  }
+
+  /// NumPy's own bytes for 1, -2, 6.1e-5 (subnormal), 65504 and infinity.
+  @Test func halvesAreRead() throws {
+    let header = "{\"descr\": '<f2', 'fortran_order': False, 'shape' : ( 5 , ) }\n"
+    let halves: [UInt16] = [0x3c00, 0xc000, 0x03ff, 0x7bff, 0x7c00]
+    let numbers = halves.flatMap { [UInt8(truncatingIfNeeded: $0), UInt8(truncatingIfNeeded: $0 >> 8)] }
+    let content = NumpyFile.magic + [1, 0, UInt8(header.utf8.count), 0] + Array(header.utf8) + numbers
+    #expect(try NumpyFile.values(content) == [1, -2, 1023.0 / 16_777_216, 65504, .infinity])
+  }
+
+  @Test func aHeaderLongerThanAnyFileIsRefused() {
+    let content = NumpyFile.magic + [2, 0, 0xff, 0xff, 0xff, 0xff] + [UInt8](repeating: 32, count: 64)
+    #expect(throws: EdgeECGError.self) { try NumpyFile.values(content) }
+  }
+
+  @Test func aRecordingMayHaveGaps() throws {
+    var values = Self.values
+    values[1200] = .nan
+    #expect(try Recording(samplesMicrovolts: values, sampleRateHz: 512, source: "a").samplesMicrovolts[1200].isNaN)
+    values[1200] = .infinity
+    #expect(throws: EdgeECGError.self) { try Recording(samplesMicrovolts: values, sampleRateHz: 512, source: "a") }
+    let gaps = Self.values.enumerated().map { $0 % 3 == 0 ? $1 : .nan }
+    #expect(throws: EdgeECGError.self) { try Recording(samplesMicrovolts: gaps, sampleRateHz: 512, source: "a") }
+  }
+
+  @Test func textNamedLikeARecordIsRead() throws {
+    let folder = NSTemporaryDirectory() + "EdgeECG-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let text = Self.values.map { "\($0)" }.joined(separator: "\n")
+    try text.write(toFile: folder + "/a.dat", atomically: false, encoding: .utf8)
+    #expect(try Recording(contentsOf: folder + "/a.dat").samplesMicrovolts == Self.values)
+    try "a 1 512 2500".write(toFile: folder + "/a.hea", atomically: false, encoding: .utf8)
+    for name in ["a.dat", "a.hea", "a"] {
+      let error = try #require(throws: EdgeECGError.self) { try Recording(contentsOf: "\(folder)/\(name)") }
+      #expect(error.message.contains("WFDB"))
     }
   }
 

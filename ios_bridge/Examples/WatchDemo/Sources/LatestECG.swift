@@ -53,7 +53,7 @@ struct LatestECG: Sendable {
     let shown = Int(Self.traceSeconds * recording.sampleRateHz)
     for start in stride(from: 0, to: samples.count, by: chunk) {
       let end = min(start + chunk, samples.count)
-      rPeaks += try watch.push(samples[start..<end]).map { toSource.sourceIndex($0.beat.rIndex) }
+      rPeaks += try watch.push(samples[start..<end]).map { Int(toSource.sourceIndex($0.beat.rIndex)) }
       let first = max(0, end - shown)
       state.trace = Array(samples[first..<end])
       state.rPeaks = rPeaks.filter { $0 >= first }.map { $0 - first }

@@ -1,0 +1,31 @@
+// swift-tools-version: 6.0
+
+import PackageDescription
+
+// Only Apple's stores ask for a privacy manifest; elsewhere a resource would bring a folder with it that nobody reads.
+#if canImport(Darwin)
+  let privacy: [Resource] = [.process("PrivacyInfo.xcprivacy")]
+  let notForThisHost: [String] = []
+#else
+  let privacy: [Resource] = []
+  let notForThisHost = ["PrivacyInfo.xcprivacy"]
+#endif
+
+let package = Package(
+  name: "EdgeECG",
+  platforms: [.iOS(.v16), .watchOS(.v9), .macOS(.v13)],
+  products: [
+    .library(name: "EdgeECG", targets: ["EdgeECG"]),
+    .library(name: "EdgeECGApple", targets: ["EdgeECGApple"]),
+    .executable(name: "edge-ecg-swift", targets: ["edge-ecg-swift"]),
+  ],
+  targets: [
+    .target(name: "EdgeECG", path: "ios_bridge/Sources/EdgeECG", exclude: notForThisHost, resources: privacy),
+    .target(name: "EdgeECGApple", dependencies: ["EdgeECG"], path: "ios_bridge/Sources/EdgeECGApple"),
+    .executableTarget(name: "edge-ecg-swift", dependencies: ["EdgeECG"], path: "ios_bridge/Sources/edge-ecg-swift"),
+    .testTarget(
+      name: "EdgeECGTests", dependencies: ["EdgeECG", "EdgeECGApple"], path: "ios_bridge/Tests/EdgeECGTests",
+      resources: [.copy("Golden")]),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,129 @@
+"""Which recordings are the day's baseline, and what each other one is compared with."""
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import PurePath
+
+import click
+
+from edge_ecg.bundle import Bundle
+from edge_ecg.errors import EdgeEcgError, RecordingError
+from edge_ecg.readers.find import find_recordings
+from edge_ecg.recording import Recording, Told
+from edge_ecg.report.curve import label_of
+from edge_ecg.watch import DayBaseline
+
+DAY_BASELINE = click.option(
+    "--day-baseline", "day_files", multiple=True, metavar="FILE", help="A baseline recording of the day that is judged."
+)
+DAY_BASELINE_FIRST = click.option(
+    "--day-baseline-first",
+    "first",
+    type=click.IntRange(1),
+    metavar="K",
+    help="Of every day, take the first K recordings of the baseline, by folder name or --labels.",
+)
+
+
+@dataclass(frozen=True)
+class DayBaselines:
+    """The day's baseline of each recording: one for all, or one for each day, or none."""
+
+    for_all: DayBaseline | None = None
+    by_day: dict[date, DayBaseline] = field(default_factory=dict)
+
+    def of(self, recording: Recording) -> DayBaseline | None:
+        """What this recording is compared with, beside what is usual."""
+        return self.for_all or (self.by_day.get(recording.day) if recording.day else None)
+
+    def holds(self, recording: Recording) -> bool:
+        """Whether the recording is a part of the baseline itself, and so is not judged."""
+        path = os.path.realpath(recording.source)
+        used = [source for baseline in self._all() for source in baseline.sources]
+        return recording.source in used or path in map(os.path.realpath, used)
+
+    def describe(self, labels: tuple[str, str]) -> Iterable[str]:
+        """Lines for a person."""
+        for baseline in self._all():
+            names = ", ".join(PurePath(source).name for source in baseline.sources)
+            day = f" of {baseline.day}" if baseline.day else ""
+            yield f"The day's baseline{day} ({labels[0]}): {names}; level {baseline.level.level:+.1f}"
+        if self._all():
+            yield f"Each recording: the same as its day's {labels[0]}, or like {labels[1]} on other days?"
+        else:
+            yield f"Each recording: like {labels[0]} on other days, or like {labels[1]}? (--day-baseline says more)"
+
+    def _all(self) -> list[DayBaseline]:
+        return [self.for_all] if self.for_all else [self.by_day[day] for day in sorted(self.by_day)]
+
+
+def day_baselines(
+    bundle: Bundle,
+    files: Iterable[str],
+    first: int | None,
+    recordings: Iterable[str],
+    told: Told,
+    labels: dict[str, str],
+    note: Callable[[str], object],
+) -> DayBaselines:
+    """The baselines that were asked for. Raises EdgeEcgError for a file that can't be one.
+
+    note: is told which recordings were passed over when the first ones of a day are taken.
+    """
+    files = list(files)
+    if files and first:
+        raise click.UsageError("--day-baseline names recordings and --day-baseline-first looks for them: give one")
+    if files:
+        return DayBaselines(
+            DayBaseline.of(bundle, (found.read() for path in files for found in find_recordings(path, told)))
+        )
+    return DayBaselines(by_day=_first_of_each_day(bundle, first, recordings, told, labels, note) if first else {})
+
+
+def _first_of_each_day(
+    bundle: Bundle,
+    count: int,
+    paths: Iterable[str],
+    told: Told,
+    labels: dict[str, str],
+    note: Callable[[str], object],
+) -> dict[date, DayBaseline]:
+    of_day: dict[date, list[Recording]] = defaultdict(list)
+    for path in paths:
+        for found in find_recordings(path, told):
+            if label_of(found.name, bundle.labels, labels) == bundle.labels[0]:
+                try:
+                    recording = found.read()
+                except EdgeEcgError:
+                    continue  # it is reported when it is to be judged
+                if recording.day:
+                    of_day[recording.day].append(recording)
+    if not of_day:
+        raise RecordingError(
+            f"no recording is known to be of {bundle.labels[0]} and says its day: name its folder so, or give --labels"
+        )
+    baselines = {}
+    for day, recordings in of_day.items():
+        usable: list[Recording] = []
+        for recording in sorted(recordings, key=_time):
+            if len(usable) == count:
+                break
+            try:
+                DayBaseline.of(bundle, [recording])
+            except RecordingError as error:
+                note(str(error))
+            else:
+                usable.append(recording)
+        if usable:
+            baselines[day] = DayBaseline.of(bundle, usable)
+    return baselines
+
+
+def _time(recording: Recording) -> tuple[str, list[int]]:
+    """When in the day: as the header says, or else by the numbers in the file's name, which count up."""
+    numbers = [int(digits) for digits in re.findall(r"\d+", PurePath(recording.source).name)]
+    return recording.recorded_at or "", numbers

@@ -1,0 +1,131 @@
+"""Levels: what recordings of either state usually say, how much that varies from day to day, and what it makes of one.
+
+The level of a recording is the mean evidence of its beats. Recordings of one date share a part of it that more beats
+never average away, so the date is a random effect. Of each state, from recordings of dates that the model had not
+seen, the manifest holds by number of beats n: `mean` over the dates, variance `between` dates, variance `within` a
+date, and the number of `dates`. For a recording of level x after n beats, its log odds of the target are
+
+    log t(x; m1, v1, dates of the target - 1) - log t(x; m0, v0, dates of the baseline - 1)
+
+    target:                     m1 = mean, v1 = between (1 + 1/dates) + within
+    baseline, nothing known:    m0 = mean, v0 = between (1 + 1/dates) + within
+    baseline, known of the day: m0 = mean + share (a - mean of an), v0 = between (1 - share) + within
+
+where t is Student's density with location m and squared scale v. `a` is the mean level of the day's k baseline
+recordings, and share = between / (between + within / k) how much of its distance from the usual the day keeps: the best
+linear prediction of a random effect (C. R. Henderson, Biometrics 31(2), 1975; G. K. Robinson, Stat. Sci. 6(1), 1991).
+`share` and `mean of an` are those for as many beats as the shortest of the k recordings has. Adding a constant by
+daily calibration is known in noninvasive sensing (M. Zanon et al., J Diabetes Sci Technol 12(3), 2018); here it is a
+likelihood. The target's level is not moved: on dates with both states the two do not move together.
+"""
+
+from bisect import bisect_right
+from dataclasses import asdict, dataclass
+from math import isfinite, lgamma, log, log1p, pi
+from typing import Any
+
+from edge_ecg.errors import ContractError
+
+MOST_DATES = 100_000
+
+
+@dataclass(frozen=True)
+class StateLevels:
+    """The levels of one state; an entry of each tuple for each number of beats."""
+
+    dates: int
+    mean: tuple[float, ...]
+    between: tuple[float, ...]  # variance of dates
+    within: tuple[float, ...]  # variance of recordings of one date
+
+    @property
+    def most_confident(self) -> float:
+        """What so many dates can support at most: one error in one date more."""
+        return self.dates / (self.dates + 1)
+
+
+@dataclass(frozen=True)
+class DayLevel:
+    """The level of the day's baseline recordings."""
+
+    level: float  # mean over the recordings
+    recordings: int
+    beats: int  # of the shortest of them
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The levels of both states after each of the numbers in `beats`; between two, the smaller one holds."""
+
+    beats: tuple[int, ...]  # ascending
+    baseline: StateLevels
+    target: StateLevels
+
+    def log_odds(self, level: float, beats: int, day: DayLevel | None = None) -> float:
+        """Log odds that a recording with this mean evidence of so many beats is of the target state."""
+        i = self._entry(beats)
+        mean, between, within, dates = self._of(self.baseline, i)
+        variance = between * (1 + 1 / dates) + within
+        if day is not None:
+            usual, between_then, within_then, _ = self._of(self.baseline, self._entry(day.beats))
+            share = between_then / (between_then + within_then / day.recordings)
+            mean += share * (day.level - usual)
+            variance = between * (1 - share) + within
+        same = log_density(level, mean, variance, dates - 1)
+        mean, between, within, dates = self._of(self.target, i)
+        return log_density(level, mean, between * (1 + 1 / dates) + within, dates - 1) - same
+
+    def most_confident(self, is_target: bool) -> float:
+        """The highest confidence for a label: to be sure of one state is to know many dates of the other."""
+        return (self.baseline if is_target else self.target).most_confident
+
+    def _entry(self, beats: int) -> int:
+        return max(0, bisect_right(self.beats, beats) - 1)
+
+    @staticmethod
+    def _of(state: StateLevels, i: int) -> tuple[float, float, float, int]:
+        return state.mean[i], state.between[i], state.within[i], state.dates
+
+    def to_json(self) -> dict[str, Any]:
+        """As the manifest holds them."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Any) -> "Levels | None":
+        """What `to_json` wrote, or nothing if there were too few dates. Raises ContractError for anything else."""
+        if value is None:
+            return None
+        if not isinstance(value, dict) or value.keys() != {"beats", "baseline", "target"}:
+            raise ContractError("levels are not what was expected: beats, baseline and target")
+        beats = value["beats"]
+        if not isinstance(beats, list | tuple) or not beats or not all(type(n) is int and n > 0 for n in beats):
+            raise ContractError("levels.beats is not a list of numbers of beats")
+        if list(beats) != sorted(set(beats)):
+            raise ContractError("levels.beats does not ascend")
+        states = [_state(value[name], f"levels.{name}", len(beats)) for name in ("baseline", "target")]
+        return cls(tuple(beats), *states)
+
+
+def log_density(x: float, location: float, squared_scale: float, freedom: int) -> float:
+    """The logarithm of Student's density."""
+    away = (x - location) ** 2 / squared_scale
+    scale = lgamma((freedom + 1) / 2) - lgamma(freedom / 2) - 0.5 * log(freedom * pi * squared_scale)
+    return scale - (freedom + 1) / 2 * log1p(away / freedom)
+
+
+def _state(value: Any, name: str, length: int) -> StateLevels:
+    if not isinstance(value, dict) or value.keys() != {"dates", "mean", "between", "within"}:
+        raise ContractError(f"{name} is not what was expected: dates, mean, between, within")
+    if type(value["dates"]) is not int or not 2 <= value["dates"] <= MOST_DATES:
+        raise ContractError(f"{name}.dates is not a number of dates, 2 at least")
+    columns = {}
+    for column in ("mean", "between", "within"):
+        numbers = value[column]
+        if not isinstance(numbers, list | tuple) or len(numbers) != length:
+            raise ContractError(f"{name}.{column} does not have a number for each of levels.beats")
+        if not all(type(n) in (int, float) and isfinite(n) and abs(n) < 1e9 for n in numbers):
+            raise ContractError(f"{name}.{column} holds something else than finite numbers")
+        columns[column] = tuple(float(n) for n in numbers)
+    if min(columns["between"]) < 0 or min(columns["within"]) < 1e-12:
+        raise ContractError(f"{name} has a variance between dates below 0, or none within a date")
+    return StateLevels(value["dates"], **columns)

@@ -1,0 +1,214 @@
+"""A recording on ECG paper: trace, R marks, beats that may not vote, the mean beat; with a bundle the decision."""
+
+from collections.abc import Sequence
+from math import ceil
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge_ecg.bundle import Bundle
+from edge_ecg.contract import CONTRACT
+from edge_ecg.recording import Recording
+from edge_ecg.replay import Replayed, Step, replay
+from edge_ecg.report import mean_beats
+from edge_ecg.report.drawing import (
+    BASELINE_COLOUR,
+    FAULT,
+    FIT,
+    INK,
+    SMALL_SQUARE_MV,
+    TARGET_COLOUR,
+    new_figure,
+    paper,
+)
+from edge_ecg.signal.beats import Beat
+from edge_ecg.signal.stream import BeatStream, r_peak_times_s
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MM_PER_S, MM_PER_MV = 25.0, 10.0  # the standard of paper ECGs
+ROW_S, TAIL_S = 10.0, 0.5  # a watch's 30 s are some 30.1 s: the last row may be longer by a tail
+MOST_ROWS = 6
+ROW_SQUARES = (4, 12)  # large squares in a row of paper, fewest and most; what lies beyond is cut off
+MARGIN_MM, HEADER_MM, LOWER_MM = 10.0, 14.0, 54.0
+REASON_LINES, REASON_LINE_MM = 4, 1.9
+INCH_MM = 25.4
+
+Marked = Sequence[tuple[Beat, tuple[str, ...]]]  # beats, and why each may not vote
+
+
+def plot(recording: Recording, bundle: Bundle | None = None) -> "Figure":
+    """The recording on ECG paper (25 mm/s, 10 mm/mV) in rows of 10 s, at most 60 s, as a matplotlib figure.
+
+    Marks every R peak, and says why a beat may not vote. Below: the mean of the usable beats with their standard
+    deviation, and with `bundle` the evidence of each beat and how the decision came. Raises EdgeEcgError without
+    matplotlib.
+    """
+    steps: list[Step] = []
+    replayed = replay(bundle, recording, CONTRACT.block_samples, show=steps.append) if bundle else None
+    beats: Marked = (
+        [(judged.beat, judged.unusable) for judged in replayed.judged]
+        if replayed
+        else [(beat, beat.unusable) for beat in BeatStream(recording.sample_rate_hz).push(recording.samples_uv)]
+    )
+    peaks_s = r_peak_times_s(recording)
+    rows = _rows_s(recording.duration_s)
+    low_mv, high_mv = _range_mv(recording.samples_uv[: round(rows[-1][1] * recording.sample_rate_hz)])
+    paper_mm = MM_PER_MV * (high_mv - low_mv)
+    lines = min(REASON_LINES, max((len(reasons) for _, reasons in beats), default=0))
+    above_mm = 4 + lines * REASON_LINE_MM
+    row_mm = above_mm + paper_mm + 4
+    width_mm = 2 * MARGIN_MM + MM_PER_S * (ROW_S + TAIL_S)
+    height_mm = HEADER_MM + len(rows) * row_mm + 8 + LOWER_MM + 14
+    figure = new_figure(figsize=(width_mm / INCH_MM, height_mm / INCH_MM))
+
+    def area(left_mm: float, top_mm: float, wide_mm: float, high_mm: float) -> "Axes":
+        """Axes at a place on the sheet, from its upper left corner."""
+        bottom_mm = height_mm - top_mm - high_mm
+        return figure.add_axes((left_mm / width_mm, bottom_mm / height_mm, wide_mm / width_mm, high_mm / height_mm))
+
+    left = MARGIN_MM / width_mm
+    name = "/".join(PurePath(recording.source).parts[-3:])
+    figure.text(left, 1 - 5 / height_mm, name[-100:], fontsize=11, weight="bold", va="top", parse_math=False)
+    facts = _facts(recording, beats, peaks_s, rows[-1][1])
+    figure.text(left, 1 - 10.5 / height_mm, facts, fontsize=8, va="top", parse_math=False)
+    for row, (start_s, end_s) in enumerate(rows):
+        axes = area(MARGIN_MM, HEADER_MM + row * row_mm + above_mm, MM_PER_S * (end_s - start_s), paper_mm)
+        axes.set(xlim=(start_s, end_s), ylim=(low_mv, high_mv))
+        paper(axes)
+        _trace(axes, recording)
+        _marks(axes, beats, peaks_s)
+    top_mm = HEADER_MM + len(rows) * row_mm + 8
+    beat_mm = mean_beats.MM_PER_S * CONTRACT.window_samples / CONTRACT.sample_rate_hz
+    usable = [beat for beat, reasons in beats if not reasons]
+    mean_beats.mean_beat(area(MARGIN_MM, top_mm, beat_mm, LOWER_MM), usable, LOWER_MM)
+    if bundle and replayed:
+        left_mm = MARGIN_MM + beat_mm + 18
+        wide_mm, half_mm = MARGIN_MM + MM_PER_S * ROW_S - left_mm, (LOWER_MM - 7) / 2
+        _evidence(area(left_mm, top_mm, wide_mm, half_mm), replayed, bundle)
+        _decision(area(left_mm, top_mm + half_mm + 7, wide_mm, half_mm), replayed, steps, recording, bundle)
+    return figure
+
+
+def _rows_s(duration_s: float) -> list[tuple[float, float]]:
+    """Begin and end of each row, in seconds."""
+    rows = min(MOST_ROWS, max(1, ceil((duration_s - TAIL_S) / ROW_S)))
+    ends = [ROW_S * (row + 1) for row in range(rows)]
+    if ends[-1] < duration_s <= ends[-1] + TAIL_S:
+        ends[-1] = duration_s
+    return [(ROW_S * row, end) for row, end in enumerate(ends)]
+
+
+def _range_mv(samples_uv: np.ndarray) -> tuple[float, float]:
+    """What a row of paper shows, in whole large squares around the usual values."""
+    square_mv = 5 * SMALL_SQUARE_MV
+    if not np.isfinite(samples_uv).any():
+        return -square_mv, square_mv
+    low, high = np.nanpercentile(samples_uv, (0.1, 99.9)) / 1000
+    squares = int(np.clip(ceil((high - low) / square_mv) + 1, *ROW_SQUARES))
+    bottom = round(((low + high) / 2) / square_mv - squares / 2) * square_mv
+    return bottom, bottom + squares * square_mv
+
+
+def _facts(recording: Recording, beats: Marked, peaks_s: np.ndarray, shown_s: float) -> str:
+    usable = sum(not reasons for _, reasons in beats)
+    facts = [
+        recording.recorded_at or (f"{recording.day}" if recording.day else "no date"),
+        f"{recording.duration_s:.1f} s at {recording.sample_rate_hz:g} Hz",
+        f"{60 / np.median(np.diff(peaks_s)):.0f} beats a minute" if len(peaks_s) > 1 else "no heart rate",
+        f"{usable} of {len(beats)} beats may vote",
+    ]
+    if 2 * sum(beat.is_turned for beat, _ in beats) > len(beats):
+        facts.append("lead inverted")
+    if recording.duration_s > shown_s:
+        facts.append(f"the first {shown_s:.0f} s are shown")
+    return "    ".join([*facts, f"{MM_PER_S:g} mm/s, {MM_PER_MV:g} mm/mV"])
+
+
+def _trace(axes: "Axes", recording: Recording) -> None:
+    """The samples that a row shows, missing ones as a hole, and the seconds below."""
+    start_s, end_s = axes.get_xlim()
+    first, last = (round(second * recording.sample_rate_hz) for second in (start_s, end_s))
+    samples_mv = recording.samples_uv[first : last + 1] / 1000
+    axes.plot((first + np.arange(len(samples_mv))) / recording.sample_rate_hz, samples_mv, color=INK, linewidth=0.7)
+    for second in np.arange(start_s, np.floor(end_s) + 1):
+        axes.annotate(
+            f"{second:.0f} s",
+            (second, 0),
+            (0, -2),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            fontsize=6.5,
+            ha="center",
+            va="top",
+        )
+
+
+def _marks(axes: "Axes", beats: Marked, peaks_s: np.ndarray) -> None:
+    """Above each R: a triangle if the beat votes, a cross and the reasons if not, a dot where no beat was cut."""
+    start_s, end_s = axes.get_xlim()
+    at = axes.get_xaxis_transform()
+
+    def mark(seconds: Sequence[float], marker: str, colour: str, size: float) -> None:
+        places = [1 + 1.6 * _mm(axes)] * len(seconds)
+        axes.plot(seconds, places, marker, color=colour, markersize=size, transform=at, clip_on=False)
+
+    shown = [(beat.r_index / CONTRACT.sample_rate_hz, reasons) for beat, reasons in beats]
+    shown = [(second, reasons) for second, reasons in shown if start_s <= second < end_s]
+    cut = {beat.r_index for beat, _ in beats}
+    other = [s for s in peaks_s if start_s <= s < end_s and round(s * CONTRACT.sample_rate_hz) not in cut]
+    mark([second for second, reasons in shown if not reasons], "v", FIT, 4)
+    mark([second for second, reasons in shown if reasons], "x", FAULT, 4)
+    mark(other, ".", "#8a949e", 4)
+    for second, reasons in shown:
+        for line, reason in enumerate(reasons[:REASON_LINES]):
+            place = 1 + (3 + line * REASON_LINE_MM) * _mm(axes)
+            axes.text(second, place, reason, transform=at, fontsize=4.8, color=FAULT, ha="center", va="bottom")
+
+
+def _mm(axes: "Axes") -> float:
+    """A millimetre of paper as a share of the height of the axes."""
+    low_mv, high_mv = axes.get_ylim()
+    return 1 / (MM_PER_MV * (high_mv - low_mv))
+
+
+def _evidence(axes: "Axes", replayed: Replayed, bundle: Bundle) -> None:
+    """The evidence of each beat, when it was known."""
+    baseline, target = bundle.labels
+    votes = [(j.beat.known_at_s, j.vote.evidence) for j in replayed.judged if j.vote]
+    for is_target, colour in ((False, BASELINE_COLOUR), (True, TARGET_COLOUR)):
+        shown = [(second, evidence) for second, evidence in votes if (evidence > 0) == is_target]
+        axes.bar([s for s, _ in shown], [evidence for _, evidence in shown], width=0.3, color=colour)
+    silent = [j.beat.known_at_s for j in replayed.judged if not j.vote]
+    axes.plot(silent, [0] * len(silent), "x", color=FAULT, markersize=3.5)
+    axes.axhline(0, color=INK, linewidth=0.6)
+    if not votes:
+        axes.set_ylim(-1, 1)
+    _panel(axes, f"Evidence of each beat: below 0 for {baseline}, above for {target}", replayed)
+    axes.tick_params(labelbottom=False)
+
+
+def _decision(axes: "Axes", replayed: Replayed, steps: Sequence[Step], recording: Recording, bundle: Bundle) -> None:
+    """The log odds between their boundaries, and what was decided when."""
+    times_s = np.cumsum([len(step.samples_uv) for step in steps]) / recording.sample_rate_hz
+    axes.step(times_s, [step.log_odds for step in steps], where="post", color=INK, linewidth=1)
+    for boundary, colour in ((bundle.rule.lower, BASELINE_COLOUR), (bundle.rule.upper, TARGET_COLOUR)):
+        axes.axhline(boundary, color=colour, linewidth=0.9, linestyle="--")
+    decision, provisional = replayed.decision, replayed.decision.provisional
+    title = f"Log odds, {replayed.rule}: {decision.label} when it ends, {decision.confidence:.0%}"
+    if provisional is not None:
+        title += f"; {provisional.label} after {provisional.beats} beats ({provisional.seconds:.1f} s)"
+        axes.axvline(provisional.seconds, color=INK, linewidth=0.9, linestyle=":")
+    _panel(axes, title, replayed)
+    axes.set_xlabel("seconds", fontsize=7)
+
+
+def _panel(axes: "Axes", title: str, replayed: Replayed) -> None:
+    axes.set_title(title, fontsize=8, loc="left", pad=3, parse_math=False)
+    axes.set_xlim(0, replayed.duration_s)
+    axes.tick_params(labelsize=6.5)
+    axes.grid(axis="y", alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,490 @@
+"""Files from the field, kind by kind: read with the right rate, unit and channel, or refused in one sentence."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from edge_ecg.cli.detect import detect_command
+from edge_ecg.errors import RecordingError
+from edge_ecg.readers.find import PassedOver, find_recordings
+from edge_ecg.readers.read import read_recording
+from edge_ecg.recording import gregorian_year
+from edge_ecg.signal.stream import heart_rate_bpm, r_peak_times_s
+from edge_ecg.simulation.synthetic import record, synthetic_person
+
+ECG_UV = np.round(record(synthetic_person(1), "target", 0, number=0, duration_s=8).samples_uv, 2)
+N = len(ECG_UV)
+POINTS = [f"{value:.2f}" for value in ECG_UV]
+
+
+def saved(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def table(*columns, separator=",", heading=""):
+    return "\n".join(
+        ([heading] if heading else []) + [separator.join(map(str, row)) for row in zip(*columns, strict=True)]
+    )
+
+
+def times(rate_hz, written="%.6f", per_second=1.0):
+    return [written % (i / rate_hz * per_second) for i in range(N)]
+
+
+def error_of(path: Path, **told) -> str:
+    with pytest.raises(RecordingError) as caught:
+        read_recording(path, **told)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+# Rates.
+
+STATED = {
+    "# Sampling Rate (Hz):= 1000.00": 1000,
+    "Sample Rate (Hz),250": 250,
+    "Sample Rate;250;Hz": 250,
+    "Sample Rate,Hz,250": 250,
+    "fs,250": 250,
+    "fs = 250 Hz": 250,
+    "% Fs=250": 250,
+    "Sampling Rate,0.25 kHz": 250,
+    "Sampling Frequency (kHz),0.25": 250,
+    "Sampling frequency: 360": 360,
+    "Sampling rate 250": 250,
+    '"samplingFrequency": 250,': 250,
+    "samplingRate\t250": 250,
+    "sample_rate_hz=250.0": 250,
+    "SR: 250": 250,
+    "samp_freq,250": 250,
+    "ODR,250 Hz": 250,
+    "Data rate (SPS),250": 250,
+    "Sample rate: 250 samples per second": 250,
+    "Sampled at 250 Hz": 250,
+    "ECG (250 Hz)": 250,
+    "Sampling interval: 4 ms": 250,
+    "sampling period (s),0.004": 250,
+    "dt = 0.002": 500,
+    "Abtastrate;250": 250,
+    "Fréquence d'échantillonnage : 500 Hz": 500,
+    "Frecuencia de muestreo,500": 500,
+    "Частота дискретизации,250 Гц": 250,
+    "采样频率,250": 250,
+    "サンプリング周波数,250": 250,
+    "Sample Rate,٢٥٠": 250,
+}
+
+
+@pytest.mark.parametrize("line", STATED)
+def test_a_stated_rate_is_read_however_it_is_spelt(tmp_path, line):
+    recording = read_recording(saved(tmp_path / "a.csv", "\n".join([line, "", *POINTS])))
+    assert recording.sample_rate_hz == STATED[line]
+    assert not recording.rate_is_assumed
+    assert np.array_equal(recording.samples_uv, ECG_UV)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Sample Rate,fast",
+        "Sample Rate,",
+        "fs,unknown",
+        "Sampling frequency: N/A",
+        "Sample Rate,512/1",
+        "sampling interval,",
+    ],
+)
+def test_a_statement_that_cannot_be_read_is_refused_unless_the_rate_is_told(tmp_path, line):
+    path = saved(tmp_path / "a.csv", "\n".join([line, "", *POINTS]))
+    assert "sampl" in error_of(path)
+    assert read_recording(path, rate_hz=250).sample_rate_hz == 250
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(
+            "Average Heart Rate: 112 bpm",
+            "Heart Rate,72",
+            "Puls,112 slag",
+            "Herzfrequenz;112 /min",
+            "Частота пульса,112",
+        ),
+        *("Filter,0.5-40 Hz", "Notch filter: 50 Hz", "Mains,50 Hz", "Samples: 7500", "sample,ecg", "Duration,30 s"),
+    ],
+)
+def test_what_is_no_sample_rate_is_not_taken_for_one(tmp_path, line):
+    recording = read_recording(saved(tmp_path / "a.csv", "\n".join([line, "", *POINTS])))
+    assert (recording.sample_rate_hz, recording.rate_is_assumed) == (512, True)
+
+
+def test_hertz_in_unknown_words_is_not_taken_from_the_heart_rate(tmp_path):
+    lines = ["Rychlost,511,422 hertzů", "Tep,112 bpm", "", *POINTS]
+    assert read_recording(saved(tmp_path / "a.csv", "\n".join(lines))).sample_rate_hz == 511.422
+
+
+@pytest.mark.parametrize("lines", [["fs,250", "Sample Rate,500 Hz"], ["ECG 250 Hz", "recorded with 500 Hz"]])
+def test_two_statements_that_differ_are_refused(tmp_path, lines):
+    assert "two sample rates" in error_of(saved(tmp_path / "a.csv", "\n".join([*lines, "", *POINTS])))
+
+
+def test_what_is_told_fills_in_and_never_contradicts(tmp_path):
+    bare = saved(tmp_path / "bare.csv", "\n".join(f"{value / 1000:.5f}" for value in ECG_UV))
+    told = read_recording(bare, rate_hz=130, unit="mV")
+    assert told.sample_rate_hz == 130
+    np.testing.assert_allclose(told.samples_uv, ECG_UV, atol=0.01)
+    assert "--unit says it" in error_of(bare)
+    assert "--unit is 'furlong'; expected uV" in error_of(bare, unit="furlong")
+    stated = saved(tmp_path / "stated.csv", "\n".join(["fs,250", "Unit,uV", *POINTS]))
+    assert "says that its sample rate is 250 Hz, and --rate says 130" in error_of(stated, rate_hz=130)
+    assert "says that its unit is uV, and --unit says mV" in error_of(stated, unit="mV")
+
+
+def test_a_name_in_the_units_place_is_not_repeated(tmp_path):
+    path = saved(tmp_path / "a.csv", "\n".join(["Unit,Einthoven", *POINTS]))
+    assert "Einthoven" not in error_of(path)
+    assert read_recording(path, unit="uV").samples_uv[0] == ECG_UV[0]
+
+
+def test_a_heart_rate_that_nobody_has_is_said(tmp_path):
+    """The synthetic heart beats some 70 times a minute, and four times as often by every fourth sample."""
+    path = str(saved(tmp_path / "a.csv", "\n".join((POINTS * 4)[::4])))
+    said = CliRunner().invoke(detect_command, [path]).stderr
+    assert "is it really 512 Hz? say --rate" in said
+    assert "1 recording says no sample rate: taken for 512 Hz" in said
+    assert CliRunner().invoke(detect_command, [path, "--rate", "128"]).stderr == ""
+
+
+# Columns.
+
+CLOCK = [datetime(2023, 10, 5, 8, 30) + timedelta(seconds=i / 500) for i in range(N)]
+TABLES = {
+    "seconds": (table(times(512), POINTS, heading="time,ecg"), 512),
+    "seconds, no heading": (table(times(512), POINTS), 512),
+    "milliseconds": (table(times(250, "%d", 1e3), POINTS, heading="Time (ms),ECG"), 250),
+    "milliseconds as integers, no heading": (table(times(250, "%d", 1e3), [int(v) for v in ECG_UV]), 250),
+    "microseconds": (table(times(500, "%d", 1e6), POINTS, separator="\t", heading="t_us\tecg_uv"), 500),
+    "nanoseconds": (table(times(130, "%d", 1e9), POINTS, separator=";", heading="ts [ns];ecg [uV]"), 130),
+    "every millisecond": (table(range(N), POINTS, heading="ms,ecg"), 1000),
+    "rounded to milliseconds": (table(times(512, "%.3f"), POINTS, heading="time,ecg"), 512),
+    "a watch's clock": (table(times(511.422), POINTS, heading="time,ecg"), 511.422),
+    "seconds of 1970": (table([f"{1696494553.123 + i / 250:.6f}" for i in range(N)], POINTS, heading="time,ecg"), 250),
+    "date and time": (table([f"{t:%Y-%m-%dT%H:%M:%S.%f}" for t in CLOCK], POINTS, heading="stamp,ecg"), 500),
+    "time of day": (table([f"{t:%H:%M:%S.%f}" for t in CLOCK], POINTS, separator=";", heading="zeit;ekg"), 500),
+    "index, time, value": (table(range(N), times(360), POINTS, heading="n,time,ecg"), 360),
+    "value first": (table(POINTS, times(512), heading="ecg,time"), 512),
+    "decimal commas": (table(times(512), POINTS, separator=";").replace(".", ","), 512),
+    "spaces": (table(times(512), POINTS, separator="  "), 512),
+    "padded": (table(times(512), [f"{v},," for v in POINTS], heading="time,ecg,,"), 512),
+    "accelerometer": (table(times(512), POINTS, range(N), POINTS, heading="time,ecg,acc_x,acc_y"), 512),
+    "pulse wave first": (table(times(512), POINTS[::-1], POINTS, heading="time,ppg,ecg"), 512),
+    "a constant": (table(times(512), POINTS, ["72"] * N, heading="time,ecg,hr"), 512),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_rate_follows_from_a_column_of_times(tmp_path, name):
+    content, rate_hz = TABLES[name]
+    recording = read_recording(saved(tmp_path / "a.csv", content))
+    assert recording.sample_rate_hz == pytest.approx(rate_hz, rel=1e-6)
+    assert np.array_equal(recording.samples_uv, ECG_UV if "integers" not in name else ECG_UV.astype(int))
+    (found,) = find_recordings(tmp_path)
+    assert np.array_equal(found.read().samples_uv, recording.samples_uv)
+
+
+def test_times_that_jump_leave_missing_samples(tmp_path):
+    kept = [i for i in range(N) if not 2000 <= i < 2005]
+    rows = ["time,ecg", *(f"{i / 512:.6f},{POINTS[i]}" for i in kept)]
+    samples_uv = read_recording(saved(tmp_path / "a.csv", "\n".join(rows))).samples_uv
+    assert len(samples_uv) == N
+    assert np.flatnonzero(np.isnan(samples_uv)).tolist() == [2000, 2001, 2002, 2003, 2004]
+    assert np.array_equal(samples_uv[kept], ECG_UV[kept])
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (
+            "# fs: 250 Hz\n" + table(times(512), POINTS, heading="time,ecg"),
+            "states 250 Hz, but its times step at 512 Hz",
+        ),
+        (table(times(512, "%.2f"), POINTS, heading="time,ecg"), "times that do not step evenly"),
+        (table(times(512)[::-1], POINTS, heading="time,ecg"), "times that do not step evenly"),
+        (table(times(512), POINTS, POINTS, heading="time,ecg1,ecg2"), "2 named ECG; --channel says which"),
+        (table(POINTS, POINTS), "none named ECG; --channel says which"),
+        ("fs,500\n" + table(POINTS, heading="ECG [counts]"), "unit is not known"),
+    ],
+)
+def test_a_table_that_leaves_a_choice_asks_for_it(tmp_path, content, says):
+    assert says in error_of(saved(tmp_path / "a.csv", content))
+
+
+@pytest.mark.parametrize("channel", ["ecg2", "3", "ECG 2"])
+def test_a_channel_is_told_by_name_or_number(tmp_path, channel):
+    path = saved(tmp_path / "a.csv", table(times(512), POINTS[::-1], POINTS, heading="time,ecg1,ecg2"))
+    assert np.array_equal(read_recording(path, channel=channel).samples_uv, ECG_UV)
+    assert "is none of them" in error_of(path, channel="ecg9")
+
+
+def test_a_heading_names_the_unit(tmp_path):
+    values = [f"{value / 1000:.5f}" for value in ECG_UV]
+    for heading in ("ECG (mV)", "ECG [mV]", "ecg_mV", "Voltage (millivolts)"):
+        read = read_recording(saved(tmp_path / "a.csv", "\n".join([heading, *values]))).samples_uv
+        np.testing.assert_allclose(read, ECG_UV, atol=0.01)
+
+
+def test_an_apple_file_that_a_spreadsheet_saved_again_is_read(tmp_path):
+    header = [
+        "Name,Jane Roe,",
+        "Recorded Date,2023-09-24 08:15:02 +0800,",
+        "Sample Rate,511,422 hertz,",
+        ",,",
+        "Unit,µV,",
+    ]
+    rows = [f"{point.replace('.', ',')}," for point in POINTS]
+    recording = read_recording(saved(tmp_path / "a.csv", "\ufeff" + "\r\n".join([*header, ",,", *rows])))
+    assert recording.sample_rate_hz == 511.422
+    assert np.array_equal(recording.samples_uv, ECG_UV)
+
+
+# Dates.
+
+
+@pytest.mark.parametrize(
+    ("said", "recorded_at"),
+    [
+        ("2023-10-05 8:30:00\N{NARROW NO-BREAK SPACE}am +1000", "2023-10-05 08:30:00 +1000"),
+        ("2023-10-05 12:30:00\N{NARROW NO-BREAK SPACE}am +1000", "2023-10-05 00:30:00 +1000"),
+        ("2023-10-05 12:30:00 p.m. +1000", "2023-10-05 12:30:00 +1000"),
+        ("2023-10-05 8:30:00 PM +1000", "2023-10-05 20:30:00 +1000"),
+        ("2023-10-05 下午8:30:00 +0800", "2023-10-05 20:30:00 +0800"),
+        ("2023-10-05 오전 8:30:00 +0900", "2023-10-05 08:30:00 +0900"),
+        ("٢٠٢٣-١٠-٠٥ ٨:٣٠:٠٠ م +0300", "2023-10-05 20:30:00 +0300"),
+        ("2023-10-05 8:30:00 xyz +0300", "2023-10-05"),
+        ("2566-10-05 08:30:00 +0700", "2023-10-05 08:30:00 +0700"),
+        ("0005-10-05 08:30:00 +0900", "2023-10-05 08:30:00 +0900"),
+        ("0112-10-05 08:30:00 +0800", "2023-10-05 08:30:00 +0800"),
+        ("1445-03-20 08:30:00 +0300", None),
+        ("1402-07-13 08:30:00 +0330", None),
+    ],
+)
+def test_a_date_is_understood_in_other_digits_halves_and_calendars_or_unknown(tmp_path, said, recorded_at):
+    text = "\n".join([f"Recorded Date,{said}", "Sample Rate,512 hertz", "Unit,µV", "", *POINTS])
+    recording = read_recording(saved(tmp_path / "a.csv", text))
+    assert recording.recorded_at == recorded_at
+    assert str(recording.day) == (recorded_at or "None")[:10]
+
+
+def test_years_of_other_calendars_are_converted_only_where_their_months_are_the_same():
+    assert [gregorian_year(y) for y in (2024, 2567, 6, 113)] == [2024] * 4
+    assert [gregorian_year(y) for y in (1445, 1402, 5784, 1945, 0)] == [None] * 5
+
+
+# Exports of apps.
+
+
+def test_fitbit_is_read_as_its_documentation_says(tmp_path):
+    reading = {"startTime": "2023-10-05T08:30:00.000", "samplingFrequencyHz": "250", "scalingFactor": 10922}
+    counts = np.rint(ECG_UV / 1000 * 10922)
+    path = saved(tmp_path / "a.json", json.dumps({"ecgReadings": [{**reading, "waveformSamples": counts.tolist()}]}))
+    recording = read_recording(path)
+    assert (recording.sample_rate_hz, recording.recorded_at) == (250, "2023-10-05 08:30:00")
+    np.testing.assert_allclose(recording.samples_uv, ECG_UV, atol=0.05)
+    del reading["scalingFactor"]
+    saved(path, json.dumps({"ecgReadings": [{"waveformSamples": counts.tolist(), **reading}]}))
+    assert "is an ECG of Fitbit without scalingFactor" in error_of(path)
+
+
+def test_withings_and_health_auto_export_are_read(tmp_path):
+    body = {"signal": ECG_UV.astype(int).tolist(), "sampling_frequency": 300, "wearposition": 1}
+    recording = read_recording(saved(tmp_path / "w.json", json.dumps({"status": 0, "body": body})))
+    assert recording.sample_rate_hz == 300
+    assert np.array_equal(recording.samples_uv, ECG_UV.astype(int))
+    measured = [{"date": 7e8 + i / 512, "voltage": v, "units": "mcV"} for i, v in enumerate(ECG_UV)]
+    one = {"start": "2023-10-05 08:29:13 +0100", "samplingFrequency": 512, "voltageMeasurements": measured}
+    path = saved(tmp_path / "h.json", json.dumps({"data": {"ecg": [one, one]}}))
+    assert "holds 2 recordings; --channel 1 to 2 says which" in error_of(path)
+    recording = read_recording(path, channel="2")
+    assert (recording.sample_rate_hz, recording.recorded_at) == (512, "2023-10-05 08:29:13 +0100")
+    assert np.array_equal(recording.samples_uv, ECG_UV)
+    saved(path, json.dumps({"data": {"ecg": [{**one, "samplingFrequency": 256}]}}))
+    assert "256 Hz; by its times it is 512 Hz" in error_of(path)
+
+
+def test_other_json_is_no_recording(tmp_path):
+    assert "is JSON of no app that is known" in error_of(saved(tmp_path / "a.json", '{"steps": [1, 2]}'))
+    assert "can't be read to its end" in error_of(
+        saved(tmp_path / "b.json", '{"ecgReadings": [{"waveformSamples": [1,')
+    )
+
+
+def opensignals(device="bitalino_rev", sensors=("ECG",)):
+    head = {"device": device, "date": "2023-10-05", "time": "08:06:18.0", "sampling rate": 1000, "sensor": sensors}
+    head |= {"label": ["A2"], "resolution": [4, 1, 1, 1, 1, 10], "column": ["nSeq", "I1", "I2", "O1", "O2", "A2"]}
+    counts = np.rint((ECG_UV / 1000 * 1100 / 3300 + 0.5) * 1024).astype(int)
+    rows = [f"{i % 16}\t0\t0\t0\t0\t{count}\t" for i, count in enumerate(counts)]
+    comment = json.dumps({"20:17": head})
+    return "\n".join(["# OpenSignals Text File Format. Version 1", f"# {comment}", "# EndOfHeader", *rows])
+
+
+def test_opensignals_counts_are_read_where_the_sensors_scale_is_known(tmp_path):
+    recording = read_recording(saved(tmp_path / "a.txt", opensignals()))
+    assert (recording.sample_rate_hz, recording.recorded_at) == (1000, "2023-10-05 08:06:18")
+    np.testing.assert_allclose(recording.samples_uv, ECG_UV, atol=3000 / 1024 / 2 + 0.1)  # half a count
+    assert "does not say what a count is" in error_of(saved(tmp_path / "b.txt", opensignals("biosignalsplux")))
+    assert "no channel named ECG" in error_of(saved(tmp_path / "c.txt", opensignals(sensors=("EMG",))))
+
+
+# WFDB and EDF.
+
+
+def wfdb_record(folder, header, samples, name="r"):
+    pytest.importorskip("wfdb")
+    (folder / f"{name}.dat").write_bytes(np.asarray(samples, "<i2").tobytes())
+    return saved(folder / f"{name}.hea", header)
+
+
+def test_wfdb_samples_of_a_frame_are_a_rate_of_their_own(tmp_path):
+    slow = np.arange(N // 4)
+    frames = np.concatenate([slow[:, None], ECG_UV.reshape(-1, 4)], axis=1)
+    header = f"r 2 125 {N // 4}\nr.dat 16 1/mmHg 16 0 0 0 0 ABP\nr.dat 16x4 1/uV 16 0 0 0 0 ECG\n"
+    recording = read_recording(wfdb_record(tmp_path, header, frames.ravel()))
+    assert recording.sample_rate_hz == 500
+    assert np.array_equal(recording.samples_uv, ECG_UV.astype("<i2"))
+
+
+def test_wfdb_takes_the_ecg_or_asks(tmp_path):
+    both = np.stack([ECG_UV[::-1], ECG_UV], axis=1).ravel()
+    for names, channel in ((("PPG", "ECG"), 1), (("RESP", "II"), 1), (("V5", "I"), 1), (("MLII", "V5"), 0)):
+        header = f"r 2 360 {N}\n" + "".join(f"r.dat 16 1/uV 16 0 0 0 0 {name}\n" for name in names)
+        read = read_recording(wfdb_record(tmp_path, header, both)).samples_uv
+        assert np.array_equal(read, both[channel::2].astype("<i2")), names
+    header = f"r 2 360 {N}\n" + "".join(f"r.dat 16 1/uV 16 0 0 0 0 ch{number}\n" for number in (1, 2))
+    path = wfdb_record(tmp_path, header, both)
+    assert "2 channels, none named ECG; --channel says which" in error_of(path)
+    assert np.array_equal(read_recording(path, channel="2").samples_uv, ECG_UV.astype("<i2"))
+
+
+def test_wfdb_suffixes_may_be_capital_and_invalid_samples_are_gaps(tmp_path):
+    pytest.importorskip("wfdb")
+    samples = ECG_UV.astype("<i2")
+    samples[1000:1003] = -32768  # format 16 says so of a sample that is not valid
+    (tmp_path / "U.DAT").write_bytes(samples.tobytes())
+    saved(tmp_path / "U.HEA", f"U 1 512 {N}\nU.DAT 16 1/uV 16 0 0 0 0 ECG\n")
+    for name in ("U.HEA", "U.DAT", "U"):
+        recording = read_recording(tmp_path / name)
+        assert np.flatnonzero(np.isnan(recording.samples_uv)).tolist() == [1000, 1001, 1002]
+    (found,) = find_recordings(tmp_path)
+    assert heart_rate_bpm(r_peak_times_s(found.read())) == pytest.approx(
+        heart_rate_bpm(r_peak_times_s(read_recording(saved(tmp_path / "a.csv", "\n".join(POINTS))))), rel=1e-3
+    )
+
+
+def test_a_pipe_as_the_samples_of_a_record_is_refused(tmp_path):
+    path = wfdb_record(tmp_path, f"r 1 512 {N}\np.dat 16 1/uV 16 0 0 0 0 ECG\n", ECG_UV)
+    os.mkfifo(tmp_path / "p.dat")
+    assert "no plain file" in error_of(path)
+
+
+def test_edf_limits_with_commas_are_numbers(tmp_path):
+    edfio = pytest.importorskip("edfio")
+    signal = edfio.EdfSignal(ECG_UV[:2560], 256, label="ECG", physical_dimension="uV", physical_range=(-900.5, 1800.5))
+    data = edfio.Edf([signal]).to_bytes()
+    commas = data[:256] + data[256:512].replace(b"-900.5", b"-900,5").replace(b"1800.5", b"1800,5") + data[512:]
+    assert commas != data
+    read = read_recording(saved(tmp_path / "a.edf", commas)).samples_uv
+    np.testing.assert_allclose(read, ECG_UV[:2560], atol=0.05)
+    broken = data[:256] + data[256:512].replace(b"-900.5", b"minus!") + data[512:]
+    assert "EDF" in error_of(saved(tmp_path / "b.edf", broken)) or "limits" in error_of(tmp_path / "b.edf")
+
+
+# Folders and archives: what is read alone is read there, and what is not read is said.
+
+APPLE = "Recorded Date,2023-10-05 08:30:00 +0100\nSample Rate,512 hertz\nUnit,µV\n\n" + "\n".join(POINTS)
+PLAIN = {
+    "column.csv": "\n".join(POINTS),
+    "bom.csv": "\ufeff" + "\n".join(POINTS),
+    "text.txt": "\n".join(POINTS),
+    "data.dat": "\n".join(POINTS),
+    "nosuffix": "\n".join(POINTS),
+    "heading.csv": "\n".join(["ECG (µV)", *POINTS]),
+    "index.csv": table(range(1, N + 1), POINTS, heading="point,value"),
+    "lead.csv": "\n".join(["Lead,Voltage", *(f"Lead I,{p}" for p in POINTS)]),
+    "semicolon.CSV": "\n".join(f"{p.replace('.', ',')};" for p in POINTS),
+    "apple.csv": APPLE,
+    "withings.json": json.dumps({"body": {"signal": ECG_UV.tolist(), "sampling_frequency": 512}}),
+}
+OTHERS = {"README.md": "Sampled at 512 Hz.\n", "labels.csv": "file,label\na,b\n", "dataset.toml": "name = 'x'\n"}
+
+
+def test_a_folder_and_a_zip_hold_what_is_read_alone(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with zipfile.ZipFile(tmp_path / "all.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in {**PLAIN, **OTHERS}.items():
+            archive.write(saved(folder / name, content), name)
+        np.save(folder / "array.npy", ECG_UV)
+        archive.write(folder / "array.npy", "array.npy")
+    for source in (folder, tmp_path / "all.zip"):
+        passed = PassedOver()
+        found = {Path(one.name).name: one.read() for one in find_recordings(source, passed_over=passed)}
+        assert sorted(found) == sorted([*PLAIN, "array.npy"])
+        for name, recording in found.items():
+            alone = read_recording(folder / name)
+            assert np.array_equal(recording.samples_uv, alone.samples_uv), name
+            assert np.array_equal(recording.samples_uv, ECG_UV), name
+            assert recording.sample_rate_hz == alone.sample_rate_hz
+        assert sorted(Path(name).name for name in passed.names) == sorted(OTHERS)
+        assert str(passed).startswith("3 passed over as no recordings: ")
+
+
+def test_links_are_followed_once_and_pipes_are_passed_over(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "link.csv").symlink_to(saved(tmp_path / "away.csv", APPLE))
+    (folder / "loop").symlink_to(folder, target_is_directory=True)
+    (folder / "gone.csv").symlink_to(tmp_path / "nothing")
+    os.mkfifo(folder / "pipe.csv")
+    passed = PassedOver()
+    assert [Path(one.name).name for one in find_recordings(folder, passed_over=passed)] == ["link.csv"]
+    assert sorted(Path(name).name for name in passed.names) == ["gone.csv", "pipe.csv"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "cp1252"])
+def test_a_name_that_cannot_be_encoded_is_printed_all_the_same(tmp_path, encoding):
+    for name, content in ((b"\xff\xfe.csv", APPLE), (b"\xff \xce\xbc.csv", "Sample Rate,fast\n" + APPLE)):
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_text(content, encoding="utf-8")
+    for command in ("detect", "import"):
+        arguments = [sys.executable, "-m", "edge_ecg.cli", command, str(tmp_path)]
+        done = subprocess.run(arguments, capture_output=True, env={**os.environ, "PYTHONIOENCODING": encoding})
+        assert done.returncode == 2
+        assert b".csv" in done.stdout
+        assert done.stderr.startswith(b"error: ")
+        assert b"sample rate is not a number of hertz" in done.stderr
+        assert b"defect" not in done.stderr
+
+
+@pytest.mark.parametrize("file", ["edf", "folder_scan", "rate_ignored", "refused", "wfdb", "zip"])
+def test_every_file_from_the_field_is_right(ecg_data, file):
+    """All hold one heart of about 74 beats a minute and some 1,050 uV, by their README."""
+    folder = ecg_data / "field" / file
+    for path in sorted(folder.iterdir()):
+        told = {"rate_hz": 130} if path.name == "polar130.csv" else {}
+        recordings = (
+            [read_recording(path, **told)] if path.suffix != ".zip" else [f.read() for f in find_recordings(path)]
+        )
+        for recording in recordings:
+            if path.name == "sample_rate_hz_key.csv":
+                assert recording.sample_rate_hz == 250
+                continue
+            assert 68 <= heart_rate_bpm(r_peak_times_s(recording)) <= 76, path
+            assert 980 <= np.nanmax(recording.samples_uv) - np.nanmin(recording.samples_uv) <= 1110, path

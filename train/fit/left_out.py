@@ -1,0 +1,94 @@
+"""Every date left out once: models that have not seen it, and the evidence that they find in its beats.
+
+FOLDER/DATE/checkpoint.safetensors   the model that has not seen DATE; kept, so that an interrupted run goes on
+FOLDER/DATE/fold.json                the settings and beats it was made from; of others it is made again
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from joblib import Parallel, delayed, parallel_config
+
+from edge_ecg.atomic import write_file
+from edge_ecg.inference.levels import Levels
+from train.data import BeatSet, digest_of
+from train.decision.levels import fit_levels
+from train.decision.references import bank_of, choose_references
+from train.fit.loop import Settings, Trainer
+from train.model.architectures import build_model
+from train.model.model import Model, compare, embed
+from train.model.weights import WEIGHTS, read_weights
+
+KEY = "fold.json"
+
+
+def left_out_levels(
+    beats: BeatSet, settings: Settings, folder: Path, progress: Callable[[str], None] = lambda line: None
+) -> Levels | None:
+    """The levels from models that each have not seen one date; they are kept below `folder` for another time."""
+    return fit_levels(*left_out_evidence(beats, settings, folder, progress))
+
+
+def left_out_evidence(
+    beats: BeatSet, settings: Settings, folder: Path, progress: Callable[[str], None] = lambda line: None
+) -> tuple[BeatSet, np.ndarray]:
+    """The beats of all dates that can be left out, and their evidence from the models that had not seen them."""
+    dates = sorted(set(beats.dates.tolist()))
+    jobs = {date: sorted(set(dates) - {date}) for date in dates if has_both_states(beats.on_dates(set(dates) - {date}))}
+    models = train_folds(beats, jobs, settings, folder, progress)
+    told = beats.on_dates(jobs)
+    evidence = np.empty(len(told.values))
+    for date, learned in jobs.items():
+        of_date = told.date == date
+        evidence[of_date] = evidence_of(models[date], beats.on_dates(learned), told.values[of_date], settings)
+    return told, evidence
+
+
+def has_both_states(beats: BeatSet) -> bool:
+    """Whether there is something to compare."""
+    return 0 < int(beats.recording_is_target.sum()) < len(beats.sources)
+
+
+def evidence_of(model: Model, training: BeatSet, values: np.ndarray, settings: Settings) -> np.ndarray:
+    """(N,) evidence of beats (N, 384) from a model with references of the beats that it learned from."""
+    embeddings = embed(model, training.values)
+    chosen = choose_references(training, embeddings, settings.references_per_state)
+    bank = bank_of(training, embeddings, chosen)
+    return bank.evidence(compare(model, embed(model, values), bank.embeddings))
+
+
+def train_folds(
+    beats: BeatSet,
+    learned: Mapping[str, Iterable[str]],
+    settings: Settings,
+    folder: Path,
+    progress: Callable[[str], None] = lambda line: None,
+) -> dict[str, Model]:
+    """By name, a model trained on some dates; one of the same beats and settings is taken from its folder."""
+    jobs = (delayed(_train)(name, beats.on_dates(dates), settings, folder / name) for name, dates in learned.items())
+    with parallel_config("loky", n_jobs=-1, inner_max_num_threads=1):
+        for name in Parallel(return_as="generator_unordered", max_nbytes=None)(jobs):
+            progress(name)
+    return {name: _stored(settings, folder / name) for name in learned}
+
+
+def _train(name: str, training: BeatSet, settings: Settings, folder: Path) -> str:
+    """Train in a process of its own, unless it is done."""
+    torch.set_num_threads(1)
+    # Without a validation set the references play no part in training.
+    used = asdict(replace(settings, references_per_state=0))
+    key = json.dumps({"settings": used, "beats": digest_of(training)}).encode()
+    if not ((folder / KEY).exists() and (folder / KEY).read_bytes() == key):
+        Trainer(settings, training, None, folder).fit()
+        write_file(folder / KEY, key)
+    return name
+
+
+def _stored(settings: Settings, folder: Path) -> Model:
+    model = build_model(settings.architecture)
+    read_weights(folder / WEIGHTS, model)
+    return model.eval()

@@ -1,0 +1,127 @@
+"""`python -m train.learning_curve`: how many days have to be recorded, and what does each method make of them?
+
+    OUT/folds/METHOD/DAYS-DRAW.json    what one method, trained on the days of one draw, says of all other dates
+    OUT/learning_curve.json, .png      the figures, and as a picture
+
+A day counts that has both states. Draws of days are by the seed; a finished one is a file, so that an interrupted run
+goes on where it was.
+"""
+
+import io
+import json
+import sys
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from matplotlib.figure import Figure
+
+from edge_ecg.atomic import write_file
+from edge_ecg.console import run_command
+from edge_ecg.datasets.dataset_file import SETS, read_dataset
+from edge_ecg.datasets.days import FEWEST_DAYS, days_with_both_states
+from edge_ecg.errors import DatasetError
+from edge_ecg.jsonfile import write_json
+from train.data import BeatSet, read_beats
+from train.evaluation.baselines import BASELINES, Method
+from train.evaluation.folds import Fold, comparator, run_folds
+from train.evaluation.scores import RecordingScores
+from train.fit.loop import Settings
+from train.text import columns, share
+
+METHODS: dict[str, Method] = {
+    **{name: BASELINES[name] for name in ("logistic regression", "logistic, T aligned", "same network, no pairs")},
+    "comparator": comparator,
+}
+
+
+def draw_days(beats: BeatSet, draws: int, seed: int) -> dict[int, list[Fold]]:
+    """By number of days with both states: folds that learn on some such days and judge all other dates.
+
+    Never the same days twice, so that there may be fewer than `draws`. Raises DatasetError if there are too few days.
+    """
+    dates = sorted(set(beats.dates.tolist()))
+    days = days_with_both_states(zip(beats.dates.tolist(), beats.recording_is_target.tolist(), strict=True))
+    if len(days) <= FEWEST_DAYS:
+        raise DatasetError(f"{len(days)} days have both states, expected {FEWEST_DAYS + 1} at least")
+    rng = np.random.default_rng(seed)
+    folds = {}
+    for number in range(1, len(days)):
+        all_draws = list(combinations(days, number))
+        chosen = rng.permutation(len(all_draws))[:draws]
+        folds[number] = [
+            Fold(f"{number}-{draw}", all_draws[index], tuple(d for d in dates if d not in all_draws[index]))
+            for draw, index in enumerate(chosen)
+        ]
+    return folds
+
+
+def row(days: int, scores: list[RecordingScores]) -> dict[str, Any]:
+    """Recordings of all other dates right: mean, standard deviation and the worst of the draws."""
+    right = [float(s.right.mean()) for s in scores]
+    spread = float(np.std(right, ddof=1)) if len(right) > 1 else 0.0
+    return {"days": days, "draws": len(right), "mean": float(np.mean(right)), "sd": spread, "worst": min(right)}
+
+
+def learning_curve_text(result: dict[str, Any]) -> str:
+    """A line for each number of days: mean, standard deviation and worst draw of each method."""
+    methods = result["methods"]
+    lines = [["days with both states", "draws", *methods]]
+    for days in sorted({row["days"] for rows in methods.values() for row in rows}):
+        of_days = [next((row for row in rows if row["days"] == days), None) for rows in methods.values()]
+        cells = [
+            f"{share(r['mean'])} sd {share(r['sd'])} worst {share(r['worst'])}" if r else "refused" for r in of_days
+        ]
+        lines.append([str(days), str(next(r["draws"] for r in of_days if r)), *cells])
+    return "\n".join(columns(lines))
+
+
+def learning_curve_png(result: dict[str, Any]) -> bytes:
+    """Mean and worst draw by number of days."""
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    for number, (method, rows) in enumerate(result["methods"].items()):
+        days, colour = [row["days"] for row in rows], f"C{number}"
+        axes.plot(days, [100 * row["mean"] for row in rows], "o-", color=colour, label=f"{method}, mean")
+        axes.plot(days, [100 * row["worst"] for row in rows], ":", color=colour, label="worst draw")
+    axes.set_xlabel("days with both states to learn from")
+    axes.set_ylabel("recordings of all other days right, %")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, ncols=2)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=110)
+    return picture.getvalue()
+
+
+@click.command()
+@click.argument("dataset_file", metavar="DATASET.toml", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for draws and figures.")
+@click.option("--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml].")
+@click.option(
+    "--draws", type=click.IntRange(1), default=12, show_default=True, help="Of days, for each number of them."
+)
+@click.option("--seed", default=0, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def learning_curve(dataset_file: Path, out: Path, data: Path | None, draws: int, seed: int, as_json: bool) -> None:
+    """Train on a few days at a time and judge all other dates: how many days with both states are enough?"""
+    dataset = read_dataset(dataset_file, data)
+    entries = [entry for which in SETS for entry in dataset.entries(which)]
+    with click.progressbar(entries, label="reading recordings", file=sys.stderr) as bar:
+        beats = read_beats(bar)
+    folds = draw_days(beats, draws, seed)
+    methods = {name: (method, Settings(seed=seed)) for name, method in METHODS.items()}
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in methods}
+    for days, of_days in folds.items():
+        able = {name: methods[name] for name in methods if name != "comparator" or days >= FEWEST_DAYS}
+        for name, scores in run_folds(beats, of_days, able, out, lambda line: click.echo(line, err=True)).items():
+            rows[name].append(row(days, scores))
+    result = {"dataset": dataset.name, "seed": seed, "methods": rows}
+    write_json(out / "learning_curve.json", result)
+    write_file(out / "learning_curve.png", learning_curve_png(result))
+    click.echo(json.dumps(result) if as_json else learning_curve_text(result))
+
+
+if __name__ == "__main__":
+    run_command(learning_curve)
