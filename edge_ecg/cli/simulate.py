@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
+from edge_ecg.atomic import refuse_overlap
 from edge_ecg.cli.options import AS_JSON, RECORDINGS, Finite, Quantity, told_of_recordings
-from edge_ecg.cli.replay import ANY_DAY, BUNDLE, CHUNK, LIVE, open_bundle, replay_each
+from edge_ecg.cli.replay import ANY_DAY, BUNDLE, CHUNK, LIVE, PAGE, open_bundle, replay_each
 from edge_ecg.recording import Told
 from edge_ecg.simulation.faults import Faults
 
@@ -27,6 +28,7 @@ SLOWEST, FASTEST = 0.001, 1000.0  # times the sensor's pace
 @CHUNK
 @LIVE
 @ANY_DAY
+@PAGE
 @AS_JSON
 def simulate_command(
     bundle_path: Path,
@@ -42,6 +44,7 @@ def simulate_command(
     chunk: int,
     live: bool,
     any_day: bool,
+    page: Path | None,
     as_json: bool,
 ) -> int:
     """Replay recordings as a faulty sensor would give them: with samples lost, noise, an inverted lead, another clock.
@@ -52,6 +55,8 @@ def simulate_command(
         raise click.BadParameter(f"{gap:g} s is less than nothing", param_hint="--gap")
     if noise is not None and abs(noise) > MOST_NOISE_DB:
         raise click.BadParameter(f"{noise:g} dB is beyond {MOST_NOISE_DB} dB either way", param_hint="--noise")
+    if page:
+        refuse_overlap(page, [bundle_path, *recordings])
     faults = Faults(drop, gap, noise, invert, clock, seed)
     return replay_each(
         open_bundle(bundle_path, any_day),
@@ -62,4 +67,5 @@ def simulate_command(
         as_json=as_json,
         faults=faults,
         speed=speed,
+        page=page,
     )

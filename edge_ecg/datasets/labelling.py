@@ -122,6 +122,8 @@ def _rows(path: Path) -> list[tuple[int, str, str]]:
 
 
 def _matching(items: Sequence[Item], wanted: str) -> list[Item]:
+    if exact := [item for item in items if item.name == wanted]:
+        return exact
     if re.match(r"\d{4}-\d\d-\d\d", wanted):
         return [item for item in items if f"{item.date} {item.time}".startswith(wanted.replace("T", " ", 1))]
     found = [item for item in items if f"/{item.name}".endswith(f"/{wanted}")]
