@@ -103,7 +103,7 @@ def test_a_name_that_leads_outside_is_refused(copy: Path, name: str, reason: str
     ("change", "reason"),
     [
         (lambda m: m["contract"].pop("voting"), "voting"),
-        (lambda m: m["contract"].update(version=2), "version"),
+        (lambda m: m["contract"].update(version=1), "version"),
         (lambda m: m.update(labels=["one"]), "labels"),
         (lambda m: m.update(labels=["same", "same"]), "labels"),
         (lambda m: m.pop("labels"), "labels"),
