@@ -12,7 +12,7 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -44,13 +44,13 @@ class Bundle:
     """A verified bundle, ready to judge beats."""
 
     path: Path
-    manifest: dict[str, Any]
-    contract: Contract
+    manifest: dict[str, Any] = field(repr=False)
+    contract: Contract = field(repr=False)
     labels: tuple[str, str]  # baseline, target
-    encoder: Encoder
-    comparator: Comparator
+    encoder: Encoder = field(repr=False)
+    comparator: Comparator = field(repr=False)
     references: ReferenceBank
-    rule: DecisionRule
+    rule: DecisionRule = field(repr=False)
 
     def with_references(self, references: ReferenceBank) -> "Bundle":
         """The same bundle, judging by other references."""
