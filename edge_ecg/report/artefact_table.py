@@ -17,7 +17,7 @@ def artefact_table(found: Iterable[dict[str, Any]]) -> Iterator[str]:
         yield (
             f"{row['engine']:14} {row['bytes']:>7,} {row['bytes_with_references']:>9,} {error:>10} "
             f"{row['beat_flips']:>5} of {row['beats']:>5} {row['recording_flips']:>4} of {row['recordings']:>3} "
-            f"{'-' if row['beat_us'] is None else format(row['beat_us'], '.0f') + ' us':>7}"
+            f"{_time(row):>7}"
         )
     for row in found:
         if not row["shipped"]:
