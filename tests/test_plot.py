@@ -162,5 +162,5 @@ def test_bad_input_is_told_and_leaves_the_old_picture(
     assert "give one" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     assert plotted(paths[0], "--out", out) == 2
-    assert "pip install 'edge-ecg[report]'" in capsys.readouterr().err
+    assert "pip install -e '.[report]'" in capsys.readouterr().err
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("plot.png", b"old")]

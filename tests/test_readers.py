@@ -277,7 +277,7 @@ def test_an_apple_file_that_a_spreadsheet_saved_again_is_read(tmp_path):
         ("1402-07-13 08:30:00 +0330", None),
     ],
 )
-def test_a_date_is_understood_in_other_digits_halves_and_calendars_or_unknown(tmp_path, said, recorded_at):
+def test_a_date_is_read_in_other_digits_halves_and_calendars_or_unknown(tmp_path, said, recorded_at):
     text = "\n".join([f"Recorded Date,{said}", "Sample Rate,512 hertz", "Unit,µV", "", *POINTS])
     recording = read_recording(saved(tmp_path / "a.csv", text))
     assert recording.recorded_at == recorded_at
