@@ -9,10 +9,11 @@ from edge_ecg.readers.find import find_recordings
 from edge_ecg.readers.read import read_recording
 from edge_ecg.recording import Recording
 from edge_ecg.replay import replay
-from edge_ecg.watch import Watch
+from edge_ecg.watch import DayBaseline, Watch
 
 __all__ = [
     "Bundle",
+    "DayBaseline",
     "EdgeEcgError",
     "Recording",
     "Watch",

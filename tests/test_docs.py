@@ -149,7 +149,7 @@ def test_the_tutorial_is_a_true_story(told: tuple[Path, str]) -> None:
     assert (sum(without.values()), sum(compared.values())) == (72, 72 - 9 * 2)
     assert without["False"] == compared["False"] == 0
     assert compared["inconclusive"] < without["inconclusive"] <= 4
-    assert load_bundle(folder / "enrolled").manifest["enrolment"]["dates"] == ["2024-03-09"]
+    assert load_bundle(folder / "enrolled").manifest["enrolment"]["dates"] == ["2024-03-07", "2024-03-08", "2024-03-09"]
 
 
 def outcomes(file: Path) -> Counter[str]:
