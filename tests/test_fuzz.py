@@ -32,7 +32,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     return good_files(tmp_path_factory.mktemp("good"))
 
 
-@pytest.mark.parametrize("name", ["en.csv", "de.csv", "utf16.csv", "columns.csv", "a.npy"])
+@pytest.mark.parametrize(
+    "name", ["en.csv", "de.csv", "utf16.csv", "columns.csv", "times.csv", "app.json", "opensignals.txt", "a.npy"]
+)
 @fuzzed
 @given(seed=SEEDS)
 def test_recordings(tmp_path: Path, files: dict[str, bytes], name: str, seed: int) -> None:

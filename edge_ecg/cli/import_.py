@@ -145,10 +145,8 @@ def _show_listing(listing: Listing, labels: Labels, as_json: bool) -> None:
     for date, of_date in groupby(listing.items, key=lambda item: item.date):
         click.secho(date, bold=True)
         for item in of_date:
-            row = (
-                f"  {item.time}  {item.duration_s:4.1f} s  {item.sample_rate_hz:7g} Hz  {labels.get(item.name, '-'):12}"
-            )
-            click.echo(f"{row}  {Path(item.name).name}")
+            facts = f"{item.duration_s:4.1f} s  {item.sample_rate_hz:7g} Hz  {labels.get(item.name, '-'):12}"
+            click.echo(f"  {item.time or '-':8}  {facts}  {Path(item.name).name}")
     click.echo(
         f"{len(listing.items)} recordings{_and_duplicates(listing)}; label them and give --out to write a data set"
     )

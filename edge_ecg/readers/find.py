@@ -152,7 +152,8 @@ def _archived(path: Path, told: Told, passed: PassedOver) -> Iterator[Found]:
                 continue
             names.add(info.filename)
             places.add(info.header_offset)
-            source, content = f"{path}/{info.filename}", _sniffed(archive, info)
+            name = "".join(letter if letter.isprintable() else "?" for letter in info.filename)
+            source, content = f"{path}/{name}", _sniffed(archive, info)
             if isinstance(content, str):  # what is wrong with a recording
                 yield Found(source, partial(_refuse, f"{source}: {content}"))
             elif content is None:

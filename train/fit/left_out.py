@@ -14,6 +14,7 @@ import torch
 from joblib import Parallel, delayed, parallel_config
 
 from edge_ecg.atomic import write_file
+from edge_ecg.datasets.days import FEWEST_DAYS, days_with_both_states
 from edge_ecg.inference.levels import Levels
 from train.data import BeatSet, digest_of
 from train.decision.levels import fit_levels
@@ -38,7 +39,12 @@ def left_out_evidence(
 ) -> tuple[BeatSet, np.ndarray]:
     """The beats of all dates that can be left out, and their evidence from the models that had not seen them."""
     dates = sorted(set(beats.dates.tolist()))
-    jobs = {date: sorted(set(dates) - {date}) for date in dates if has_both_states(beats.on_dates(set(dates) - {date}))}
+    labels = list(zip(beats.dates.tolist(), beats.recording_is_target.tolist(), strict=True))
+    jobs = {
+        date: sorted(set(dates) - {date})
+        for date in dates
+        if len(days_with_both_states(r for r in labels if r[0] != date)) >= FEWEST_DAYS
+    }
     models = train_folds(beats, jobs, settings, folder, progress)
     told = beats.on_dates(jobs)
     evidence = np.empty(len(told.values))
@@ -46,11 +52,6 @@ def left_out_evidence(
         of_date = told.date == date
         evidence[of_date] = evidence_of(models[date], beats.on_dates(learned), told.values[of_date], settings)
     return told, evidence
-
-
-def has_both_states(beats: BeatSet) -> bool:
-    """Whether there is something to compare."""
-    return 0 < int(beats.recording_is_target.sum()) < len(beats.sources)
 
 
 def evidence_of(model: Model, training: BeatSet, values: np.ndarray, settings: Settings) -> np.ndarray:
