@@ -76,6 +76,12 @@ def train(
     dates = len(set(both.dates.tolist()))
     with click.progressbar(length=dates, label="leaving dates out", file=sys.stderr) as bar:
         levels = left_out_levels(both, settings, out / FOLDS, lambda _: bar.update(1))
+    if levels is None:
+        click.echo(
+            "too few days with both states to tell how much days differ: every recording will be inconclusive; record "
+            "both states on more days",
+            err=True,
+        )
     config = {
         "labels": dataset.labels,
         "settings": asdict(settings),

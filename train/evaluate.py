@@ -36,8 +36,8 @@ def figures_text(figures: dict[str, dict[str, Any]], labels: tuple[str, str]) ->
         lines += [
             f"{which}: {', '.join(of_set['dates'])}",
             *columns(rows),
-            f"  sequential decision: {s['right']} right, {s['wrong']} wrong, {s['inconclusive']} inconclusive, "
-            f"median {s['median_beats']:.0f} beats",
+            f"  decided without a baseline of the day: {s['right']} right, {s['wrong']} wrong, "
+            f"{s['inconclusive']} inconclusive, first after {s['median_beats']:.0f} beats (median)",
         ]
     lines.append(f"  sensitivity is the share of {labels[1]!r} that was recognised, specificity that of {labels[0]!r}")
     return "\n".join(lines)
