@@ -20,7 +20,7 @@ import click
 import numpy as np
 import torch
 
-from edge_ecg.console import run_command
+from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import SETS, Dataset, Entry, read_dataset
 from edge_ecg.enroll import Sample, enroll_samples
 from edge_ecg.errors import DatasetError
@@ -277,6 +277,7 @@ def daily_baseline(
     entries = left_aside(dataset, dict(pair.split("=", 1) for pair in also if "=" in pair))
     aside = read_beats(entries) if entries else None
     dates = sorted(set(beats.dates.tolist()))
+    claim_folder(out, "train", ("folds", "daily_baseline.json"))
     result: dict[str, Any] = {
         "dataset": dataset.name,
         "labels": dataset.labels,
