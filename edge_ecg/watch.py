@@ -63,7 +63,9 @@ def _why_not(judged: list[Judged], bundle: Bundle) -> str:
     votes, reasons = sum(j.vote is not None for j in judged), Counter(r for j in judged for r in j.unusable)
     if votes < bundle.contract.voting.fewest_beats and not reasons:
         return f"{votes} usable beats, expected at least {bundle.contract.voting.fewest_beats}"
-    return f"{len(judged) - votes} of {len(judged)} beats can't be judged: {reasons.most_common(1)[0][0]}"
+    reason = reasons.most_common(1)[0][0]
+    advice = " (enrol recent baselines of three dates first)" if reason == OUT_OF_DATE else ""
+    return f"{len(judged) - votes} of {len(judged)} beats can't be judged: {reason}{advice}"
 
 
 class Watch:
