@@ -60,7 +60,7 @@ def train(
         entries = dataset.entries(which)
         with click.progressbar(entries, label=f"reading {which:10}", file=sys.stderr) as shown:
             sets[which] = read_beats(shown)
-    claim_folder(out, "train", (WEIGHTS, PROGRESS, BEATS, METRICS, HISTORY, CONFIG))
+    claim_folder(out, "train", (WEIGHTS, PROGRESS, BEATS, FOLDS, METRICS, HISTORY, CONFIG))
     _refuse_a_run(out, resume)  # that another process finished meanwhile
     settings = settings_for(arch, seed, epochs)
     trainer = Trainer(settings, sets["train"], sets["validation"], out)
