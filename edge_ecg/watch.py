@@ -101,8 +101,12 @@ class Watch:
         """Take the next raw samples in microvolts, any number of them; return the beats judged since.
 
         A sample that is not a finite number is a missing one. Gaps up to 16 ms are interpolated; what a longer one
-        touches, its RR interval included, comes back without a vote.
+        touches, its RR interval included, comes back without a vote. Raises RecordingError unless samples have one
+        dimension.
         """
+        samples_uv = np.asarray(samples_uv)
+        if samples_uv.ndim != 1:
+            raise RecordingError(f"samples have the shape {samples_uv.shape}, expected one dimension of microvolts")
         return [self._judge(beat) for beat in self._beats.push(samples_uv)]
 
     def gap(self, seconds: float) -> list[Judged]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed, parallel_config
+from joblib import delayed
 
 from edge_ecg.atomic import write_file
 from edge_ecg.datasets.days import FEWEST_DAYS, days_with_both_states
@@ -23,6 +23,7 @@ from train.fit.loop import Settings, Trainer
 from train.model.architectures import build_model
 from train.model.model import Model, compare, embed
 from train.model.weights import WEIGHTS, read_weights
+from train.parallel import in_processes
 
 KEY = "fold.json"
 
@@ -39,11 +40,11 @@ def left_out_evidence(
 ) -> tuple[BeatSet, np.ndarray]:
     """The beats of all dates that can be left out, and their evidence from the models that had not seen them."""
     dates = sorted(set(beats.dates.tolist()))
-    labels = list(zip(beats.dates.tolist(), beats.recording_is_target.tolist(), strict=True))
+    states = list(zip(beats.dates.tolist(), beats.recording_is_target.tolist(), strict=True))
     jobs = {
         date: sorted(set(dates) - {date})
         for date in dates
-        if len(days_with_both_states(r for r in labels if r[0] != date)) >= FEWEST_DAYS
+        if len(days_with_both_states(state for state in states if state[0] != date)) >= FEWEST_DAYS
     }
     models = train_folds(beats, jobs, settings, folder, progress)
     told = beats.on_dates(jobs)
@@ -71,9 +72,8 @@ def train_folds(
 ) -> dict[str, Model]:
     """By name, a model trained on some dates; one of the same beats and settings is taken from its folder."""
     jobs = (delayed(_train)(name, beats.on_dates(dates), settings, folder / name) for name, dates in learned.items())
-    with parallel_config("loky", n_jobs=-1, inner_max_num_threads=1):
-        for name in Parallel(return_as="generator_unordered", max_nbytes=None)(jobs):
-            progress(name)
+    for name in in_processes(jobs):
+        progress(name)
     return {name: _stored(settings, folder / name) for name in learned}
 
 
