@@ -2,6 +2,7 @@
 
 from importlib.metadata import version
 
+from edge_ecg import interrupts as interrupts  # before anything that takes long to import
 from edge_ecg.bundle import Bundle, load_bundle
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.readers.find import find_recordings

@@ -13,6 +13,7 @@ from typing import Any
 from edge_ecg.atomic import refuse_overlap, write_file
 from edge_ecg.bundle import SIGNATURE, read_files, sealed
 from edge_ecg.errors import BundleError, EdgeEcgError
+from edge_ecg.files import read_small_file
 
 PURPOSE = b"edge-ecg bundle manifest, version 1\n"
 ALGORITHM = "Ed25519"
@@ -108,9 +109,8 @@ def _public_key(path: Path) -> Any:
 
 
 def _small_file(path: Path) -> bytes:
-    with path.open("rb") as stream:
-        return stream.read(MOST_BYTES)
+    return read_small_file(path, MOST_BYTES)
 
 
 def _not_installed() -> EdgeEcgError:
-    return EdgeEcgError("signatures need one more package: pip install edge-ecg[sign]")
+    return EdgeEcgError("signatures need one more package: pip install -e '.[sign]' in the clone")

@@ -39,7 +39,7 @@ from train.run import (
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the run.")
 @click.option("--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml].")
 @click.option("--arch", type=click.Choice(list(ARCHITECTURES)), default=DEFAULT_ARCHITECTURE, show_default=True)
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True)
 @click.option("--epochs", type=click.IntRange(1), help="At most. [10; effnetv2: 40]")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run; begin it if there is none.")
 def train(

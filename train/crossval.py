@@ -74,7 +74,7 @@ def crossval_text(result: dict[str, Any]) -> str:
     show_default=True,
     help="The comparator; given again, one more baseline.",
 )
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def crossval(
     dataset_file: Path, out: Path, data: Path | None, architectures: tuple[str, ...], seed: int, as_json: bool

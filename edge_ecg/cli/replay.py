@@ -7,23 +7,25 @@ from pathlib import Path
 import click
 import numpy as np
 
+from edge_ecg.atomic import refuse_overlap, write_file
 from edge_ecg.bundle import Bundle, load_bundle
 from edge_ecg.cli.day_baseline import DAY_BASELINE, DAY_BASELINE_FIRST, DayBaselines, day_baselines
 from edge_ecg.cli.live import live_view
 from edge_ecg.cli.options import AS_JSON, LABELS, RECORDINGS, for_each, told_of_recordings
+from edge_ecg.contract import CONTRACT
 from edge_ecg.datasets.labelling import labels_by_name
 from edge_ecg.inference.novelty import OUT_OF_DATE, span_of
 from edge_ecg.inference.votes import INCONCLUSIVE
 from edge_ecg.recording import Recording, Told
-from edge_ecg.replay import Replayed, replay
+from edge_ecg.replay import Replayed, Step, replay
+from edge_ecg.report.replay_page import Played, replay_page
 from edge_ecg.simulation.faults import Faults
 
 BUNDLE = click.argument("bundle_path", metavar="BUNDLE", type=click.Path(path_type=Path))
 CHUNK = click.option("--chunk", default=64, show_default=True, type=click.IntRange(1), help="Samples a push.")
 LIVE = click.option("--live", is_flag=True, help="Draw trace, R marks, tally and latency as they come, in real time.")
 ANY_DAY = click.option("--any-day", is_flag=True, help="Judge what is out of date as well: to study a drift.")
-
-
+PAGE = click.option("--page", type=click.Path(path_type=Path), help="A page that plays the replay: page.html.")
 CONFIDENCE = click.option(
     "--confidence",
     type=click.FloatRange(0.5, 1, min_open=True, max_open=True),
@@ -42,6 +44,7 @@ CONFIDENCE = click.option(
 @CHUNK
 @LIVE
 @ANY_DAY
+@PAGE
 @AS_JSON
 def replay_command(
     bundle_path: Path,
@@ -54,6 +57,7 @@ def replay_command(
     chunk: int,
     live: bool,
     any_day: bool,
+    page: Path | None,
     as_json: bool,
 ) -> int:
     """Replay recordings through a bundle: beats, votes, a decision as early as the evidence allows.
@@ -61,13 +65,17 @@ def replay_command(
     A RECORDING is a file, a folder with recordings anywhere below it, or Apple's export.zip. What is decided while
     beats come in is provisional; it must still hold when the recording ends.
     """
+    if page:
+        refuse_overlap(page, [bundle_path, *recordings, *day_files])
     bundle = open_bundle(bundle_path, any_day)
     if confidence:
         bundle = replace(bundle, rule=bundle.rule.at(confidence))
     labels = labels_by_name(labels_file) if labels_file else {}
     note = lambda line: click.echo(f"passed over: {line}", err=True)  # noqa: E731
     baselines = day_baselines(bundle, day_files, first, recordings, told, labels, note)
-    return replay_each(bundle, recordings, told, chunk=chunk, live=live, as_json=as_json, baselines=baselines)
+    return replay_each(
+        bundle, recordings, told, chunk=chunk, live=live, as_json=as_json, baselines=baselines, page=page
+    )
 
 
 def replay_each(
@@ -81,6 +89,7 @@ def replay_each(
     faults: Faults | None = None,
     speed: float | None = None,
     baselines: DayBaselines | None = None,
+    page: Path | None = None,
 ) -> int:
     """Replay every recording found, with faults if given, and print a row or a line of JSON for each. The exit code.
 
@@ -89,6 +98,9 @@ def replay_each(
     if live and as_json:
         raise click.UsageError("--live is for people and --json for programs: give one of them")
     baselines = baselines or DayBaselines()
+    if page:
+        chunk = min(chunk, CONTRACT.block_samples)  # so that a step holds one beat
+    played: list[Played] = []
     out_of_date: list[str] = []
 
     def work(recording: Recording) -> Replayed | None:
@@ -96,11 +108,21 @@ def replay_each(
             return None  # nothing to print
         recording = faults(recording) if faults else recording
         view = live_view(bundle, recording) if live else None
-        replayed = replay(bundle, recording, chunk, speed or (1.0 if live else None), view, baselines.of(recording))
+        steps: list[Step] = []
+
+        def show(step: Step) -> None:
+            if view:
+                view(step)
+            if page:
+                steps.append(step)
+
+        replayed = replay(bundle, recording, chunk, speed or (1.0 if live else None), show, baselines.of(recording))
         if view:
             view.finish()
         if OUT_OF_DATE in replayed.unusable:
             out_of_date.append(recording.source)
+        if page:
+            played.append(Played(recording, replayed, steps))
         return replayed
 
     if not as_json:
@@ -113,6 +135,10 @@ def replay_each(
         work,
         lambda replayed: json.dumps(replayed.to_json()) if as_json else _row(replayed),
     )
+    if page and played:
+        content = replay_page(bundle, played).encode()
+        write_file(page, content)
+        click.echo(f"{page}: written, {len(content):,} bytes", err=True)
     distribution = bundle.references.distribution
     if out_of_date and distribution:
         click.echo(

@@ -10,6 +10,7 @@ import numpy as np
 
 from edge_ecg.errors import RecordingError
 from edge_ecg.readers.channels import ecg_channel
+from edge_ecg.readers.decimals import decimals
 from edge_ecg.readers.header import recorded_at_in
 from edge_ecg.readers.times import grid_of, placed
 from edge_ecg.recording import Told, is_same_rate
@@ -21,7 +22,6 @@ CLOCK = re.compile(
     r"(?:\d{1,4}[-./]\d\d?[-./]\d{1,4}[T ])?(?:(\d\d?):)?(\d\d?):(\d\d(?:[.,]\d{1,9})?)(?:Z|[-+]\d\d:?\d\d)?(?=[;,\t])"
 )
 _NUMBERS = re.compile(r"[-+\d.,; \t\n]*")
-_PLAIN = re.compile(r"[-+\deE.\n]*", re.ASCII)
 _SHOWN = re.compile(r"[-+]?\d*\.?\d*(?:e[-+]?\d+)?", re.IGNORECASE)
 _SEPARATORS = ",; \t"
 _TIME_NAME = re.compile(
@@ -46,8 +46,9 @@ class Rows:
     @cached_property
     def texts(self) -> list[str]:
         """The lines that are not empty."""
-        texts = self.body.split("\n")
-        return texts if all(texts) and not self.body.endswith(" ") else [t for t in map(str.strip, texts) if t]
+        if is_plain(self.body):
+            return self.body.split()
+        return [text for text in map(str.strip, self.body.split("\n")) if text]
 
     def line(self, index: int) -> int:
         """The number of a row's line in the file."""
@@ -97,10 +98,12 @@ def signal_of(rows: Rows, header: Sequence[str], told: Told, rate_hz: float | No
 
 def number_of_channels(rows: Rows, header: Sequence[str]) -> int:
     """How many columns of the beginning of a file may be an ECG; 0 if it is no recording."""
-    if len(rows.texts) < FEWEST_ROWS or any(not is_row(text) for text in rows.texts):
+    if rows.body.count("\n") < FEWEST_ROWS - 1:
         return 0
     if _plain_column(rows) is not None:
         return 1
+    if any(not is_row(text) for text in rows.texts):
+        return 0
     cells, separator = _split(rows)
     if len(cells) == 1:
         return 1
@@ -112,8 +115,9 @@ def number_of_channels(rows: Rows, header: Sequence[str]) -> int:
 
 def _plain_column(rows: Rows) -> np.ndarray | None:
     """The numbers, at once, where there are points and no columns."""
-    if not is_plain(rows.body):
-        return None
+    values = decimals(rows.body.strip())
+    if values is not None or not is_plain(rows.body):
+        return values
     try:
         return np.fromiter(map(float, rows.texts), np.float64, len(rows.texts))
     except ValueError:
@@ -122,7 +126,7 @@ def _plain_column(rows: Rows) -> np.ndarray | None:
 
 def is_plain(body: str) -> bool:
     """Whether nothing but a column of numbers with points can be in it."""
-    return _PLAIN.fullmatch(body) is not None
+    return body.isascii() and not body.encode().translate(None, b"0123456789+-.eE\n")
 
 
 def _finite(values: np.ndarray, rows: Rows) -> np.ndarray:
@@ -179,7 +183,7 @@ def _at_commas(texts: list[str], rows: Rows) -> list[list[str]]:
     """Columns where commas may be decimal: an index that counts, or times, come before one; else all are."""
     parts = [text.partition(",") for text in texts]
     try:
-        first = np.array([float(part[0]) for part in parts])
+        first = np.fromiter((float(part[0]) for part in parts), np.float64, len(parts))
     except ValueError:
         return [texts]
     if len(first) < 2:
@@ -285,6 +289,9 @@ def _numbers(cells: list[str], rows: Rows, may_be_empty: bool = False) -> np.nda
     body = "\n".join(cells)
     if "," in body and "." in body:
         raise rows.error(next(i for i, cell in enumerate(cells) if "," in cell), "has a comma; others have points")
+    values = decimals(body.replace(",", "."))
+    if values is not None:
+        return values
     plain = body.replace(",", ".").split("\n") if "," in body else cells
     try:
         return np.fromiter(map(float, plain), np.float64, len(plain))

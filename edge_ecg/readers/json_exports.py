@@ -69,7 +69,10 @@ def parse_json(content: Content, told: Told) -> Signal:
     if missing:
         raise RecordingError(f"is an ECG of {app} without {' and '.join(missing)}")
     try:
-        return read(reading)
+        signal = read(reading)
+        if signal.values.ndim != 1:
+            raise RecordingError(f"is an ECG of {app} that is not as its app writes it")
+        return signal
     except RecordingError:
         raise
     except (TypeError, ValueError, KeyError, AttributeError, OverflowError):

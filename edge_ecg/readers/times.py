@@ -9,6 +9,7 @@ A_GAP = 1.75  # usual steps: a longer one lost samples
 MOST_OFF = 1.5  # steps between a time and its place in the grid: times may be rounded to a step
 
 
+@np.errstate(all="ignore")  # what is no time may be any number
 def grid_of(times: np.ndarray, unit: str | None = None) -> tuple[float, np.ndarray] | None:
     """The rate in hertz and the index of each sample, for (n,) times that step evenly but for gaps; None otherwise.
 
@@ -25,7 +26,7 @@ def grid_of(times: np.ndarray, unit: str | None = None) -> tuple[float, np.ndarr
     indices = np.concatenate(([0], np.cumsum(np.where(whole, 1, np.rint(steps / step))))).astype(np.int64)
     off = times - times[0] - indices * step
     off -= _mean(off)
-    if np.abs(off).max() > MOST_OFF * step or indices[-1] > 2 * len(times):
+    if not np.abs(off).max() <= MOST_OFF * step or not len(times) <= indices[-1] + 1 <= 2 * len(times):
         return None
     for per_second in (PER_SECOND[unit],) if unit else PER_SECOND.values():
         rate_hz = per_second / step

@@ -25,13 +25,13 @@ def artefact_table(found: Iterable[dict[str, Any]]) -> Iterator[str]:
             yield f"not shipped: {row['engine']}: {'; '.join(row['faults'])}"
     if finetuned := [row["engine"] for row in found if row.get("finetuned")]:
         yield f"fine-tuned on training beats, since rounding alone flips beats: {', '.join(finetuned)}"
-    by_name = {row["engine"]: row for row in found if row["shipped"]}
+    by_name = {row["engine"]: row for row in found if row["shipped"] and row.get("beat_us")}
     if {"onnx fp32", "onnx int8"} <= by_name.keys():
         yield _verdict(by_name["onnx fp32"], by_name["onnx int8"])
 
 
 def _time(row: dict[str, Any]) -> str:
-    return f"{median(row['beat_us']):.0f} us" if row["beat_us"] else "-"
+    return f"{median(row['beat_us']):.0f} us" if row.get("beat_us") else "-"
 
 
 def _verdict(single: dict[str, Any], int8: dict[str, Any]) -> str:

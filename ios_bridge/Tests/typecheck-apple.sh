@@ -14,7 +14,7 @@ compile() { # name, sources: a module that others can import
 for stub in CoreML HealthKit SwiftUI; do
   compile "$stub" "Tests/AppleStubs/$stub.swift"
 done
-compile EdgeECG Sources/EdgeECG/*.swift
+compile EdgeECG Sources/EdgeECG/*.swift Sources/EdgeECG/Core/*.swift
 compile EdgeECGApple -warnings-as-errors Sources/EdgeECGApple/*.swift
 swiftc -swift-version 6 -parse-as-library -typecheck -warnings-as-errors -I "$out" Examples/WatchDemo/Sources/*.swift
 echo "EdgeECGApple and WatchDemo agree with the stubs"

@@ -17,14 +17,14 @@ enum AppleCSV {
   /// known keys, then by structure (a number of hertz, a unit, a timestamp with its zone), in any order; without a
   /// rate it is 512 Hz, without a unit microvolts. A comma is a decimal mark, or follows an index that counts
   /// 0, 1, 2: the whole file decides.
-  static func signal(_ content: [UInt8]) throws -> Signal {
+  static func signal(_ content: [UInt8]) throws(EdgeECGError) -> Signal {
     let (text, isUnicode) = TextDecoding.decoded(content)
     let file = try TextLines(text)
     guard let start = file.lines.firstIndex(where: { isNumeric($0, in: file) }) else {
       throw EdgeECGError.recording("no line is a number; expected an Apple ECG file or one value a line")
     }
     let header = AppleHeader(file.lines[..<start].map { plain(file.string($0)) })
-    guard isUnicode || header.namedRate != nil else {  // in Cyrillic or Chinese, say, its rate would be overlooked
+    guard isUnicode || header.namesRate else {  // in Cyrillic or Chinese, say, its rate would be overlooked
       throw EdgeECGError.recording("is in an older encoding than Unicode, and names no rate; save it as UTF-8")
     }
     return Signal(
@@ -65,10 +65,11 @@ enum AppleCSV {
   }
 
   /// The numbers of the lines: at once where they are plain, else with patience.
-  private static func values(_ lines: ArraySlice<TextLines.Line>, in file: TextLines) throws -> [Double] {
-    let values =
-      try plainColumn(lines, in: file, mark: UInt8(ascii: ".")) ?? plainColumn(lines, in: file, mark: UInt8(ascii: ","))
-      ?? patientValues(lines.map { Row(number: $0.number, text: file.string($0)) })
+  private static func values(_ lines: ArraySlice<TextLines.Line>, in file: TextLines) throws(EdgeECGError) -> [Double] {
+    let plain =
+      plainColumn(lines, in: file, mark: UInt8(ascii: ".")) ?? plainColumn(lines, in: file, mark: UInt8(ascii: ","))
+    if let plain { return plain }
+    let values = try patientValues(lines.map { Row(number: $0.number, text: file.string($0)) })
     if let first = values.firstIndex(where: { !$0.isFinite }) {
       let line = lines[lines.startIndex + first].number
       throw EdgeECGError.recording("line \(line) is \(values[first].pythonRepr), not a finite number")
@@ -92,13 +93,13 @@ enum AppleCSV {
   }
 
   /// The numbers of lines with decimal commas or an index, or the error that names the first bad line.
-  private static func patientValues(_ rows: [Row]) throws -> [Double] {
+  private static func patientValues(_ rows: [Row]) throws(EdgeECGError) -> [Double] {
     let plain = rows.map { row in
       Row(number: row.number, text: withoutEmptyColumns(Self.plain(row.text)))
     }
     let column = try withoutIndex(plain)
     let hasPoints = column.contains { $0.utf8.contains(UInt8(ascii: ".")) }
-    return try zip(plain, column).map { row, text in
+    return try zip(plain, column).map { row, text throws(EdgeECGError) -> Double in
       if hasPoints, text.utf8.contains(UInt8(ascii: ",")) {
         throw EdgeECGError.recording("line \(row.number)\(shown(row.text)) has a comma; others have points")
       }
@@ -118,7 +119,7 @@ enum AppleCSV {
   }
 
   /// The lines without a first column that counts from 0 or 1; all of each line where there is none.
-  private static func withoutIndex(_ rows: [Row]) throws -> [String] {
+  private static func withoutIndex(_ rows: [Row]) throws(EdgeECGError) -> [String] {
     for separator: Unicode.Scalar in [";", "\t", ",", " "] {
       let ends = rows.map { $0.text.unicodeScalars.firstIndex(of: separator) }
       guard ends.contains(where: { $0 != nil }) else { continue }

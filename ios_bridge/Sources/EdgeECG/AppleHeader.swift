@@ -6,8 +6,31 @@ struct AppleHeader {
   }
 
   private static let personKeys: Set = ["name", "date of birth", "geburtstag", "姓名", "出生日期"]
-  private static let rateKeys: Set = ["sample rate", "messrate", "采样率"]
+  private static let rateKeys: Set = [
+    "sample rate", "messrate", "采样率", "fs", "sr", "sps", "rate", "freq", "frequency", "hz", "hertz", "sf", "sfreq",
+    "srate", "fsamp", "fsample", "samplerate", "sampling", "frequenz", "fréquence", "frequenza", "frecuencia",
+    "частота",
+    "频率", "頻率", "周波数",
+  ]
+  // A key of one of the first and one of the second is about a rate, and of one of the third it is not.
+  private static let samplingWords = [
+    "sampl", "abtast", "échant", "echant", "muestr", "campion", "amostr", "próbk", "probk", "vzork", "дискрет", "采样",
+    "採樣", "取样", "取樣", "サンプル", "サンプリング", "샘플", "표본", "δειγμ", "örnek", "bemonster", "minta", "näyt", "acqui", "digiti",
+    "data", "adc", "scan",
+  ]
+  private static let rateWords = [
+    "rate", "freq", "frek", "fréq", "taux", "frecu", "tasa", "tasso", "taxa", "hz", "hertz", "speed", "часто", "率", "频",
+    "頻",
+    "周波数", "速度", "レート", "주파수", "속도", "συχν", "hızı", "per s", "/s", "sps", "fs",
+  ]
+  private static let otherRates = [
+    "heart", "puls", "herz", "card", "resp", "breath", "bpm", "filter", "notch", "pass", "cut", "mains", "corner",
+    "line freq", "power", "baud", "bit", "refresh", "display", "screen", "пульс", "心",
+  ]
+  private static let intervalWords = ["interval", "period", "spacing", "step", "delta t"]
+  private static let sameRate = 0.005  // a nominal rate and a measured one differ by less
   private static let timeKeys: Set = ["recorded date", "aufzeichnungsdatum", "记录日期"]
+  private static let timeWords = ["record", "start", "begin", "acqui", "measure", "captur", "aufzeichn", "aufnahme"]
   private static let unitKeys: Set = ["unit", "einheit", "单位"]
   private static let unitsKnownBySight: Set = ["μv", "uv", "mv", "мкв", "мв"]  // a lone V may be anything
   private static let hertz = [
@@ -19,45 +42,94 @@ struct AppleHeader {
   /// - Parameter lines: the header's lines in plain spelling (`AppleCSV.plain`).
   init(_ lines: [String]) {
     fields = lines.reversed().map { line in
-      let parts = line.unicodeScalars.split(maxSplits: 1, omittingEmptySubsequences: false) { scalar in
-        [",", ";", ":", "\t"].contains(scalar)
-      }
-      let texts = parts.map { NumberText.trimmed(String($0)) }
+      let parts = Self.trimmed(line, of: " \t#;%/*!\"'{}|,").unicodeScalars
+        .split(maxSplits: 1, omittingEmptySubsequences: false) { [",", ";", ":", "=", "|", "\t"].contains($0) }
+      let texts = parts.map { Self.trimmed(String($0), of: " ,;\t=") }
       return Field(key: texts.first?.lowercased() ?? "", value: texts.last ?? "")
     }
     .filter { !Self.personKeys.contains($0.key) }
   }
 
-  /// The rate in hertz; 512 where none is given.
-  func sampleRateHz() throws -> Double {
-    if let named = fields.first(where: { Self.rateKeys.contains($0.key) && !$0.value.isEmpty }) {
-      var scanner = Scanner(named.value.lowercased())
-      guard let rate = Self.rate(&scanner), scanner.isAtEnd || Self.skipHertz(&scanner) else {
-        throw EdgeECGError.recording("sample rate is not a number of hertz; expected it as in '512 hertz'")
-      }
-      return rate
+  /// The rate in hertz; 512 where none is stated.
+  /// - Throws: ``EdgeECGError/recording(_:)`` for a statement that can't be read: a wrong rate makes wrong RR intervals
+  ///   without a word.
+  func sampleRateHz() throws(EdgeECGError) -> Double {
+    if fields.contains(where: { Self.statesInterval($0.key) }) {
+      throw EdgeECGError.recording("states a sampling interval, which only Edge ECG for Python reads")
     }
-    return namedRate ?? fields.lazy.compactMap { Self.rateInUnknownWords($0.value) }.first ?? Recording.defaultRateHz
+    var rates = try fields.filter { Self.statesRate($0) }.map { field throws(EdgeECGError) in try Self.onlyRate(field) }
+    if rates.isEmpty { rates = fields.compactMap { Self.namedRate($0) } }
+    if rates.isEmpty { rates = fields.compactMap { Self.rateInUnknownWords($0.value) } }
+    guard let first = rates.first else { return Recording.defaultRateHz }
+    guard rates.allSatisfy({ abs($0 - first) <= Self.sameRate * max($0, first) }) else {
+      throw EdgeECGError.recording("states two sample rates that differ")
+    }
+    return first
   }
 
-  /// A number of hertz, in a word that is known.
-  var namedRate: Double? {
-    for field in fields {
-      var scanner = Scanner(field.value.lowercased())
-      while !scanner.isAtEnd {
-        let start = scanner.at
-        if let rate = Self.rate(&scanner), Self.skipHertz(&scanner) { return rate }
-        scanner.move(to: start + 1)
+  /// Whether some line names a number of hertz, in a word that is known.
+  var namesRate: Bool { fields.contains { Self.namedRate($0) != nil } }
+
+  private static func words(_ key: String) -> String {
+    key.unicodeScalars.split { !(isLetter($0) || NumberText.isDigit($0) || $0 == "/") }
+      .map { String($0) }.joined(separator: " ")
+  }
+
+  private static func holdsAny(_ text: String, _ words: [String]) -> Bool {
+    words.contains { text.contains($0) }
+  }
+
+  private static func statesInterval(_ key: String) -> Bool {
+    let words = words(key)
+    return words == "dt" || holdsAny(words, intervalWords) && holdsAny(words, samplingWords)
+  }
+
+  private static func statesRate(_ field: Field) -> Bool {
+    let words = words(field.key)
+    let value = field.value.lowercased()
+    if field.value.isEmpty || holdsAny(words, otherRates) || value.contains("bpm") { return false }
+    let bare = words.split(separator: " ").filter { !["in", "hz", "khz", "hertz", "ecg", "nominal"].contains($0) }
+    return rateKeys.contains(words) || rateKeys.contains(bare.joined(separator: " "))
+      || rateKeys.contains(words.replacing(" ", with: ""))
+      || holdsAny(words, samplingWords) && (holdsAny(words, rateWords) || namedRate(field) != nil)
+  }
+
+  /// The one number of a line that states a rate.
+  private static func onlyRate(_ field: Field) throws(EdgeECGError) -> Double {
+    var scanner = Scanner(field.value.lowercased())
+    var numbers: [Double] = []
+    while !scanner.isAtEnd {
+      let start = scanner.at
+      if let rate = rate(&scanner) { numbers.append(rate) } else { scanner.move(to: start + 1) }
+    }
+    let text = field.key + " " + field.value.lowercased()
+    if numbers.count > 1, let named = namedRate(field) { return named }
+    guard numbers.count == 1 else {
+      throw EdgeECGError.recording("sample rate is not a number of hertz; expected it as in '512 hertz'")
+    }
+    return numbers[0] * (text.contains("khz") || text.contains("k hz") || text.contains("kilohert") ? 1000 : 1)
+  }
+
+  private static func namedRate(_ field: Field) -> Double? {
+    if holdsAny(words(field.key), otherRates) || holdsAny(field.value.lowercased(), otherRates) { return nil }
+    var scanner = Scanner(field.value.lowercased())
+    while !scanner.isAtEnd {
+      let start = scanner.at
+      if let rate = rate(&scanner) {
+        scanner.skipAll { $0.properties.isWhitespace || $0 == "(" || $0 == "[" }
+        let isKilo = scanner.skip { $0 == "k" }
+        if skipHertz(&scanner) { return isKilo ? 1000 * rate : rate }
       }
+      scanner.move(to: start + 1)
     }
     return nil
   }
 
-  /// Hertz in any other language: nothing else in Apple's header is three digits and a word, alone in its field.
+  /// Hertz in any other language: Apple's file names 511 to 514 of them, as no heart beats, alone in the field.
   private static func rateInUnknownWords(_ value: String) -> Double? {
     var scanner = Scanner(value)
     guard let first = scanner.next, first.isASCII, NumberText.isDigit(first), first != "0",
-      let rate = rate(&scanner), (100..<1000).contains(rate)
+      let rate = rate(&scanner), (500..<530).contains(rate)
     else { return nil }
     scanner.skipAll(\.properties.isWhitespace)
     guard scanner.skip(isLetter) else { return nil }
@@ -84,11 +156,37 @@ struct AppleHeader {
         scanner.move(to: start + 1)
       }
     }
-    for field in fields where Self.timeKeys.contains(field.key) {
-      var scanner = Scanner(field.value)
-      if Self.skipLocalTime(&scanner), scanner.isAtEnd { return field.value }
+    let about = fields.filter { Self.timeKeys.contains($0.key) || Self.holdsAny(Self.words($0.key), Self.timeWords) }
+    return about.lazy.compactMap { Self.day(in: $0.value)?.description }.first
+  }
+
+  /// The day of a time in another spelling: `2023/10/5`, `2566-10-05`.
+  private static func day(in text: String) -> CalendarDay? {
+    var scanner = Scanner(text)
+    while !scanner.isAtEnd {
+      let start = scanner.at
+      if let previous = scanner.previous, NumberText.isDigit(previous) {
+        scanner.move(to: start + 1)
+        continue
+      }
+      let isMark = { (scalar: Unicode.Scalar) in ["-", "/", "."].contains(scalar) }
+      if let year = number(ofDigits: 4...4, &scanner), scanner.skip(isMark),
+        let month = number(ofDigits: 1...2, &scanner), scanner.skip(isMark),
+        let day = number(ofDigits: 1...2, &scanner),
+        let found = CalendarDay(year: year, month: month, day: day)
+      {
+        return found
+      }
+      scanner.move(to: start + 1)
     }
     return nil
+  }
+
+  private static func number(ofDigits counts: ClosedRange<Int>, _ scanner: inout Scanner) -> Int? {
+    let start = scanner.at
+    let digits = scanner.skipAll(NumberText.isDigit)
+    guard counts.contains(digits) else { return nil }
+    return NumberText.number(scanner.text(from: start, to: scanner.at)).map { Int(clamped: $0) }
   }
 
   /// A number that is not the tail of another one.
@@ -101,6 +199,14 @@ struct AppleHeader {
       scanner.skipAll(NumberText.isDigit)
     }
     return NumberText.number(scanner.text(from: start, to: scanner.at), decimalComma: true)
+  }
+
+  private static func trimmed(_ text: String, of marks: String) -> String {
+    var scalars = Substring(text).unicodeScalars
+    let isMark = { (scalar: Unicode.Scalar) in marks.unicodeScalars.contains(scalar) || scalar.properties.isWhitespace }
+    while let first = scalars.first, isMark(first) { scalars.removeFirst() }
+    while let last = scalars.last, isMark(last) { scalars.removeLast() }
+    return String(scalars)
   }
 
   private static func skipHertz(_ scanner: inout Scanner) -> Bool {

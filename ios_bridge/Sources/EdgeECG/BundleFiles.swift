@@ -5,7 +5,7 @@ struct BundleFiles: Sendable {
   let folder: String
 
   /// At most `most` + 1 bytes of the plain file `name`.
-  func read(_ name: String, most: Int) throws -> [UInt8] {
+  func read(_ name: String, most: Int) throws(EdgeECGError) -> [UInt8] {
     var path = folder
     for part in name.split(separator: "/") {
       path += "/" + part
@@ -22,10 +22,10 @@ struct BundleFiles: Sendable {
     guard fstat(handle, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else {
       throw EdgeECGError.bundle("\(folder): \(name) is no plain file")
     }
-    return try Self.bytes(of: handle, most: min(Int(clamping: facts.st_size), most + 1))
-      ?? {
-        throw Self.failure(errno, folder, name)
-      }()
+    guard let content = Self.bytes(of: handle, most: min(Int(clamping: facts.st_size), most + 1)) else {
+      throw Self.failure(errno, folder, name)
+    }
+    return content
   }
 
   private static func bytes(of handle: Int32, most: Int) -> [UInt8]? {

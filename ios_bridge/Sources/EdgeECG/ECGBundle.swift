@@ -5,7 +5,7 @@
 /// `Bundle` already.
 public struct ECGBundle: Sendable {
   /// The manifest's schema that this package reads.
-  public static let schemaVersion = 1
+  public static let schemaVersion = 2
 
   /// The folder as the user gave it.
   public let path: String
@@ -14,7 +14,9 @@ public struct ECGBundle: Sendable {
   /// The numbers that the bundle was made with.
   public let contract: Contract
   /// The two states.
-  public let labels: Labels
+  public var labels: Labels { rule.labels }
+  /// What turns votes into decisions.
+  public let rule: DecisionRule
   /// What the bundle is for, and what it is not.
   public let intendedUse: String
   /// Beat to embedding.
@@ -26,35 +28,22 @@ public struct ECGBundle: Sendable {
 
   /// Opens and verifies the bundle in the folder `path`.
   /// - Throws: ``EdgeECGError/bundle(_:)`` on anything missing, altered or unsafe.
-  public init(path: String) throws {
+  public init(path: String) throws(EdgeECGError) {
     let wanted = [PortableForm.layersFile, PortableForm.weightsFile, Self.referencesFile]
     let (manifest, files) = try Self.verifiedFiles(path, keeping: wanted)
-    do {
-      guard let names = manifest["labels"]?.items, names.count == 2, let baseline = names[0].text,
-        let target = names[1].text, baseline != target
-      else { throw EdgeECGError.contract("labels are not two different names") }
-      guard let contractEntry = manifest["contract"] else {
-        throw EdgeECGError.contract("the manifest has no entry 'contract'")
-      }
-      let contract = try Contract(contractEntry)
-      let references = try ReferenceBank(safetensors: files[Self.referencesFile] ?? [])
-      let form = try PortableForm(
-        layers: files[PortableForm.layersFile] ?? [], weights: files[PortableForm.weightsFile] ?? [])
-      let encoder = try PortableEncoder(form.encoder, beatLength: contract.beatLength)
-      guard references.embeddingLength == encoder.embeddingLength else {
-        throw EdgeECGError.contract(
-          "references have \(references.embeddingLength) numbers each, the encoder gives \(encoder.embeddingLength)")
-      }
-      comparator = try PortableComparator(
-        form.comparator, embeddingLength: encoder.embeddingLength, references: references.count)
+    do throws(EdgeECGError) {
+      let parts = try BundleParts(
+        manifest: manifest, layers: files[PortableForm.layersFile] ?? [],
+        weights: files[PortableForm.weightsFile] ?? [], references: files[Self.referencesFile] ?? [])
       self.path = path
       self.manifest = manifest
-      self.contract = contract
-      labels = Labels(baseline: baseline, target: target)
+      contract = parts.contract
+      rule = parts.rule
       intendedUse = manifest["intended_use"]?.text ?? ""
-      self.encoder = encoder
-      self.references = references
-    } catch let error as EdgeECGError {
+      encoder = parts.encoder
+      comparator = parts.comparator
+      references = parts.references
+    } catch {
       throw EdgeECGError.bundle("\(path): \(error)")
     }
   }
@@ -82,7 +71,7 @@ extension ECGBundle {
   /// The manifest, and the verified content of the files in `keeping`; all others are verified as well.
   private static func verifiedFiles(
     _ path: String, keeping: [String]
-  ) throws -> (manifest: JSONValue, files: [String: [UInt8]]) {
+  ) throws(EdgeECGError) -> (manifest: JSONValue, files: [String: [UInt8]]) {
     let source = BundleFiles(folder: path)
     let manifest = try verifiedManifest(try source.read(manifestFile, most: mostManifestBytes), path)
     guard manifest["schema"]?.integer == schemaVersion else {
@@ -113,7 +102,7 @@ extension ECGBundle {
   }
 
   /// The manifest, if it is written as Python writes it and its seal holds: a hash over everything else in it.
-  private static func verifiedManifest(_ content: [UInt8], _ path: String) throws -> JSONValue {
+  private static func verifiedManifest(_ content: [UInt8], _ path: String) throws(EdgeECGError) -> JSONValue {
     guard content.count <= mostManifestBytes, let manifest = try? JSONValue(parsing: content),
       let members = manifest.members
     else { throw EdgeECGError.bundle("\(path): \(manifestFile) is not JSON as a bundle has it") }

@@ -1,12 +1,11 @@
-/// Enrolment: a few fresh baseline recordings move a bundle's references after a drift, without training.
+/// Enrolment: fresh baseline recordings of three dates move a bundle's references after a drift, without training.
 ///
-/// From month to month the level of a person's ECG drifts, for both states alike. So the references, all of them, move
-/// by a share of the way from training's baseline to where the new baseline lies: the positive-part estimator of
-/// W. James and C. Stein, so that what an ordinary date could explain does not count as drift. If they move, the limit
-/// of what is out of distribution grows as well, as far as what enrolled lies further from the moved centre than usual beats
-/// do. Moved or not, they know the days of what enrolled. `edge_ecg/enroll.py` gives the reasons of each number.
+/// From month to month the level of a person's ECG drifts, and a bundle that has not seen these months is out of date.
+/// So its references, all of them, move by the way from training's baseline to where the fresh one lies. The limit of
+/// what is out of distribution grows as far as what enrolled lies further from the moved centre than usual beats do,
+/// and the bundle knows the days of what enrolled. `edge_ecg/enroll.py` gives the reasons of each number.
 public struct Enrollment: Hashable, Sendable {
-  private static let ordinary = 3.0
+  private static let fewestDates = 3  // one may differ from training's without a drift
   private static let implausible = 2.0  // times the limit of a beat: no drift goes this far, another person does
   private static let fewestBeats = 5
   private static let steps = 100  // of the geometric median; it is there after ten
@@ -39,43 +38,52 @@ public struct Enrollment: Hashable, Sendable {
   public let samples: [Sample]
   /// By how much the references move.
   public let shift: [Double]
-  /// How far the new baseline lies, in units of an ordinary date's.
+  /// How far that is, in units of the way from the usual baseline to the usual target.
   public let distance: Double
-  /// The share of that way which is believed, 0 to 1.
-  public let share: Double
   /// The bundle's references, moved.
   public let references: ReferenceBank
 
   /// What baseline recordings say of the level.
   /// - Throws: ``EdgeECGError/bundle(_:)`` if the bundle does not say what training has seen,
-  ///   ``EdgeECGError/recording(_:)`` if no recording can be used.
-  public init(_ bundle: ECGBundle, recordings: [Recording]) throws {
+  ///   ``EdgeECGError/recording(_:)`` if no recording can be used, or those of fewer than three dates.
+  public init(_ bundle: ECGBundle, recordings: [Recording]) throws(EdgeECGError) {
     guard let distribution = bundle.references.distribution else {
       throw EdgeECGError.bundle("\(bundle.path): does not say what training has seen; export it again")
     }
     guard bundle.manifest["enrolment"] == nil else {
       throw EdgeECGError.bundle("\(bundle.path): is enrolled already; give the bundle that training made")
     }
-    samples = try recordings.map { try Self.sample(bundle, distribution, $0) }
+    samples = try recordings.map { recording throws(EdgeECGError) in try Self.sample(bundle, distribution, recording) }
     let used = samples.filter { $0.rejected == nil }
+    let rejected = samples.compactMap { sample in sample.rejected.map { "\(sample.source): \($0)" } }
     guard !used.isEmpty else {
-      let reasons = samples.map { "\($0.source): \($0.rejected ?? "")" }.joined(separator: "; ")
-      throw EdgeECGError.recording("no recording can be enrolled: \(reasons.isEmpty ? "there is none" : reasons)")
+      throw EdgeECGError.recording(
+        "no recording can be enrolled: \(rejected.isEmpty ? "there is none" : rejected.joined(separator: "; "))")
     }
-    (shift, distance, share) = Self.levelShift(used, distribution)
+    let dates = Set(used.map(\.day))  // recordings that don't say theirs count as one date
+    guard dates.count >= Self.fewestDates else {
+      let told = dates.map { $0?.description ?? "unknown" }.sorted().joined(separator: ", ")
+      throw EdgeECGError.recording(
+        "baseline recordings of \(Self.fewestDates) dates are needed, these are of \(dates.count) (\(told)): one date may "
+          + "differ from training's without a drift. Nothing was enrolled"
+          + (rejected.isEmpty ? "" : " (not used: \(rejected.joined(separator: "; ")))"))
+    }
+    shift = Self.shift(used, from: distribution)
+    distance = Self.length(shift) / distribution.betweenStates
     let moved = distribution.moved(by: shift)
     let stillAway = median(used.map { $0.distance(moved) })
-    let limit = distribution.limit * (1 + share * max(0, stillAway - 1))
+    let limit = distribution.limit * max(1, stillAway)
     let known = moved.widened(to: limit).with(days: used.compactMap(\.day))
     references = try bundle.references.moved(by: shift, distribution: known)
   }
 
-  private static func sample(_ bundle: ECGBundle, _ distribution: TrainingDistribution, _ recording: Recording) throws
+  private static func sample(_ bundle: ECGBundle, _ distribution: TrainingDistribution, _ recording: Recording)
+    throws(EdgeECGError)
     -> Sample
   {
     var encoder = bundle.encoder
     var embedding: [Float] = []
-    let beats = try recording.beats(bundle.contract).map { beat -> [Float] in
+    let beats = try recording.beats(bundle.contract).map { beat throws(EdgeECGError) -> [Float] in
       try encoder.encode(beat.values, into: &embedding)
       return embedding
     }
@@ -88,20 +96,15 @@ public struct Enrollment: Hashable, Sendable {
     return Sample(source: recording.source, day: recording.day, rejected: rejected, embeddings: beats)
   }
 
-  /// How far recordings move the level, their distance in ordinary dates, and the share.
-  private static func levelShift(
-    _ samples: [Sample], _ distribution: TrainingDistribution
-  ) -> (shift: [Double], distance: Double, share: Double) {
+  /// From training's usual baseline to that of recordings, every date weighing the same.
+  private static func shift(_ samples: [Sample], from distribution: TrainingDistribution) -> [Double] {
     let counts = Dictionary(grouping: samples, by: \.day).mapValues { Double($0.count) }
-    let weights = samples.map { 1 / (counts[$0.day] ?? 1) }
-    let place = geometricMedian(samples.map(\.centre), weights: weights)
-    let away = zip(place, distribution.baselineCentre).map { $0 - $1 }
-    let squared = away.reduce(0) { $0 + $1 * $1 }
-    let perDate = counts.values.reduce(0) { $0 + 1 / $1 } / Double(counts.count)
-    let usual = distribution.betweenDates + distribution.betweenRecordings * perDate
-    let doubt = ordinary * usual / Double(counts.count * counts.count)
-    let share = squared > doubt ? 1 - doubt / squared : 0
-    return (away.map { share * $0 }, (squared / usual).squareRoot(), share)
+    let place = geometricMedian(samples.map(\.centre), weights: samples.map { 1 / (counts[$0.day] ?? 1) })
+    return zip(place, distribution.baselineCentre).map { $0 - $1 }
+  }
+
+  private static func length(_ step: [Double]) -> Double {
+    step.reduce(0) { $0 + $1 * $1 }.squareRoot()
   }
 
   /// The place with the least sum of weighted distances to points, by E. Weiszfeld's steps.

@@ -6,7 +6,7 @@ enum NumpyFile {
   private static let unreadable = EdgeECGError.recording("is not a readable .npy file of numbers")
 
   /// The numbers of a one-dimensional array of integers or floats.
-  static func values(_ content: [UInt8]) throws -> [Double] {
+  static func values(_ content: [UInt8]) throws(EdgeECGError) -> [Double] {
     guard content.starts(with: magic), content.count >= 12, (1...3).contains(content[6]) else { throw unreadable }
     let lengthBytes = content[6] == 1 ? 2 : 4
     let declared = (0..<lengthBytes).reduce(UInt64(0)) { $0 | UInt64(content[8 + $1]) << UInt64(8 * $1) }

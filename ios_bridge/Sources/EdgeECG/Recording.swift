@@ -29,13 +29,13 @@ public struct Recording: Hashable, Sendable {
   ///   100 to 2000 Hz, it lasts less than 4 s, or it can't be an ECG in microvolts.
   public init(
     samplesMicrovolts: [Double], sampleRateHz: Double, source: String, recordedAt: String? = nil
-  ) throws {
+  ) throws(EdgeECGError) {
     let signal = Signal(values: samplesMicrovolts, unit: "µV", sampleRateHz: sampleRateHz, recordedAt: recordedAt)
     try self.init(signal, source: source)
   }
 
   /// What a file said, judged and converted to microvolts.
-  init(_ signal: Signal, source: String) throws {
+  init(_ signal: Signal, source: String) throws(EdgeECGError) {
     let values = signal.values
     guard values.count >= 2 else {
       throw EdgeECGError.recording("holds \(values.isEmpty ? "no values" : "1 value"); expected a recording")
@@ -55,7 +55,7 @@ public struct Recording: Hashable, Sendable {
     self.source = source
   }
 
-  private static func requireFinite(_ values: [Double]) throws {
+  private static func requireFinite(_ values: [Double]) throws(EdgeECGError) {
     if let first = values.firstIndex(where: \.isInfinite) {
       throw EdgeECGError.recording("value \(first + 1) is \(values[first].pythonRepr), not a finite number")
     }
@@ -65,7 +65,7 @@ public struct Recording: Hashable, Sendable {
     }
   }
 
-  private static func microvolts(_ values: [Double], unit: String) throws -> [Double] {
+  private static func microvolts(_ values: [Double], unit: String) throws(EdgeECGError) -> [Double] {
     guard let scale = microvoltsPer(unit: unit) else {
       throw EdgeECGError.recording("unit is not known; expected µV, mV or V")  // of a damaged header, it may be a name
     }

@@ -8,20 +8,20 @@ extension Recording {
   /// An Apple ECG file in any language (its own rate and unit), a column of numbers or a 1-D `.npy` (512 Hz,
   /// microvolts). WFDB and EDF, which Python reads as well, are refused by name.
   /// - Throws: ``EdgeECGError/recording(_:)``, naming the file, if it can't be read or can't be an ECG.
-  public init(contentsOf path: String) throws {
-    do {
+  public init(contentsOf path: String) throws(EdgeECGError) {
+    do throws(EdgeECGError) {
       if Self.isRecord(path) {
         throw EdgeECGError.recording("is a WFDB record, which only Edge ECG for Python reads")
       }
       let content = try Self.bytes(of: path)
       try self.init(try Self.signal(content, path: path), source: path)
-    } catch let error as EdgeECGError {
+    } catch {
       throw EdgeECGError.recording("\(path): \(error)")
     }
   }
 
   /// What the bytes of a file say.
-  static func signal(_ content: [UInt8], path: String) throws -> Signal {
+  static func signal(_ content: [UInt8], path: String) throws(EdgeECGError) -> Signal {
     guard content.contains(where: { ![9, 10, 11, 12, 13, 32].contains($0) }) else {
       throw EdgeECGError.recording("is empty; expected a recording")
     }
@@ -46,7 +46,7 @@ extension Recording {
     return isThere(path.dropLast(4) + ".hea") || isThere(path.dropLast(4) + ".HEA")
   }
 
-  private static func bytes(of path: String) throws -> [UInt8] {
+  private static func bytes(of path: String) throws(EdgeECGError) -> [UInt8] {
     var facts = stat()
     guard stat(path, &facts) == 0 else {
       throw EdgeECGError.recording("cannot be read: \(String(cString: strerror(errno)))")

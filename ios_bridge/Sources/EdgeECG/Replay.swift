@@ -1,9 +1,13 @@
 /// What one replay gave and what it cost.
-public struct Replayed: Sendable {
+public struct Replayed: Hashable, Sendable, Codable {
   /// The recording's source.
   public let source: String
   /// What is known at its end.
   public let decision: Decision
+  /// Log odds of the target at its end.
+  public let logOdds: Double
+  /// Which rule spoke: with the day's baseline, or without one.
+  public let rule: String
   /// Each beat with its vote.
   public let judged: [Judged]
   /// Seconds spent in the watch.
@@ -15,21 +19,21 @@ public struct Replayed: Sendable {
   /// Chunks that took longer than they last at the sensor's pace.
   public let lateChunks: Int
 
+  /// A replay that was made already.
+  public init(
+    source: String, decision: Decision, logOdds: Double, rule: String, judged: [Judged], busySeconds: Double,
+    durationSeconds: Double, latencyMicroseconds: [Double], lateChunks: Int
+  ) {
+    (self.source, self.decision, self.logOdds, self.rule) = (source, decision, logOdds, rule)
+    (self.judged, self.busySeconds, self.durationSeconds) = (judged, busySeconds, durationSeconds)
+    (self.latencyMicroseconds, self.lateChunks) = (latencyMicroseconds, lateChunks)
+  }
+
   /// Seconds of ECG per second of computing.
   public var realtimeFactor: Double { durationSeconds / busySeconds }
 
   /// Beats that did not vote, by reason, in the order in which the reasons came; a beat can have several.
-  public var unusable: [(reason: UnusableReason, beats: Int)] {
-    var counts: [(reason: UnusableReason, beats: Int)] = []
-    for reason in judged.flatMap(\.unusable) {
-      if let index = counts.firstIndex(where: { $0.reason == reason }) {
-        counts[index].beats += 1
-      } else {
-        counts.append((reason, 1))
-      }
-    }
-    return counts
-  }
+  public var unusable: [(reason: UnusableReason, beats: Int)] { UnusableReason.counts(in: judged) }
 
   /// Beats whose R pointed down, and which were judged the other way up.
   public var invertedBeats: Int { judged.count { $0.beat.isTurned } }
@@ -52,12 +56,13 @@ extension Watch {
   /// Pushes a recording through a watch, chunk by chunk, as fast as it is judged, and times every step.
   ///
   /// Apple platforms hand over a recording when it is finished; there is no live ECG stream for apps. A replay is
-  /// how the stream is shown and measured.
+  /// how the stream is shown and measured. Every decision but the last is provisional.
   public static func replay(
-    _ recording: Recording, through bundle: ECGBundle, chunkSamples: Int = 64
-  ) throws -> Replayed {
+    _ recording: Recording, through bundle: ECGBundle, chunkSamples: Int = 64, dayBaseline: DayBaseline? = nil
+  ) throws(EdgeECGError) -> Replayed {
     precondition(chunkSamples > 0, "a chunk holds at least one sample")
-    var watch = try Watch(bundle, sampleRateHz: recording.sampleRateHz, day: recording.day)
+    var watch = try Watch(
+      bundle, sampleRateHz: recording.sampleRateHz, day: recording.day, dayBaseline: dayBaseline)
     var judged: [Judged] = []
     var latency: [Double] = []
     var busy = 0.0
@@ -76,11 +81,27 @@ extension Watch {
       }
     }
     return Replayed(
-      source: recording.source, decision: watch.decision, judged: judged, busySeconds: busy,
+      source: recording.source, decision: watch.decision, logOdds: watch.logOdds,
+      rule: bundle.rule.description(dayBaseline?.level), judged: judged, busySeconds: busy,
       durationSeconds: recording.durationSeconds, latencyMicroseconds: latency, lateChunks: lateChunks)
   }
 }
 
 extension Duration {
   var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
+}
+
+extension UnusableReason {
+  /// How many beats did not vote, by reason, in the order in which the reasons came; a beat can have several.
+  static func counts(in judged: [Judged]) -> [(reason: UnusableReason, beats: Int)] {
+    var counts: [(reason: UnusableReason, beats: Int)] = []
+    for reason in judged.flatMap({ $0.unusable }) {
+      if let index = counts.firstIndex(where: { $0.reason == reason }) {
+        counts[index].beats += 1
+      } else {
+        counts.append((reason, 1))
+      }
+    }
+    return counts
+  }
 }

@@ -1,15 +1,3 @@
-/// One beat, what the references said of it, and what is known since.
-public struct Judged: Hashable, Sendable {
-  /// The beat.
-  public let beat: Beat
-  /// What the references said of it; nothing if it does not vote, and ``unusable`` says why.
-  public let vote: Vote?
-  /// Why it does not vote: of the signal (``Beat/unusable``), or of what the watch knows.
-  public let unusable: [UnusableReason]
-  /// What is known since.
-  public let decision: Decision
-}
-
 /// The whole story in one place: samples in, beats judged, a decision out.
 ///
 /// Any chunk size gives the same votes and decision, bit for bit. A watch is a value: a copy goes its own way.
@@ -17,36 +5,30 @@ public struct Watch: Sendable {
   private static let gapAtOnce: Int64 = 65_536  // samples in one push, so that a long gap needs no more memory
   private static let longestGapSeconds = 86_400.0
 
-  /// Whether the recording's day is out of date for the bundle, so that no beat votes.
-  public let isOutOfDate: Bool
-
-  private let references: ReferenceBank
   private let sampleRateHz: Double
-  private var encoder: any ECGEncoder
-  private var comparator: any ECGComparator
-  private var beats: BeatStream
-  private var tally: Tally
-  private var embedding: [Float] = []
-  private var logits: [Float] = []
+  private var judge: BeatJudge<AnyEncoder, AnyComparator>
 
   /// A watch that judges by `bundle`, for recordings of `sampleRateHz`.
   ///
-  /// If their day is out of date for the bundle no beat votes; without a day, none is out of date.
-  /// - Throws: ``EdgeECGError/recording(_:)`` for a rate that no sensor has.
-  public init(_ bundle: ECGBundle, sampleRateHz: Double = 512, day: CalendarDay? = nil) throws {
-    references = bundle.references
-    isOutOfDate = references.distribution?.isOutOfDate(day) ?? false
+  /// If their day is out of date for the bundle no beat votes; without a day, none is out of date. The day's baseline is
+  /// what the beats are compared with, beside what is usual.
+  /// - Throws: ``EdgeECGError/recording(_:)`` for a rate that no sensor has, and for a baseline of another day.
+  public init(
+    _ bundle: ECGBundle, sampleRateHz: Double = 512, day: CalendarDay? = nil, dayBaseline: DayBaseline? = nil
+  ) throws(EdgeECGError) {
+    if let day, let other = dayBaseline?.day, other != day {
+      throw EdgeECGError.recording("the day's baseline is of \(other), the recording of \(day)")
+    }
     self.sampleRateHz = sampleRateHz
-    encoder = bundle.encoder
-    comparator = bundle.comparator
-    beats = try BeatStream(sampleRateHz: sampleRateHz, contract: bundle.contract)
-    tally = Tally(labels: bundle.labels, constants: bundle.contract.voting)
+    judge = try BeatJudge(
+      encoder: AnyEncoder(engine: bundle.encoder), comparator: AnyComparator(engine: bundle.comparator),
+      references: bundle.references, contract: bundle.contract, rule: bundle.rule, sampleRateHz: sampleRateHz, day: day,
+      dayLevel: dayBaseline?.level)
   }
 
-  /// Starts a new recording.
+  /// Starts a new recording of the same day.
   public mutating func reset() {
-    beats.reset()
-    tally.reset()
+    judge.reset()
   }
 
   /// Takes the next raw samples in microvolts, any number of them; returns the beats judged since.
@@ -54,13 +36,13 @@ public struct Watch: Sendable {
   /// A sample that is not a finite number is a missing one. Gaps up to 16 ms are interpolated; what a longer one touches,
   /// its RR interval included, comes back without a vote.
   /// - Throws: what the bundle's engines throw; the portable ones throw nothing here.
-  public mutating func push(_ samplesMicrovolts: some Sequence<Double>) throws -> [Judged] {
-    try beats.push(samplesMicrovolts).map { try judge($0) }
+  public mutating func push(_ samplesMicrovolts: some Sequence<Double>) throws(EdgeECGError) -> [Judged] {
+    try judge.push(samplesMicrovolts)
   }
 
   /// Declares that the sensor gave nothing for a while: the same as pushing that many missing samples.
   /// - Throws: ``EdgeECGError/recording(_:)`` for a gap that is negative or longer than a day.
-  public mutating func gap(seconds: Double) throws -> [Judged] {
+  public mutating func gap(seconds: Double) throws(EdgeECGError) -> [Judged] {
     guard (0...Self.longestGapSeconds).contains(seconds) else {
       throw EdgeECGError.recording("a gap lasts \(seconds) s, expected 0 to \(Self.longestGapSeconds)")
     }
@@ -74,26 +56,42 @@ public struct Watch: Sendable {
     return judged
   }
 
-  /// The evidence so far: above 0 speaks for the target.
-  public var logOdds: Double { tally.logOdds }
+  /// Whether the recording's day is out of date for the bundle, so that no beat votes.
+  public var isOutOfDate: Bool { judge.isOutOfDate }
 
-  /// What is known of the recording so far.
-  public var decision: Decision { tally.decision }
+  /// What the beats so far say: above 0 speaks for the target.
+  public var logOdds: Double { judge.tally.logOdds }
 
-  private mutating func judge(_ beat: Beat) throws -> Judged {
-    guard beat.isUsable else { return skipped(beat, beat.unusable) }
-    guard !isOutOfDate else { return skipped(beat, [.outOfDate]) }
-    try encoder.encode(beat.values, into: &embedding)
-    if let distribution = references.distribution, distribution.distance(of: embedding) > distribution.limit {
-      return skipped(beat, [.outOfDistribution])
-    }
-    try comparator.compare(embedding, with: references, into: &logits)
-    guard embedding.allSatisfy(\.isFinite), logits.allSatisfy(\.isFinite) else { return skipped(beat, [.notANumber]) }
-    let vote = Vote(logits: logits, references: references)
-    return Judged(beat: beat, vote: vote, unusable: [], decision: tally.add(vote, seconds: beat.knownAtSeconds))
+  /// The mean evidence of the beats so far; 0 if there is none.
+  public var level: Double { judge.tally.level }
+
+  /// Whether there are beats enough for a decision, and most of those found voted.
+  public var canDecide: Bool { judge.tally.isEnough }
+
+  /// What is known of the recording so far; final when all its samples were pushed.
+  public var decision: Decision { judge.tally.decision }
+}
+
+/// The engine that a bundle has at the time.
+private struct AnyEncoder: ECGEncoder {
+  var engine: any ECGEncoder
+
+  var beatLength: Int { engine.beatLength }
+  var embeddingLength: Int { engine.embeddingLength }
+
+  mutating func encode(_ beat: [Float], into embedding: inout [Float]) throws(EdgeECGError) {
+    try engine.encode(beat, into: &embedding)
   }
+}
 
-  private mutating func skipped(_ beat: Beat, _ reasons: [UnusableReason]) -> Judged {
-    Judged(beat: beat, vote: nil, unusable: reasons, decision: tally.skip())
+private struct AnyComparator: ECGComparator {
+  var engine: any ECGComparator
+
+  var embeddingLength: Int { engine.embeddingLength }
+
+  mutating func compare(
+    _ embedding: [Float], with references: ReferenceBank, into logits: inout [Float]
+  ) throws(EdgeECGError) {
+    try engine.compare(embedding, with: references, into: &logits)
   }
 }

@@ -23,7 +23,7 @@
     }
 
     /// Writes the embedding of a beat into `embedding`.
-    public mutating func encode(_ beat: [Float], into embedding: inout [Float]) throws {
+    public mutating func encode(_ beat: [Float], into embedding: inout [Float]) throws(EdgeECGError) {
       guard beat.count == beatLength else {
         throw EdgeECGError.contract("beat has \(beat.count) numbers, the encoder takes \(beatLength)")
       }
@@ -48,7 +48,7 @@
     /// Writes one logit of "different states" for each reference into `logits`.
     public mutating func compare(
       _ embedding: [Float], with references: ReferenceBank, into logits: inout [Float]
-    ) throws {
+    ) throws(EdgeECGError) {
       guard embedding.count == embeddingLength, references.embeddingLength == embeddingLength else {
         throw EdgeECGError.contract("the comparator takes embeddings of \(embeddingLength) numbers")
       }
@@ -75,14 +75,20 @@
 
     func run(
       _ inputs: [String: (values: [Float], shape: [Int])], output: String, count: Int
-    ) throws -> [Float] {
-      let features = try inputs.mapValues { input -> MLFeatureValue in
-        let array = try MLMultiArray(shape: input.shape.map { NSNumber(value: $0) }, dataType: .float32)
-        for (index, value) in input.values.enumerated() { array[index] = NSNumber(value: value) }
-        return MLFeatureValue(multiArray: array)
+    ) throws(EdgeECGError) -> [Float] {
+      let array: MLMultiArray?
+      do {
+        let features = try inputs.mapValues { input -> MLFeatureValue in
+          let array = try MLMultiArray(shape: input.shape.map { NSNumber(value: $0) }, dataType: .float32)
+          for (index, value) in input.values.enumerated() { array[index] = NSNumber(value: value) }
+          return MLFeatureValue(multiArray: array)
+        }
+        let result = try model.prediction(from: MLDictionaryFeatureProvider(dictionary: features))
+        array = result.featureValue(for: output)?.multiArrayValue
+      } catch {
+        throw EdgeECGError.contract("Core ML can't run the model: \(error.localizedDescription)")
       }
-      let result = try model.prediction(from: MLDictionaryFeatureProvider(dictionary: features))
-      guard let array = result.featureValue(for: output)?.multiArrayValue, array.count == count else {
+      guard let array, array.count == count else {
         throw EdgeECGError.contract("the Core ML model gives no \(output) of \(count) numbers")
       }
       return (0..<count).map { array[$0].floatValue }

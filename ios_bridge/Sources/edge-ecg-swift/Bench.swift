@@ -41,7 +41,7 @@ struct Bench {
   private func beatMicroseconds(_ beats: [Beat]) throws -> [Double] {
     var encoder = bundle.encoder
     var comparator = bundle.comparator
-    var tally = Tally(labels: bundle.labels, constants: bundle.contract.voting)
+    var tally = Tally(bundle.rule)
     var embedding: [Float] = []
     var logits: [Float] = []
     let clock = ContinuousClock()

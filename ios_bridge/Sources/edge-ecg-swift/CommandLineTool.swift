@@ -6,8 +6,10 @@ struct CommandLineTool {
   private static let usage = """
     Usage: edge-ecg-swift COMMAND ...
 
-      replay BUNDLE RECORDING... [--json] [--beats] [--chunk N]
-          Replay recordings through a bundle: beats, votes, a decision as early as the evidence allows.
+      replay BUNDLE RECORDING... [--day-baseline FILE]... [--json] [--beats] [--chunk N]
+          Replay recordings through a bundle: beats, votes, a decision as early as the evidence allows. It is
+          provisional while beats come in, and must still hold when the recording ends.
+          --day-baseline  a recording of the baseline, made on the day that is judged; two are better than one
           --json   one JSON object a recording, as `edge-ecg replay --json`
           --beats  in it, all R peaks, and every beat with embedding, logits and vote
       verify BUNDLE
@@ -44,6 +46,7 @@ struct CommandLineTool {
 
   private func replay(_ arguments: [String]) throws -> Int32 {
     var paths: [String] = []
+    var dayFiles: [String] = []
     var chunk = 64
     var asJSON = false
     var withBeats = false
@@ -52,6 +55,9 @@ struct CommandLineTool {
       switch argument {
       case "--json": asJSON = true
       case "--beats": withBeats = true
+      case "--day-baseline":
+        guard let file = rest.next() else { throw UsageError(message: "--day-baseline wants a recording") }
+        dayFiles.append(file)
       case "--chunk":
         guard let number = rest.next().flatMap({ Int($0) }), number > 0 else {
           throw UsageError(message: "--chunk wants a number of samples above 0")
@@ -63,12 +69,18 @@ struct CommandLineTool {
     }
     guard paths.count > 1 else { throw UsageError(message: "replay wants a bundle and at least one recording") }
     let bundle = try ECGBundle(path: paths.removeFirst())
+    let dayBaseline =
+      dayFiles.isEmpty ? nil : try DayBaseline(bundle, recordings: dayFiles.map { try Recording(contentsOf: $0) })
     if !asJSON { print(ReplayRow.header) }
     var code: Int32 = 0
     for path in paths {
       do {
-        let row = try ReplayRow(Recording(contentsOf: path), bundle, chunkSamples: chunk)
+        let row = try ReplayRow(
+          Recording(contentsOf: path), bundle, chunkSamples: chunk, dayBaseline: dayBaseline)
         print(asJSON ? try row.json(withBeats: withBeats) : row.text)
+      } catch let error as EdgeECGError where !error.message.hasPrefix(path) {
+        report("\(path): \(error)")
+        code = Self.badInput
       } catch {  // a bad recording is reported and the others still run
         report("\(error)")
         code = Self.badInput

@@ -7,8 +7,8 @@ struct ReplayRow {
   private let bundle: ECGBundle
   private let recording: Recording
 
-  init(_ recording: Recording, _ bundle: ECGBundle, chunkSamples: Int) throws {
-    replayed = try Watch.replay(recording, through: bundle, chunkSamples: chunkSamples)
+  init(_ recording: Recording, _ bundle: ECGBundle, chunkSamples: Int, dayBaseline: DayBaseline?) throws {
+    replayed = try Watch.replay(recording, through: bundle, chunkSamples: chunkSamples, dayBaseline: dayBaseline)
     self.bundle = bundle
     self.recording = recording
   }
@@ -25,8 +25,12 @@ struct ReplayRow {
       "\"decision\": \(quoted(decision.label))",
       "\"confidence\": \(rounded(decision.confidence, 4))",
       "\"beats\": \(decision.beats)",
-      "\"beats_to_decision\": \(decision.beatsToDecision.map(String.init) ?? "null")",
-      "\"seconds_to_decision\": \(decision.secondsToDecision?.pythonRepr ?? "null")",
+      "\"log_odds\": \(rounded(replayed.logOdds, 4))",
+      "\"provisional\": \(decision.provisional.map { quoted($0.label) } ?? "null")",
+      "\"provisional_after_beats\": \(decision.provisional.map { String($0.beats) } ?? "null")",
+      "\"provisional_after_s\": \(decision.provisional?.seconds.pythonRepr ?? "null")",
+      "\"rule\": \(quoted(replayed.rule))",
+      "\"dates\": \(dates)",
       "\"votes\": {\(quoted(bundle.labels.baseline)): \(decision.votesForBaseline), "
         + "\(quoted(bundle.labels.target)): \(decision.votesForTarget)}",
       "\"latency_us\": {\(latency.joined(separator: ", "))}",
@@ -42,6 +46,12 @@ struct ReplayRow {
       entries.append("\"judged\": [\(try judgedBeats().joined(separator: ", "))]")
     }
     return "{\(entries.joined(separator: ", "))}"
+  }
+
+  private var dates: String {
+    guard let levels = bundle.rule.levels else { return "null" }
+    return "{\(quoted(bundle.labels.baseline)): \(levels.baseline.dates), "
+      + "\(quoted(bundle.labels.target)): \(levels.target.dates)}"
   }
 
   private func judgedBeats() throws -> [String] {
@@ -74,23 +84,19 @@ struct ReplayRow {
   /// The head of the table.
   static var header: String {
     columns(
-      "recording", "decision", "confidence", "decided after", "beats (votes)", "a beat p50", "real time")
+      "recording", "decision", "confidence", "provisional", "beats (votes)", "a beat p50", "rule")
   }
 
   /// The line of the table.
   var text: String {
     let decision = replayed.decision
-    let after =
-      if let seconds = decision.secondsToDecision, let beats = decision.beatsToDecision {
-        "\(rounded(seconds, 1)) s, \(beats) beats"
-      } else {
-        "-"
-      }
     return Self.columns(
-      String(replayed.source.suffix(36)), decision.label, "\(rounded(decision.confidence * 100, 1))%", after,
+      String(replayed.source.suffix(36)), decision.label,
+      decision.isConclusive ? "\(rounded(decision.confidence * 100, 1))%" : "-",
+      decision.provisional.map { "\($0.label) after \(rounded($0.seconds, 1)) s" } ?? "-",
       "\(decision.beats) (\(decision.votesForBaseline) : \(decision.votesForTarget))",
       replayed.latency(percentile: 0.5).map { "\(Int(clamped: $0.rounded())) us" } ?? "-",
-      "\(Int(clamped: replayed.realtimeFactor))x") + (decision.unusable > 0 ? "  \(unusable)" : "")
+      replayed.rule) + (decision.unusable > 0 ? "  \(unusable)" : "")
       + (replayed.leadIsInverted ? "  \(inverted)" : "")
   }
 
@@ -105,7 +111,7 @@ struct ReplayRow {
   }
 
   private static func columns(_ texts: String...) -> String {
-    let widths = [-36, -14, 10, 17, 16, 10, 9]
+    let widths = [-36, -14, 10, 24, 16, 10, -9]
     return zip(texts, widths).map { text, width in
       let blanks = String(repeating: " ", count: max(0, abs(width) - text.count))
       return width < 0 ? text + blanks : blanks + text

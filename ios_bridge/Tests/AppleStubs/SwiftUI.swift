@@ -74,5 +74,6 @@ extension View {
   public func padding() -> some View { self }
   public func frame(height: CGFloat) -> some View { self }
   public func accessibilityLabel(_ label: some StringProtocol) -> some View { self }
+  public func task(id: some Equatable, _ action: @escaping @MainActor @Sendable () async -> Void) -> some View { self }
   public func task(_ action: @escaping @MainActor @Sendable () async -> Void) -> some View { self }
 }

@@ -52,8 +52,11 @@ import Testing
     }
     let decision = vector["decision"]
     #expect(replayed.decision.label == decision?["decision"]?.text)
-    #expect(replayed.decision.beatsToDecision == decision?["beats_to_decision"]?.integer)
-    #expect(replayed.decision.secondsToDecision == decision?["seconds_to_decision"]?.double)
+    #expect(replayed.decision.provisional?.label == decision?["provisional"]?.text)
+    #expect(replayed.decision.provisional?.beats == decision?["provisional_after_beats"]?.integer)
+    #expect(replayed.decision.provisional?.seconds == decision?["provisional_after_s"]?.double)
+    #expect(abs(replayed.logOdds - (decision?["log_odds"]?.double ?? .nan)) < 1e-3)
+    #expect(replayed.rule == decision?["rule"]?.text)
     #expect(abs(replayed.decision.confidence - (decision?["confidence"]?.double ?? 0)) <= 5e-5)
     #expect(replayed.decision.unusable == decision?["unusable_beats"]?.integer)
     #expect(replayed.leadIsInverted == (name == "inverted"))

@@ -20,6 +20,9 @@ import Testing
     ("Sample Rate,513.625 hertz\n\n", 513.625), ("Messrate,511,422\u{a0}hertz\n\n", 511.422), ("采样率,512赫兹\n\n", 512),
     ("サンプルレート,500.5 Hz\n", 500.5), ("Частота,511,422 герц\n", 511.422), ("المعدل,٣٠٠ هرتز\n", 300),
     ("Fréquence,510,5 mesures\n", 510.5), ("", 512), ("Software,1.90\n", 512),
+    ("# Sampling Rate (Hz):= 1000.00\n", 1000),
+    ("Sample Rate (Hz),250\n", 250), ("fs,250\n", 250), ("sampling frequency = 0.25 kHz\n", 250), ("SR: 500\n", 500),
+    ("Heart rate,112 bpm\n", 512), ("Filter,0.5 - 40 Hz\n", 512),
   ]
 
   @Test(arguments: headers)
@@ -27,6 +30,21 @@ import Testing
     let signal = try signal(header, decimal: ",")
     #expect(signal.sampleRateHz == rate)
     #expect(signal.values == Self.values)
+  }
+
+  @Test(arguments: [
+    "Sampling rate,fast\n", "sampling interval,2 ms\n", "fs,250\nSample Rate,500 hertz\n", "rate,1 2\n",
+  ])
+  func aRateThatCannotBeReadIsRefused(header: String) {
+    #expect(throws: EdgeECGError.self) { try signal(header) }
+  }
+
+  @Test(arguments: [
+    ("Recorded Date,2023/10/5 8:30 PM\n", "2023-10-05"), ("Date de début,2023-10-05\n", nil),
+    ("Start time,2566-10-05 12:00\n", "2023-10-05"), ("Geburtstag,1860-05-21\n", nil),
+  ])
+  func theDayIsFoundInOtherSpellings(header: String, day: String?) throws {
+    #expect(try signal(header).recordedAt == day)
   }
 
   @Test func timeAndUnitAreFound() throws {

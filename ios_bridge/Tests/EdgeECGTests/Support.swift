@@ -21,6 +21,8 @@ enum Golden {
     try Recording(contentsOf: "\(folder)/\(name).csv")
   }
 
+  static func ofThreeDates() throws -> [Recording] { try ["plain", "german", "inverted"].map(recording) }
+
   static func contract() throws -> JSONValue {
     try JSONValue(parsing: bytes(bundlePath + "/manifest.json"))["contract"] ?? .null
   }

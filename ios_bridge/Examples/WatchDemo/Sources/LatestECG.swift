@@ -2,7 +2,7 @@ import EdgeECG
 import EdgeECGApple
 import Foundation
 
-/// The latest ECG of the Health app, judged by the bundle that the app carries.
+/// The latest ECG of the Health app, judged by the bundle that the app carries and by the morning's baseline.
 struct LatestECG: Sendable {
   /// What the screen shows.
   struct State: Sendable {
@@ -15,8 +15,25 @@ struct LatestECG: Sendable {
   }
 
   static let bundleName = "PersonalBundle"  // `make ios-demo BUNDLE=...` copies a bundle there
+  private static let baselineRecordings = 2
   private static let chunkSeconds = 0.25
   private static let traceSeconds = 5.0
+
+  /// What the beats are compared with, beside what is usual.
+  let baseline: DayBaseline?
+
+  /// The morning's baseline: the level of the latest two ECGs, which must be of one day and of the baseline.
+  static func morningBaseline() async throws -> DayBaseline {
+    let recordings = HealthKitRecordings()
+    try await recordings.authorize()
+    let latest = try await recordings.latest(baselineRecordings)
+    guard latest.count == baselineRecordings else {
+      throw EdgeECGError.recording("\(latest.count) ECGs in Health; take \(baselineRecordings) of the baseline first")
+    }
+    var taken: [Recording] = []
+    for electrocardiogram in latest { taken.append(try await recordings.recording(electrocardiogram)) }
+    return try DayBaseline(try bundle(), recordings: taken)
+  }
 
   /// What the app's bundle is for, and what it is not.
   static var intendedUse: String { (try? bundle())?.intendedUse ?? "" }
@@ -43,7 +60,8 @@ struct LatestECG: Sendable {
 
   private func judge(_ recording: Recording, show: (State) -> Void) async throws {
     let bundle = try Self.bundle()
-    var watch = try Watch(bundle, sampleRateHz: recording.sampleRateHz, day: recording.day)
+    var watch = try Watch(
+      bundle, sampleRateHz: recording.sampleRateHz, day: recording.day, dayBaseline: baseline)
     let toSource = try Resampler(rateHz: recording.sampleRateHz, targetHz: bundle.contract.sampleRateHz)
     var state = State(intendedUse: bundle.intendedUse)
     state.isOutOfDate = watch.isOutOfDate

@@ -1,0 +1,37 @@
+/// Raw microvolts at any rate in, beats out. Any chunk size gives the same beats, bit for bit.
+///
+/// The stream wakes at the contract's interval (0.25 s) and works through what it heard by then: a beat must wait
+/// for its T wave anyway.
+public struct BeatStream: Sendable {
+  private let blockSamples: Int
+  private var resampler: Resampler
+  private var detector: RPeakDetector
+  private var cutter: BeatCutter
+  private var heard: [Double] = []  // since the last wake
+
+  /// - Throws: ``EdgeECGError/recording(_:)`` for a rate that no sensor has.
+  public init(sampleRateHz: Double, contract: Contract) throws(EdgeECGError) {
+    blockSamples = contract.blockSamples
+    resampler = try Resampler(rateHz: sampleRateHz, targetHz: contract.sampleRateHz)
+    detector = RPeakDetector(contract.detector)
+    cutter = BeatCutter(longestWaitSamples: detector.longestWait, contract: contract)
+  }
+
+  /// Starts a new recording.
+  public mutating func reset() {
+    resampler.reset()
+    detector.reset()
+    cutter.reset()
+    heard = []
+  }
+
+  /// Takes the next samples, any number of them; returns the beats completed by the last wake.
+  public mutating func push(_ samplesMicrovolts: some Sequence<Double>) -> [Beat] {
+    resampler.push(samplesMicrovolts) { heard.append($0) }
+    guard heard.count >= blockSamples else { return [] }
+    let awake = heard.prefix(heard.count / blockSamples * blockSamples)
+    let beats = cutter.push(awake, peaks: detector.push(awake))
+    heard.removeFirst(awake.count)
+    return beats
+  }
+}

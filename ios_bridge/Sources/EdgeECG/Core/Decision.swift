@@ -1,0 +1,163 @@
+/// What is known so far of a recording, and final if the recording ends here.
+public struct Decision: Hashable, Sendable {
+  /// The label while the evidence is not enough, or no longer.
+  public static let inconclusive = "inconclusive"
+
+  /// The first label that the evidence was enough for.
+  public struct Provisional: Hashable, Sendable {
+    /// One of the two labels.
+    public let label: String
+    /// Beats that had voted by then.
+    public let beats: Int
+    /// When that was, on the recording's own clock.
+    public let seconds: Double
+
+    /// A label, and when it was first said.
+    public init(label: String, beats: Int, seconds: Double) {
+      (self.label, self.beats, self.seconds) = (label, beats, seconds)
+    }
+  }
+
+  /// One of the two labels, or "inconclusive".
+  public let label: String
+  /// 0.5 to 1: how sure of the label, or of the likelier one while inconclusive; no surer than so many dates support.
+  public let confidence: Double
+  /// Beats that voted.
+  public let beats: Int
+  /// What was said first; nothing if the evidence was never enough. It does not change when later beats contradict.
+  public let provisional: Provisional?
+  /// Hard votes for the baseline.
+  public let votesForBaseline: Int
+  /// Hard votes for the target.
+  public let votesForTarget: Int
+  /// Beats that were found and did not vote.
+  public let unusable: Int
+
+  /// What is known.
+  public init(
+    label: String, confidence: Double, provisional: Provisional?, votesForBaseline: Int, votesForTarget: Int,
+    unusable: Int
+  ) {
+    (self.label, self.confidence, self.provisional) = (label, confidence, provisional)
+    (self.votesForBaseline, self.votesForTarget) = (votesForBaseline, votesForTarget)
+    (self.beats, self.unusable) = (votesForBaseline + votesForTarget, unusable)
+  }
+
+  /// Whether it is one of the two states.
+  public var isConclusive: Bool { label != Decision.inconclusive }
+}
+
+/// What turns the votes of one model into decisions. Without levels nothing is ever decided.
+public struct DecisionRule: Hashable, Sendable {
+  /// The two states.
+  public let labels: Labels
+  /// What recordings of either state usually say; nothing if training had too few dates to tell.
+  public let levels: Levels?
+  /// The accepted rates of error, and the fewest beats.
+  public let constants: VotingConstants
+
+  /// Log odds at or above which it is the target.
+  public var upper: Double { log((1 - constants.beta) / constants.alpha) }
+
+  /// Log odds at or below which it is the baseline.
+  public var lower: Double { log(constants.beta / (1 - constants.alpha)) }
+
+  /// Which rule speaks, for a person.
+  public func description(_ day: DayLevel? = nil) -> String {
+    guard levels != nil else { return "no levels: too few dates" }
+    guard let day else { return "no baseline of the day" }
+    return "day's baseline, \(day.recordings) recording\(day.recordings > 1 ? "s" : "")"
+  }
+}
+
+/// Adds up the beats of one recording; the decision so far must hold until the last of them.
+///
+/// The boundaries are those of A. Wald, "Sequential Tests of Statistical Hypotheses", Ann. Math. Statist. 16(2), 1945.
+/// Departures:
+/// - Wald adds up independent observations. The beats of a recording share their electrode, their posture and their
+///   day, so their mean is judged as one observation, by how recordings and dates differ (``Levels``).
+/// - Crossing a boundary does not end the test. The first crossing is provisional; what is decided when the recording
+///   ends must still be beyond the same boundary. Otherwise the recording is inconclusive.
+/// - A few beats are the least, so that an ectopic one and the beat after its pause do not decide. What is unusable
+///   says nothing, and nothing is decided while most beats are.
+public struct Tally: Sendable {
+  /// What the beats so far say: log odds of the target.
+  public private(set) var logOdds = 0.0
+
+  private let rule: DecisionRule
+  private let day: DayLevel?
+  private let upper: Double
+  private let lower: Double
+  private var evidence = 0.0
+  private var votesForBaseline = 0
+  private var votesForTarget = 0
+  private var unusable = 0
+  private var provisional: Decision.Provisional?
+
+  /// An empty tally, which knows the level of the day's baseline or not.
+  public init(_ rule: DecisionRule, day: DayLevel? = nil) {
+    self.rule = rule
+    self.day = day
+    (upper, lower) = (rule.upper, rule.lower)
+  }
+
+  /// Forgets the recording.
+  public mutating func reset() {
+    self = Tally(rule, day: day)
+  }
+
+  /// Counts one beat's vote, known at `seconds` of the recording, and returns what is known by then.
+  ///
+  /// A vote whose evidence is no number is an unusable beat.
+  @discardableResult
+  public mutating func add(_ vote: Vote, seconds: Double) -> Decision {
+    guard vote.evidence.isFinite else { return skip() }
+    if vote.hardTarget { votesForTarget += 1 } else { votesForBaseline += 1 }
+    evidence += vote.evidence
+    if let levels = rule.levels { logOdds = levels.logOdds(level: level, beats: beats, day: day) }
+    if provisional == nil, let said {
+      provisional = Decision.Provisional(label: said, beats: beats, seconds: seconds)
+    }
+    return decision
+  }
+
+  /// Counts one beat that must not vote, and returns what is known by then.
+  @discardableResult
+  public mutating func skip() -> Decision {
+    unusable += 1
+    return decision
+  }
+
+  /// What is known now.
+  public var decision: Decision {
+    let holds = provisional != nil && said == provisional?.label
+    return Decision(
+      label: holds ? said ?? Decision.inconclusive : Decision.inconclusive, confidence: confidence,
+      provisional: provisional, votesForBaseline: votesForBaseline, votesForTarget: votesForTarget,
+      unusable: unusable)
+  }
+
+  /// The mean evidence of the beats so far; 0 if there is none.
+  public var level: Double { evidence / Double(max(1, beats)) }
+
+  /// Whether there are beats enough to say anything, and most of those found voted.
+  public var isEnough: Bool { beats >= max(rule.constants.fewestBeats, unusable) }
+
+  private var beats: Int { votesForBaseline + votesForTarget }
+
+  /// What the beats so far say, whatever was said before.
+  private var said: String? {
+    guard isEnough, !(lower < logOdds && logOdds < upper) else { return nil }
+    return logOdds > 0 ? rule.labels.target : rule.labels.baseline
+  }
+
+  private var confidence: Double {
+    guard let levels = rule.levels, isEnough else { return 0.5 }
+    return min(levels.mostConfident(isTarget: logOdds > 0), 1 / (1 + exp(-abs(logOdds))))
+  }
+}
+
+#if !hasFeature(Embedded)
+  extension Decision: Codable {}
+  extension Decision.Provisional: Codable {}
+#endif

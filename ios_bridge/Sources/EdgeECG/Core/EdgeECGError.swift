@@ -1,0 +1,27 @@
+/// What can go wrong with what a person hands us: each error is one sentence that names the thing, what was
+/// expected and what came.
+public enum EdgeECGError: Error, Hashable, Sendable {
+  /// A recording that can't be read or used.
+  case recording(String)
+  /// Two parts that don't agree on the contract.
+  case contract(String)
+  /// A bundle that is incomplete, altered or unsafe to open.
+  case bundle(String)
+
+  /// The sentence for a person.
+  public var message: String {
+    switch self {
+    case .recording(let message), .contract(let message), .bundle(let message): message
+    }
+  }
+}
+
+extension EdgeECGError: CustomStringConvertible {
+  /// The sentence for a person.
+  public var description: String { message }
+}
+
+/// A shape as an error shows it: `[1, 384]`.
+func shown(_ shape: [Int]) -> String {
+  "[" + shape.map { String($0) }.joined(separator: ", ") + "]"
+}

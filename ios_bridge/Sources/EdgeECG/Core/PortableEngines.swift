@@ -1,0 +1,120 @@
+/// A program with values of its own: run, it allocates nothing. Copies share the weights.
+struct PortableEngine: Sendable {
+  private let program: PortableProgram
+  private let plan: PortablePlan
+  private var values: [Float]
+  private(set) var references: Int
+
+  init(_ program: PortableProgram, references: Int) throws(EdgeECGError) {
+    self.program = program
+    self.references = references
+    plan = try PortablePlan(program, references: references)
+    values = [Float](repeating: 0, count: plan.valueCount)
+  }
+
+  var inputShapes: [[PortableProgram.Size]] { program.inputs.map { $0.shape } }
+  var outputShape: [Int] { plan.output.shape }
+
+  /// Makes ready for another number of references, if it is another one.
+  mutating func prepare(references: Int) throws(EdgeECGError) {
+    if references != self.references { self = try PortableEngine(program, references: references) }
+  }
+
+  mutating func set(_ input: Int, to values: [Float]) {
+    self.values.replaceSubrange(plan.inputs[input], with: values)
+  }
+
+  mutating func run(into output: inout [Float]) {
+    output.removeAll(keepingCapacity: true)
+    plan.weights.withUnsafeBufferPointer { weights in
+      values.withUnsafeMutableBufferPointer { values in
+        guard let values = values.baseAddress else { return }
+        // Without weights there is no place among them, and any address will do.
+        let memory = PortableMemory(
+          weights: weights.baseAddress ?? UnsafePointer(values), values: values, scratch: values + plan.scratch)
+        for step in plan.steps { step.run(memory) }
+        output.append(contentsOf: UnsafeBufferPointer(start: memory[plan.output.place], count: plan.output.count))
+      }
+    }
+  }
+}
+
+/// The bundle's encoder in plain Swift: no Core ML, no allocation once it has run.
+public struct PortableEncoder: ECGEncoder {
+  private var engine: PortableEngine
+
+  /// Numbers in a beat.
+  public let beatLength: Int
+  /// Numbers in an embedding.
+  public let embeddingLength: Int
+
+  init(_ program: PortableProgram, beatLength: Int) throws(EdgeECGError) {
+    engine = try PortableEngine(program, references: 1)
+    guard engine.inputShapes == [[.fixed(1), .fixed(beatLength)]], engine.outputShape.count == 2,
+      engine.outputShape[0] == 1
+    else {
+      throw EdgeECGError.contract(
+        "portable encoder gives \(engine.outputShape), the contract wants beat [1, \(beatLength)] -> embedding [1, D]")
+    }
+    self.beatLength = beatLength
+    embeddingLength = engine.outputShape[1]
+  }
+
+  /// Writes the embedding of a beat into `embedding`.
+  /// - Throws: ``EdgeECGError/contract(_:)`` for a beat of another length.
+  public mutating func encode(_ beat: [Float], into embedding: inout [Float]) throws(EdgeECGError) {
+    guard beat.count == beatLength else {
+      throw EdgeECGError.contract("beat has \(beat.count) numbers, the encoder takes \(beatLength)")
+    }
+    engine.set(0, to: beat)
+    engine.run(into: &embedding)
+  }
+}
+
+/// The bundle's comparator in plain Swift: no allocation once it has run on as many references.
+public struct PortableComparator: ECGComparator {
+  /// The most references that one embedding is compared with.
+  public static let mostReferences = 512
+
+  private var engine: PortableEngine
+
+  /// Numbers in an embedding.
+  public let embeddingLength: Int
+
+  init(_ program: PortableProgram, embeddingLength: Int, references: Int) throws(EdgeECGError) {
+    try Self.require(references)
+    engine = try PortableEngine(program, references: references)
+    let wanted: [[PortableProgram.Size]] = [
+      [.fixed(1), .fixed(embeddingLength)], [.references, .fixed(embeddingLength)],
+    ]
+    guard engine.inputShapes == wanted, engine.outputShape == [references] else {
+      throw EdgeECGError.contract(
+        "portable comparator gives \(engine.outputShape) for \(references) references, the contract wants "
+          + "embedding [1, \(embeddingLength)], references [R, \(embeddingLength)] -> logit [R]")
+    }
+    self.embeddingLength = embeddingLength
+  }
+
+  /// Writes one logit of "different states" for each reference into `logits`.
+  /// - Throws: ``EdgeECGError/contract(_:)`` for embeddings of another length or too many references.
+  public mutating func compare(
+    _ embedding: [Float], with references: ReferenceBank, into logits: inout [Float]
+  ) throws(EdgeECGError) {
+    guard embedding.count == embeddingLength, references.embeddingLength == embeddingLength else {
+      throw EdgeECGError.contract(
+        "embedding has \(embedding.count) numbers and references have \(references.embeddingLength), "
+          + "the comparator takes \(embeddingLength)")
+    }
+    try Self.require(references.count)
+    try engine.prepare(references: references.count)
+    engine.set(0, to: embedding)
+    engine.set(1, to: references.embeddings)
+    engine.run(into: &logits)
+  }
+
+  private static func require(_ references: Int) throws(EdgeECGError) {
+    guard (1...mostReferences).contains(references) else {
+      throw EdgeECGError.contract("\(references) references, expected 1 to \(mostReferences)")
+    }
+  }
+}

@@ -1,0 +1,54 @@
+/// What makes a beat unusable; ``Quality`` says how each number is used. Counts are samples at the contract's rate.
+public struct QualityConstants: Hashable, Sendable {
+  /// A gap up to this is interpolated by a straight line.
+  public let interpolated: Int
+  /// No converter holds one value for so long on skin.
+  public let held: Int
+  /// Held values differ by at most this.
+  public let heldMicrovolts: Double
+  /// So many samples at the top or bottom of a QRS are a rail ...
+  public let clipped: Int
+  /// ... if they are within this part of the span.
+  public let clippedPart: Double
+  /// A smaller span is no heartbeat.
+  public let leastSpanMicrovolts: Double
+  /// A larger one is none either.
+  public let mostSpanMicrovolts: Double
+  /// No electrode on skin has a larger offset.
+  public let mostOffsetMicrovolts: Double
+  /// Noise (root mean square) may be this part of the QRS.
+  public let noisePart: Double
+  /// Noise is what a sample differs from the mean of the two this far off.
+  public let noiseLag: Int
+  /// The baseline may move by this part of the QRS from one end of the beat to the other.
+  public let wanderPart: Double
+  /// Samples at either end of a beat whose mean is the baseline there.
+  public let baseline: Int
+  /// The QRS ends this long after R.
+  public let qrs: Int
+  /// No RR interval is shorter.
+  public let rrMin: Int
+  /// No RR interval of a usable beat is longer.
+  public let rrMax: Int
+
+  /// - Parameters beforeR, afterR: the beat's window, which the counts must fit.
+  init(_ json: JSONValue, name: String, beforeR: Int, afterR: Int) throws(EdgeECGError) {
+    var entries = try ContractEntries(json, name: name)
+    interpolated = try entries.count("interpolated")
+    held = try entries.integer("held", in: 1...ContractEntries.most)
+    heldMicrovolts = try entries.number("held_uv")
+    clipped = try entries.integer("clipped", in: 1...ContractEntries.most)
+    clippedPart = try entries.number("clipped_part")
+    leastSpanMicrovolts = try entries.number("least_span_uv", in: 0...1e9)
+    mostSpanMicrovolts = try entries.number("most_span_uv", in: leastSpanMicrovolts...1e9)
+    mostOffsetMicrovolts = try entries.number("most_offset_uv")
+    noisePart = try entries.number("noise_part")
+    qrs = try entries.integer("qrs", in: 1...max(1, min(beforeR, afterR - 3)))
+    noiseLag = try entries.integer("noise_lag", in: 1...max(1, (afterR - qrs - 1) / 2))
+    wanderPart = try entries.number("wander_part")
+    baseline = try entries.integer("baseline", in: 1...(beforeR + afterR))
+    rrMin = try entries.count("rr_min")
+    rrMax = try entries.integer("rr_max", in: rrMin...max(rrMin, 100_000))
+    try entries.requireNoOthers()
+  }
+}

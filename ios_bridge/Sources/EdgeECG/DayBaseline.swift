@@ -1,0 +1,51 @@
+/// The day's own baseline: what recordings of the baseline, made on the day that is judged, say of its level.
+public struct DayBaseline: Hashable, Sendable {
+  /// Their level.
+  public let level: DayLevel
+  /// Where they came from.
+  public let sources: [String]
+  /// Their day; nothing if no recording said it.
+  public let day: CalendarDay?
+
+  /// The level of some recordings.
+  /// - Throws: ``EdgeECGError/recording(_:)`` for a recording that can't be used, for recordings of two days, and for
+  ///   none at all.
+  public init(_ bundle: ECGBundle, recordings: [Recording]) throws(EdgeECGError) {
+    var levels: [Double] = []
+    var beats: [Int] = []
+    var days: [(day: CalendarDay, source: String)] = []
+    for recording in recordings {
+      var watch = try Watch(bundle, sampleRateHz: recording.sampleRateHz, day: recording.day)
+      let judged = try watch.push(recording.samplesMicrovolts)
+      guard watch.canDecide else {
+        let why = Self.whyNot(judged, fewestBeats: bundle.contract.voting.fewestBeats)
+        throw EdgeECGError.recording("\(recording.source): can't be the day's baseline: \(why)")
+      }
+      levels.append(watch.level)
+      beats.append(watch.decision.beats)
+      if let day = recording.day {
+        days.removeAll { $0.day == day }
+        days.append((day, recording.source))
+      }
+    }
+    guard let fewest = beats.min() else {
+      throw EdgeECGError.recording("there is no recording for the day's baseline")
+    }
+    guard days.count < 2 else {
+      let told = days.sorted { $0.day.ordinal < $1.day.ordinal }.map { "\($0.source) of \($0.day)" }
+      throw EdgeECGError.recording("the day's baseline must be of one day, not \(told.joined(separator: ", "))")
+    }
+    level = DayLevel(level: pairwiseSum(levels[...]) / Double(levels.count), recordings: levels.count, beats: fewest)
+    sources = recordings.map(\.source)
+    day = days.first?.day
+  }
+
+  private static func whyNot(_ judged: [Judged], fewestBeats: Int) -> String {
+    let votes = judged.count { $0.vote != nil }
+    let reasons = UnusableReason.counts(in: judged)
+    guard let most = reasons.map(\.beats).max(), let reason = reasons.first(where: { $0.beats == most })?.reason else {
+      return "\(votes) usable beats, expected at least \(fewestBeats)"
+    }
+    return "\(judged.count - votes) of \(judged.count) beats can't be judged: \(reason.rawValue)"
+  }
+}

@@ -1,0 +1,57 @@
+"""A new Swift package can depend on this one, by its folder and by a Git URL, and replay a recording."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+PACKAGE = Path(__file__).parent.parent
+TOOLCHAIN = "/opt/swift/usr/bin"
+GOLDEN = PACKAGE / "ios_bridge/Tests/EdgeECGTests/Golden"
+MANIFEST = """// swift-tools-version: 6.0
+import PackageDescription
+let package = Package(
+  name: "Consumer",
+  platforms: [.macOS(.v13)],
+  dependencies: [DEPENDENCY],
+  targets: [.executableTarget(name: "Consumer", dependencies: [.product(name: "EdgeECG", package: "IDENTITY")])])
+"""
+MAIN = """import EdgeECG
+let bundle = try ECGBundle(path: CommandLine.arguments[1])
+let replayed = try Watch.replay(Recording(contentsOf: CommandLine.arguments[2]), through: bundle)
+print(replayed.judged.count, replayed.decision.label)
+"""
+
+
+def swift() -> str:
+    found = shutil.which("swift", path=f"{os.environ.get('PATH', '')}:{TOOLCHAIN}")
+    return found or pytest.skip("no Swift toolchain: the package was NOT built")
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    done = subprocess.run(list(map(str, command)), cwd=cwd, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("by", ["path", "url"])
+def test_a_new_package_replays_a_recording(tmp_path, by):
+    tool, repository = swift(), tmp_path / "edge-ecg"
+    if by == "url":  # what is committed, as a stranger gets it
+        run("git", "clone", "--quiet", PACKAGE, repository, cwd=tmp_path)
+        run("git", "tag", "99.0.0", cwd=repository)
+        dependency, identity = f'.package(url: "{repository.as_uri()}", from: "99.0.0")', "edge-ecg"
+    else:
+        dependency, identity = f'.package(path: "{PACKAGE}")', PACKAGE.name
+    consumer = tmp_path / "Consumer"
+    (consumer / "Sources/Consumer").mkdir(parents=True)
+    manifest = MANIFEST.replace("DEPENDENCY", dependency).replace("IDENTITY", identity)
+    (consumer / "Package.swift").write_text(manifest)
+    (consumer / "Sources/Consumer/main.swift").write_text(MAIN)
+    said = run(tool, "run", "-c", "release", "Consumer", GOLDEN / "bundle", GOLDEN / "plain.csv", cwd=consumer)
+    beats, label = said.splitlines()[-1].split()
+    assert int(beats) > 5
+    assert label in {"baseline", "target", "inconclusive"}
