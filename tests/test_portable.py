@@ -31,7 +31,10 @@ def normal(*shape: int) -> np.ndarray:
     return RANDOM.normal(size=shape).astype(np.float32)
 
 
-@pytest.fixture(scope="module", params=ARCHITECTURES)
+@pytest.fixture(
+    scope="module",
+    params=[n if n == "aligned" else pytest.param(n, marks=pytest.mark.slow) for n in ARCHITECTURES],
+)
 def exported(request: pytest.FixtureRequest):
     """A model whose batch norms have seen some beats, its graphs and its portable form."""
     torch.manual_seed(0)
