@@ -11,7 +11,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,13 +45,13 @@ class Bundle:
     """A verified bundle, ready to judge beats."""
 
     path: Path
-    manifest: dict[str, Any]
-    contract: Contract
+    manifest: dict[str, Any] = field(repr=False)
+    contract: Contract = field(repr=False)
     labels: tuple[str, str]  # baseline, target
-    encoder: Encoder
-    comparator: Comparator
+    encoder: Encoder = field(repr=False)
+    comparator: Comparator = field(repr=False)
     references: ReferenceBank
-    rule: DecisionRule
+    rule: DecisionRule = field(repr=False)
 
     def with_references(self, references: ReferenceBank) -> "Bundle":
         """The same bundle, judging by other references."""

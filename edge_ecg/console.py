@@ -82,6 +82,11 @@ def claim_folder(out: Path, command: str, names: Iterable[str]) -> None:
     click.get_current_context().with_resource(claimed_folder(out, command, names))
 
 
+def is_verbose() -> bool:
+    """Whether the command was asked to say more."""
+    return _Verbose.wanted
+
+
 def report_error(error: object) -> int:
     """Say in one line what was wrong, and return the exit code for it."""
     click.echo(f"error: {' '.join(str(error).split())}", err=True)

@@ -59,7 +59,7 @@ MANIFEST_SHAPE: Shape = {
         }
     ],
     "tools": {"*": TEXT},
-    "enrolment?": {"recordings": COUNT, "dates": [TEXT], "share": NUMBER},
+    "enrolment?": {"recordings": COUNT, "dates": [TEXT], "distance": NUMBER},
 }
 GOLDEN_SHAPE: Shape = {"beats": [{"beat": [NUMBER]}]}
 

@@ -59,12 +59,12 @@ def verify_bundle(bundle: Path, public_key: Path) -> dict[str, Any]:
 
 def needs_password(key: Path) -> bool:
     """Whether a private key's file is encrypted."""
-    return b"ENCRYPTED" in _small_file(key)
+    return b"ENCRYPTED" in read_small_file(key, MOST_BYTES)
 
 
 def _signature(path: Path) -> bytes:
     try:
-        content = json.loads(_small_file(path))
+        content = json.loads(read_small_file(path, MOST_BYTES))
         if content["algorithm"] == ALGORITHM:
             return base64.b64decode(content["signature"], validate=True)
     except FileNotFoundError:
@@ -75,11 +75,12 @@ def _signature(path: Path) -> bytes:
 
 
 def _private_key(path: Path, password: str | None) -> Any:
+    content = read_small_file(path, MOST_BYTES)
     try:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-        key = load_pem_private_key(_small_file(path), password.encode() if password else None)
+        key = load_pem_private_key(content, password.encode() if password else None)
     except ImportError:
         raise _not_installed() from None
     except (ValueError, TypeError):  # says nothing of the key's content
@@ -92,24 +93,19 @@ def _private_key(path: Path, password: str | None) -> Any:
 
 
 def _public_key(path: Path) -> Any:
+    content = read_small_file(path, MOST_BYTES)
     try:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
         from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-        key = load_pem_public_key(_small_file(path))
+        key = load_pem_public_key(content)
     except ImportError:
         raise _not_installed() from None
-    except OSError:
-        raise
     except Exception:
         raise EdgeEcgError(f"{path}: is no public key in PEM form") from None
     if not isinstance(key, Ed25519PublicKey):
         raise EdgeEcgError(f"{path}: holds another kind of key; expected Ed25519")
     return key
-
-
-def _small_file(path: Path) -> bytes:
-    return read_small_file(path, MOST_BYTES)
 
 
 def _not_installed() -> EdgeEcgError:

@@ -1,6 +1,7 @@
 """A headless Chromium, driven through its own driver by the WebDriver protocol (W3C, 2018)."""
 
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -11,10 +12,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DRIVER = shutil.which("chromedriver")
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # how the protocol marks an element
 
+in_a_browser = pytest.mark.skipif(
+    (CHROMIUM is None or DRIVER is None) and not os.environ.get("CI"), reason="no Chromium with its driver here"
+)
 SHIFT, TAB, ENTER, RIGHT, DOWN = "\ue008", "\ue004", "\ue007", "\ue014", "\ue015"
 
 

@@ -19,9 +19,8 @@ from edge_ecg.datasets.labelling import Item, by_table
 from edge_ecg.readers.read import read_recording
 from edge_ecg.report.contact_sheet import unique_tails
 from edge_ecg.signal.stream import heart_rate_bpm, r_peak_times_s
-from tests.browser import CHROMIUM, DOWN, DRIVER, ENTER, RIGHT, SHIFT, TAB, Browser, browser, waited_for
+from tests.browser import DOWN, ENTER, RIGHT, SHIFT, TAB, Browser, browser, in_a_browser, waited_for
 
-in_a_browser = pytest.mark.skipif(CHROMIUM is None or DRIVER is None, reason="no Chromium with its driver here")
 MOST_TABS = 30
 
 

@@ -27,7 +27,7 @@ FLOORS = {
         {"cli"},
     ),
     "train": (
-        {"__init__", "data", "metrics", "text"},
+        {"__init__", "data", "metrics", "parallel", "text"},
         {"model"},
         {"decision"},
         {"fit", "run"},

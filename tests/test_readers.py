@@ -82,6 +82,9 @@ STATED = {
     "Frecuencia de muestreo,500": 500,
     "Частота дискретизации,250 Гц": 250,
     "采样频率,250": 250,
+    "ECG,Unit: uV,Fs: 250": 250,
+    "fs: 250, channels: 2": 250,
+    "Частота,250 Гц": 250,
     "サンプリング周波数,250": 250,
     "Sample Rate,٢٥٠": 250,
 }
@@ -249,6 +252,11 @@ def test_a_heading_names_the_unit(tmp_path):
     for heading in ("ECG (mV)", "ECG [mV]", "ecg_mV", "Voltage (millivolts)"):
         read = read_recording(saved(tmp_path / "a.csv", "\n".join([heading, *values]))).samples_uv
         np.testing.assert_allclose(read, ECG_UV, atol=0.01)
+
+
+def test_a_gain_is_no_unit_of_the_values(tmp_path):
+    path = saved(tmp_path / "a.csv", "\n".join(["fs: 250", "Gain: 200 adu/mV", "Resolution: 500 nV", *POINTS]))
+    assert np.array_equal(read_recording(path).samples_uv, ECG_UV)
 
 
 def test_an_apple_file_that_a_spreadsheet_saved_again_is_read(tmp_path):

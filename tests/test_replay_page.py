@@ -16,7 +16,7 @@ from edge_ecg.cli import cli
 from edge_ecg.readers.read import read_recording
 from edge_ecg.replay import replay
 from edge_ecg.report.interactive import packed
-from tests.browser import CHROMIUM, DRIVER, browser
+from tests.browser import browser, in_a_browser
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_it_never_replaces_what_it_reads(small_bundle: Path, held_out: list[Path
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None or DRIVER is None, reason="no Chromium with its driver here")
+@in_a_browser
 def test_a_browser_shows_the_same_numbers_at_the_same_moments(
     made: tuple[Path, list[dict[str, Any]]], tmp_path: Path
 ) -> None:

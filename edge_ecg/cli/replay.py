@@ -1,6 +1,7 @@
 """`edge-ecg replay`: recordings through a bundle, chunk by chunk, to a decision for each."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import numpy as np
 from edge_ecg.atomic import refuse_overlap, write_file
 from edge_ecg.bundle import Bundle, load_bundle
 from edge_ecg.cli.day_baseline import DAY_BASELINE, DAY_BASELINE_FIRST, DayBaselines, day_baselines
+from edge_ecg.cli.layout import folded, tail
 from edge_ecg.cli.live import live_view
 from edge_ecg.cli.options import AS_JSON, LABELS, RECORDINGS, for_each, told_of_recordings
+from edge_ecg.console import is_verbose
 from edge_ecg.contract import CONTRACT
 from edge_ecg.datasets.labelling import labels_by_name
 from edge_ecg.inference.novelty import OUT_OF_DATE, span_of
@@ -126,14 +129,14 @@ def replay_each(
         return replayed
 
     if not as_json:
-        click.echo("\n".join(baselines.describe(bundle.labels)))
+        click.echo("\n".join(folded(line) for line in baselines.describe(bundle.labels)))
     if not as_json and not live:
         click.echo(_HEADER)
     code = for_each(
         recordings,
         told,
         work,
-        lambda replayed: json.dumps(replayed.to_json()) if as_json else _row(replayed),
+        lambda replayed: json.dumps(replayed.to_json()) if as_json else _row(replayed, baselines.is_given),
     )
     if page and played:
         content = replay_page(bundle, played).encode()
@@ -147,7 +150,7 @@ def replay_each(
             err=True,
         )
     if not as_json:
-        click.echo(_footer(bundle))
+        click.echo(folded(_footer(bundle)))
     return code
 
 
@@ -160,26 +163,35 @@ def open_bundle(path: Path, any_day: bool) -> Bundle:
     return bundle.with_references(replace(bundle.references, distribution=replace(distribution, days=span_of([]))))
 
 
-_HEADER = (
-    f"{'recording':36}  {'decision':14} {'confidence':>10}  {'provisional':>24}  {'beats (votes)':>16}  "
-    f"{'a beat p50':>10}  rule"
-)
+_HEADER = f"{'recording':30}  {'decision':14} {'conf.':>6}  {'first':>7}  {'votes':>15}"
 
 
-def _row(replayed: Replayed) -> str:
+def _row(replayed: Replayed, by_day: bool) -> str:
+    """A line for each recording, and below it what else there is to say."""
     d = replayed.decision
     confidence = f"{d.confidence:.1%}" if d.label != INCONCLUSIVE else "-"
-    first = f"{d.provisional.label} after {d.provisional.seconds:.1f} s" if d.provisional else "-"
+    first = f"{d.provisional.seconds:.1f} s" if d.provisional else "-"
     votes = f"{d.beats} ({' : '.join(str(count) for count in d.votes.values())})"
-    latency = f"{np.median(replayed.latency_us):.0f} us" if len(replayed.latency_us) else "-"
-    reasons = ", ".join(f"{reason} {count}" for reason, count in replayed.unusable.items())
-    return (
-        f"{replayed.source[-36:]:36}  {d.label:14} {confidence:>10}  {first:>24}  {votes:>16}  "
-        f"{latency:>10}  {replayed.rule}"
-        + (f"  {d.unusable} unusable: {reasons}" if d.unusable else "")
-        + (f"  {_inverted(replayed)}" if replayed.lead_is_inverted else "")
-        + (f"  {replayed.late_chunks} of {replayed.chunks} chunks late" if replayed.late_chunks else "")
-    )
+    line = f"{tail(replayed.source, 30):30}  {d.label[:14]:14} {confidence:>6}  {first:>7}  {votes:>15}"
+    return "\n".join([line, *(folded(f"    {note}", 6) for note in _notes(replayed, by_day))])
+
+
+def _notes(replayed: Replayed, by_day: bool) -> Iterator[str]:
+    d = replayed.decision
+    if by_day and not replayed.rule.startswith("day's"):
+        yield replayed.rule
+    if d.provisional and d.provisional.label != d.label:
+        yield f"first {d.provisional.label}, after {d.provisional.beats} beats: it did not hold"
+    if d.unusable:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in replayed.unusable.items())
+        yield f"{d.unusable} unusable: {reasons}"
+    if replayed.lead_is_inverted:
+        turned = f"{replayed.inverted_beats} of {len(replayed.judged)} beats were turned upright"
+        yield f"lead inverted: {turned} (worn on the other wrist, or the watch turned?)"
+    if replayed.late_chunks:
+        yield f"{replayed.late_chunks} of {replayed.chunks} chunks late"
+    if is_verbose() and len(replayed.latency_us):
+        yield f"{replayed.rule}; a beat in {np.median(replayed.latency_us):.0f} us (median)"
 
 
 def _footer(bundle: Bundle) -> str:
@@ -193,8 +205,3 @@ def _footer(bundle: Bundle) -> str:
         f"with {target} support a confidence of at most {levels.most_confident(False):.1%} for {baseline} and "
         f"{levels.most_confident(True):.1%} for {target}."
     )
-
-
-def _inverted(replayed: Replayed) -> str:
-    turned = f"{replayed.inverted_beats} of {len(replayed.judged)} beats were turned upright"
-    return f"lead inverted: {turned} (worn on the other wrist, or the watch turned?)"

@@ -12,22 +12,15 @@ from edge_ecg.errors import RecordingError
 from edge_ecg.readers.channels import ecg_channel
 from edge_ecg.readers.decimals import decimals
 from edge_ecg.readers.header import recorded_at_in
-from edge_ecg.readers.times import grid_of, placed
+from edge_ecg.readers.times import CLOCK, clock_seconds, grid_of, is_time_name, placed, time_unit
 from edge_ecg.recording import Told, is_same_rate
 
 FEWEST_ROWS = 20  # in the beginning of a file that looks like a recording
 
 _NUMERIC = re.compile(r"(?=.*(?:\d|nan|inf))(?:[-+\d.,; \t]|(?<=[\d.,])e(?=[-+\d])|nan|inf(?:inity)?)+", re.IGNORECASE)
-CLOCK = re.compile(
-    r"(?:\d{1,4}[-./]\d\d?[-./]\d{1,4}[T ])?(?:(\d\d?):)?(\d\d?):(\d\d(?:[.,]\d{1,9})?)(?:Z|[-+]\d\d:?\d\d)?(?=[;,\t])"
-)
 _NUMBERS = re.compile(r"[-+\d.,; \t\n]*")
 _SHOWN = re.compile(r"[-+]?\d*\.?\d*(?:e[-+]?\d+)?", re.IGNORECASE)
 _SEPARATORS = ",; \t"
-_TIME_NAME = re.compile(
-    r"\btime|stamp\b|\bzeit|\btemps|\btiempo|\btempo|elapsed|\bsec|\b[mμun]s\b|^[tx]\b|时间|時間|время"
-)
-_TIME_UNIT = re.compile(r"\b(ns|μs|us|ms|msec|s|sec|seconds?|milliseconds?|nanoseconds?|microseconds?)\b")
 
 
 def is_row(line: str) -> bool:
@@ -230,39 +223,18 @@ def _sorted(cells: list[list[str]], headings: list[str], rows: Rows) -> tuple[li
     columns, times = [], {}
     for number, (column, heading) in enumerate(zip(cells, headings, strict=True)):
         if CLOCK.match(column[0] + ","):
-            times[number] = _clock(column)
+            times[number] = clock_seconds(column)
             headings[number] = "s"  # whatever it was called
             continue
         values = _numbers(column, rows, may_be_empty=True)
-        unit = _time_unit(heading)
+        unit = time_unit(heading)
         if _counts(values) and unit is None:
             continue
-        if _TIME_NAME.search(_words(heading)) or grid_of(values):  # what steps evenly is no ECG
+        if is_time_name(heading) or grid_of(values):  # what steps evenly is no ECG
             times[number] = values
         elif np.nanmin(values, initial=np.inf) < np.nanmax(values, initial=-np.inf):  # a constant is no signal
             columns.append(number)
     return columns, times
-
-
-def _words(heading: str) -> str:
-    return " ".join(re.findall(r"[^\W_]+", heading.casefold()))
-
-
-def _time_unit(heading: str) -> str | None:
-    found = _TIME_UNIT.search(_words(heading))
-    if not found:
-        return None
-    return {"m": "ms", "n": "ns", "s": "s"}.get(found[1][0], "us") if found[1][:5] != "micro" else "us"
-
-
-def _clock(column: list[str]) -> np.ndarray:
-    """Times of day in seconds, on through midnight."""
-    found = [CLOCK.match(cell + ",") for cell in column]
-    if not all(found):
-        raise RecordingError("has a column of times that are not all times")
-    parts = [match.groups() for match in found if match]
-    seconds = np.array([3600 * int(h or 0) + 60 * int(m) + float(s.replace(",", ".")) for h, m, s in parts])
-    return seconds + 86_400 * np.cumsum(np.diff(seconds, prepend=seconds[0]) < -43_200)
 
 
 def _best_grid(
@@ -274,7 +246,7 @@ def _best_grid(
     """
     grids = []
     for number, column in times.items():
-        unit = _time_unit(headings[number])
+        unit = time_unit(headings[number])
         if grid := grid_of(column, unit):
             grids.append((len(np.unique(np.diff(column))), grid))
     if any(not is_same_rate(grid[0], grids[0][1][0]) for _, grid in grids):
