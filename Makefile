@@ -62,11 +62,13 @@ wheel-test: $(INSTALLED)
 ios-demo:
 	ios_bridge/Examples/WatchDemo/add-bundle.sh $(BUNDLE)
 
+# PYTHONWARNINGS: setuptools warns at length of what an editable installation is.
 $(INSTALLED): pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade pip -c constraints.txt
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,export,wfdb,edf,sign,docs,dev]'
-	touch $@
+	@echo "Installing into .venv what is needed, torch and coremltools among it: this takes a minute or more."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --upgrade pip -c constraints.txt
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,export,report,wfdb,edf,sign,docs,dev]'
+	@touch $@
 
 clean:
 	rm -rf .venv .build out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

@@ -8,11 +8,10 @@ import hashlib
 import json
 import os
 import re
-import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,13 @@ from typing import Any
 from edge_ecg.atomic import atomic_folder
 from edge_ecg.contract import Contract
 from edge_ecg.errors import BundleError, ContractError, EdgeEcgError
+from edge_ecg.files import plain_handle
 from edge_ecg.inference.comparator import Comparator, OnnxComparator
 from edge_ecg.inference.encoder import Encoder, OnnxEncoder
 from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import DecisionRule
+from edge_ecg.manifest import MANIFEST_SHAPE, require_shape
 from edge_ecg.zipfiles import opened_zip
 
 SCHEMA_VERSION = 2
@@ -44,13 +45,13 @@ class Bundle:
     """A verified bundle, ready to judge beats."""
 
     path: Path
-    manifest: dict[str, Any]
-    contract: Contract
+    manifest: dict[str, Any] = field(repr=False)
+    contract: Contract = field(repr=False)
     labels: tuple[str, str]  # baseline, target
-    encoder: Encoder
-    comparator: Comparator
+    encoder: Encoder = field(repr=False)
+    comparator: Comparator = field(repr=False)
     references: ReferenceBank
-    rule: DecisionRule
+    rule: DecisionRule = field(repr=False)
 
     def with_references(self, references: ReferenceBank) -> "Bundle":
         """The same bundle, judging by other references."""
@@ -62,11 +63,12 @@ def load_bundle(path: str | Path) -> Bundle:
     path = Path(path)
     manifest, files = read_files(path)
     try:
-        labels = manifest["labels"]
-        if not isinstance(labels, list) or len(labels) != 2 or len({str(label) for label in labels}) != 2:
-            raise ContractError(f"labels are {labels}, expected two different names")
+        require_shape(manifest, MANIFEST_SHAPE, "the manifest")
+        baseline, target = manifest["labels"]
+        if baseline == target:
+            raise ContractError(f"both labels are {baseline!r}, expected two different names")
         contract = Contract.from_json(manifest["contract"])
-        rule = DecisionRule((labels[0], labels[1]), Levels.from_json(manifest["levels"]), contract.voting)
+        rule = DecisionRule((baseline, target), Levels.from_json(manifest["levels"]), contract.voting)
         encoder = OnnxEncoder(files[ENCODER], contract.beat_length)
         comparator = OnnxComparator(files[COMPARATOR], encoder.embedding_length)
         references = ReferenceBank.from_bytes(files[REFERENCES])
@@ -75,8 +77,6 @@ def load_bundle(path: str | Path) -> Bundle:
                 f"references have {references.embeddings.shape[1]} numbers each, "
                 f"the encoder gives {encoder.embedding_length}"
             )
-    except KeyError as error:
-        raise BundleError(f"{path}: the manifest has no entry {error}") from None
     except EdgeEcgError as error:
         raise BundleError(f"{path}: {error}") from None
     except Exception as error:  # ONNX Runtime's own errors share no useful base class
@@ -141,10 +141,15 @@ def refuse_to_lose(path: Path) -> None:
 
 def sealed(manifest: dict[str, Any]) -> bytes:
     """The manifest as bytes, with a hash over everything else in it."""
+
+    def text(
+        content: dict[str, Any],
+    ) -> bytes:  # half a surrogate pair, as of an undecodable file name, stays an escape
+        plain = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        return plain.encode(errors="backslashreplace")
+
     content = {k: v for k, v in manifest.items() if k != "sha256"}
-    plain = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    seal = hashlib.sha256(plain.encode()).hexdigest()
-    return json.dumps({**content, "sha256": seal}, indent=1, sort_keys=True, ensure_ascii=False).encode()
+    return text({**content, "sha256": hashlib.sha256(text(content)).hexdigest()})
 
 
 def _verified(path: Path, read: Callable[[str, int], bytes]) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -198,11 +203,7 @@ def _read_below(folder: Path, name: str, most: int) -> bytes:
         file /= part
         if file.is_symlink():
             raise BundleError(f"{folder}: {name} goes through a link, expected a plain file")
-    # O_NONBLOCK: opening a pipe must not wait for a writer.
-    handle = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    with os.fdopen(handle, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise BundleError(f"{folder}: {name} is no plain file")
+    with os.fdopen(plain_handle(file, BundleError), "rb") as stream:
         return stream.read(most + 1)
 
 

@@ -3,11 +3,11 @@
 0 done; 1 a defect of this program; 2 bad input (what could be done was done); 130 interrupted.
 """
 
-import io
 import os
 import sys
 import traceback
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,10 +15,10 @@ import click
 
 from edge_ecg.atomic import claimed_folder
 from edge_ecg.errors import EdgeEcgError
+from edge_ecg.interrupts import INTERRUPTED, raise_again
 
 DEFECT = 1
 BAD_INPUT = 2
-INTERRUPTED = 130
 
 
 def run_command(command: click.Command, arguments: list[str] | None = None) -> NoReturn:
@@ -26,22 +26,27 @@ def run_command(command: click.Command, arguments: list[str] | None = None) -> N
 
     Adds `--verbose`, which shows the traceback as well, to the command and all below it.
     """
+    raise_again()
+    _prepare_streams()
     _Verbose.wanted = False
     _add_verbose(command)
     if os.environ.get("NO_COLOR"):
         command.context_settings["color"] = False
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a file's name may hold what no encoding can print
-            stream.reconfigure(errors="backslashreplace")
+    stdout = sys.stdout
     try:
-        sys.exit(command.main(arguments, standalone_mode=False) or 0)
+        code = command.main(arguments, standalone_mode=False) or 0
+        sys.stdout.flush()
+        sys.exit(code)
     except EdgeEcgError as error:
         sys.exit(_reported(error))
     except click.ClickException as error:
         sys.exit(_reported(error.format_message()))
-    except BrokenPipeError:  # the reader of our output closed it
-        sys.stderr.close()
-        sys.exit(0)
+    except BrokenPipeError:
+        _leave_quietly()
+    except SystemExit as ended:
+        if sys.stdout is not stdout:  # click's answer to a closed pipe: a stream of its own, and exit code 1
+            _leave_quietly()
+        sys.exit(ended.code)
     except OSError as error:
         sys.exit(_reported(f"{error.filename or 'input or output'}: {error.strerror or error}"))
     except (click.Abort, KeyboardInterrupt):
@@ -52,9 +57,34 @@ def run_command(command: click.Command, arguments: list[str] | None = None) -> N
         sys.exit(DEFECT)
 
 
+def _prepare_streams() -> None:
+    """Any name of a file can be printed, and a stream that was closed takes what is printed."""
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        stream = getattr(sys, name)
+        if stream is None:
+            stream = open(os.devnull, "w")  # noqa: PTH123, SIM115
+            if stream.fileno() != number:
+                os.dup2(stream.fileno(), number)  # or the next file that is opened would be what C code prints to
+            setattr(sys, name, stream)
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _leave_quietly() -> NoReturn:
+    """The reader of our output closed it."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to fail at the exit
+    sys.exit(0)
+
+
 def claim_folder(out: Path, command: str, names: Iterable[str]) -> None:
     """`claimed_folder` until the click command that runs now has ended."""
     click.get_current_context().with_resource(claimed_folder(out, command, names))
+
+
+def is_verbose() -> bool:
+    """Whether the command was asked to say more."""
+    return _Verbose.wanted
 
 
 def report_error(error: object) -> int:

@@ -25,6 +25,7 @@ from edge_ecg.errors import BundleError, RecordingError
 from edge_ecg.inference.golden import golden_steps
 from edge_ecg.inference.novelty import TrainingDistribution
 from edge_ecg.inference.references import ReferenceBank
+from edge_ecg.manifest import GOLDEN_SHAPE, require_shape
 from edge_ecg.recording import Recording
 from edge_ecg.watch import embeddings
 
@@ -173,11 +174,24 @@ def write_enrolled(bundle: Bundle, enrolment: Enrolment, out: Path) -> Bundle:
     if REFERENCES_INT8 in files:  # which goes without what training has seen, in every bundle
         files[REFERENCES_INT8] = replace(enrolled.references, distribution=None).to_int8_bytes()
     if GOLDEN in files:
-        beats = np.array([step["beat"] for step in json.loads(files[GOLDEN])["beats"]], np.float32)
+        beats = _golden_beats(bundle, files[GOLDEN])
         steps = golden_steps(beats, enrolled.encoder, enrolled.comparator, enrolled.references, enrolled.rule)
         files[GOLDEN] = json.dumps({"beats": steps}).encode()
     write_bundle(out, {**manifest, "enrolment": enrolment.to_json()}, files)
     return load_bundle(out)
+
+
+def _golden_beats(bundle: Bundle, content: bytes) -> np.ndarray:
+    """(N, 384): the beats of the golden vectors. Raises BundleError."""
+    try:
+        golden = json.loads(content)
+        require_shape(golden, GOLDEN_SHAPE, f"{bundle.path}: {GOLDEN}")
+        beats = np.array([step["beat"] for step in golden["beats"]], np.float32)
+        return beats.reshape(len(beats), bundle.contract.beat_length)
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, BundleError):
+            raise
+        raise BundleError(f"{bundle.path}: {GOLDEN} holds no beats of {bundle.contract.beat_length} numbers") from None
 
 
 def describe(enrolment: Enrolment) -> Iterable[str]:

@@ -6,21 +6,25 @@ from typing import Any
 
 from edge_ecg.atomic import write_file
 from edge_ecg.errors import RunError
+from edge_ecg.files import read_small_file
 
 MOST_BYTES = 64_000_000
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write a value as JSON, whole or not at all."""
-    write_file(path, (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    write_file(
+        path,
+        (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode(errors="backslashreplace"),
+    )
 
 
 def read_json(path: Path) -> Any:
     """The entries of a JSON file. Raises RunError."""
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise RunError(f"{path}: has {path.stat().st_size} bytes, expected at most {MOST_BYTES}")
-        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
+        content = json.loads(read_small_file(path, MOST_BYTES, RunError).decode(), parse_constant=_no_number)
+    except RunError:
+        raise
     except OSError as error:
         raise RunError(f"{path}: can't be read ({error.strerror})") from None
     except (ValueError, RecursionError):

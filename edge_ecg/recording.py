@@ -1,7 +1,7 @@
 """A recording: one lead of ECG in microvolts, found usable, whatever file it came from."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -28,7 +28,8 @@ class Recording:
     30.0
     """
 
-    samples_uv: np.ndarray  # (n,) float64 microvolts, read-only, as recorded; a missing sample is NaN
+    # (n,) float64 microvolts, read-only, as recorded; a missing sample is NaN
+    samples_uv: np.ndarray = field(repr=False)
     sample_rate_hz: float  # as recorded, e.g. 511.422
     source: str  # the path as the user gave it
     recorded_at: str | None = None  # as the file says it, e.g. 2021-12-17 12:58:58 +0800, or the day alone

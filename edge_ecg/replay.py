@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from edge_ecg.bundle import Bundle
+from edge_ecg.errors import RecordingError
 from edge_ecg.inference.votes import Decision
 from edge_ecg.recording import Recording
 from edge_ecg.watch import DayBaseline, Judged, Watch
@@ -114,7 +115,10 @@ def replay(
     chunk has a deadline, the arrival of the next one: paced, by the clock; unpaced, by what the chunk took against
     what it lasts. `show` sees every step, outside the time that is measured but not outside the pace.
     """
-    watch = Watch(bundle, recording.sample_rate_hz, recording.day, day_baseline)
+    try:
+        watch = Watch(bundle, recording.sample_rate_hz, recording.day, day_baseline)
+    except RecordingError as error:
+        raise RecordingError(f"{recording.source}: {error}") from None
     judged: list[Judged] = []
     latency_us, busy_s, pushed_samples, count, late = [], 0.0, 0, 0, 0
     pace = recording.sample_rate_hz * (speed or 1.0)

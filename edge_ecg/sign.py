@@ -13,6 +13,7 @@ from typing import Any
 from edge_ecg.atomic import refuse_overlap, write_file
 from edge_ecg.bundle import SIGNATURE, read_files, sealed
 from edge_ecg.errors import BundleError, EdgeEcgError
+from edge_ecg.files import read_small_file
 
 PURPOSE = b"edge-ecg bundle manifest, version 1\n"
 ALGORITHM = "Ed25519"
@@ -58,12 +59,12 @@ def verify_bundle(bundle: Path, public_key: Path) -> dict[str, Any]:
 
 def needs_password(key: Path) -> bool:
     """Whether a private key's file is encrypted."""
-    return b"ENCRYPTED" in _small_file(key)
+    return b"ENCRYPTED" in read_small_file(key, MOST_BYTES)
 
 
 def _signature(path: Path) -> bytes:
     try:
-        content = json.loads(_small_file(path))
+        content = json.loads(read_small_file(path, MOST_BYTES))
         if content["algorithm"] == ALGORITHM:
             return base64.b64decode(content["signature"], validate=True)
     except FileNotFoundError:
@@ -74,11 +75,12 @@ def _signature(path: Path) -> bytes:
 
 
 def _private_key(path: Path, password: str | None) -> Any:
+    content = read_small_file(path, MOST_BYTES)
     try:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-        key = load_pem_private_key(_small_file(path), password.encode() if password else None)
+        key = load_pem_private_key(content, password.encode() if password else None)
     except ImportError:
         raise _not_installed() from None
     except (ValueError, TypeError):  # says nothing of the key's content
@@ -91,15 +93,14 @@ def _private_key(path: Path, password: str | None) -> Any:
 
 
 def _public_key(path: Path) -> Any:
+    content = read_small_file(path, MOST_BYTES)
     try:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
         from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-        key = load_pem_public_key(_small_file(path))
+        key = load_pem_public_key(content)
     except ImportError:
         raise _not_installed() from None
-    except OSError:
-        raise
     except Exception:
         raise EdgeEcgError(f"{path}: is no public key in PEM form") from None
     if not isinstance(key, Ed25519PublicKey):
@@ -107,10 +108,5 @@ def _public_key(path: Path) -> Any:
     return key
 
 
-def _small_file(path: Path) -> bytes:
-    with path.open("rb") as stream:
-        return stream.read(MOST_BYTES)
-
-
 def _not_installed() -> EdgeEcgError:
-    return EdgeEcgError("signatures need one more package: pip install edge-ecg[sign]")
+    return EdgeEcgError("signatures need one more package: pip install -e '.[sign]' in the clone")

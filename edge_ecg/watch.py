@@ -63,7 +63,9 @@ def _why_not(judged: list[Judged], bundle: Bundle) -> str:
     votes, reasons = sum(j.vote is not None for j in judged), Counter(r for j in judged for r in j.unusable)
     if votes < bundle.contract.voting.fewest_beats and not reasons:
         return f"{votes} usable beats, expected at least {bundle.contract.voting.fewest_beats}"
-    return f"{len(judged) - votes} of {len(judged)} beats can't be judged: {reasons.most_common(1)[0][0]}"
+    reason = reasons.most_common(1)[0][0]
+    advice = " (enrol recent baselines of three dates first)" if reason == OUT_OF_DATE else ""
+    return f"{len(judged) - votes} of {len(judged)} beats can't be judged: {reason}{advice}"
 
 
 class Watch:
@@ -99,8 +101,12 @@ class Watch:
         """Take the next raw samples in microvolts, any number of them; return the beats judged since.
 
         A sample that is not a finite number is a missing one. Gaps up to 16 ms are interpolated; what a longer one
-        touches, its RR interval included, comes back without a vote.
+        touches, its RR interval included, comes back without a vote. Raises RecordingError unless samples have one
+        dimension.
         """
+        samples_uv = np.asarray(samples_uv)
+        if samples_uv.ndim != 1:
+            raise RecordingError(f"samples have the shape {samples_uv.shape}, expected one dimension of microvolts")
         return [self._judge(beat) for beat in self._beats.push(samples_uv)]
 
     def gap(self, seconds: float) -> list[Judged]:

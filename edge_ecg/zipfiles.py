@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edge_ecg.errors import EdgeEcgError
+from edge_ecg.files import plain_handle
 
 MOST_DIRECTORY_BYTES = 10_000_000  # some 60,000 files
 
@@ -29,7 +30,7 @@ class _Guarded(io.FileIO):
 @contextmanager
 def opened_zip(path: Path, refusal: type[EdgeEcgError]) -> Iterator[zipfile.ZipFile]:
     """The archive at `path`. Raises `refusal` if its directory is damaged or too large, OSError if it can't be read."""
-    with _Guarded(path) as file:
+    with _Guarded(path, opener=lambda *_: plain_handle(path, refusal)) as file:
         try:
             archive = zipfile.ZipFile(file)
         except _TooLarge:

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -34,6 +35,13 @@ def quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
+@runtime_checkable
+class Fusible(Protocol):
+    """A module that knows the same function in fewer operations."""
+
+    def fused(self) -> nn.Module: ...
+
+
 @dataclass(frozen=True, eq=False)
 class Graph:
     """One graph with the names and shapes that the contract gives it."""
@@ -53,6 +61,11 @@ class Graph:
         with torch.no_grad():
             output: np.ndarray = self.module(*(torch.from_numpy(inputs[name]) for name in self.inputs)).numpy()
         return output
+
+    @property
+    def buffers(self) -> set[str]:
+        """Names of its fixed numbers, which are no weights."""
+        return {name for name, _ in self.module.named_buffers()}
 
     @cached_property
     def program(self) -> torch.export.ExportedProgram:
@@ -96,7 +109,10 @@ def graphs_of(model: Model) -> tuple[Graph, Graph]:
 
 
 def fold_batch_norm(model: Model) -> Model:
-    """A copy in which linear layers in a row are one, also a convolution and its batch norm; the same function."""
+    """A copy in which linear layers in a row are one, also a convolution and its batch norm; the same function.
+
+    An encoder or comparator that knows how to do with fewer operations (`fused`) is replaced by that.
+    """
     folded = copy.deepcopy(model).eval()
     for parent in list(folded.modules()):
         if not isinstance(parent, nn.Sequential):
@@ -113,7 +129,10 @@ def fold_batch_norm(model: Model) -> Model:
         parent._modules.clear()
         for index, layer in enumerate(layers):
             parent.add_module(str(index), layer)
-    return folded
+    for name, part in list(folded.named_children()):
+        if isinstance(part, Fusible):
+            folded.add_module(name, part.fused())
+    return folded.eval()
 
 
 def _one_linear(first: nn.Linear, second: nn.Linear) -> nn.Linear:

@@ -2,7 +2,7 @@
 
 python tests/fuzz_readers.py READER --data FOLDER --bundle BUNDLE --out CORPUS [options of libFuzzer]
 
-A finding is left in CORPUS as `crash-…`, and ends the run with an error. Needs `pip install edge-ecg[fuzz]`.
+A finding is left in CORPUS as `crash-…`, and ends the run with an error. Needs `pip install -e '.[fuzz]'`.
 """
 
 import argparse

@@ -1,6 +1,7 @@
 """What the fuzz tests share: good files, their mutations, and what is asked of whatever reads them."""
 
 import io
+import json
 import os
 import random
 import resource
@@ -48,6 +49,13 @@ def good_files(folder: Path) -> Files:
     write_apple_csv(folder / "de.csv", ecg_uv, 511.422, "2024-03-01 08:00:00 +0100", "de", name=SECRET)
     (folder / "utf16.csv").write_bytes((folder / "en.csv").read_text().encode("utf-16"))
     (folder / "columns.csv").write_text("point,value\n" + "\n".join(f"{i},{v}" for i, v in enumerate(ecg_uv)))
+    (folder / "times.csv").write_text("time,ecg\n" + "\n".join(f"{i / 512:.6f},{v}" for i, v in enumerate(ecg_uv)))
+    app = {"body": {"signal": ecg_uv.tolist(), "sampling_frequency": 512}, "name": SECRET}
+    (folder / "app.json").write_text(json.dumps(app))
+    header = {"device": "bitalino", "sampling rate": 512, "label": ["A1"], "sensor": ["ECG"], "column": ["n", "A1"]}
+    device = json.dumps({SECRET: {**header, "resolution": [4, 10]}})
+    counts = "\n".join(f"{i % 16}\t{512 + round(v / 3)}" for i, v in enumerate(ecg_uv))
+    (folder / "opensignals.txt").write_text(f"# OpenSignals Text File Format. Version 1\n# {device}\n{counts}\n")
     np.save(folder / "a.npy", ecg_uv)
     (folder / "record.hea").write_text(f"record 1 360 2300\nrecord.dat 16 200(0)/uV 16 0 0 0 0 ECG\n# {SECRET}\n")
     (folder / "record.dat").write_bytes(ecg_uv.astype("<i2").tobytes())

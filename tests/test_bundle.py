@@ -103,10 +103,17 @@ def test_a_name_that_leads_outside_is_refused(copy: Path, name: str, reason: str
     ("change", "reason"),
     [
         (lambda m: m["contract"].pop("voting"), "voting"),
-        (lambda m: m["contract"].update(version=2), "version"),
+        (lambda m: m["contract"].update(version=1), "version"),
         (lambda m: m.update(labels=["one"]), "labels"),
         (lambda m: m.update(labels=["same", "same"]), "labels"),
         (lambda m: m.pop("labels"), "labels"),
+        (lambda m: m["labels"].append("third"), "labels is .* expected a list of 2"),
+        (lambda m: m.update(labels=["one", 2]), r"labels\[1\] is '2', expected text"),
+        (lambda m: m.pop("metrics"), "has no entry 'metrics'"),
+        (lambda m: m["model"].update(parameters="many"), "model.parameters is 'many', expected a whole number"),
+        (lambda m: m["metrics"]["train"].update(dates="0301"), "metrics.train.dates is '0301', expected a list"),
+        (lambda m: m["parity"][0].update(bytes=0), r"parity\[0\].bytes is '0', expected a number above 0"),
+        (lambda m: m.update(enrolment={"recordings": 1}), "enrolment has no entry 'dates'"),
         (lambda m: m["contract"].update(before_r_samples=100), "384|356|encoder"),
     ],
 )

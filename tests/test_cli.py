@@ -153,3 +153,14 @@ def one_line_error(done: "Done[str]", named: str) -> None:
     assert len(lines) == 1, done.stderr
     assert lines[0].startswith("error: ")
     assert named in lines[0]
+
+
+@pytest.mark.parametrize("command", ["inspect", "profile"])
+def test_facts_of_a_bundle_fit_eighty_columns(
+    small_bundle: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(small_bundle.parent)
+    done = edge_ecg(command, small_bundle.name)
+    assert done.returncode == 0
+    assert max(map(len, done.stdout.splitlines())) <= 80

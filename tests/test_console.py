@@ -1,7 +1,15 @@
 """How commands end: exit codes, one line, no colour where none is wanted, and the traceback only for who asks."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import click
 import pytest
+from commands import ROOT, as_process, edge_ecg, inside
 
 from edge_ecg.console import run_command
 from edge_ecg.errors import RecordingError
@@ -83,3 +91,121 @@ def test_completion_is_offered(capsys: pytest.CaptureFixture[str], monkeypatch: 
     with pytest.raises(SystemExit):
         edge_ecg.main([], prog_name="edge-ecg", standalone_mode=False)
     assert capsys.readouterr().out == "plain,import\n"
+
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="pipes, signals and names of POSIX")
+COMMANDS = [
+    *(f"edge_ecg.cli {name}" for name in ("replay", "import", "report", "inspect", "doctor")),
+    *("train", "train.evaluate", "train.crossval", "train.confounders", "train.enrolment", "train.ablations"),
+    *("export.onnx", "export.coreml", "export.quantize", "export.references", "export.bundle", "export.parity"),
+]
+
+
+@posix
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_interrupt_while_modules_load_is_one_line(command: str) -> None:
+    words = [sys.executable, "-m", *command.split(), "--help"]
+    interrupted = 0
+    for wait_s in (0.2, 0.4, 0.8):
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+        time.sleep(wait_s)
+        was_running = process.poll() is None
+        process.send_signal(signal.SIGINT)
+        said = process.communicate()[1]
+        assert "Traceback" not in said
+        if was_running and process.returncode == 130:
+            interrupted += 1
+            assert said.splitlines()[-1] == "error: interrupted"
+    assert interrupted
+
+
+def shell(line: str) -> "subprocess.CompletedProcess[bytes]":
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    return subprocess.run(["bash", "-c", line], capture_output=True, check=False, cwd=ROOT, env=environment)
+
+
+@posix
+@pytest.mark.parametrize("command", ["edge-ecg --help", "edge-ecg doctor", "python -m train --help"])
+@pytest.mark.parametrize("reader", ["| true", "| head -1 > /dev/null", ">&-", ">&- 2>&-"])
+def test_a_reader_that_closes_our_output_is_no_error(command: str, reader: str) -> None:
+    done = shell(f"{command} {reader}; exit ${{PIPESTATUS[0]}}")
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@posix
+def test_what_is_read_is_never_taken_for_a_closed_output(tmp_path: Path) -> None:
+    """With descriptor 1 closed, the next file that is opened would get it."""
+    (tmp_path / "labels.csv").write_text("file,label\n")
+    shell(f"cd {tmp_path} && edge-ecg import absent.zip --labels labels.csv --out out >&- 2>&-")
+    assert (tmp_path / "labels.csv").read_text() == "file,label\n"
+
+
+@posix
+def test_a_name_that_can_not_be_encoded_is_shown(small_bundle: Path, small_dataset: Path, tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"\xff\xfe")
+    odd.mkdir()
+    done = as_process("edge_ecg.cli", "inspect", odd)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert r"\udcff\udcfe" in done.stderr
+    recording = next(small_dataset.parent.rglob("*.csv"))
+    (odd / os.fsdecode(b"\xff.csv")).write_bytes(recording.read_bytes())
+    done = as_process("edge_ecg.cli", "replay", small_bundle, odd)
+    assert done.returncode == 0, done.stderr
+    (odd / os.fsdecode(b"\xfe.csv")).write_bytes(b"Name,x\nSample Rate,512 hertz\n")
+    done = as_process("edge_ecg.cli", "enroll", small_bundle, odd, "--out", tmp_path / "out", "--json")
+    assert "defect" not in done.stderr
+    assert (tmp_path / "out/manifest.json").exists() == (done.returncode != 1)
+
+
+@posix
+@pytest.mark.parametrize("place", ["pipe", "/dev/zero", "folder"])
+def test_what_is_no_plain_file_is_refused_at_once(
+    small_bundle: Path, small_dataset: Path, tmp_path: Path, place: str
+) -> None:
+    if place == "pipe":
+        os.mkfifo(tmp_path / place)
+    elif place == "folder":
+        (tmp_path / place).mkdir()
+    path, recording = tmp_path / place, next(small_dataset.parent.rglob("*.csv"))
+    commands = [
+        ("edge_ecg.cli", "verify", small_bundle, "--public-key", path),
+        ("edge_ecg.cli", "sign", small_bundle, "--key", path),
+        ("edge_ecg.cli", "import", recording, "--labels", path, "--out", tmp_path / "out"),
+        ("edge_ecg.cli", "curve", small_bundle, recording, "--labels", path),
+        ("train", path, "--out", tmp_path / "out"),
+        ("train.crossval", path, "--out", tmp_path / "out"),
+    ]
+    if place != "folder":
+        commands += [
+            ("edge_ecg.cli", "inspect", path),
+            ("edge_ecg.cli", "replay", small_bundle, path),
+            ("export.parity", path, small_dataset),
+            ("train.evaluate", path, small_dataset),
+        ]
+    for command in commands:
+        done = inside(*command)
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), (command, done.stderr)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("simulate", "BUNDLE", "absent.csv", "--noise", "-10000dB"),
+        ("simulate", "BUNDLE", "absent.csv", "--noise", "1e300dB"),
+        ("simulate", "BUNDLE", "absent.csv", "--speed", "1e-300"),
+        ("simulate", "BUNDLE", "absent.csv", "--speed", "inf"),
+        ("simulate", "BUNDLE", "absent.csv", "--speed", "nan"),
+        ("simulate", "BUNDLE", "absent.csv", "--clock", "nan"),
+        ("simulate", "BUNDLE", "absent.csv", "--drop", "nan"),
+        ("demo", "--out", "OUT", "--seed", "-1"),
+    ],
+)
+def test_a_number_without_sense_is_refused_by_its_option(small_bundle: Path, tmp_path: Path, words: tuple[str]) -> None:
+    places = {"BUNDLE": str(small_bundle), "OUT": str(tmp_path / "out")}
+    done = edge_ecg(*(places.get(word, word) for word in words))
+    assert done.returncode == 2
+    assert words[-2] in done.stderr
+    assert "defect" not in done.stderr
+    assert not (tmp_path / "out").exists()

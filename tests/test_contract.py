@@ -13,7 +13,7 @@ from scipy.signal import butter
 
 from edge_ecg.contract import CONTRACT, RANGES, Contract
 from edge_ecg.errors import ContractError
-from edge_ecg.inference.votes import Tally
+from edge_ecg.inference.votes import DecisionRule
 from edge_ecg.signal.stream import BeatStream
 from edge_ecg.simulation.synthetic import record, synthetic_person
 
@@ -125,8 +125,8 @@ def test_every_contract_that_loads_runs_a_recording_to_its_end(data: st.DataObje
     for samples in np.array_split(recording.samples_uv, 3):
         for beat in stream.push(samples):
             assert beat.values.shape == (contract.beat_length,)
-    tally = Tally(("baseline", "target"), contract.voting)
-    assert tally.lower < 0 < tally.upper
+    rule = DecisionRule(("baseline", "target"), None, contract.voting)
+    assert rule.lower < 0 < rule.upper
     assert time.process_time() - began < 30  # 0.01 s as a rule: this is for hanging
 
 

@@ -1,6 +1,7 @@
-"""The documentation is true: its commands and its Python run, its links lead somewhere, it builds without a warning.
+"""The documentation is true: its commands and its Python run and lead to what it says, its links lead somewhere.
 
-Training and exporting take minutes: their options are checked, and the shared run and bundle stand for what they make.
+Every command of every page runs for real, training and exports as well, in the order of the page: README and tutorial
+in a folder with nothing but `examples`, as in a clean clone after `make demo`; other pages where the tutorial ended.
 """
 
 import doctest
@@ -8,21 +9,24 @@ import importlib
 import json
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
-import zipfile
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
-import click
 import pytest
 
+from edge_ecg.bundle import load_bundle
+from train.run import load_run
+
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+TUTORIAL, README = ROOT / "docs/tutorial.md", ROOT / "README.md"
+PAGES = [README, ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINKED = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "ios_bridge/README.md"]
-SETS_UP = ("make ", "git ", "cd ", "source ", "pip ")
-MAKES = {"train": "run", "export.bundle": "bundle"}
+FROM_SCRATCH = (README, TUTORIAL)
+SETS_UP = ("make ", "source .venv/bin/activate", "pip install -e ")  # what the tests' own environment has had
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the documentation is written for sh")
 
@@ -31,73 +35,155 @@ def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
-def names(pages: list[Path]) -> list[str]:
-    return [page.name for page in pages]
+def commands(page: Path) -> list[str]:
+    return "".join(blocks(page, "sh")).splitlines()
 
 
-@pytest.fixture(scope="module")
-def made(small_dataset: Path, small_run: Path, small_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what the pages speak of."""
-    folder = tmp_path_factory.mktemp("docs") / "made"
-    shutil.copytree(small_dataset.parent, folder / "FOLDER")
-    (folder / "FOLDER/0309").rename(folder / "FOLDER/1007")
-    shutil.copy(small_dataset, folder / "DATASET.toml")
-    shutil.copytree(small_run, folder / "run")
-    shutil.copytree(small_bundle, folder / "bundle")
-    recordings = sorted(small_dataset.parent.rglob("*.csv"))
-    shutil.copy(recordings[0], folder / "ecg.csv")
-    with zipfile.ZipFile(folder / "export.zip", "w") as archive:
-        for file in recordings:
-            archive.write(file, f"apple_health_export/electrocardiograms/{file.name}")
-            data = folder / "data" / f"2024-{file.parts[-3][:2]}-{file.parts[-3][2:]}" / file.parts[-2]
-            data.mkdir(parents=True, exist_ok=True)
-            shutil.copy(file, data)
-    return folder
-
-
-@pytest.fixture
-def folder(made: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
-    """A fresh copy of it; the tutorial makes everything by itself."""
-    if request.node.callspec.params["page"].name == "tutorial.md":
-        (tmp_path / "at").mkdir()
-    else:
-        shutil.copytree(made, tmp_path / "at")
-    (tmp_path / "at/examples").symlink_to(ROOT / "examples")
-    return tmp_path / "at"
-
-
-def stood_in(line: str, made: Path) -> str:
-    """The line, or what stands for it: a command that takes minutes is parsed, and its result is copied."""
-    words = shlex.split(line, comments=True)
-    if words[:2] != ["python", "-m"] or words[2].split(".")[0] not in ("train", "export"):
-        return line
-    name = words[2]
-    module = importlib.import_module("train.__main__" if name == "train" else name)
-    commands = [value for value in vars(module).values() if isinstance(value, click.Command)]
-    assert len(commands) == 1, name
-    with commands[0].make_context(name, words[3:]):  # raises on an unknown option or a missing argument
-        pass
-    out = words[words.index("--out") + 1] if "--out" in words else ""
-    return f"cp -r {made / MAKES[name]} {out}.made && rm -rf {out} && mv {out}.made {out}" if name in MAKES else ":"
-
-
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "sh")], ids=lambda page: page.name)
-def test_every_command_of_a_page_runs(page: Path, folder: Path, made: Path) -> None:
-    if page.name == "SECURITY.md":
-        pytest.importorskip("cryptography")
-        if shutil.which("openssl") is None:
-            pytest.skip("no openssl here")
-    lines = "".join(blocks(page, "sh")).splitlines()
-    script = "\n".join(stood_in(line, made) for line in lines if not line.startswith(SETS_UP))
+def typed(page: Path, folder: Path) -> str:
+    """What the page's commands print, typed in their order in a folder."""
+    script = "\n".join(line for line in commands(page) if not line.startswith(SETS_UP))
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         ["bash", "-euxo", "pipefail", "-c", script], cwd=folder, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, f"{script}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
-    for output in folder.glob("*.jsonl"):
-        assert all(json.loads(line) for line in output.read_text().splitlines())
+    return done.stdout
 
 
+def clone(folder: Path) -> Path:
+    folder.mkdir()
+    (folder / "examples").symlink_to(ROOT / "examples")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder in which the tutorial was typed, and what it printed."""
+    folder = clone(tmp_path_factory.mktemp("docs") / "tutorial")
+    return folder, typed(TUTORIAL, folder)
+
+
+@pytest.fixture
+def folder(told: tuple[Path, str], tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(told[0], tmp_path / "at", symlinks=True))
+
+
+def rows(file: Path) -> list[dict]:
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def after_commands(folder: Path, printed: str) -> None:
+    assert len(rows(folder / "decisions.jsonl")) == 72
+    assert all(40 < row["heart_rate_bpm"] < 110 for row in rows(folder / "peaks.jsonl") if "heart_rate_bpm" in row)
+    assert json.loads((folder / "manifest.json").read_text())["labels"] == ["fasting", "after"]
+    crossval = json.loads((folder / "cv/crossval.json").read_text())
+    assert crossval["dates"] == [f"2024-03-0{day}" for day in range(1, 10)]
+    for page in ("report.html", "bundle.html"):
+        assert "<html" in (folder / page).read_text(encoding="utf-8")
+
+
+def after_apple(folder: Path, printed: str) -> None:
+    assert {path.name for path in (folder / "coreml").glob("*.mlpackage")}
+    flips = {
+        engine: (int(beats), int(recordings))
+        for engine, beats, recordings in re.findall(
+            r"^((?:onnx|coreml|portable) \S+) .*?(\d+) of +\d+ +(\d+) of +\d+", printed, re.MULTILINE
+        )
+    }
+    assert flips["onnx fp32"] == flips["coreml fp32"] == flips["portable fp32"] == (0, 0)
+    assert all(recordings == 0 for _, recordings in flips.values())
+
+
+def after_protocol(folder: Path, printed: str) -> None:
+    said = json.loads(printed)
+    assert any("before after on every date" in warning for warning in said["warnings"])
+    assert (folder / "study/dataset.toml").is_file()
+
+
+def after_bundle(folder: Path, printed: str) -> None:
+    assert "verified" in printed
+    assert json.loads((folder / "manifest.json").read_text()) == load_bundle(folder / "bundle").manifest
+
+
+def after_stream(folder: Path, printed: str) -> None:
+    assert printed.count("2024-03-09_") >= 16  # eight recordings, replayed twice
+
+
+def after_security(folder: Path, printed: str) -> None:
+    assert "signed by the owner of public.pem" in printed
+    assert (folder / "bundle/manifest.sig").is_file()
+
+
+OUTCOMES: dict[str, Callable[[Path, str], None]] = {
+    "commands.md": after_commands,
+    "apple.md": after_apple,
+    "protocol.md": after_protocol,
+    "bundle.md": after_bundle,
+    "stream.md": after_stream,
+    "SECURITY.md": after_security,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if commands(p) and p not in FROM_SCRATCH], ids=lambda page: page.name
+)
+def test_every_command_of_a_page_does_what_the_page_says(page: Path, folder: Path) -> None:
+    if page.name == "SECURITY.md":
+        pytest.importorskip("cryptography")
+        if shutil.which("openssl") is None:
+            pytest.skip("no openssl here")
+    OUTCOMES[page.name](folder, typed(page, folder))
+
+
+@pytest.mark.slow
+def test_the_readme_leads_from_an_export_to_a_bundle(tmp_path: Path) -> None:
+    folder = clone(tmp_path / "clone")
+    printed = typed(README, folder)
+    assert "72 recordings" in printed
+    assert load_run(folder / "run").labels == load_bundle(folder / "bundle").labels == ("fasting", "after")
+    assert "verified" in printed
+
+
+@pytest.mark.slow
+def test_the_tutorial_is_a_true_story(told: tuple[Path, str]) -> None:
+    folder, _ = told
+    assert [date.name for date in sorted((folder / "few").glob("2*"))] == ["2024-03-01", "2024-03-02", "2024-03-03"]
+    without, compared = outcomes(folder / "decisions.jsonl"), outcomes(folder / "compared.jsonl")
+    assert (sum(without.values()), sum(compared.values())) == (72, 72 - 9 * 2)
+    assert without["False"] == compared["False"] == 0
+    assert compared["inconclusive"] < without["inconclusive"] <= 4
+    assert load_bundle(folder / "enrolled").manifest["enrolment"]["dates"] == ["2024-03-07", "2024-03-08", "2024-03-09"]
+
+
+def outcomes(file: Path) -> Counter[str]:
+    """How many decisions are right, wrong and inconclusive: of a date in the export, the first four are fasting."""
+    found: Counter[str] = Counter()
+    for row in rows(file):
+        truth = "fasting" if re.search(r"/fasting/|2024-\d\d-\d\d_[1-4]\.csv$", row["file"]) else "after"
+        found[row["decision"] if row["decision"] == "inconclusive" else str(row["decision"] == truth)] += 1
+    return found
+
+
+@pytest.mark.parametrize("page", FROM_SCRATCH, ids=lambda page: page.name)
+def test_a_page_makes_what_it_uses(page: Path) -> None:
+    """Nothing of ours is typed before the environment that has it is made and active."""
+    lines = commands(page)
+    first = next(number for number, line in enumerate(lines) if re.match(r"edge-ecg |python ", line))
+    before = lines[:first]
+    assert any(line.startswith("make ") for line in before)
+    assert "source .venv/bin/activate" in before
+
+
+def test_no_page_names_what_nothing_makes() -> None:
+    for page in LINKED:
+        for line in commands(page):
+            assert not re.search(r"\b(FOLDER|OWNER|DATASET\.toml)\b", line), f"{page.name}: {line}"
+        assert not re.search(r"pip install ['\"]?edge-ecg", page.read_text(encoding="utf-8")), page.name
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name)
 def test_the_python_of_a_page_runs(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
@@ -137,13 +223,14 @@ def test_it_builds_without_a_warning(tmp_path: Path) -> None:
     assert "read_recording" in (tmp_path / "api.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["recording", "synthetic", "labelling"])
+@pytest.mark.parametrize("name", ["recording", "simulation.synthetic", "datasets.labelling"])
 def test_the_examples_in_docstrings_are_true(name: str) -> None:
     done = doctest.testmod(importlib.import_module(f"edge_ecg.{name}"))
     assert done.failed == 0
     assert done.attempted > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", sorted((ROOT / "examples").glob("*.ipynb")), ids=lambda page: page.name)
 def test_the_notebook_runs(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     notebook = json.loads(page.read_text(encoding="utf-8"))

@@ -260,7 +260,7 @@ def test_the_command_says_what_is_out_of_date_and_judges_it_if_asked(small_bundl
     replayed = CliRunner().invoke(cli, ["replay", str(small_bundle), str(path), "--json"])
     assert json.loads(replayed.stdout)["decision"] == INCONCLUSIVE
     assert "knows recordings from 2024-03-01 to 2024-03-07" in replayed.stderr
-    asked = CliRunner().invoke(cli, ["replay", str(small_bundle), str(path), "--json", "--any-day"])
+    asked = CliRunner().invoke(cli, ["replay", str(small_bundle), str(path), "--json", "--any-day", "--rate", "512"])
     assert (json.loads(asked.stdout)["decision"], asked.stderr) == ("target", "")
 
 
@@ -363,3 +363,15 @@ def test_the_command_writes_a_bundle_and_says_what_it_found(
     assert said == load_bundle(tmp_path / "out").manifest["enrolment"]
     shown = CliRunner().invoke(cli, ["inspect", str(tmp_path / "out")])
     assert "enrolled" in shown.output
+
+
+def test_one_bad_file_does_not_stop_an_enrolment(small_bundle: Path, small_dataset: Path, tmp_path: Path) -> None:
+    shutil.copytree(small_dataset.parent, tmp_path / "fresh", ignore=shutil.ignore_patterns("target", "030[1-6]"))
+    (tmp_path / "fresh/0307/baseline/broken.csv").write_text("Sample Rate,fast\n" + "1.5\n" * 3000)
+    arguments = ["enroll", str(small_bundle), str(tmp_path / "fresh"), "--out", str(tmp_path / "out"), "--json"]
+    done = CliRunner().invoke(cli, arguments, standalone_mode=False)
+    assert done.return_value == 2
+    assert "broken.csv: sample rate is not a number of hertz" in done.stderr
+    assert "1 passed over as no recordings: 1 .toml" in done.stderr
+    assert json.loads(done.stdout)["dates"] == ["2024-03-07", "2024-03-08", "2024-03-09"]
+    assert load_bundle(tmp_path / "out").manifest["enrolment"] == json.loads(done.stdout)

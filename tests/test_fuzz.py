@@ -32,7 +32,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     return good_files(tmp_path_factory.mktemp("good"))
 
 
-@pytest.mark.parametrize("name", ["en.csv", "de.csv", "utf16.csv", "columns.csv", "a.npy"])
+@pytest.mark.parametrize(
+    "name", ["en.csv", "de.csv", "utf16.csv", "columns.csv", "times.csv", "app.json", "opensignals.txt", "a.npy"]
+)
 @fuzzed
 @given(seed=SEEDS)
 def test_recordings(tmp_path: Path, files: dict[str, bytes], name: str, seed: int) -> None:
@@ -158,7 +160,7 @@ def test_a_signalling_nan_is_refused_without_a_warning(small_bundle: Path) -> No
 @pytest.mark.parametrize("reader", ["labels", "dataset", "references", "manifest", "archive", "recording", "bundle"])
 def test_readers_fuzzed_by_coverage(small_dataset: Path, small_bundle: Path, tmp_path: Path, reader: str) -> None:
     if find_spec("atheris") is None:
-        pytest.skip("atheris is not installed (pip install edge-ecg[fuzz], Python 3.11): NOT fuzzed by coverage")
+        pytest.skip("atheris is not installed (pip install -e '.[fuzz]', Python 3.11): NOT fuzzed by coverage")
     command = [sys.executable, Path(__file__).parent / "fuzz_readers.py", reader, "-runs=300", "-max_total_time=4"]
     paths = ["--data", small_dataset.parent, "--bundle", small_bundle, "--out", tmp_path]
     done = subprocess.run([*map(str, command), *map(str, paths)], capture_output=True, text=True, errors="replace")

@@ -3,9 +3,11 @@
 EDGE_ECG_FUZZ is the number of mutations for each of four commands (default 40); 5,000 in all is EDGE_ECG_FUZZ=1250.
 """
 
+import json
 import random
+import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,11 @@ from fuzzing import SECRET, SEEDS, SMALL, Files, answers, fuzzed, good_files, mu
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_ecg.bundle import load_bundle
+from edge_ecg.bundle import MANIFEST, load_bundle, sealed
 from edge_ecg.cli import cli
 from edge_ecg.datasets.importing import refuse_to_lose
+
+HINTS = "taken for 512 Hz|passed over|heart rate of|out of date|say no time of day"  # said beside errors
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +52,8 @@ def typed(place: Path, *words: object) -> None:
     assert done is not None
     assert SECRET not in done.output
     assert "Traceback" not in done.output
-    assert all(line.startswith(("error: ", "weak: ", "no dataset.toml")) for line in done.stderr.splitlines())
+    for line in done.stderr.splitlines():
+        assert line.startswith(("error: ", "weak: ", "no dataset.toml")) or re.search(HINTS, line), line
     assert elsewhere() == before
     if out.exists():
         load_bundle(out) if (out / "manifest.json").exists() else refuse_to_lose(out)
@@ -96,6 +101,43 @@ def test_commands_that_enroll(
 ) -> None:
     good = next((small_dataset.parent / "0308/baseline").iterdir())
     typed(tmp_path, "enroll", target, good, recording_of_a_stranger(seed), "--out", tmp_path / "out")
+
+
+WRONG = (None, True, -1, 0, 0.5, 1e308, 10**200, "", "x", "\x00", [], [[]], ["x"] * 3, {}, {"x": {}})
+
+
+def entries(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """The way to every entry of a JSON value; of a list, to its first and last."""
+    if path:
+        yield path
+    if isinstance(value, dict):
+        for name, below in value.items():
+            yield from entries(below, (*path, name))
+    elif isinstance(value, list):
+        for number in {0, len(value) - 1} if value else ():
+            yield from entries(value[number], (*path, number))
+
+
+@fuzzed
+@given(data=st.data())
+def test_commands_that_read_a_manifest(target: Path, small_dataset: Path, tmp_path: Path, data: st.DataObject) -> None:
+    """Entries missing or of another kind, sealed again as a forger would."""
+    good = (target / MANIFEST).read_bytes()
+    manifest = json.loads(good)
+    way = data.draw(st.sampled_from([p for p in entries(manifest) if p[0] not in ("files", "schema")]))
+    place = manifest
+    for step in way[:-1]:
+        place = place[step]
+    if data.draw(st.booleans()):
+        del place[way[-1]]
+    else:
+        place[way[-1]] = data.draw(st.sampled_from(WRONG))
+    (target / MANIFEST).write_bytes(sealed(manifest))
+    try:
+        typed(tmp_path, "inspect", target)
+        typed(tmp_path, "enroll", target, small_dataset.parent / "0308/baseline", "--out", tmp_path / "out")
+    finally:
+        (target / MANIFEST).write_bytes(good)
 
 
 @fuzzed

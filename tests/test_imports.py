@@ -16,9 +16,9 @@ PACKAGES = {
 # Each floor may import what stands on the floors above it in this list, and nothing of its own.
 FLOORS = {
     "edge_ecg": (
-        {"errors"},
-        {"contract", "atomic", "zipfiles"},
-        {"console", "recording", "inference", "jsonfile", "intervals"},
+        {"errors", "interrupts"},
+        {"contract", "atomic", "files", "manifest"},
+        {"console", "zipfiles", "recording", "inference", "jsonfile", "intervals"},
         {"signal", "readers", "bundle"},
         {"watch", "sign", "datasets"},
         {"replay", "enroll", "simulation"},
@@ -27,7 +27,7 @@ FLOORS = {
         {"cli"},
     ),
     "train": (
-        {"__init__", "data", "metrics", "text"},
+        {"__init__", "data", "metrics", "parallel", "text"},
         {"model"},
         {"decision"},
         {"fit", "run"},

@@ -110,7 +110,8 @@ def test_evidence_and_decision_are_those_of_a_replay(recording: Recording, bundl
     assert np.array(bars) == pytest.approx(np.array(votes))
     title = decision.get_title(loc="left")
     assert f"{replayed.decision.label}, {replayed.decision.confidence:.0%}" in title
-    assert f"after {replayed.decision.beats_to_decision} beats" in title
+    assert replayed.decision.provisional is not None
+    assert f"after {replayed.decision.provisional.beats} beats" in title
 
 
 def test_mean_beats_of_both_states(paths: list[Path]) -> None:
@@ -161,5 +162,5 @@ def test_bad_input_is_told_and_leaves_the_old_picture(
     assert "give one" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     assert plotted(paths[0], "--out", out) == 2
-    assert "pip install 'edge-ecg[report]'" in capsys.readouterr().err
+    assert "pip install -e '.[report]'" in capsys.readouterr().err
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("plot.png", b"old")]

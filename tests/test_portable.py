@@ -18,7 +18,7 @@ from edge_ecg.inference.int8 import dequantized, quantize_rows
 from edge_ecg.inference.portable import LAYERS, OPS, WEIGHTS, WEIGHTS_INT8, Program, load_portable, spelt_out
 from export.formats.onnx import to_onnx
 from export.formats.portable import float_files, int8_files
-from export.graphs import Graph, graphs_of
+from export.graphs import Graph, fold_batch_norm, graphs_of
 from train.model.architectures import ARCHITECTURES, build_model
 
 RANDOM = np.random.default_rng(0)
@@ -56,6 +56,16 @@ def test_the_programs_compute_what_the_model_computes(exported):
         np.testing.assert_allclose(got, logits, atol=1e-5)
 
 
+def test_the_fused_encoder_is_the_encoder_at_any_heart_rate():
+    """What is exported has fewer operations, and the same embeddings."""
+    model, beats = build_model("aligned"), torch.from_numpy(normal(300, 384) * 300)
+    beats[:, 383] = torch.linspace(0.2, 3.0, len(beats))
+    ARCHITECTURES["aligned"].prepare(model, beats)
+    with torch.no_grad():
+        wanted, got = model.encoder(beats), fold_batch_norm(model).encoder(beats)
+    assert (got - wanted).abs().max() < 1e-5 * wanted.abs().max()
+
+
 def test_what_a_layer_leaves_out_is_what_it_would_state(exported):
     _, files = exported
     form, tensors = json.loads(files[LAYERS]), safetensors.numpy.load(files[WEIGHTS])
@@ -67,7 +77,7 @@ def test_what_a_layer_leaves_out_is_what_it_would_state(exported):
         layers = spelt_out(program)
         assert layers[-1]["output"] == program["output"]
         assert all(layer["op"] in OPS for layer in layers)
-        assert {"batch_norm", "shape", "gather"}.isdisjoint(layer["op"] for layer in layers)
+        assert {"batch_norm", "shape", "cast"}.isdisjoint(layer["op"] for layer in layers)
         run, given = Program({**program, "layers": layers}, tensors), inputs[name]
         left_out = Program(program, tensors)
         np.testing.assert_array_equal(run(*given), left_out(*given))
@@ -101,6 +111,14 @@ def test_conv1d_is_that_of_torch(stride, padding, groups):
 def test_activations_are_those_of_torch_even_far_out(op, oracle):
     x = np.array([-1e4, -90, -3, -0.1, 0, 0.1, 3, 90, 1e4], np.float32)
     np.testing.assert_allclose(OPS[op]({}, x), oracle(torch.from_numpy(x)), atol=1e-6, rtol=1e-6)
+
+
+@given(st.lists(st.floats(-200, 200) | st.just(float("nan")), min_size=1, max_size=9))
+def test_a_place_beyond_either_end_is_that_end(places):
+    x, wanted = normal(1, 95), np.floor(np.array([places], np.float32))
+    got = OPS["gather"]({}, x, wanted)
+    for number, place in zip(got[0], wanted[0], strict=True):
+        assert number == x[0, min(94, max(0, int(place)))] if np.isfinite(place) else x[0, 0]
 
 
 def test_a_number_of_the_layer_is_the_second_value():

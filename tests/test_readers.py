@@ -11,9 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edge_ecg.cli.detect import detect_command
 from edge_ecg.errors import RecordingError
+from edge_ecg.readers.decimals import decimals
 from edge_ecg.readers.find import PassedOver, find_recordings
 from edge_ecg.readers.read import read_recording
 from edge_ecg.recording import gregorian_year
@@ -79,6 +82,9 @@ STATED = {
     "Frecuencia de muestreo,500": 500,
     "Частота дискретизации,250 Гц": 250,
     "采样频率,250": 250,
+    "ECG,Unit: uV,Fs: 250": 250,
+    "fs: 250, channels: 2": 250,
+    "Частота,250 Гц": 250,
     "サンプリング周波数,250": 250,
     "Sample Rate,٢٥٠": 250,
 }
@@ -201,6 +207,12 @@ def test_the_rate_follows_from_a_column_of_times(tmp_path, name):
     assert np.array_equal(found.read().samples_uv, recording.samples_uv)
 
 
+def test_an_empty_cell_is_a_missing_sample_even_the_last(tmp_path):
+    values = ["" if i in (0, 700, N - 1) else point for i, point in enumerate(POINTS)]
+    samples_uv = read_recording(saved(tmp_path / "a.csv", table(times(512), values, heading="time,ecg"))).samples_uv
+    assert np.flatnonzero(np.isnan(samples_uv)).tolist() == [0, 700, N - 1]
+
+
 def test_times_that_jump_leave_missing_samples(tmp_path):
     kept = [i for i in range(N) if not 2000 <= i < 2005]
     rows = ["time,ecg", *(f"{i / 512:.6f},{POINTS[i]}" for i in kept)]
@@ -242,6 +254,11 @@ def test_a_heading_names_the_unit(tmp_path):
         np.testing.assert_allclose(read, ECG_UV, atol=0.01)
 
 
+def test_a_gain_is_no_unit_of_the_values(tmp_path):
+    path = saved(tmp_path / "a.csv", "\n".join(["fs: 250", "Gain: 200 adu/mV", "Resolution: 500 nV", *POINTS]))
+    assert np.array_equal(read_recording(path).samples_uv, ECG_UV)
+
+
 def test_an_apple_file_that_a_spreadsheet_saved_again_is_read(tmp_path):
     header = [
         "Name,Jane Roe,",
@@ -254,6 +271,30 @@ def test_an_apple_file_that_a_spreadsheet_saved_again_is_read(tmp_path):
     recording = read_recording(saved(tmp_path / "a.csv", "\ufeff" + "\r\n".join([*header, ",,", *rows])))
     assert recording.sample_rate_hz == 511.422
     assert np.array_equal(recording.samples_uv, ECG_UV)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.decimals(-(10**6), 10**6, places=3).map(str),
+            st.floats(-1e9, 1e9).map(repr),
+            st.from_regex(r"-?[0-9]{0,8}\.?[0-9]{0,8}", fullmatch=True),
+            st.sampled_from(["1e3", "+5", "", "-", ".", "1.2.3", "--1", "1-2", "nan", "1_0", "٣"]),
+        ),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_a_column_of_decimals_is_what_float_makes_of_it_or_is_left_to_float(lines):
+    values = decimals("\n".join(lines))
+    if values is not None:
+        expected = np.array([float(line) for line in lines])
+        assert values.tobytes() == expected.tobytes()  # to the sign of a zero
+
+
+def test_plain_decimals_are_not_left_to_float():
+    assert np.array_equal(decimals("\n".join(POINTS)), ECG_UV)
 
 
 # Dates.
@@ -277,7 +318,7 @@ def test_an_apple_file_that_a_spreadsheet_saved_again_is_read(tmp_path):
         ("1402-07-13 08:30:00 +0330", None),
     ],
 )
-def test_a_date_is_understood_in_other_digits_halves_and_calendars_or_unknown(tmp_path, said, recorded_at):
+def test_a_date_is_read_in_other_digits_halves_and_calendars_or_unknown(tmp_path, said, recorded_at):
     text = "\n".join([f"Recorded Date,{said}", "Sample Rate,512 hertz", "Unit,µV", "", *POINTS])
     recording = read_recording(saved(tmp_path / "a.csv", text))
     assert recording.recorded_at == recorded_at

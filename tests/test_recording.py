@@ -205,7 +205,7 @@ def test_a_cut_edf_file_gets_one_sentence_without_the_person(saved, cut):
 def test_edf_without_edfio_says_what_to_install(saved, monkeypatch):
     path = saved(edf_bytes(), name="a.edf")
     monkeypatch.setitem(sys.modules, "edfio", None)
-    assert "pip install edge-ecg[edf]" in error_of(path)
+    assert "pip install -e '.[edf]'" in error_of(path)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "latin-1"])
@@ -460,7 +460,7 @@ def test_reading_text_imports_neither_pandas_nor_wfdb(saved):
 def test_a_wfdb_record_without_wfdb_says_what_to_install(saved, monkeypatch):
     path = saved("100 1 360 650000\n", name="100.hea")
     monkeypatch.setitem(sys.modules, "wfdb", None)
-    assert "pip install edge-ecg[wfdb]" in error_of(path)
+    assert "pip install -e '.[wfdb]'" in error_of(path)
 
 
 def test_every_real_watch_file_is_read(ecg_data):

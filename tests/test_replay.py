@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 import time
@@ -256,6 +257,36 @@ def test_no_color_is_respected(bundle: Bundle, recording: Recording, monkeypatch
         assert "●" in frame
 
 
+ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+@pytest.mark.parametrize("wide", [40, 80])
+def test_no_line_of_the_live_view_is_wider_than_the_terminal(
+    bundle: Bundle, recording: Recording, monkeypatch: pytest.MonkeyPatch, wide: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(wide))
+    long_labels = replace(bundle, labels=("one_hour_after_glucose_1", "overnight_fasting_state_2"))
+    view = LiveView(long_labels, replace(recording, source="folder/" * 30 + "ecg.csv"), io.StringIO())
+    replay(bundle, recording, 64, show=view)
+    frame = view.frame()
+    assert max(len(ANSI.sub("", line)) for line in frame) < wide
+    assert any("ecg.csv" in line for line in frame)
+
+
+@pytest.mark.parametrize("command", [["replay"], ["replay", "--verbose"], ["simulate", "--gap=2s", "--invert"]])
+def test_output_fits_eighty_columns(
+    small_bundle: Path, held_out: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    long = tmp_path / ("long" * 20) / "ecg.csv"
+    long.parent.mkdir()
+    long.write_bytes(held_out[0].read_bytes())
+    arguments = [command[0], str(small_bundle), str(long), str(held_out[-1]), *command[1:]]
+    text = CliRunner().invoke(cli, arguments, catch_exceptions=False).stdout
+    assert max(map(len, text.splitlines())) <= 80
+    assert "ecg.csv" in text
+
+
 def test_the_live_view_in_a_terminal(small_bundle: Path, held_out: list[Path]) -> None:
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "PYTHONUTF8": "1", "COLUMNS": "80"}
@@ -271,6 +302,6 @@ def test_the_live_view_in_a_terminal(small_bundle: Path, held_out: list[Path]) -
     os.close(ours)
     assert process.returncode == 0
     text = shown.decode()
-    assert text.count("\x1b[12A") >= 3  # drawn over itself
+    assert text.count("\x1b[13A") >= 3  # drawn over itself
     assert "●" in text
     assert "▲" in text

@@ -24,6 +24,7 @@ from edge_ecg.jsonfile import read_json, write_json
 from edge_ecg.report.findings import fold_file, read_findings
 from edge_ecg.report.page import percent
 from edge_ecg.report.report import report
+from tests.browser import CHROMIUM, in_a_browser
 from train.confounders import CONFOUNDERS, confounders
 from train.evaluation.baselines import BASELINES
 from train.evaluation.scores import RecordingScores, counts, earned_its_place, figures
@@ -31,7 +32,6 @@ from train.evaluation.simulated_drift import DRIFTS
 from train.run import load_run
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 EVIL = '<script>alert("$x$")</script>'
 
 
@@ -346,7 +346,7 @@ def test_without_matplotlib_it_says_what_is_missing(
     assert "needs matplotlib" in told(capsys, measured / "run", "--out", tmp_path / "report.html")
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: the page is not looked at in a browser")
+@in_a_browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_fits_a_phone_and_is_not_blank(whole: str, tmp_path: Path, scheme: str) -> None:
     from matplotlib.image import imread

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from edge_ecg.bundle import Bundle, load_bundle
 from edge_ecg.contract import CONTRACT
+from edge_ecg.errors import EdgeEcgError
 from edge_ecg.readers.read import read_recording
 from edge_ecg.recording import Recording
+from edge_ecg.replay import replay
 from edge_ecg.signal.stream import BeatStream, cut_beats, r_peak_times_s
 from edge_ecg.simulation.synthetic import record, synthetic_person
 from edge_ecg.watch import Judged, Watch
@@ -137,3 +139,16 @@ def test_the_authors_beat_counts(ecg_data: Path) -> None:
         files = [f for date in dates.split() for f in (ecg_data / "watch" / date / label).glob("*.csv")]
         found = sum(len(cut_beats(read_recording(file))) for file in files)
         assert abs(found - count) <= 0.03 * count, (dates, label)
+
+
+@pytest.mark.parametrize("shape", [(2, 512), (512, 1), ()])
+def test_samples_have_one_dimension(bundle: Bundle, shape: tuple[int, ...]) -> None:
+    with pytest.raises(EdgeEcgError, match=r"expected one dimension"):
+        Watch(bundle).push(np.zeros(shape))
+
+
+def test_what_a_person_prints_is_short(bundle: Bundle) -> None:
+    replayed = replay(bundle, synthetic())
+    for thing in (bundle, synthetic(), replayed, replayed.judged[0], bundle.references):
+        assert len(repr(thing)) < 700
+        assert "\n" not in repr(thing)

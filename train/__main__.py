@@ -15,7 +15,7 @@ from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.datasets.days import require_days, worth_of
 from edge_ecg.errors import RunError
 from edge_ecg.jsonfile import write_json
-from train.data import BeatSet, read_beats
+from train.data import BeatSet, read_sets
 from train.decision.decide import decide
 from train.evaluate import figures_text
 from train.fit.history import history_png
@@ -39,7 +39,7 @@ from train.run import (
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the run.")
 @click.option("--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml].")
 @click.option("--arch", type=click.Choice(list(ARCHITECTURES)), default=DEFAULT_ARCHITECTURE, show_default=True)
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True)
 @click.option("--epochs", type=click.IntRange(1), help="At most. [10; effnetv2: 40]")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run; begin it if there is none.")
 def train(
@@ -54,14 +54,10 @@ def train(
     _refuse_a_run(out, resume)
     dataset = read_dataset(dataset_file, data)
     days = require_days((entry.date, entry.label) for entry in dataset.entries("train"))
-    click.echo(worth_of(len(days)))
-    sets = {}
-    for which in ("train", "validation"):
-        entries = dataset.entries(which)
-        with click.progressbar(entries, label=f"reading {which:10}", file=sys.stderr) as shown:
-            sets[which] = read_beats(shown)
+    sets = {which: read_sets(dataset, [which]) for which in ("train", "validation")}
     claim_folder(out, "train", (WEIGHTS, PROGRESS, BEATS, METRICS, HISTORY, CONFIG))
     _refuse_a_run(out, resume)  # that another process finished meanwhile
+    click.echo(worth_of(len(days)))
     settings = settings_for(arch, seed, epochs)
     trainer = Trainer(settings, sets["train"], sets["validation"], out)
     if resume and (out / PROGRESS).exists():  # a run that was killed early has nothing to go on with
@@ -80,6 +76,12 @@ def train(
     dates = len(set(both.dates.tolist()))
     with click.progressbar(length=dates, label="leaving dates out", file=sys.stderr) as bar:
         levels = left_out_levels(both, settings, out / FOLDS, lambda _: bar.update(1))
+    if levels is None:
+        click.echo(
+            "too few days with both states to tell how much days differ: every recording will be inconclusive; record "
+            "both states on more days",
+            err=True,
+        )
     config = {
         "labels": dataset.labels,
         "settings": asdict(settings),

@@ -8,7 +8,6 @@ on where it was.
 """
 
 import json
-import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ import numpy as np
 from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.jsonfile import write_json
-from train.data import read_beats
+from train.data import read_sets
 from train.evaluation.ablated import ABLATED
 from train.evaluation.baselines import Method
 from train.evaluation.folds import comparator, leave_one_out, pooled, run_folds
@@ -72,9 +71,7 @@ def ablations_text(rows: list[dict[str, Any]]) -> str:
 def ablations(dataset_file: Path, out: Path, data: Path | None, seeds: int, as_json: bool) -> None:
     """Change one thing at a time and leave out one date at a time: what does each step bring?"""
     dataset = read_dataset(dataset_file, data)
-    entries = [entry for which in ("train", "validation") for entry in dataset.entries(which)]
-    with click.progressbar(entries, label="reading recordings", file=sys.stderr) as bar:
-        beats = read_beats(bar)
+    beats = read_sets(dataset, ("train", "validation"))
     claim_folder(out, "train", ("folds", "ablations.json"))
     jobs = {
         f"{name} {seed}": (method, replace(settings, seed=seed))

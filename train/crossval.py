@@ -6,7 +6,6 @@ OUT/crossval.json, .txt        the figures, and as a table
 """
 
 import json
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,9 @@ import click
 
 from edge_ecg.atomic import write_file
 from edge_ecg.console import claim_folder, run_command
-from edge_ecg.datasets.dataset_file import SETS, read_dataset
+from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.jsonfile import write_json
-from train.data import BeatSet, read_beats
+from train.data import BeatSet, read_sets
 from train.evaluation.baselines import BASELINES, Method, all_the_same
 from train.evaluation.folds import Fold, comparator, leave_one_out, pooled, run_folds
 from train.evaluation.scores import counts, earned_its_place, figures
@@ -74,16 +73,14 @@ def crossval_text(result: dict[str, Any]) -> str:
     show_default=True,
     help="The comparator; given again, one more baseline.",
 )
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def crossval(
     dataset_file: Path, out: Path, data: Path | None, architectures: tuple[str, ...], seed: int, as_json: bool
 ) -> None:
     """How comparators and baselines decide on dates that they have not seen: each left out once, then by the split."""
     dataset = read_dataset(dataset_file, data)
-    entries = [entry for which in SETS for entry in dataset.entries(which)]
-    with click.progressbar(entries, label="reading recordings", file=sys.stderr) as bar:
-        beats = read_beats(bar)
+    beats = read_sets(dataset)
     claim_folder(out, "train", ("folds", "crossval.json", "crossval.txt"))
     methods = methods_for(beats, architectures, seed)
     split = Fold("split", dataset.dates["train"], dataset.dates["validation"] + dataset.dates["test"])

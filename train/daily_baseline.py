@@ -32,7 +32,7 @@ from edge_ecg.readers.find import find_recordings
 from edge_ecg.recording import Recording
 from edge_ecg.signal.stream import cut_beats
 from edge_ecg.simulation.synthetic import STATES, record, synthetic_person
-from train.data import BeatSet, read_beats
+from train.data import BeatSet, read_beats, read_sets
 from train.decision.levels import fit_levels
 from train.decision.novelty import fit_distribution
 from train.decision.references import bank_of, choose_references
@@ -273,7 +273,7 @@ def daily_baseline(
     """Leave every date out, and compare its recordings with its own first baselines, with none, with another date's."""
     torch.set_num_threads(1)
     dataset = read_dataset(dataset_file, data)
-    beats = read_beats([entry for which in SETS for entry in dataset.entries(which)])
+    beats = read_sets(dataset)
     entries = left_aside(dataset, dict(pair.split("=", 1) for pair in also if "=" in pair))
     aside = read_beats(entries) if entries else None
     dates = sorted(set(beats.dates.tolist()))

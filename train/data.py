@@ -3,14 +3,16 @@
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import numpy as np
 
 from edge_ecg.contract import CONTRACT, Contract
-from edge_ecg.datasets.dataset_file import Entry
+from edge_ecg.datasets.dataset_file import SETS, Dataset, Entry
 from edge_ecg.errors import DatasetError
 from edge_ecg.readers.read import read_recording
 from edge_ecg.signal.stream import cut_beats
@@ -103,6 +105,15 @@ def read_beats(entries: Iterable[Entry], contract: Contract = CONTRACT) -> BeatS
         np.array(rates),
         np.array(days, "datetime64[D]"),
     )
+
+
+def read_sets(
+    dataset: Dataset, sets: Iterable[str] = SETS, contract: Contract = CONTRACT, quiet: bool = False
+) -> BeatSet:
+    """The beats of some sets of a dataset as one, with a progress bar on standard error. Raises DatasetError."""
+    entries = [entry for which in sets for entry in dataset.entries(which)]
+    with click.progressbar(entries, label="reading recordings", file=sys.stderr, hidden=quiet) as shown:
+        return read_beats(shown, contract)
 
 
 def digest_of(beats: BeatSet) -> str:

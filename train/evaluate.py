@@ -1,7 +1,6 @@
 """`python -m train.evaluate`: how a run decides on recordings of dates that it has not seen."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import torch
 
 from edge_ecg.console import run_command
 from edge_ecg.datasets.dataset_file import SETS, read_dataset
-from train.data import read_beats
+from train.data import read_sets
 from train.decision.decide import decide
 from train.run import load_run
 from train.text import between, columns, count, share
@@ -37,8 +36,8 @@ def figures_text(figures: dict[str, dict[str, Any]], labels: tuple[str, str]) ->
         lines += [
             f"{which}: {', '.join(of_set['dates'])}",
             *columns(rows),
-            f"  sequential decision: {s['right']} right, {s['wrong']} wrong, {s['inconclusive']} inconclusive, "
-            f"median {s['median_beats']:.0f} beats",
+            f"  decided without a baseline of the day: {s['right']} right, {s['wrong']} wrong, "
+            f"{s['inconclusive']} inconclusive, first after {s['median_beats']:.0f} beats (median)",
         ]
     lines.append(f"  sensitivity is the share of {labels[1]!r} that was recognised, specificity that of {labels[0]!r}")
     return "\n".join(lines)
@@ -54,9 +53,7 @@ def evaluate(run_folder: Path, dataset_file: Path, data: Path | None, which: str
     """Judge one set of a dataset with the model and references of a run."""
     torch.set_num_threads(1)
     finished = load_run(run_folder)
-    entries = read_dataset(dataset_file, data).entries(which)
-    with click.progressbar(entries, label=f"reading {which}", file=sys.stderr, hidden=as_json) as shown:
-        beats = read_beats(shown, finished.contract)
+    beats = read_sets(read_dataset(dataset_file, data), [which], finished.contract, quiet=as_json)
     _, references = finished.references()
     figures = decide(finished.model, references, beats, finished.rule).to_json()
     click.echo(json.dumps({"set": which, **figures}) if as_json else figures_text({which: figures}, finished.labels))

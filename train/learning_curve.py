@@ -9,7 +9,6 @@ goes on where it was.
 
 import io
 import json
-import sys
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -20,13 +19,13 @@ from matplotlib.figure import Figure
 
 from edge_ecg.atomic import write_file
 from edge_ecg.console import run_command
-from edge_ecg.datasets.dataset_file import SETS, read_dataset
+from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.datasets.days import FEWEST_DAYS, days_with_both_states
 from edge_ecg.errors import DatasetError
 from edge_ecg.jsonfile import write_json
-from train.data import BeatSet, read_beats
+from train.data import BeatSet, read_sets
 from train.evaluation.baselines import BASELINES, Method
-from train.evaluation.folds import Fold, comparator, run_folds
+from train.evaluation.folds import Fold, comparator, pooled, run_folds
 from train.evaluation.scores import RecordingScores
 from train.fit.loop import Settings
 from train.text import columns, share
@@ -59,10 +58,17 @@ def draw_days(beats: BeatSet, draws: int, seed: int) -> dict[int, list[Fold]]:
 
 
 def row(days: int, scores: list[RecordingScores]) -> dict[str, Any]:
-    """Recordings of all other dates right: mean, standard deviation and the worst of the draws."""
+    """Recordings of all other dates right: mean, standard deviation and the worst of the draws.
+
+    In the mean each recording counts once, by how often it is right: the more days are learned, the fewer are left to
+    judge, and the hard ones among them would weigh more.
+    """
     right = [float(s.right.mean()) for s in scores]
     spread = float(np.std(right, ddof=1)) if len(right) > 1 else 0.0
-    return {"days": days, "draws": len(right), "mean": float(np.mean(right)), "sd": spread, "worst": min(right)}
+    together = pooled(scores)
+    judged_in = {date: sum(date in s.dates for s in scores) for date in set(together.dates.tolist())}
+    mean = np.average(together.right, weights=[1 / judged_in[date] for date in together.dates.tolist()])
+    return {"days": days, "draws": len(right), "mean": float(mean), "sd": spread, "worst": min(right)}
 
 
 def learning_curve_text(result: dict[str, Any]) -> str:
@@ -107,9 +113,7 @@ def learning_curve_png(result: dict[str, Any]) -> bytes:
 def learning_curve(dataset_file: Path, out: Path, data: Path | None, draws: int, seed: int, as_json: bool) -> None:
     """Train on a few days at a time and judge all other dates: how many days with both states are enough?"""
     dataset = read_dataset(dataset_file, data)
-    entries = [entry for which in SETS for entry in dataset.entries(which)]
-    with click.progressbar(entries, label="reading recordings", file=sys.stderr) as bar:
-        beats = read_beats(bar)
+    beats = read_sets(dataset)
     folds = draw_days(beats, draws, seed)
     methods = {name: (method, Settings(seed=seed)) for name, method in METHODS.items()}
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in methods}

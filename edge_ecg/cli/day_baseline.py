@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from pathlib import PurePath
 
 import click
@@ -42,9 +43,11 @@ class DayBaselines:
 
     def holds(self, recording: Recording) -> bool:
         """Whether the recording is a part of the baseline itself, and so is not judged."""
-        path = os.path.realpath(recording.source)
-        used = [source for baseline in self._all() for source in baseline.sources]
-        return recording.source in used or path in map(os.path.realpath, used)
+        return os.path.realpath(recording.source) in self._used
+
+    @cached_property
+    def _used(self) -> frozenset[str]:
+        return frozenset(os.path.realpath(source) for baseline in self._all() for source in baseline.sources)
 
     def describe(self, labels: tuple[str, str]) -> Iterable[str]:
         """Lines for a person."""

@@ -18,7 +18,13 @@ from edge_ecg.simulation.synthetic import synthetic_person, write_dataset
 
 @click.command("demo", short_help="Run everything once, on a synthetic person.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for everything it makes.")
-@click.option("--seed", default=4, show_default=True, help="Which synthetic person; the last day of 1 drifts.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=4,
+    show_default=True,
+    help="Which synthetic person; the last day of 1 drifts.",
+)
 def demo_command(out: Path, seed: int) -> None:
     """Make a synthetic person's recordings, train on them, export a bundle and replay what was held out."""
     run_demo(out, seed)
@@ -31,7 +37,7 @@ def run_demo(out: Path, seed: int) -> None:
     """
     missing = [name for name in ("torch", "matplotlib", "onnx", "coremltools") if find_spec(name) is None]
     if missing:
-        raise EdgeEcgError(f"the demo needs {', '.join(missing)}: pip install edge-ecg[train,export]")
+        raise EdgeEcgError(f"the demo needs {', '.join(missing)}: pip install -e '.[train,export]' in the clone")
     if out.exists() and any(out.iterdir()):
         raise EdgeEcgError(f"{out}: is not empty; give a new folder, or remove it")
     began = time.perf_counter()

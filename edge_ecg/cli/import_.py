@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from edge_ecg.atomic import refuse_overlap
+from edge_ecg.atomic import refuse_overlap, write_file
 from edge_ecg.cli.options import Reading, told_of_recordings
 from edge_ecg.cli.picker import pick
 from edge_ecg.console import report_error
@@ -17,6 +17,7 @@ from edge_ecg.datasets.labelling import Item, Labels, by_table, by_windows
 from edge_ecg.errors import DatasetError
 from edge_ecg.readers.find import Found
 from edge_ecg.recording import Told
+from edge_ecg.report.contact_sheet import contact_sheet
 
 
 @click.command("import", short_help="Make a data set from a phone's export.")
@@ -37,6 +38,9 @@ from edge_ecg.recording import Told
     help="Label by a CSV file of file-or-time,label; times such as 2024-03-01 or '2024-03-01 08:03'.",
 )
 @click.option("--pick", "picked", is_flag=True, help="Label at the terminal, date by date.")
+@click.option(
+    "--sheet", type=click.Path(path_type=Path), help="Write a page to label in: traces to mark, saved as labels.csv."
+)
 @click.option("--baseline", metavar="LABEL", help="Which label is the baseline  [the one given first]")
 @told_of_recordings
 @click.option("--json", "as_json", is_flag=True, help="Recordings, or what was written, as JSON on standard output.")
@@ -46,6 +50,7 @@ def import_command(
     windows: tuple[str, ...],
     table: Path | None,
     picked: bool,
+    sheet: Path | None,
     baseline: str | None,
     told: Told,
     as_json: bool,
@@ -58,6 +63,10 @@ def import_command(
     """
     if sum((bool(windows), table is not None, picked)) > 1:
         raise click.UsageError("--window, --labels and --pick exclude each other")
+    if sheet is not None and (out is not None or picked):
+        raise click.UsageError("--sheet is for labelling: give --out with the labels that it saves")
+    if sheet is not None:
+        refuse_overlap(sheet, sources)
     if out is not None:
         refuse_overlap(out, sources)
         refuse_to_lose(out)  # before any question is asked
@@ -69,6 +78,9 @@ def import_command(
         reading.code = report_error(sentence)
     code = reading.finish()
     labels = _labels(listing.items, windows, table, picked, ask=out is not None and sys.stdin.isatty())
+    if sheet is not None:
+        _write_sheet(sheet, listing, sources, labels, told)
+        return code
     if out is None:
         _show_listing(listing, labels, as_json)
         return code
@@ -88,6 +100,25 @@ def import_command(
     else:
         _show_imported(imported, listing)
     return code
+
+
+def _write_sheet(sheet: Path, listing: Listing, sources: tuple[Path, ...], labels: Labels, told: Told) -> None:
+    if not listing.items:
+        raise DatasetError("no recording to label")
+    names = {item.name for item in listing.items}
+    reading = Reading(told)  # it was all said
+    recordings = (
+        (found.name, found.read())
+        for source in sources
+        for found in _progress(reading.find(source), "drawing")
+        if found.name in names
+    )
+    content = contact_sheet(listing.items, recordings, labels).encode()
+    write_file(sheet, content)
+    click.echo(f"{sheet}: {len(listing.items)} recordings, {len(content):,} bytes")
+    click.echo(
+        "Open it in a browser, mark, save labels.csv, then: edge-ecg import SOURCE --labels labels.csv --out DATA"
+    )
 
 
 def _labels(items: list[Item], windows: tuple[str, ...], table: Path | None, picked: bool, ask: bool) -> Labels:
@@ -114,10 +145,8 @@ def _show_listing(listing: Listing, labels: Labels, as_json: bool) -> None:
     for date, of_date in groupby(listing.items, key=lambda item: item.date):
         click.secho(date, bold=True)
         for item in of_date:
-            row = (
-                f"  {item.time}  {item.duration_s:4.1f} s  {item.sample_rate_hz:7g} Hz  {labels.get(item.name, '-'):12}"
-            )
-            click.echo(f"{row}  {Path(item.name).name}")
+            facts = f"{item.duration_s:4.1f} s  {item.sample_rate_hz:7g} Hz  {labels.get(item.name, '-'):12}"
+            click.echo(f"  {item.time or '-':8}  {facts}  {Path(item.name).name}")
     click.echo(
         f"{len(listing.items)} recordings{_and_duplicates(listing)}; label them and give --out to write a data set"
     )

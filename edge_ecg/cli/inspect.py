@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from edge_ecg.bundle import Bundle, load_bundle
+from edge_ecg.cli.layout import folded
 from edge_ecg.report.artefact_table import artefact_table
 
 
@@ -16,7 +17,7 @@ from edge_ecg.report.artefact_table import artefact_table
 def inspect_command(bundle_path: Path, as_json: bool) -> None:
     """Verify a bundle and say what it holds."""
     bundle = load_bundle(bundle_path)
-    click.echo(json.dumps(bundle.manifest) if as_json else "\n".join(_inspected(bundle)))
+    click.echo(json.dumps(bundle.manifest) if as_json else "\n".join(folded(line, 14) for line in _inspected(bundle)))
 
 
 def _inspected(bundle: Bundle) -> Iterable[str]:

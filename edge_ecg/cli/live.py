@@ -1,7 +1,6 @@
 """The live view of a replay: trace with R marks, the log odds between their boundaries, votes and latency."""
 
 import os
-import shutil
 import sys
 import time
 from collections import deque
@@ -10,6 +9,7 @@ from typing import TextIO
 import numpy as np
 
 from edge_ecg.bundle import Bundle
+from edge_ecg.cli.layout import columns, tail
 from edge_ecg.contract import CONTRACT
 from edge_ecg.inference.votes import Decision
 from edge_ecg.recording import Recording
@@ -43,8 +43,8 @@ class LiveLines:
         for judged in step.judged:
             said = f"votes {self._labels[judged.vote.hard_target]}" if judged.vote else ", ".join(judged.unusable)
             self._out.write(
-                f"{judged.beat.known_at_s:6.2f} s  {said:24}  log odds {step.log_odds:+6.2f}  "
-                f"{judged.decision.label:14}  {step.took_s * 1e6:5.0f} us\n"
+                f"{judged.beat.known_at_s:6.2f} s  {said[:24]:24}  {step.log_odds:+6.2f}  "
+                f"{judged.decision.label[:14]:14}  {step.took_s * 1e6:5.0f} us\n"
             )
         self._out.flush()
 
@@ -63,7 +63,7 @@ class LiveView:
         self._lower, self._upper, self._labels = bundle.rule.lower, bundle.rule.upper, bundle.labels
         self._recording, self._out = recording, out
         self._is_coloured = not os.environ.get("NO_COLOR")
-        self._columns = max(40, min(MOST_COLUMNS, shutil.get_terminal_size().columns - 1))
+        self._columns = min(MOST_COLUMNS, columns() - 1)
         self._trace: deque[float] = deque(maxlen=round(SHOWN_S * recording.sample_rate_hz))
         self._marks: deque[tuple[float, bool]] = deque(maxlen=40)  # when R was, and whether it voted
         self._latency_us: deque[float] = deque(maxlen=1000)
@@ -104,20 +104,23 @@ class LiveView:
             return []
         now_s, decision = self._heard / rate_hz, step.decision
         span_uv = np.nanmax(self._trace) - np.nanmin(self._trace) if np.isfinite(self._trace).any() else 0
-        head = f"{self._recording.source[-50:]}  {now_s:4.1f} of {self._recording.duration_s:.1f} s  {span_uv:.0f} uV"
+        moment = f"  {now_s:4.1f} of {self._recording.duration_s:.1f} s  {span_uv:.0f} uV"
+        head = f"{tail(self._recording.source, self._columns - len(moment))}{moment}"
         latency = f"a beat {np.median(self._latency_us):.0f} us" if self._latency_us else "no beat yet"
         votes = "  ".join(f"{label} {count}" for label, count in decision.votes.items())
         verdict = f"{decision.label}, {decision.confidence:.0%}"
         if decision.provisional:
             state = "final" if self._is_over else "provisional"
             first = f"{decision.provisional.label} first after {decision.provisional.beats} beats"
-            verdict = self._painted(f"{verdict}, {state} ({first})", GREEN)
+            verdict = f"{verdict}, {state} ({first})"
+        counts = f"votes  {votes}   unusable {decision.unusable}   {latency}   late {self._late}"
         return [
             head,
             *trace(np.array(self._trace), self._columns, TRACE_ROWS, round(SHOWN_S * rate_hz)),
             self._mark_row(now_s),
-            f"{self._bar(step.log_odds)}  {verdict}",
-            self._painted(f"votes  {votes}   unusable {decision.unusable}   {latency}   late {self._late}", DIM),
+            self._bar(step.log_odds),
+            self._painted(verdict[: self._columns], GREEN if decision.provisional else PLAIN),
+            self._painted(counts[: self._columns], DIM),
         ]
 
     def _mark_row(self, now_s: float) -> str:
@@ -130,12 +133,13 @@ class LiveView:
 
     def _bar(self, log_odds: float) -> str:
         """The log odds between the boundaries."""
-        width = max(11, self._columns // 2)
+        baseline, target = (label[: self._columns // 4] for label in self._labels)
+        width = self._columns - len(baseline) - len(target) - 4
         part = (log_odds - self._lower) / (self._upper - self._lower)
         bar = ["─"] * width
         bar[width // 2] = "┼"
         bar[min(width - 1, max(0, int(part * width)))] = "●"
-        return f"{self._labels[0]} ┤{''.join(bar)}├ {self._labels[1]}"
+        return f"{baseline} ┤{''.join(bar)}├ {target}"
 
     def _painted(self, text: str, colour: str) -> str:
         return f"{colour}{text}{PLAIN}" if self._is_coloured else text

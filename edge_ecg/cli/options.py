@@ -23,6 +23,16 @@ LABELS = click.option(
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a recording on standard output.")
 
 
+class Finite(click.FloatRange):
+    """A number in a range; NaN, which is beside every range, is refused as well."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if number != number:
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return number
+
+
 class Quantity(click.ParamType):
     """A number that may carry its unit, such as 2s or 20dB."""
 
@@ -43,7 +53,7 @@ class Quantity(click.ParamType):
 def told_of_recordings(command: Callable[..., Result]) -> Callable[..., Result]:
     """The options of what recordings do not say of themselves; the command gets them as `told`."""
 
-    @click.option("--rate", "rate_hz", type=click.FloatRange(*RATE_RANGE_HZ), help="Hertz, where a file says no rate.")
+    @click.option("--rate", "rate_hz", type=Finite(*RATE_RANGE_HZ), help="Hertz, where a file says no rate.")
     @click.option("--unit", help="uV, mV or V, where a file says no unit.")
     @click.option("--channel", help="The ECG's channel or column: its name, or its number from 1.")
     @functools.wraps(command)

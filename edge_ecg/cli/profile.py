@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from edge_ecg.bundle import load_bundle
+from edge_ecg.cli.layout import folded
 from edge_ecg.report.profile import profile
 
 
@@ -15,4 +16,4 @@ from edge_ecg.report.profile import profile
 def profile_command(bundle_path: Path, as_json: bool) -> None:
     """Count what a bundle costs: multiply-adds and bytes by layer, time here, a watch estimated."""
     costs = profile(load_bundle(bundle_path))
-    click.echo(json.dumps(costs.to_json()) if as_json else "\n".join(costs.lines()))
+    click.echo(json.dumps(costs.to_json()) if as_json else "\n".join(folded(line, 20) for line in costs.lines()))

@@ -1,29 +1,34 @@
 """`edge-ecg replay`: recordings through a bundle, chunk by chunk, to a decision for each."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import click
 import numpy as np
 
+from edge_ecg.atomic import refuse_overlap, write_file
 from edge_ecg.bundle import Bundle, load_bundle
 from edge_ecg.cli.day_baseline import DAY_BASELINE, DAY_BASELINE_FIRST, DayBaselines, day_baselines
+from edge_ecg.cli.layout import folded, tail
 from edge_ecg.cli.live import live_view
 from edge_ecg.cli.options import AS_JSON, LABELS, RECORDINGS, for_each, told_of_recordings
+from edge_ecg.console import is_verbose
+from edge_ecg.contract import CONTRACT
 from edge_ecg.datasets.labelling import labels_by_name
 from edge_ecg.inference.novelty import OUT_OF_DATE, span_of
 from edge_ecg.inference.votes import INCONCLUSIVE
 from edge_ecg.recording import Recording, Told
-from edge_ecg.replay import Replayed, replay
+from edge_ecg.replay import Replayed, Step, replay
+from edge_ecg.report.replay_page import Played, replay_page
 from edge_ecg.simulation.faults import Faults
 
 BUNDLE = click.argument("bundle_path", metavar="BUNDLE", type=click.Path(path_type=Path))
 CHUNK = click.option("--chunk", default=64, show_default=True, type=click.IntRange(1), help="Samples a push.")
 LIVE = click.option("--live", is_flag=True, help="Draw trace, R marks, tally and latency as they come, in real time.")
 ANY_DAY = click.option("--any-day", is_flag=True, help="Judge what is out of date as well: to study a drift.")
-
-
+PAGE = click.option("--page", type=click.Path(path_type=Path), help="A page that plays the replay: page.html.")
 CONFIDENCE = click.option(
     "--confidence",
     type=click.FloatRange(0.5, 1, min_open=True, max_open=True),
@@ -42,6 +47,7 @@ CONFIDENCE = click.option(
 @CHUNK
 @LIVE
 @ANY_DAY
+@PAGE
 @AS_JSON
 def replay_command(
     bundle_path: Path,
@@ -54,6 +60,7 @@ def replay_command(
     chunk: int,
     live: bool,
     any_day: bool,
+    page: Path | None,
     as_json: bool,
 ) -> int:
     """Replay recordings through a bundle: beats, votes, a decision as early as the evidence allows.
@@ -61,13 +68,17 @@ def replay_command(
     A RECORDING is a file, a folder with recordings anywhere below it, or Apple's export.zip. What is decided while
     beats come in is provisional; it must still hold when the recording ends.
     """
+    if page:
+        refuse_overlap(page, [bundle_path, *recordings, *day_files])
     bundle = open_bundle(bundle_path, any_day)
     if confidence:
         bundle = replace(bundle, rule=bundle.rule.at(confidence))
     labels = labels_by_name(labels_file) if labels_file else {}
     note = lambda line: click.echo(f"passed over: {line}", err=True)  # noqa: E731
     baselines = day_baselines(bundle, day_files, first, recordings, told, labels, note)
-    return replay_each(bundle, recordings, told, chunk=chunk, live=live, as_json=as_json, baselines=baselines)
+    return replay_each(
+        bundle, recordings, told, chunk=chunk, live=live, as_json=as_json, baselines=baselines, page=page
+    )
 
 
 def replay_each(
@@ -81,6 +92,7 @@ def replay_each(
     faults: Faults | None = None,
     speed: float | None = None,
     baselines: DayBaselines | None = None,
+    page: Path | None = None,
 ) -> int:
     """Replay every recording found, with faults if given, and print a row or a line of JSON for each. The exit code.
 
@@ -89,6 +101,9 @@ def replay_each(
     if live and as_json:
         raise click.UsageError("--live is for people and --json for programs: give one of them")
     baselines = baselines or DayBaselines()
+    if page:
+        chunk = min(chunk, CONTRACT.block_samples)  # so that a step holds one beat
+    played: list[Played] = []
     out_of_date: list[str] = []
 
     def work(recording: Recording) -> Replayed | None:
@@ -96,15 +111,25 @@ def replay_each(
             return None  # nothing to print
         recording = faults(recording) if faults else recording
         view = live_view(bundle, recording) if live else None
-        replayed = replay(bundle, recording, chunk, speed or (1.0 if live else None), view, baselines.of(recording))
+        steps: list[Step] = []
+
+        def show(step: Step) -> None:
+            if view:
+                view(step)
+            if page:
+                steps.append(step)
+
+        replayed = replay(bundle, recording, chunk, speed or (1.0 if live else None), show, baselines.of(recording))
         if view:
             view.finish()
         if OUT_OF_DATE in replayed.unusable:
             out_of_date.append(recording.source)
+        if page:
+            played.append(Played(recording, replayed, steps))
         return replayed
 
     if not as_json:
-        click.echo("\n".join(baselines.describe(bundle.labels)))
+        click.echo("\n".join(folded(line) for line in baselines.describe(bundle.labels)))
     if not as_json and not live:
         click.echo(_HEADER)
     code = for_each(
@@ -113,6 +138,10 @@ def replay_each(
         work,
         lambda replayed: json.dumps(replayed.to_json()) if as_json else _row(replayed),
     )
+    if page and played:
+        content = replay_page(bundle, played).encode()
+        write_file(page, content)
+        click.echo(f"{page}: written, {len(content):,} bytes", err=True)
     distribution = bundle.references.distribution
     if out_of_date and distribution:
         click.echo(
@@ -121,7 +150,7 @@ def replay_each(
             err=True,
         )
     if not as_json:
-        click.echo(_footer(bundle))
+        click.echo(folded(_footer(bundle)))
     return code
 
 
@@ -134,26 +163,33 @@ def open_bundle(path: Path, any_day: bool) -> Bundle:
     return bundle.with_references(replace(bundle.references, distribution=replace(distribution, days=span_of([]))))
 
 
-_HEADER = (
-    f"{'recording':36}  {'decision':14} {'confidence':>10}  {'provisional':>24}  {'beats (votes)':>16}  "
-    f"{'a beat p50':>10}  rule"
-)
+_HEADER = f"{'recording':30}  {'decision':14} {'conf.':>6}  {'first':>7}  {'votes':>15}"
 
 
 def _row(replayed: Replayed) -> str:
+    """A line for each recording, and below it what else there is to say."""
     d = replayed.decision
     confidence = f"{d.confidence:.1%}" if d.label != INCONCLUSIVE else "-"
-    first = f"{d.provisional.label} after {d.provisional.seconds:.1f} s" if d.provisional else "-"
+    first = f"{d.provisional.seconds:.1f} s" if d.provisional else "-"
     votes = f"{d.beats} ({' : '.join(str(count) for count in d.votes.values())})"
-    latency = f"{np.median(replayed.latency_us):.0f} us" if len(replayed.latency_us) else "-"
-    reasons = ", ".join(f"{reason} {count}" for reason, count in replayed.unusable.items())
-    return (
-        f"{replayed.source[-36:]:36}  {d.label:14} {confidence:>10}  {first:>24}  {votes:>16}  "
-        f"{latency:>10}  {replayed.rule}"
-        + (f"  {d.unusable} unusable: {reasons}" if d.unusable else "")
-        + (f"  {_inverted(replayed)}" if replayed.lead_is_inverted else "")
-        + (f"  {replayed.late_chunks} of {replayed.chunks} chunks late" if replayed.late_chunks else "")
-    )
+    line = f"{tail(replayed.source, 30):30}  {d.label[:14]:14} {confidence:>6}  {first:>7}  {votes:>15}"
+    return "\n".join([line, *(folded(f"    {note}", 6) for note in _notes(replayed))])
+
+
+def _notes(replayed: Replayed) -> Iterator[str]:
+    d = replayed.decision
+    if d.provisional and d.provisional.label != d.label:
+        yield f"first {d.provisional.label}, after {d.provisional.beats} beats: it did not hold"
+    if d.unusable:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in replayed.unusable.items())
+        yield f"{d.unusable} unusable: {reasons}"
+    if replayed.lead_is_inverted:
+        turned = f"{replayed.inverted_beats} of {len(replayed.judged)} beats were turned upright"
+        yield f"lead inverted: {turned} (worn on the other wrist, or the watch turned?)"
+    if replayed.late_chunks:
+        yield f"{replayed.late_chunks} of {replayed.chunks} chunks late"
+    if is_verbose() and len(replayed.latency_us):
+        yield f"{replayed.rule}; a beat in {np.median(replayed.latency_us):.0f} us (median)"
 
 
 def _footer(bundle: Bundle) -> str:
@@ -167,8 +203,3 @@ def _footer(bundle: Bundle) -> str:
         f"with {target} support a confidence of at most {levels.most_confident(False):.1%} for {baseline} and "
         f"{levels.most_confident(True):.1%} for {target}."
     )
-
-
-def _inverted(replayed: Replayed) -> str:
-    turned = f"{replayed.inverted_beats} of {len(replayed.judged)} beats were turned upright"
-    return f"lead inverted: {turned} (worn on the other wrist, or the watch turned?)"

@@ -25,6 +25,6 @@ def report_command(
     The page is one HTML file without scripts or links. What was not measured is said, with the command for it.
     """
     refuse_overlap(out, [path for path in (source, crossval, daily_baseline, ablations) if path])
-    content = report(read_findings(source, crossval, daily_baseline, ablations)).encode()
+    content = report(read_findings(source, crossval, daily_baseline, ablations)).encode(errors="backslashreplace")
     write_file(out, content)
     click.echo(f"{out}: written, {len(content):,} bytes")

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from edge_ecg.errors import DatasetError
+from edge_ecg.files import read_small_file
 
+MOST_BYTES = 4_000_000
 SETS = ("train", "validation", "test")
 
 
@@ -88,7 +90,7 @@ def read_dataset(path: str | Path, root: str | Path | None = None) -> Dataset:
     """
     path = Path(path)
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(read_small_file(path, MOST_BYTES, DatasetError).decode())
     except OSError as error:
         raise DatasetError(f"{path}: can't be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_ecg.errors import DatasetError
+from edge_ecg.files import read_small_file
 from edge_ecg.inference.votes import INCONCLUSIVE
+
+MOST_BYTES = 4_000_000  # of a table
 
 FEW_DATES = 8  # below this, one date decides more than a tenth of any figure
 LABELS_HEADER = {"file", "time", "recording", "file-or-time", "file_or_time", "name"}
@@ -101,9 +104,8 @@ def labels_by_name(path: Path) -> Labels:
 def _rows(path: Path) -> list[tuple[int, str, str]]:
     """The rows of a table of `file-or-time,label` with their numbers, without a heading and empty ones."""
     try:
-        if path.exists() and not path.is_file():  # a pipe would wait for ever
-            raise DatasetError(f"{path}: is a folder or a device; expected a CSV file, file-or-time,label")
-        rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
+        content = read_small_file(path, MOST_BYTES, DatasetError)
+        rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"))))
     except OSError as error:
         raise DatasetError(f"{path}: can't be read: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error):
@@ -120,6 +122,8 @@ def _rows(path: Path) -> list[tuple[int, str, str]]:
 
 
 def _matching(items: Sequence[Item], wanted: str) -> list[Item]:
+    if exact := [item for item in items if item.name == wanted]:
+        return exact
     if re.match(r"\d{4}-\d\d-\d\d", wanted):
         return [item for item in items if f"{item.date} {item.time}".startswith(wanted.replace("T", " ", 1))]
     found = [item for item in items if f"/{item.name}".endswith(f"/{wanted}")]

@@ -46,9 +46,9 @@ class TrainingDistribution:
     not seen, about one in a hundred has most of its beats beyond it (`train.decision.novelty`).
     """
 
-    centres: np.ndarray  # (2, D): the usual beat of the baseline, and of the target
-    directions: np.ndarray  # (K, D), orthonormal: where beats of one state differ most, ...
-    variances: np.ndarray  # (K + 1,): ... how much along each of them, and along any other
+    centres: np.ndarray = field(repr=False)  # (2, D): the usual beat of the baseline, and of the target
+    directions: np.ndarray = field(repr=False)  # (K, D), orthonormal: where beats of one state differ most, ...
+    variances: np.ndarray = field(repr=False)  # (K + 1,): ... how much along each of them, and along any other
     limit: float
     # (2,): the first and the last known day, as date.toordinal counts; (0,) if no recording said its day
     days: np.ndarray = field(default_factory=lambda: np.empty(0))

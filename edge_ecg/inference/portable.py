@@ -33,6 +33,12 @@ def _conv1d(layer: dict[str, Any], x: np.ndarray, weight: np.ndarray, *bias: np.
     return output + bias[0][:, np.newaxis] if bias else output
 
 
+def _gather(layer: dict[str, Any], x: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """x (N, L) at whole-number places (N, K): (N, K). Beyond either end it is the last number there."""
+    inside = np.clip(np.nan_to_num(places), 0, x.shape[-1] - 1)
+    return np.take_along_axis(x, inside.astype(np.int64), -1)
+
+
 def _windows(x: np.ndarray, taps: int, stride: int) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(x, taps, -1)[..., ::stride, :]
 
@@ -52,13 +58,15 @@ OPS: dict[str, Callable[..., np.ndarray]] = {
     "avg_pool1d": lambda layer, x: _windows(x, layer["kernel"], layer["stride"]).mean(-1),  # no padding
     "mean": lambda layer, x: x.mean(layer["axis"]),  # over one axis, which `shape` keeps with size 1 or drops
     "slice": lambda layer, x: x.take(range(layer["start"], layer["stop"]), layer["axis"]),  # `stop` is not included
+    "gather": _gather,
     "concat": lambda layer, *x: np.concatenate(x, layer["axis"]),
     "reshape": lambda layer, x: x,  # row-major, to `shape`
     "expand": lambda layer, x: x,  # repeated along axes of size 1, to `shape`
     "relu": _by_element(lambda x: np.maximum(x, 0)),
     "sigmoid": _by_element(_sigmoid),
     "silu": _by_element(lambda x: x * _sigmoid(x)),
-    **{name: _by_element(getattr(np, name)) for name in ("tanh", "abs", "sqrt", "exp", "maximum", "minimum", "add")},
+    **{name: _by_element(getattr(np, name)) for name in ("tanh", "abs", "sqrt", "exp", "floor")},
+    **{name: _by_element(getattr(np, name)) for name in ("maximum", "minimum", "add")},
     **{"sub": _by_element(np.subtract), "mul": _by_element(np.multiply), "div": _by_element(np.divide)},
 }
 

@@ -33,6 +33,10 @@ class ReferenceBank:
         if self.distribution is not None and self.distribution.centres.shape[1] != shape[1]:
             raise BundleError(f"references have {shape[1]} numbers each, what training has seen has others")
 
+    def __repr__(self) -> str:
+        numbers = self.embeddings.shape[1]
+        return f"ReferenceBank({self.baseline_count} + {self.target_count} references of {numbers} numbers)"
+
     @cached_property
     def target_count(self) -> int:
         """References of the target state."""

@@ -10,24 +10,17 @@ import numpy as np
 
 from edge_ecg.errors import RecordingError
 from edge_ecg.readers.channels import ecg_channel
+from edge_ecg.readers.decimals import decimals
 from edge_ecg.readers.header import recorded_at_in
-from edge_ecg.readers.times import grid_of, placed
+from edge_ecg.readers.times import CLOCK, clock_seconds, grid_of, is_time_name, placed, time_unit
 from edge_ecg.recording import Told, is_same_rate
 
 FEWEST_ROWS = 20  # in the beginning of a file that looks like a recording
 
 _NUMERIC = re.compile(r"(?=.*(?:\d|nan|inf))(?:[-+\d.,; \t]|(?<=[\d.,])e(?=[-+\d])|nan|inf(?:inity)?)+", re.IGNORECASE)
-CLOCK = re.compile(
-    r"(?:\d{1,4}[-./]\d\d?[-./]\d{1,4}[T ])?(?:(\d\d?):)?(\d\d?):(\d\d(?:[.,]\d{1,9})?)(?:Z|[-+]\d\d:?\d\d)?(?=[;,\t])"
-)
 _NUMBERS = re.compile(r"[-+\d.,; \t\n]*")
-_PLAIN = re.compile(r"[-+\deE.\n]*", re.ASCII)
 _SHOWN = re.compile(r"[-+]?\d*\.?\d*(?:e[-+]?\d+)?", re.IGNORECASE)
 _SEPARATORS = ",; \t"
-_TIME_NAME = re.compile(
-    r"\btime|stamp\b|\bzeit|\btemps|\btiempo|\btempo|elapsed|\bsec|\b[mμun]s\b|^[tx]\b|时间|時間|время"
-)
-_TIME_UNIT = re.compile(r"\b(ns|μs|us|ms|msec|s|sec|seconds?|milliseconds?|nanoseconds?|microseconds?)\b")
 
 
 def is_row(line: str) -> bool:
@@ -46,8 +39,9 @@ class Rows:
     @cached_property
     def texts(self) -> list[str]:
         """The lines that are not empty."""
-        texts = self.body.split("\n")
-        return texts if all(texts) and not self.body.endswith(" ") else [t for t in map(str.strip, texts) if t]
+        if is_plain(self.body):
+            return self.body.split()
+        return [text for text in map(str.strip, self.body.split("\n")) if text]
 
     def line(self, index: int) -> int:
         """The number of a row's line in the file."""
@@ -97,10 +91,12 @@ def signal_of(rows: Rows, header: Sequence[str], told: Told, rate_hz: float | No
 
 def number_of_channels(rows: Rows, header: Sequence[str]) -> int:
     """How many columns of the beginning of a file may be an ECG; 0 if it is no recording."""
-    if len(rows.texts) < FEWEST_ROWS or any(not is_row(text) for text in rows.texts):
+    if rows.body.count("\n") < FEWEST_ROWS - 1:
         return 0
     if _plain_column(rows) is not None:
         return 1
+    if any(not is_row(text) for text in rows.texts):
+        return 0
     cells, separator = _split(rows)
     if len(cells) == 1:
         return 1
@@ -112,8 +108,9 @@ def number_of_channels(rows: Rows, header: Sequence[str]) -> int:
 
 def _plain_column(rows: Rows) -> np.ndarray | None:
     """The numbers, at once, where there are points and no columns."""
-    if not is_plain(rows.body):
-        return None
+    values = decimals(rows.body.strip())
+    if values is not None or not is_plain(rows.body):
+        return values
     try:
         return np.fromiter(map(float, rows.texts), np.float64, len(rows.texts))
     except ValueError:
@@ -122,7 +119,7 @@ def _plain_column(rows: Rows) -> np.ndarray | None:
 
 def is_plain(body: str) -> bool:
     """Whether nothing but a column of numbers with points can be in it."""
-    return _PLAIN.fullmatch(body) is not None
+    return body.isascii() and not body.encode().translate(None, b"0123456789+-.eE\n")
 
 
 def _finite(values: np.ndarray, rows: Rows) -> np.ndarray:
@@ -179,7 +176,7 @@ def _at_commas(texts: list[str], rows: Rows) -> list[list[str]]:
     """Columns where commas may be decimal: an index that counts, or times, come before one; else all are."""
     parts = [text.partition(",") for text in texts]
     try:
-        first = np.array([float(part[0]) for part in parts])
+        first = np.fromiter((float(part[0]) for part in parts), np.float64, len(parts))
     except ValueError:
         return [texts]
     if len(first) < 2:
@@ -226,39 +223,18 @@ def _sorted(cells: list[list[str]], headings: list[str], rows: Rows) -> tuple[li
     columns, times = [], {}
     for number, (column, heading) in enumerate(zip(cells, headings, strict=True)):
         if CLOCK.match(column[0] + ","):
-            times[number] = _clock(column)
+            times[number] = clock_seconds(column)
             headings[number] = "s"  # whatever it was called
             continue
         values = _numbers(column, rows, may_be_empty=True)
-        unit = _time_unit(heading)
+        unit = time_unit(heading)
         if _counts(values) and unit is None:
             continue
-        if _TIME_NAME.search(_words(heading)) or grid_of(values):  # what steps evenly is no ECG
+        if is_time_name(heading) or grid_of(values):  # what steps evenly is no ECG
             times[number] = values
         elif np.nanmin(values, initial=np.inf) < np.nanmax(values, initial=-np.inf):  # a constant is no signal
             columns.append(number)
     return columns, times
-
-
-def _words(heading: str) -> str:
-    return " ".join(re.findall(r"[^\W_]+", heading.casefold()))
-
-
-def _time_unit(heading: str) -> str | None:
-    found = _TIME_UNIT.search(_words(heading))
-    if not found:
-        return None
-    return {"m": "ms", "n": "ns", "s": "s"}.get(found[1][0], "us") if found[1][:5] != "micro" else "us"
-
-
-def _clock(column: list[str]) -> np.ndarray:
-    """Times of day in seconds, on through midnight."""
-    found = [CLOCK.match(cell + ",") for cell in column]
-    if not all(found):
-        raise RecordingError("has a column of times that are not all times")
-    parts = [match.groups() for match in found if match]
-    seconds = np.array([3600 * int(h or 0) + 60 * int(m) + float(s.replace(",", ".")) for h, m, s in parts])
-    return seconds + 86_400 * np.cumsum(np.diff(seconds, prepend=seconds[0]) < -43_200)
 
 
 def _best_grid(
@@ -270,7 +246,7 @@ def _best_grid(
     """
     grids = []
     for number, column in times.items():
-        unit = _time_unit(headings[number])
+        unit = time_unit(headings[number])
         if grid := grid_of(column, unit):
             grids.append((len(np.unique(np.diff(column))), grid))
     if any(not is_same_rate(grid[0], grids[0][1][0]) for _, grid in grids):
@@ -285,6 +261,9 @@ def _numbers(cells: list[str], rows: Rows, may_be_empty: bool = False) -> np.nda
     body = "\n".join(cells)
     if "," in body and "." in body:
         raise rows.error(next(i for i, cell in enumerate(cells) if "," in cell), "has a comma; others have points")
+    values = decimals(body.replace(",", "."))
+    if values is not None:
+        return values
     plain = body.replace(",", ".").split("\n") if "," in body else cells
     try:
         return np.fromiter(map(float, plain), np.float64, len(plain))

@@ -20,7 +20,7 @@ def parse_edf(content: Content, told: Told) -> Signal:
     try:
         import edfio  # optional
     except ImportError:
-        raise RecordingError("is an EDF file, which needs one more package: pip install edge-ecg[edf]") from None
+        raise RecordingError("is an EDF file, which needs edfio: pip install -e '.[edf]' in the clone") from None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # a file that is shorter than its header says is only warned of

@@ -144,61 +144,61 @@ def _archived(path: Path, told: Told, passed: PassedOver) -> Iterator[Found]:
         if len(members) > MOST_MEMBERS:
             most = f"an export of the Health app has at most {MOST_MEMBERS}"
             raise RecordingError(f"{path}: holds {len(members)} files; {most}")
-        wanted = [info for info in members if _is_wanted(info, passed)]
-        names, places = Counter(i.filename for i in members), Counter(i.header_offset for i in members)
+        names, places = set[str](), set[int]()
         count = total_bytes = 0
-        for info in sorted(wanted, key=lambda info: info.filename):
-            source = f"{path}/{info.filename}"
-            in_folder = _is_of_apple(PurePosixPath(info.filename).parent.name, info.filename)
-            wrong = _wrong(info)
-            if names[info.filename] > 1 or places[info.header_offset] > 1:
+        for info in sorted((info for info in members if _is_wanted(info, passed)), key=lambda info: info.filename):
+            if info.filename in names or info.header_offset in places:
                 passed.add(info.filename, "sharing a name or place in the zip")
                 continue
-            if wrong:
-                if in_folder or info.filename.lower().endswith(".csv"):
-                    yield Found(source, partial(_refuse, f"{source}: {wrong}"))
-                else:
-                    passed.add(info.filename)
-                continue
-            content = Content(info.filename, b"", partial(_member, archive, info, MOST_RECORDING_BYTES + 1))
-            try:
-                content = Content(info.filename, _member(archive, info, HEAD_BYTES), content.read)
-            except RecordingError as error:
-                yield Found(source, partial(_refuse, str(error)))
-                continue
-            if not format_of(content) and not in_folder:
+            names.add(info.filename)
+            places.add(info.header_offset)
+            name = "".join(letter if letter.isprintable() else "?" for letter in info.filename)
+            source, content = f"{path}/{name}", _sniffed(archive, info)
+            if isinstance(content, str):  # what is wrong with a recording
+                yield Found(source, partial(_refuse, f"{source}: {content}"))
+            elif content is None:
                 passed.add(info.filename)
-                continue
-            count, total_bytes = count + 1, total_bytes + info.file_size
-            if count > MOST_RECORDINGS or total_bytes > MOST_TOTAL_BYTES:
-                most = f"{MOST_RECORDINGS} recordings or {MOST_TOTAL_BYTES / 1e9:.0f} GB of them"
-                raise RecordingError(f"{path}: holds more than {most}")
-            yield Found(source, partial(read_content, content, source, told))
+            else:
+                count, total_bytes = count + 1, total_bytes + info.file_size
+                if count > MOST_RECORDINGS or total_bytes > MOST_TOTAL_BYTES:
+                    most = f"{MOST_RECORDINGS} recordings or {MOST_TOTAL_BYTES / 1e9:.0f} GB of them"
+                    raise RecordingError(f"{path}: holds more than {most}")
+                yield Found(source, partial(read_content, content, source, told))
 
 
-def _is_wanted(info: zipfile.ZipInfo, passed: PassedOver) -> bool:
-    """Whether a member is a plain file with a name that stays in its folder."""
-    name = PurePosixPath(info.filename)
-    if info.is_dir() or name.name.startswith(".") or name.parts[:1] == ("__MACOSX",):
-        return False
-    if stat.S_ISLNK(info.external_attr >> 16):
-        passed.add(info.filename, "link")
-    elif name.is_absolute() or ".." in name.parts or set(info.orig_filename) & set("\\\0"):
-        passed.add(info.filename, "name that leads out of its folder")
-    else:
-        return True
-    return False
-
-
-def _wrong(info: zipfile.ZipInfo) -> str | None:
+def _sniffed(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Content | str | None:
+    """A member that is a recording, what is wrong with one that should be, None for anything else."""
+    should_be = _is_of_apple(PurePosixPath(info.filename).parent.name, info.filename)
     if info.flag_bits & 1:
-        return "is encrypted; expected the zip as Apple wrote it"
+        is_csv = info.filename.lower().endswith(".csv")
+        return "is encrypted; expected the zip as Apple wrote it" if should_be or is_csv else None
+    try:
+        read = partial(_member, archive, info, MOST_RECORDING_BYTES + 1)
+        content = Content(info.filename, _member(archive, info, HEAD_BYTES), read)
+    except RecordingError as error:
+        return str(error)
+    if not format_of(content) and not should_be:
+        return None
     if info.file_size > MOST_RECORDING_BYTES or info.file_size > MOST_RATIO * max(info.compress_size, 1):
         return (
             f"unpacks from {info.compress_size:,} to {info.file_size:,} bytes; "
             f"expected a recording of at most {MOST_RECORDING_BYTES:,}, and no more than {MOST_RATIO} times"
         )
-    return None
+    return content
+
+
+def _is_wanted(info: zipfile.ZipInfo, passed: PassedOver) -> bool:
+    """Whether a member is a plain file with a name that stays in its folder."""
+    name = PurePosixPath(info.filename.replace("\\", "/"))  # as some programs of Windows write it
+    if info.is_dir() or name.name.startswith(".") or name.parts[:1] == ("__MACOSX",):
+        return False
+    if stat.S_ISLNK(info.external_attr >> 16):
+        passed.add(info.filename, "link")
+    elif name.is_absolute() or ".." in name.parts or "\0" in info.orig_filename:
+        passed.add(info.filename, "name that leads out of its folder")
+    else:
+        return True
+    return False
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes:
@@ -206,8 +206,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes
         with archive.open(info) as stream:
             return stream.read(most)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError, OSError):
-        name = f"{archive.filename}: {info.filename[:80]!r}"
-        raise RecordingError(f"{name} in it is damaged; export it from the Health app again") from None
+        raise RecordingError("is damaged; export it from the Health app again") from None
 
 
 def _refuse(sentence: str) -> NoReturn:

@@ -16,7 +16,8 @@ from edge_ecg.recording import MICROVOLTS_PER, RATE_RANGE_HZ, gregorian_year, is
 Fields = list[tuple[str, str]]  # key and value of each line
 
 _PERSON_KEYS = {key.casefold() for locale in LOCALES.values() for key in (locale.name, locale.birth)}
-_RATE_KEYS = {locale.rate.casefold() for locale in LOCALES.values()} | {
+_RATE_KEYS = {locale.rate.casefold() for locale in LOCALES.values()}
+_SHORT_RATE_KEYS = {
     *("fs", "sr", "sps", "rate", "freq", "frequency", "hz", "hertz", "sf", "sfreq", "srate", "fsamp", "fsample"),
     *(
         "samplerate",
@@ -75,10 +76,17 @@ _BEFORE_NOON = {"am", "vorm", "上午", "午前", "오전", "ص", "πμ", "sa", 
 def fields_of(lines: Sequence[str]) -> Fields:
     """Key and value of each line, the last first; the person's lines are gone."""
     plain = (line.strip(" \t#;%/*!\"'{}|,") for line in reversed(lines))
-    split = (re.split(r"\s*(?::=|[,;:\t=|])\s*", line, maxsplit=1) for line in plain if line)
-    fields = [(field[0].strip().casefold(), field[-1].strip(" ,;\t")) for field in split]
-    fields = [(key, value if len(field) else "") for (key, value), field in zip(fields, fields, strict=True)]
-    return [(key, value) for key, value in fields if key not in _PERSON_KEYS]
+    split = (re.split(r"\s*(?::=|[,;:\t=|])\s*", part, maxsplit=1) for line in plain for part in _parts(line))
+    fields = [
+        (field[0].strip(" \"'").casefold(), field[-1].strip(" ,;\t\"'") if field[1:] else field[0]) for field in split
+    ]
+    return [(key, value) for key, value in fields if key and key not in _PERSON_KEYS]
+
+
+def _parts(line: str) -> list[str]:
+    """The `key: value` pairs of a line that holds several, or else the line."""
+    pairs = [part for part in re.split(r"[,;|]\s*", line) if re.match(r"[^\W\d_][^:=\d]*[:=]", part)]
+    return pairs if len(pairs) > 1 else [line, *(pair for pair in pairs if not line.startswith(pair))]
 
 
 def stated_rate_hz(fields: Fields) -> float | None:
@@ -111,18 +119,21 @@ def _words(key: str) -> str:
 
 def _is_rate_key(key: str, value: str) -> bool:
     words = _words(key)
-    bare = re.sub(r" ?\b(?:in|k?hz|hertz|ecg|nominal)\b", "", words).strip() or words
-    if _NO_SAMPLING.search(words) or re.search(r"bpm|/ ?min", value.casefold()) or _AN_INTERVAL.search(words):
+    if _NO_SAMPLING.search(words) or _AN_INTERVAL.search(words):
         return False
-    if key in _RATE_KEYS or bare in _RATE_KEYS or words.replace(" ", "") in _RATE_KEYS:
+    if key in _RATE_KEYS or (_SAMPLING.search(words) and (_A_RATE.search(words) or _RATE.search(value))):
         return True
-    return bool(_SAMPLING.search(words) and (_A_RATE.search(words) or _RATE.search(value)))
+    bare = re.sub(r" ?\b(?:in|k?hz|hertz|ecg|nominal)\b", "", words).strip() or words
+    if not {key, bare, words.replace(" ", "")} & _SHORT_RATE_KEYS:
+        return False
+    # A frequency may also be the heart's: its number stands alone or with hertz, if it is of samples.
+    return bool(_RATE.search(value) or not re.search(r"\d\s*[^\W\d_]", re.sub(r"\de[-+]?\d", "", value)))
 
 
 def _of_key(key: str, value: str) -> float:
     named = _RATE.findall(value)
     numbers = re.findall(_NUMBER, value, re.IGNORECASE)
-    if len(named) != 1 and len(numbers) != 1:
+    if (len(named) != 1 and len(numbers) != 1) or re.search(r"bpm|/ ?min", value.casefold()):
         raise RecordingError("sample rate is not a number of hertz; expected it as in '512 hertz'; --rate says it")
     kilo = _KILO.search(key) or (named and (named[0][1] or named[0][2])) or _KILO.search(value)
     return _number(named[0][0] if len(named) == 1 else numbers[0]) * (1000 if kilo else 1)
@@ -167,7 +178,9 @@ def stated_unit(fields: Fields, heading: str = "") -> str | None:
     named = next((value for key, value in fields if _words(key) in _UNIT_KEYS and value), None)
     if named:
         return named
-    last_words = (re.findall(r"[^\W\d_]+", value)[-1:] for _, value in fields)
+    scales = re.compile(r"/|gain|resol|range|scale|filter|\bper\b|\badu?\b|count|lsb|\bbits?\b")  # not the values' own
+    plain = (value for key, value in fields if not scales.search(f"{key} {value}".casefold()))
+    last_words = (re.findall(r"[^\W\d_]+", value)[-1:] for value in plain)
     seen = {word for words in last_words for word in words if word.casefold() in MICROVOLTS_PER}
     return next((word for word in sorted(seen) if len(word) > 1), None)  # a lone V may be anything
 

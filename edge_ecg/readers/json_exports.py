@@ -18,7 +18,10 @@ _KEYS = re.compile(rb'"(?:ecgReadings|waveformSamples|voltageMeasurements|signal
 
 def _fitbit(reading: dict[str, Any]) -> Signal:
     """Fitbit's Web API, "Get ECG Log List": a sample divided by the scaling factor is in millivolts."""
-    samples = np.array(reading["waveformSamples"], np.float64) / float(reading["scalingFactor"])
+    scale = float(reading["scalingFactor"])
+    if scale <= 0:
+        raise RecordingError("is an ECG of Fitbit whose scalingFactor is no scale")
+    samples = np.array(reading["waveformSamples"], np.float64) / scale
     return Signal(samples, "mV", float(reading["samplingFrequencyHz"]), recorded_at_in(str(reading.get("startTime"))))
 
 
@@ -69,7 +72,10 @@ def parse_json(content: Content, told: Told) -> Signal:
     if missing:
         raise RecordingError(f"is an ECG of {app} without {' and '.join(missing)}")
     try:
-        return read(reading)
+        signal = read(reading)
+        if signal.values.ndim != 1:
+            raise RecordingError(f"is an ECG of {app} that is not as its app writes it")
+        return signal
     except RecordingError:
         raise
     except (TypeError, ValueError, KeyError, AttributeError, OverflowError):

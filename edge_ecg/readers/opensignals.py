@@ -44,7 +44,8 @@ def parse_opensignals(content: Content, told: Told) -> Signal:
     time = recorded_at_in(f"{device.get('date', '')} {device.get('time', '')}")
     if told.unit is not None:
         return Signal(values, None, rate_hz, time)
-    if not kind.startswith("bitalino") or not (values == np.rint(values)).all() or len(bits) <= channel:
+    known = kind.startswith("bitalino") and len(bits) > channel and bits[channel] in (6, 10)  # its converters
+    if not known or not (values == np.rint(values)).all():
         raise RecordingError("is an OpenSignals file that does not say what a count is; export it in physical units")
     millivolts = (values / 2 ** bits[channel] - 0.5) * _SUPPLY_MV / _GAIN
     return Signal(millivolts, "mV", rate_hz, time)

@@ -1,14 +1,53 @@
 """The sample rate from a column of times, and where samples are missing."""
 
+import re
+from collections.abc import Sequence
+
 import numpy as np
 
+from edge_ecg.errors import RecordingError
 from edge_ecg.recording import RATE_RANGE_HZ
 
 PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 A_GAP = 1.75  # usual steps: a longer one lost samples
 MOST_OFF = 1.5  # steps between a time and its place in the grid: times may be rounded to a step
+CLOCK = re.compile(
+    r"(?:\d{1,4}[-./]\d\d?[-./]\d{1,4}[T ])?(?:(\d\d?):)?(\d\d?):(\d\d(?:[.,]\d{1,9})?)(?:Z|[-+]\d\d:?\d\d)?(?=[;,\t])"
+)
+_TIME_NAME = re.compile(
+    r"\btime|stamp\b|\bzeit|\btemps|\btiempo|\btempo|elapsed|\bsec|\b[mμun]s\b|^[tx]\b|时间|時間|время"
+)
+_TIME_UNIT = re.compile(r"\b(ns|μs|us|ms|msec|s|sec|seconds?|milliseconds?|nanoseconds?|microseconds?)\b")
 
 
+def is_time_name(heading: str) -> bool:
+    """Whether a column with this heading should be times."""
+    return _TIME_NAME.search(_words(heading)) is not None
+
+
+def time_unit(heading: str) -> str | None:
+    """The unit that a heading names, a key of PER_SECOND."""
+    found = _TIME_UNIT.search(_words(heading))
+    if not found:
+        return None
+    return {"m": "ms", "n": "ns", "s": "s"}.get(found[1][0], "us") if found[1][:5] != "micro" else "us"
+
+
+def clock_seconds(column: Sequence[str]) -> np.ndarray:
+    """Times of day in seconds, on through midnight."""
+    found = [CLOCK.match(cell + ",") for cell in column]
+    if not all(found):
+        raise RecordingError("has a column of times that are not all times")
+    parts = [match.groups() for match in found if match]
+    seconds = np.array([3600 * int(h or 0) + 60 * int(m) + float(s.replace(",", ".")) for h, m, s in parts])
+    return seconds + 86_400 * np.cumsum(np.diff(seconds, prepend=seconds[0]) < -43_200)
+
+
+def _words(heading: str) -> str:
+    return " ".join(re.findall(r"[^\W_]+", heading.casefold()))
+
+
+@np.errstate(all="ignore")  # what is no time may be any number
 def grid_of(times: np.ndarray, unit: str | None = None) -> tuple[float, np.ndarray] | None:
     """The rate in hertz and the index of each sample, for (n,) times that step evenly but for gaps; None otherwise.
 
@@ -25,7 +64,7 @@ def grid_of(times: np.ndarray, unit: str | None = None) -> tuple[float, np.ndarr
     indices = np.concatenate(([0], np.cumsum(np.where(whole, 1, np.rint(steps / step))))).astype(np.int64)
     off = times - times[0] - indices * step
     off -= _mean(off)
-    if np.abs(off).max() > MOST_OFF * step or indices[-1] > 2 * len(times):
+    if not np.abs(off).max() <= MOST_OFF * step or not len(times) <= indices[-1] + 1 <= 2 * len(times):
         return None
     for per_second in (PER_SECOND[unit],) if unit else PER_SECOND.values():
         rate_hz = per_second / step

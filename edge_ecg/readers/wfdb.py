@@ -27,7 +27,7 @@ def read_wfdb(content: Content, told: Told) -> Signal:
     try:
         import wfdb  # optional, and slow to import: it brings pandas
     except ImportError:
-        raise RecordingError("is a WFDB record, which needs one more package: pip install edge-ecg[wfdb]") from None
+        raise RecordingError("is a WFDB record, which needs wfdb: pip install -e '.[wfdb]' in the clone") from None
     try:
         if content.path.suffix == HEADER:
             return _signal(wfdb, content.path, told)

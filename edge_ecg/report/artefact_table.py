@@ -9,15 +9,14 @@ def artefact_table(found: Iterable[dict[str, Any]]) -> Iterator[str]:
     """One line an artefact, from the manifest's form of the rows, and what follows from it."""
     found = list(found)
     yield (
-        f"{'artefact':14} {'bytes':>7} {'with refs':>9} {'in few bits':>14} {'error: max':>11} {'rms':>7} "
-        f"{'beats flipped':>15} {'recordings':>11} {'a beat':>7}"
+        f"{'artefact':14} {'bytes':>7} {'with refs':>9} {'error: max':>10} {'beats flipped':>14} {'recordings':>11} "
+        f"{'a beat':>7}"
     )
     for row in found:
-        error = ("-", "-") if row["logit_max_abs"] > 1e6 else (f"{row['logit_max_abs']:.2g}", f"{row['logit_rms']:.2g}")
+        error = "-" if row["logit_max_abs"] > 1e6 else f"{row['logit_max_abs']:.2g}"
         yield (
-            f"{row['engine']:14} {row['bytes']:>7,} {row['bytes_with_references']:>9,} "
-            f"{row['quantized_weights']:>6} of {row['weights']:>4} {error[0]:>11} {error[1]:>7} "
-            f"{row['beat_flips']:>6} of {row['beats']:>5} {row['recording_flips']:>4} of {row['recordings']:>3} "
+            f"{row['engine']:14} {row['bytes']:>7,} {row['bytes_with_references']:>9,} {error:>10} "
+            f"{row['beat_flips']:>5} of {row['beats']:>5} {row['recording_flips']:>4} of {row['recordings']:>3} "
             f"{_time(row):>7}"
         )
     for row in found:
@@ -25,13 +24,13 @@ def artefact_table(found: Iterable[dict[str, Any]]) -> Iterator[str]:
             yield f"not shipped: {row['engine']}: {'; '.join(row['faults'])}"
     if finetuned := [row["engine"] for row in found if row.get("finetuned")]:
         yield f"fine-tuned on training beats, since rounding alone flips beats: {', '.join(finetuned)}"
-    by_name = {row["engine"]: row for row in found if row["shipped"]}
+    by_name = {row["engine"]: row for row in found if row["shipped"] and row.get("beat_us")}
     if {"onnx fp32", "onnx int8"} <= by_name.keys():
         yield _verdict(by_name["onnx fp32"], by_name["onnx int8"])
 
 
 def _time(row: dict[str, Any]) -> str:
-    return f"{median(row['beat_us']):.0f} us" if row["beat_us"] else "-"
+    return f"{median(row['beat_us']):.0f} us" if row.get("beat_us") else "-"
 
 
 def _verdict(single: dict[str, Any], int8: dict[str, Any]) -> str:

@@ -22,7 +22,7 @@ def new_figure(**settings: Any) -> "Figure":
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise EdgeEcgError("a picture needs matplotlib: pip install 'edge-ecg[report]'") from None
+        raise EdgeEcgError("a picture needs matplotlib: pip install -e '.[report]' in the clone") from None
     return Figure(**settings)
 
 

@@ -34,7 +34,7 @@ def _environment() -> "Environment":
         import jinja2
         from markupsafe import Markup
     except ImportError:
-        raise EdgeEcgError("a page needs Jinja2: pip install 'edge-ecg[report]'") from None
+        raise EdgeEcgError("a page needs Jinja2: pip install -e '.[report]' in the clone") from None
 
     class NoEntry(jinja2.StrictUndefined):
         """An entry that a file lacks is a KeyError, as it is outside of templates."""

@@ -30,7 +30,7 @@ def _drawing() -> Iterator[Any]:
         from matplotlib import rc_context
         from matplotlib.figure import Figure
     except ImportError:
-        raise EdgeEcgError("a picture needs matplotlib: pip install 'edge-ecg[report]'") from None
+        raise EdgeEcgError("a picture needs matplotlib: pip install -e '.[report]' in the clone") from None
     ink, soft, line = COLOURS["ink"], COLOURS["soft"], COLOURS["line"]
     settings: Any = {
         "svg.fonttype": "none",  # text stays text

@@ -23,7 +23,8 @@ from edge_ecg.report.drawing import (
     paper,
 )
 from edge_ecg.signal.beats import Beat
-from edge_ecg.signal.stream import BeatStream, r_peak_times_s
+from edge_ecg.signal.stream import BeatStream, heart_rate_bpm, r_peak_times_s
+from edge_ecg.watch import DayBaseline
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,15 +41,19 @@ INCH_MM = 25.4
 Marked = Sequence[tuple[Beat, tuple[str, ...]]]  # beats, and why each may not vote
 
 
-def plot(recording: Recording, bundle: Bundle | None = None) -> "Figure":
+def plot(recording: Recording, bundle: Bundle | None = None, day_baseline: DayBaseline | None = None) -> "Figure":
     """The recording on ECG paper (25 mm/s, 10 mm/mV) in rows of 10 s, at most 60 s, as a matplotlib figure.
 
     Marks every R peak, and says why a beat may not vote. Below: the mean of the usable beats with their standard
-    deviation, and with `bundle` the evidence of each beat and how the decision came. Raises EdgeEcgError without
-    matplotlib.
+    deviation, and with `bundle` the evidence of each beat and how the decision came, against the day's baseline if
+    one is given. Raises EdgeEcgError without matplotlib.
     """
     steps: list[Step] = []
-    replayed = replay(bundle, recording, CONTRACT.block_samples, show=steps.append) if bundle else None
+    replayed = (
+        replay(bundle, recording, CONTRACT.block_samples, show=steps.append, day_baseline=day_baseline)
+        if bundle
+        else None
+    )
     beats: Marked = (
         [(judged.beat, judged.unusable) for judged in replayed.judged]
         if replayed
@@ -118,7 +123,7 @@ def _facts(recording: Recording, beats: Marked, peaks_s: np.ndarray, shown_s: fl
     facts = [
         recording.recorded_at or (f"{recording.day}" if recording.day else "no date"),
         f"{recording.duration_s:.1f} s at {recording.sample_rate_hz:g} Hz",
-        f"{60 / np.median(np.diff(peaks_s)):.0f} beats a minute" if len(peaks_s) > 1 else "no heart rate",
+        f"{heart_rate_bpm(peaks_s):.0f} beats a minute" if len(peaks_s) > 1 else "no heart rate",
         f"{usable} of {len(beats)} beats may vote",
     ]
     if 2 * sum(beat.is_turned for beat, _ in beats) > len(beats):
@@ -198,7 +203,7 @@ def _decision(axes: "Axes", replayed: Replayed, steps: Sequence[Step], recording
     for boundary, colour in ((bundle.rule.lower, BASELINE_COLOUR), (bundle.rule.upper, TARGET_COLOUR)):
         axes.axhline(boundary, color=colour, linewidth=0.9, linestyle="--")
     decision, provisional = replayed.decision, replayed.decision.provisional
-    title = f"Log odds, {replayed.rule}: {decision.label} when it ends, {decision.confidence:.0%}"
+    title = f"Log odds, {replayed.rule}: {decision.label}, {decision.confidence:.0%} at the end"
     if provisional is not None:
         title += f"; {provisional.label} after {provisional.beats} beats ({provisional.seconds:.1f} s)"
         axes.axvline(provisional.seconds, color=INK, linewidth=0.9, linestyle=":")

@@ -1,7 +1,7 @@
 """Beats from samples: cut a fixed window around each R peak out of the unfiltered signal."""
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,7 +16,8 @@ class Beat:
 
     r_index: int  # 512 Hz samples since the stream began
     known_at_s: float  # on the recording's own clock: the first wake that had the whole beat
-    values: np.ndarray  # (384,) float32: 383 microvolt samples, R upwards at 128, then the RR interval in seconds
+    # (384,) float32: 383 microvolt samples, R upwards at 128, then the RR interval in seconds
+    values: np.ndarray = field(repr=False)
     is_turned: bool = False  # R pointed down, so the samples were turned over
     unusable: tuple[str, ...] = ()  # why it must not vote (`edge_ecg.signal.quality`); its values may then be NaN
 

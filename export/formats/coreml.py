@@ -22,6 +22,7 @@ from export.graphs import Graph, quiet
 from export.mil.program import MilProgram
 
 PACKAGES = ("Encoder", "Comparator")
+SUMS_OF_SQUARES = ("reduce_l2_norm", "reduce_sum_square")  # of microvolts: they overflow float16
 ON_THIS_MAC = " on this Mac"
 
 
@@ -30,7 +31,9 @@ def to_coreml(graph: Graph, scheme: Scheme = FLOAT32) -> dict[str, bytes]:
 
     The graph's weights lie on the scheme's grid already. Raises ParityError for an operation that can't be converted.
     """
-    precision: Any = ct.precision.FLOAT16 if scheme is FLOAT16 else ct.precision.FLOAT32
+    precision: Any = ct.precision.FLOAT32
+    if scheme is FLOAT16:
+        precision = ct.transform.FP16ComputePrecision(op_selector=_stands_float16)
     with quiet():
         try:
             model = ct.convert(
@@ -53,6 +56,14 @@ def to_coreml(graph: Graph, scheme: Scheme = FLOAT32) -> dict[str, bytes]:
         package = Path(scratch) / "Model.mlpackage"
         model.save(str(package))
         return _files(package)
+
+
+def _stands_float16(op: Any) -> bool:
+    """Not sums of squares of microvolts, which overflow, nor what is rounded to a place along a beat: 94.3 is 94.25."""
+    after = [child for output in op.outputs for child in output.child_ops]
+    after += [child for one in after for output in one.outputs for child in output.child_ops]
+    before = [value.op for value in op.inputs.values() if getattr(value, "op", None)]
+    return op.op_type not in SUMS_OF_SQUARES and not any(o.op_type == "floor" for o in (op, *after, *before))
 
 
 def _describe(model: Any, graph: Graph) -> None:

@@ -1,6 +1,7 @@
 """The two graphs as ONNX files: short, named after the modules they come from, with int8 weights if asked."""
 
 import ast
+from collections.abc import Collection
 from functools import lru_cache
 
 import numpy as np
@@ -47,15 +48,16 @@ def _described(model: ModelProto, graph: Graph) -> ModelProto:
     """
     body = model.graph
     names = {name: name for name in (*graph.inputs, graph.output, "")}
+    tensors = {name for name, _ in (*graph.module.named_parameters(), *graph.module.named_buffers())}
     for tensor in body.initializer:
-        names.setdefault(tensor.name, tensor.name if "." in tensor.name else f"c{len(names)}")
+        names.setdefault(tensor.name, tensor.name if tensor.name in tensors else f"c{len(names)}")
         tensor.name = names[tensor.name]
     for node in body.node:
         scopes = ast.literal_eval(next((p.value for p in node.metadata_props if p.key == SCOPES), "['']"))
         module = next((scope for scope in reversed(scopes[:-1]) if scope), "")
+        node.name = _unused(f"{module}.{node.op_type}".strip("."), {other.name for other in body.node})
         for output in node.output:
-            names.setdefault(output, _unused(f"{module}.{node.op_type}".strip("."), names.values()))
-        node.name = names[node.output[0]]
+            names.setdefault(output, _unused(node.name, names.values()))
         node.input[:] = [names[value] for value in node.input]
         node.output[:] = [names[value] for value in node.output]
         node.ClearField("doc_string")
@@ -71,9 +73,9 @@ def _described(model: ModelProto, graph: Graph) -> ModelProto:
     return _checked(model)
 
 
-def _unused(name: str, taken: object) -> str:
+def _unused(name: str, taken: Collection[str]) -> str:
     number, free = 1, name
-    while free in taken:  # type: ignore[operator]
+    while free in taken:
         number += 1
         free = f"{name}_{number}"
     return free
@@ -88,14 +90,14 @@ def _checked(model: ModelProto) -> ModelProto:
     return model
 
 
-def with_int8_weights(content: bytes) -> bytes:
-    """A file whose weights lie on the int8 grid, with each of them as int8 numbers and a scale for each output."""
-    model = onnx.load_from_string(content)
-    graph = model.graph
-    tensors = {i.name: i for i in graph.initializer}
+def with_int8_weights(graph: Graph) -> bytes:
+    """A graph whose weights lie on the int8 grid, with each of them as int8 numbers and a scale for each output."""
+    model = onnx.load_from_string(to_onnx(graph))
+    body = model.graph
+    tensors = {i.name: i for i in body.initializer}
     nodes: list[NodeProto] = []
-    for node in graph.node:
-        if _has_weight(node) and node.input[1] in tensors:
+    for node in body.node:
+        if _has_weight(node) and node.input[1] in tensors.keys() - graph.buffers:
             name, axis = node.input[1], _output_axis(node)
             stored, scale = quantize_rows(np.moveaxis(numpy_helper.to_array(tensors[name]), axis, 0))
             tensors[name] = numpy_helper.from_array(np.ascontiguousarray(np.moveaxis(stored, 0, axis)), f"{name}.int8")
@@ -105,10 +107,10 @@ def with_int8_weights(content: bytes) -> bytes:
                 onnx.helper.make_node("DequantizeLinear", inputs, [name], f"{name}.DequantizeLinear", axis=axis)
             )
         nodes.append(node)
-    graph.ClearField("node")
-    graph.ClearField("initializer")
-    graph.node.extend(nodes)
-    graph.initializer.extend(tensors.values())
+    body.ClearField("node")
+    body.ClearField("initializer")
+    body.node.extend(nodes)
+    body.initializer.extend(tensors.values())
     return _checked(model).SerializeToString()
 
 
@@ -126,7 +128,7 @@ def stored_weights(content: bytes) -> list[StoredWeight]:
             stored, scale = (numpy_helper.to_array(tensors[i]) for i in quantized[name].input[:2])
             value = dequantized(np.moveaxis(stored, axis, 0).astype(np.float32), np.atleast_1d(scale))
             weights.append(StoredWeight(value, 8 * stored.itemsize))
-        elif name in tensors:
+        elif name in tensors and len(tensors[name].dims) > 1:
             stored = numpy_helper.to_array(tensors[name])
             weights.append(StoredWeight(np.moveaxis(stored, axis, 0), 8 * stored.itemsize))
     return weights
@@ -154,8 +156,7 @@ def float_files(graphs: Graphs) -> dict[str, bytes]:
 
 def int8_files(graphs: Graphs) -> dict[str, bytes]:
     """Both files with int8 weights, by name."""
-    made = float_files(graphs)
-    return {ENCODER_INT8: with_int8_weights(made[ENCODER]), COMPARATOR_INT8: with_int8_weights(made[COMPARATOR])}
+    return dict(zip((ENCODER_INT8, COMPARATOR_INT8), map(with_int8_weights, graphs), strict=True))
 
 
 def _artefact(scheme, names, write) -> Artefact:  # type: ignore[no-untyped-def]

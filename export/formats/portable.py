@@ -25,6 +25,7 @@ from export.formats.onnx import to_onnx
 
 BY_ELEMENT = {
     "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Abs": "abs", "Sqrt": "sqrt", "Exp": "exp",
+    "Floor": "floor",
     "Add": "add", "Sub": "sub", "Mul": "mul", "Div": "div", "Max": "maximum", "Min": "minimum",
 }  # fmt: skip
 SHAPING = ("Reshape", "Unsqueeze", "Squeeze", "Flatten", "Expand", "Identity")
@@ -34,11 +35,14 @@ def translated(graphs: Graphs) -> tuple[bytes, dict[str, np.ndarray], set[str]]:
     """layers.json, its tensors, and the names of the weights among them. Raises ParityError for an unknown op."""
     tensors: dict[str, np.ndarray] = {}
     form: dict[str, Any] = {"format": FORMAT}
+    fixed: set[str] = set()
     for graph in graphs:
-        form[graph.name] = _Translation(onnx.load_from_string(to_onnx(graph)), tensors).program()
+        translation = _Translation(onnx.load_from_string(to_onnx(graph)), tensors)
+        form[graph.name] = translation.program()
+        fixed |= {translation.names[name] for name in graph.buffers & translation.names.keys()}
     layers = [*form["encoder"]["layers"], *form["comparator"]["layers"]]
     weights = {layer["inputs"][1] for layer in layers if layer["op"] in ("conv1d", "linear")}
-    return json.dumps(form, separators=(",", ":")).encode(), tensors, weights & tensors.keys()
+    return json.dumps(form, separators=(",", ":")).encode(), tensors, weights - fixed
 
 
 def float_files(graphs: Graphs) -> dict[str, bytes]:
@@ -102,15 +106,17 @@ class _Translation:
         self._tensors = tensors
         self._constants = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
         self._shapes = _shapes(model)
-        self._names = {i.name: i.name for i in model.graph.input}
+        self.names = {i.name: i.name for i in model.graph.input}
         self._layers: list[dict[str, Any]] = []
 
     def program(self) -> dict[str, Any]:
         """The program as layers.json has it."""
         output = self._graph.output[0].name
-        self._names[output] = output
-        for node in self._graph.node:
-            if node.output[0] in self._shapes:  # whole numbers only compute shapes, which each layer has already
+        self.names[output] = output
+        for node in self._graph.node:  # what only computes shapes is left out: each layer has its own already
+            if node.op_type != "Shape" and any(
+                name in self.names and name not in self._constants for name in node.input
+            ):
                 self._add(node)
         _fuse_silu(self._layers)
         inputs = {i.name: self._shapes[i.name] for i in self._graph.input}
@@ -128,21 +134,21 @@ class _Translation:
             raise ParityError(f"the portable form has no op for {node.op_type}")
 
     def _layer(self, op: str, inputs: list[str], output: str, **attributes: Any) -> None:
-        name = self._names.setdefault(output, str(len(self._layers)))
+        name = self.names.setdefault(output, str(len(self._layers)))
         layer = {"op": op, "inputs": inputs, "output": name, "shape": self._shapes[output], **attributes}
         self._layers.append(layer)
 
     def _input(self, name: str) -> str:
         """The name that a layer gives to a value; a constant becomes a tensor."""
-        if name in self._names:
-            return self._names[name]
+        if name in self.names:
+            return self.names[name]
         return self._tensor(name, self._constants[name])
 
     def _tensor(self, name: str, value: np.ndarray) -> str:
         more, letter = divmod(len(self._tensors), len(ascii_lowercase))
-        self._names[name] = ascii_lowercase[letter] + (str(more) if more else "")
-        self._tensors[self._names[name]] = np.ascontiguousarray(value, np.float32)
-        return self._names[name]
+        self.names[name] = ascii_lowercase[letter] + (str(more) if more else "")
+        self._tensors[self.names[name]] = np.ascontiguousarray(value, np.float32)
+        return self.names[name]
 
     def _by_element(self, node: NodeProto) -> None:
         inputs = list(node.input)
@@ -157,6 +163,10 @@ class _Translation:
 
     def _keeps_rank(self, inputs: list[str], scalar: np.ndarray) -> bool:
         return scalar.ndim <= len(self._shapes[inputs[0]])
+
+    def _cast(self, node: NodeProto, _: dict[str, Any]) -> None:
+        """Nothing to do: it makes indices of whole numbers, and every number of the form is a float32."""
+        self.names[node.output[0]] = self.names[node.input[0]]
 
     def _clip(self, node: NodeProto, _: dict[str, Any]) -> None:
         """Never below the least and never above the most: two layers."""
@@ -184,13 +194,15 @@ class _Translation:
         x, weight, *bias = node.input
         if not attributes.get("transB", 0):
             self._constants[weight] = self._constants[weight].T
+        for name in bias:
+            self._constants[name] = self._constants[name].ravel()
         self._layer("linear", [self._input(name) for name in (x, weight, *bias)], node.output[0])
 
     def _matmul(self, node: NodeProto, _: dict[str, Any]) -> None:
         x, matrix = node.input
         if matrix not in self._constants:
             raise ParityError("the portable form multiplies by fixed matrices, the graph multiplies two values")
-        weight = self._names.get(matrix) or self._tensor(matrix, self._constants[matrix].T)
+        weight = self.names.get(matrix) or self._tensor(matrix, self._constants[matrix].T)
         self._layer("linear", [self._input(x), weight], node.output[0])
 
     def _batchnormalization(self, node: NodeProto, attributes: dict[str, Any]) -> None:
@@ -207,12 +219,33 @@ class _Translation:
             self._constants[f"{result} constant"] = factor.reshape(shape).astype(np.float32)
             self._by_element(onnx.helper.make_node(op, [source, f"{result} constant"], [result]))
 
-    def _reducemean(self, node: NodeProto, attributes: dict[str, Any]) -> None:
+    def _gatherelements(self, node: NodeProto, attributes: dict[str, Any]) -> None:
+        rank = len(self._shapes[node.input[0]])
+        if rank != 2 or attributes.get("axis", 0) % rank != 1:
+            raise ParityError("the portable form takes numbers at places of the last of two axes")
+        self._layer("gather", [self._input(name) for name in node.input], node.output[0])
+
+    def _reducel2(self, node: NodeProto, attributes: dict[str, Any]) -> None:
+        """The root of the sum of squares: the root of their mean, times that of their number."""
+        x, output = node.input[0], node.output[0]
+        squares, mean, root = (f"{output} {step}" for step in ("squares", "mean", "root"))
+        self._shapes |= {squares: self._shapes[x], mean: self._shapes[output], root: self._shapes[output]}
+        self._by_element(onnx.helper.make_node("Mul", [x, x], [squares]))
+        self._reducemean(onnx.helper.make_node("ReduceMean", [squares, *node.input[1:]], [mean]), attributes)
+        self._by_element(onnx.helper.make_node("Sqrt", [mean], [root]))
+        (axis,) = self._axes(node, attributes)
+        self._constants[f"{output} length"] = np.array(int(self._shapes[x][axis]) ** 0.5, np.float32)
+        self._by_element(onnx.helper.make_node("Mul", [root, f"{output} length"], [output]))
+
+    def _axes(self, node: NodeProto, attributes: dict[str, Any]) -> list[int]:
         axes = self._constants[node.input[1]].tolist() if len(node.input) > 1 else list(attributes.get("axes", []))
         if len(axes) != 1:
-            raise ParityError(f"the portable form has a mean over one axis, the graph over {axes}")
-        rank = len(self._shapes[node.input[0]])
-        self._layer("mean", [self._input(node.input[0])], node.output[0], axis=axes[0] % rank)
+            raise ParityError(f"the portable form reduces one axis, the graph {axes}")
+        return [axes[0] % len(self._shapes[node.input[0]])]
+
+    def _reducemean(self, node: NodeProto, attributes: dict[str, Any]) -> None:
+        (axis,) = self._axes(node, attributes)
+        self._layer("mean", [self._input(node.input[0])], node.output[0], axis=axis)
 
     def _averagepool(self, node: NodeProto, attributes: dict[str, Any]) -> None:
         if any(attributes.get("pads", [0, 0])) or attributes.get("ceil_mode", 0):
@@ -236,7 +269,7 @@ class _Translation:
 
 
 def _shapes(model: ModelProto) -> dict[str, list[int | str]]:
-    """The shape of every float32 value, found by running the graph with two numbers of references."""
+    """The shape of every value, found by running the graph with two numbers of references."""
     whole = ModelProto.FromString(model.SerializeToString())
     declared = {o.name for o in whole.graph.output}
     whole.graph.output.extend(
@@ -256,7 +289,6 @@ def _shapes(model: ModelProto) -> dict[str, list[int | str]]:
     return {
         name: [a if a == b else "R" for a, b in zip(first.shape, runs[1][name].shape, strict=True)]
         for name, first in runs[0].items()
-        if first.dtype == np.float32
     }
 
 

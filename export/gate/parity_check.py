@@ -170,7 +170,7 @@ class ParityCheck:
             "engine": artefact.name,
             "bytes": size,
             "bytes_with_references": size + len(files[artefact.references]),
-            "quantized_weights": sum(w.value.size for w in stored if w.bits < FLOAT32.bits),
+            "quantized_weights": sum(w.size for w, s in self._found(artefact, stored) if s and s.bits < FLOAT32.bits),
             "weights": sum(p.numel() for p in fold_batch_norm(self.reference.model).parameters()),
             "finetuned": artefact.scheme.name in self.reference.finetuned,
             "beats": len(self.beats.values),
@@ -218,23 +218,23 @@ class ParityCheck:
         off = np.abs(bank.embeddings - wanted.embeddings).max(1) > half_step * np.abs(wanted.embeddings).max(1)
         return [f"{artefact.references}: {off.sum()} references are not the reference model's"] if off.any() else []
 
+    def _found(self, artefact: Artefact, stored: list[StoredWeight]) -> list[tuple[np.ndarray, StoredWeight | None]]:
+        """Each weight that the model should have, and where it was found in the files."""
+
+        def find(wanted: np.ndarray) -> StoredWeight | None:
+            near = 1e-6 * np.abs(wanted).max()
+            alike = (s for s in stored if s.value.shape == wanted.shape)
+            return next((s for s in alike if np.allclose(s.value, wanted, rtol=0, atol=near)), None)
+
+        model = fold_batch_norm(self.reference.compressed(artefact.scheme))
+        return [(weight, find(weight)) for weight in (layer.weight.detach().numpy() for layer in layers_of(model))]
+
     def _weight_faults(self, artefact: Artefact, stored: list[StoredWeight]) -> list[str]:
         """Is every weight of the model in the files, in no more bits than they say?
 
         Values can't tell of a weight that these beats do not need.
         """
-
-        def is_there(wanted: np.ndarray) -> bool:
-            near = 1e-6 * np.abs(wanted).max()
-            return any(
-                s.bits <= artefact.scheme.bits
-                and s.value.shape == wanted.shape
-                and np.allclose(s.value, wanted, rtol=0, atol=near)
-                for s in stored
-            )
-
-        model = fold_batch_norm(self.reference.compressed(artefact.scheme))
-        missing = sum(not is_there(layer.weight.detach().numpy()) for layer in layers_of(model))
+        missing = sum(not s or s.bits > artefact.scheme.bits for _, s in self._found(artefact, stored))
         return [f"{missing} weights are not the model's"] if missing else []
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from train.model.aligned import AlignedEncoder, AlignTWave
+from train.model.aligned import AlignedEncoder, AlignTWave, means_of_four
 from train.model.architectures import Architecture, whiten
 from train.model.beat import SAMPLES, centred_rr, millivolts
 from train.model.head import DistanceComparator
@@ -36,7 +36,7 @@ class WithAmplitude(AlignedEncoder):
     """Without taking out the gain; the factor brings millivolts to the same order."""
 
     def features(self, beat: Tensor) -> Tensor:
-        return torch.cat([5 * self.align(millivolts(beat), beat[:, SAMPLES:]), centred_rr(beat)], 1)
+        return torch.cat([5 * self.align(means_of_four(millivolts(beat)), beat[:, SAMPLES:]), centred_rr(beat)], 1)
 
 
 class Unwhitened(AlignedEncoder):

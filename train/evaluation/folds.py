@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed, parallel_config
+from joblib import delayed
 
 from edge_ecg.errors import DatasetError
 from edge_ecg.jsonfile import read_json, write_json
@@ -27,6 +27,7 @@ from train.evaluation.scores import RecordingScores
 from train.fit.left_out import evidence_of
 from train.fit.loop import Settings, Trainer
 from train.model.architectures import Architecture
+from train.parallel import in_processes
 
 
 @dataclass(frozen=True)
@@ -81,12 +82,9 @@ def run_folds(
     due = {file: job for file, job in jobs.items() if not (file.exists() and read_json(file).get("key") == job[0])}
     if len(due) < len(jobs):
         progress(f"{len(jobs) - len(due)} of {len(jobs)} folds are there already")
-    with parallel_config("loky", n_jobs=-1, inner_max_num_threads=1):
-        done = Parallel(return_as="generator_unordered", max_nbytes=None)(
-            delayed(_fold)(file, *job) for file, job in due.items()
-        )
-        for number, line in enumerate(done, 1):
-            progress(f"{number:3}/{len(due)}  {line}")
+    done = in_processes(delayed(_fold)(file, *job) for file, job in due.items())
+    for number, line in enumerate(done, 1):
+        progress(f"{number:3}/{len(due)}  {line}")
     return {name: [_scores_in(fold_file(out, name, fold.name)) for fold in folds] for name in methods}
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed, parallel_config
+from joblib import delayed
 
 from edge_ecg.atomic import write_file
+from edge_ecg.datasets.days import FEWEST_DAYS, days_with_both_states
 from edge_ecg.inference.levels import Levels
 from train.data import BeatSet, digest_of
 from train.decision.levels import fit_levels
@@ -22,6 +23,7 @@ from train.fit.loop import Settings, Trainer
 from train.model.architectures import build_model
 from train.model.model import Model, compare, embed
 from train.model.weights import WEIGHTS, read_weights
+from train.parallel import in_processes
 
 KEY = "fold.json"
 
@@ -38,7 +40,12 @@ def left_out_evidence(
 ) -> tuple[BeatSet, np.ndarray]:
     """The beats of all dates that can be left out, and their evidence from the models that had not seen them."""
     dates = sorted(set(beats.dates.tolist()))
-    jobs = {date: sorted(set(dates) - {date}) for date in dates if has_both_states(beats.on_dates(set(dates) - {date}))}
+    states = list(zip(beats.dates.tolist(), beats.recording_is_target.tolist(), strict=True))
+    jobs = {
+        date: sorted(set(dates) - {date})
+        for date in dates
+        if len(days_with_both_states(state for state in states if state[0] != date)) >= FEWEST_DAYS
+    }
     models = train_folds(beats, jobs, settings, folder, progress)
     told = beats.on_dates(jobs)
     evidence = np.empty(len(told.values))
@@ -46,11 +53,6 @@ def left_out_evidence(
         of_date = told.date == date
         evidence[of_date] = evidence_of(models[date], beats.on_dates(learned), told.values[of_date], settings)
     return told, evidence
-
-
-def has_both_states(beats: BeatSet) -> bool:
-    """Whether there is something to compare."""
-    return 0 < int(beats.recording_is_target.sum()) < len(beats.sources)
 
 
 def evidence_of(model: Model, training: BeatSet, values: np.ndarray, settings: Settings) -> np.ndarray:
@@ -70,9 +72,8 @@ def train_folds(
 ) -> dict[str, Model]:
     """By name, a model trained on some dates; one of the same beats and settings is taken from its folder."""
     jobs = (delayed(_train)(name, beats.on_dates(dates), settings, folder / name) for name, dates in learned.items())
-    with parallel_config("loky", n_jobs=-1, inner_max_num_threads=1):
-        for name in Parallel(return_as="generator_unordered", max_nbytes=None)(jobs):
-            progress(name)
+    for name in in_processes(jobs):
+        progress(name)
     return {name: _stored(settings, folder / name) for name in learned}
 
 

@@ -5,44 +5,57 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool1d
 
 from edge_ecg.contract import CONTRACT
-from train.model.beat import SAMPLES, ST_ENDS, centred_rr, millivolts, unit_scale
+from train.model.beat import (
+    PR_SEGMENT,
+    RR_PER_S,
+    SAMPLES,
+    ST_ENDS,
+    USUAL_RR_S,
+    centred_rr,
+    millivolts,
+    unit_scale,
+)
+
+
+def means_of_four(samples: Tensor) -> Tensor:
+    """Samples (N, 383) -> (N, 95)."""
+    return avg_pool1d(samples.unsqueeze(1), AlignTWave.POOLED).squeeze(1)
 
 
 class AlignTWave(nn.Module):
-    """Put the T wave where it would be at an RR interval of 0.75 s: millivolts (N, 383), RR (N, 1) -> (N, 95).
+    """Put the T wave where it would be at an RR interval of 0.75 s: pooled samples (N, 95), RR (N, 1) -> (N, 95).
 
     The T wave follows the heart rate, and a fast heart would pass for the state that brings an early T wave. The QT
     interval shortens by 0.154 s for each second of RR (A. Sagie et al., Am. J. Cardiol. 70, 1992: the Framingham
-    study's linear correction); so do we shift what lies after the QRS. Departures: the shift of single samples is a
-    sum over all whole shifts, weighted by nearness (linear interpolation), since no export format here can take samples
-    at computed places; it works on means of four samples; beyond the beat its last value goes on.
+    study's linear correction); so do we shift what lies after the QRS, by linear interpolation. Departures: it works on
+    means of four samples, each taken from its place between two of them; beyond the beat its last value goes on.
     """
 
     SHORTENING = 0.154
     USUAL_RR_S = 0.75
     POOLED = 4  # samples
-    FARTHEST = 12  # pooled samples either way: 94 ms, for RR intervals of 0.14 to 1.36 s
+    PLACES = SAMPLES // POOLED
     FADE = 6.0  # half of the shift is reached where the ST segment ends, all of it over some 50 ms
-    shifts: Tensor
-    ramp: Tensor
+    LAST = PLACES - 1 - 1e-5  # where the last value is all but reached, and there still is one after it
+    by_rr: Tensor
+    at_no_rr: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        shifts = torch.arange(-self.FARTHEST, self.FARTHEST + 1.0)
-        middle = torch.arange(SAMPLES // self.POOLED) * self.POOLED + (self.POOLED - 1) / 2
-        self.shifted = nn.Conv1d(1, len(shifts), len(shifts), padding=self.FARTHEST, bias=False)  # one channel a shift
-        self.shifted.weight = nn.Parameter(torch.eye(len(shifts)).unsqueeze(1), requires_grad=False)
-        self.register_buffer("shifts", shifts.view(1, -1, 1), persistent=False)
-        self.register_buffer("ramp", torch.sigmoid((middle - ST_ENDS) / self.FADE).view(1, 1, -1), False)
+        middle = torch.arange(self.PLACES) * self.POOLED + (self.POOLED - 1) / 2
+        ramp = torch.sigmoid((middle - ST_ENDS) / self.FADE).unsqueeze(0)
+        by_rr = ramp * (self.SHORTENING * CONTRACT.sample_rate_hz / self.POOLED)
+        self.register_buffer(
+            "by_rr", by_rr, persistent=False
+        )  # pooled samples that a place is later for a second of RR
+        self.register_buffer("at_no_rr", torch.arange(self.PLACES) - self.USUAL_RR_S * by_rr, persistent=False)
 
-    def forward(self, samples: Tensor, rr_s: Tensor) -> Tensor:
-        pooled = avg_pool1d(samples.unsqueeze(1), self.POOLED)
-        last = pooled[:, :, -1:]
-        late = (rr_s - self.USUAL_RR_S) * (self.SHORTENING * CONTRACT.sample_rate_hz / self.POOLED)
-        late = late.clamp(-self.FARTHEST, self.FARTHEST).unsqueeze(2) * self.ramp
-        nearness = torch.relu(1 - (late - self.shifts).abs())  # of each whole shift to the one that is wanted
-        aligned = (self.shifted(pooled - last) * nearness).mean(1) * len(self.shifts[0])
-        return aligned + last.squeeze(1)
+    def forward(self, pooled: Tensor, rr_s: Tensor) -> Tensor:
+        place = torch.addmm(self.at_no_rr, rr_s, self.by_rr).clamp(0.0, self.LAST)
+        before = place.floor()
+        index = before.to(torch.int64)
+        here, next_ = pooled.gather(1, index), pooled.gather(1, index + 1)
+        return here + (place - before) * (next_ - here)
 
 
 class AlignedEncoder(nn.Module):
@@ -66,12 +79,16 @@ class AlignedEncoder(nn.Module):
 
     def features(self, beat: Tensor) -> Tensor:
         """Aligned samples and the RR interval, (N, 96)."""
-        aligned = self.align(millivolts(beat), beat[:, SAMPLES:])
+        aligned = self.align(means_of_four(millivolts(beat)), beat[:, SAMPLES:])
         return torch.cat([unit_scale(aligned), centred_rr(beat)], 1)
 
     def forward(self, beat: Tensor) -> Tensor:
         embedding: Tensor = self.project(self.features(beat))
         return embedding
+
+    def fused(self) -> "FusedEncoder":
+        """The same function in fewer operations, to be exported."""
+        return FusedEncoder(self.align, self.project)
 
     @torch.no_grad()
     def whiten(self, beats: Tensor) -> None:
@@ -84,3 +101,31 @@ class AlignedEncoder(nn.Module):
         assert isinstance(whitening, nn.Linear)
         whitening.weight.copy_(components.T)
         whitening.bias.copy_(-mean @ components)
+
+
+class FusedEncoder(nn.Module):
+    """An `AlignedEncoder` in as few operations as it has: its constants are taken into the one linear map.
+
+    Of a beat in fours the last holds no more than three samples and the RR interval: no place reaches it.
+    """
+
+    def __init__(self, align: AlignTWave, project: nn.Sequential):
+        super().__init__()
+        self.align = align
+        self.flat = AlignTWave.PLACES**0.5  # the length of a beat of 1 uV
+        (linear,) = project
+        assert isinstance(linear, nn.Linear)
+        self.project = nn.Linear(linear.in_features, linear.out_features)
+        with torch.no_grad():
+            of_samples, of_rr = linear.weight.double().split([AlignTWave.PLACES, 1], 1)
+            self.project.weight.copy_(torch.cat([of_samples * AlignTWave.PLACES**0.5, of_rr * RR_PER_S], 1))
+            self.project.bias.copy_(linear.bias.double() - of_rr.squeeze(1) * RR_PER_S * USUAL_RR_S)
+
+    def forward(self, beat: Tensor) -> Tensor:
+        rr_s = beat[:, SAMPLES:]
+        from_level = beat - beat[:, PR_SEGMENT].mean(1, keepdim=True)
+        pooled = from_level.view(len(beat), -1, AlignTWave.POOLED).mean(2)
+        aligned = self.align(pooled, rr_s)
+        scaled = aligned / (torch.linalg.vector_norm(aligned, dim=1, keepdim=True) + self.flat)
+        embedding: Tensor = self.project(torch.cat([scaled, rr_s], 1))
+        return embedding

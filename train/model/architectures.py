@@ -55,7 +55,7 @@ def whiten(model: Model, beats: Tensor) -> None:
 ARCHITECTURES = {
     "aligned": Architecture(lambda: Model(AlignedEncoder(), DistanceComparator(8)), prepare=whiten),
     "positional": Architecture(lambda: Model(PositionalEncoder(), DistanceComparator())),
-    # Comparing all pairs of a batch would take it hours; with a few, decisions are too rough to learn from alone.
+    # Its head is too large to compare all pairs of a batch; from a few, decisions are too rough to learn from alone.
     "effnetv2": Architecture(
         lambda: Model(EffNetV2Encoder(), EffNetV2Comparator()), Recipe(epochs=40, partners=2, pair_weight=1.0)
     ),

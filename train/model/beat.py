@@ -7,6 +7,7 @@ from edge_ecg.contract import CONTRACT
 SAMPLES = CONTRACT.window_samples
 # 121 to 66 ms before R: the electrocardiographer's baseline. The mean of the beat moves with its S and T wave.
 PR_SEGMENT = slice(66, 94)
+USUAL_RR_S, RR_PER_S = 0.8, 10.0
 ST_ENDS = CONTRACT.before_r_samples + 56  # 110 ms after R, where the T wave begins
 
 
@@ -23,4 +24,4 @@ def unit_scale(samples: Tensor) -> Tensor:
 
 def centred_rr(beat: Tensor) -> Tensor:
     """The RR interval (N, 1) from 0.8 s on, in units of 0.1 s."""
-    return (beat[:, SAMPLES:] - 0.8) * 10.0
+    return (beat[:, SAMPLES:] - USUAL_RR_S) * RR_PER_S

@@ -10,6 +10,7 @@ extension PortablePlanner {
     case "avg_pool1d": try addAveragePool(layer, x)
     case "mean": try addMean(layer, x)
     case "slice": try addSlice(layer, x)
+    case "gather": try addGather(layer, x)
     case "concat": try addConcat(layer, x)
     case "reshape":
       guard try count(of: shape(of: layer)) == x.count else { throw Self.misfit(layer, x) }
@@ -137,6 +138,20 @@ extension PortablePlanner {
       .copy(
         x.place.advanced(by: start * inner), output.place.offset, rows: outer, count: (stop - start) * inner,
         fromStride: x.shape[axis] * inner, toStride: (stop - start) * inner))
+  }
+
+  /// x (N, L) at whole-number places (N, K).
+  private mutating func addGather(_ layer: PortableProgram.Layer, _ x: PortableValue) throws(EdgeECGError) {
+    let places = try value(Self.input(1, of: layer))
+    guard x.shape.count == 2, places.shape.count == 2, places.shape[0] == x.shape[0], x.shape[1] > 0 else {
+      throw Self.misfit(layer, x)
+    }
+    let output = try defineOutput(layer, shape: places.shape)
+    try count(work: output.count)
+    add(
+      .gather(
+        x.place, places.place, output.place.offset, rows: x.shape[0], inLength: x.shape[1], outLength: places.shape[1])
+    )
   }
 
   private mutating func addConcat(_ layer: PortableProgram.Layer, _ first: PortableValue) throws(EdgeECGError) {

@@ -1,6 +1,6 @@
 /// A function of one number.
 enum PortableUnary: String, Sendable {
-  case relu, sigmoid, silu, tanh, abs, sqrt, exp
+  case relu, sigmoid, silu, tanh, abs, sqrt, exp, floor
 }
 
 /// A function of two numbers; `first` copies.
@@ -26,6 +26,7 @@ enum PortableStep: Sendable {
   case averagePool(PortablePlace, Int, rows: Int, inLength: Int, outLength: Int, kernel: Int, stride: Int)
   case mean(PortablePlace, Int, outer: Int, count: Int, inner: Int)
   case copy(PortablePlace, Int, rows: Int, count: Int, fromStride: Int, toStride: Int)
+  case gather(PortablePlace, PortablePlace, Int, rows: Int, inLength: Int, outLength: Int)
   case unary(PortableUnary, PortablePlace, Int, Int)
   case binary(PortableBinary, PortablePlace, PortablePlace, Int, Broadcast)
 
@@ -57,6 +58,15 @@ enum PortableStep: Sendable {
       for row in 0..<rows {
         (memory.values + to + row * toStride).update(from: memory[from] + row * fromStride, count: count)
       }
+    case .gather(let x, let places, let y, let rows, let inLength, let outLength):
+      for row in 0..<rows {
+        let source = memory[x] + row * inLength
+        for at in row * outLength..<(row + 1) * outLength {
+          // Beyond either end it is the last number there; no number at all is no place to convert.
+          let place = memory[places][at]
+          memory.values[y + at] = source[place >= Float(inLength - 1) ? inLength - 1 : place > 0 ? Int(place) : 0]
+        }
+      }
     case .unary(let function, let x, let y, let count):
       function.run(memory[x], memory.values + y, count)
     case .binary(let function, let a, let b, let y, let broadcast):
@@ -72,6 +82,7 @@ extension PortableUnary {
     case .abs: each(x, y, count) { $0.magnitude }
     case .sqrt: each(x, y, count) { $0.squareRoot() }
     case .exp: each(x, y, count) { Maths.exp($0) }
+    case .floor: each(x, y, count) { $0.rounded(.down) }
     case .tanh: each(x, y, count) { Maths.tanh($0) }
     case .sigmoid: each(x, y, count) { logistic($0) }
     case .silu: each(x, y, count) { $0 * logistic($0) }

@@ -1,0 +1,45 @@
+"""Ctrl-C while a command still loads its modules: one line and exit code 130, whatever is being imported.
+
+An exception would not do: it would surface anywhere, in C code of a library as another one, with a traceback.
+"""
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+COMMANDS = ("edge_ecg", "train", "export")
+INTERRUPTED = 130
+
+
+def is_command() -> bool:
+    """Whether this process was started as `edge-ecg` or as `python -m` of one of our modules."""
+    words = sys.orig_argv
+    module = words[words.index("-m") + 1] if "-m" in words[:-1] else ""
+    return Path(sys.argv[0]).name == "edge-ecg" or module.split(".")[0] in COMMANDS
+
+
+def quit_at_once() -> None:
+    """From now on Ctrl-C ends the process at once, unless somebody else takes care of it."""
+    _exchange(signal.default_int_handler, _quit)
+
+
+def raise_again() -> None:
+    """From now on Ctrl-C is Python's KeyboardInterrupt again."""
+    _exchange(_quit, signal.default_int_handler)
+
+
+def _exchange(handler: Any, other: Any) -> None:
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is handler:
+        signal.signal(signal.SIGINT, other)
+
+
+def _quit(*_: object) -> None:
+    os.write(2, b"\nerror: interrupted\n")
+    os._exit(INTERRUPTED)
+
+
+if is_command():
+    quit_at_once()  # until `edge_ecg.console.run_command` has what it runs

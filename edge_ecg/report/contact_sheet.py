@@ -1,0 +1,86 @@
+"""A contact sheet for labelling: every recording as a small trace, to be marked in a browser and saved as a table."""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+
+from edge_ecg.contract import CONTRACT
+from edge_ecg.datasets.labelling import Item, Labels
+from edge_ecg.recording import Recording
+from edge_ecg.report.interactive import interactive_page, packed
+from edge_ecg.signal.resample import Resampler
+from edge_ecg.signal.stream import BeatStream, heart_rate_bpm, r_peak_times_s
+
+SHOWN_S = (3.0, 9.0)  # once the signal has settled
+SHOWN_HZ = 128  # a quarter of the contract's rate
+
+
+def contact_sheet(items: Sequence[Item], recordings: Iterable[tuple[str, Recording]], labels: Labels) -> str:
+    """The page: `recordings` come with the names of their items, in any order; `labels` are marked already.
+
+    It holds a file's name, date, time and trace, nothing of a header. Raises EdgeEcgError without Jinja2.
+    """
+    states = list(dict.fromkeys(labels.values()))
+    names = unique_tails([item.name for item in items])
+    facts = {name: _facts(recording) for name, recording in recordings}
+    shown = [
+        {
+            "file": name,
+            "date": item.date,
+            "time": item.time,
+            "duration_s": round(item.duration_s, 1),
+            "state": states.index(labels[item.name]) if item.name in labels else None,
+            **facts[item.name],
+        }
+        for item, name in zip(items, names, strict=True)
+    ]
+    dates = sorted({item.date for item in items})
+    data = {"recordings": shown, "states": states, "rate_hz": SHOWN_HZ}
+    return interactive_page("sheet", "Recordings to label", data, dates=dates, states=states)
+
+
+def _facts(recording: Recording) -> dict[str, Any]:
+    beats = BeatStream(recording.sample_rate_hz).push(recording.samples_uv)
+    rate = heart_rate_bpm(r_peak_times_s(recording))
+    return {
+        "heart_rate": round(rate) if np.isfinite(rate) else None,
+        "beats": len(beats),
+        "usable": sum(not beat.unusable for beat in beats),
+        "reasons": sorted({reason for beat in beats for reason in beat.unusable}),
+        "samples_uv": packed(_small(recording)),
+    }
+
+
+def _small(recording: Recording) -> np.ndarray:
+    """The seconds that are shown, resampled and thinned by means."""
+    start, end = (round(second * CONTRACT.sample_rate_hz) for second in SHOWN_S)
+    samples_uv = Resampler(recording.sample_rate_hz).push(recording.samples_uv)[start:end]
+    thinned = round(CONTRACT.sample_rate_hz / SHOWN_HZ)
+    small: np.ndarray = samples_uv[: len(samples_uv) // thinned * thinned].reshape(-1, thinned).mean(1)
+    return small
+
+
+def unique_tails(names: Sequence[str]) -> list[str]:
+    """Of each path the shortest end that no other path has, so that a table of labels can name it.
+
+    >>> unique_tails(["data/0301/a.csv", "data/0302/a.csv", "data/0302/b.csv"])
+    ['0301/a.csv', '0302/a.csv', 'b.csv']
+    """
+    counts: dict[str, int] = {}
+    ends = [_tails(name) for name in names]
+    for tails in ends:
+        for tail in tails:
+            counts[tail] = counts.get(tail, 0) + 1
+    return [
+        next((tail for tail in tails if counts[tail] == 1 and not re.match(r"\d{4}-\d\d-\d\d", tail)), name)
+        for name, tails in zip(names, ends, strict=True)
+    ]
+
+
+def _tails(name: str) -> list[str]:
+    """The ends of a path, the file's name first."""
+    parts = PurePath(name).as_posix().split("/")
+    return ["/".join(parts[-count:]) for count in range(1, len(parts) + 1)]

@@ -1,0 +1,80 @@
+"""A replay that can be shared: one page that plays recordings with marks, votes and the decision as it came."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from edge_ecg.bundle import Bundle
+from edge_ecg.contract import INTENDED_USE
+from edge_ecg.recording import Recording
+from edge_ecg.replay import Replayed, Step
+from edge_ecg.report.interactive import interactive_page, packed, short_name
+
+
+class Played(NamedTuple):
+    """A recording, what its replay gave, and the steps on the way."""
+
+    recording: Recording
+    replayed: Replayed
+    steps: Sequence[Step]
+
+
+def replay_page(bundle: Bundle, played: Sequence[Played]) -> str:
+    """The page. What it shows are the beats and decisions of the replays. Raises EdgeEcgError without Jinja2."""
+    baseline, target = bundle.labels
+    recordings = [_recording(bundle, *each) for each in played]
+    data = {"labels": bundle.labels, "boundaries": [bundle.rule.lower, bundle.rule.upper], "recordings": recordings}
+    return interactive_page(
+        "replay",
+        f"{baseline} or {target}: replay",
+        data,
+        rows=recordings,
+        labels=bundle.labels,
+        intended_use=INTENDED_USE,
+    )
+
+
+def _recording(bundle: Bundle, recording: Recording, replayed: Replayed, steps: Sequence[Step]) -> dict[str, Any]:
+    return {
+        "name": short_name(recording.source),
+        "rate_hz": recording.sample_rate_hz,
+        "duration_s": recording.duration_s,
+        "samples_uv": packed(recording.samples_uv),
+        "events": events(bundle, steps),
+        "decision": outcome(replayed),
+    }
+
+
+def outcome(replayed: Replayed) -> dict[str, Any]:
+    """The decision at the end, and the provisional one that came before."""
+    d = replayed.decision
+    return {
+        "label": d.label,
+        "confidence": round(d.confidence, 4),
+        "provisional": d.provisional and d.provisional._asdict(),
+        "beats": d.beats,
+        "unusable": d.unusable,
+        "rule": replayed.rule,
+    }
+
+
+def events(bundle: Bundle, steps: Sequence[Step]) -> list[dict[str, Any]]:
+    """Each beat when it was known, what it said, and what was decided by then."""
+    found = []
+    for step in steps:
+        for judged in step.judged:
+            vote, decision = judged.vote, judged.decision
+            found.append(
+                {
+                    "r_s": judged.beat.r_index / bundle.contract.sample_rate_hz,
+                    "known_s": judged.beat.known_at_s,
+                    "unusable": judged.unusable,
+                    "evidence": vote.evidence if vote else None,
+                    "vote": bundle.labels[vote.hard_target] if vote else None,
+                    "log_odds": step.log_odds,
+                    "decision": decision.label,
+                    "confidence": round(decision.confidence, 4),
+                    "beats": decision.beats,
+                    "votes": decision.votes,
+                }
+            )
+    return found
