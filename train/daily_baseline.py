@@ -279,7 +279,6 @@ def daily_baseline(
     entries = left_aside(dataset, dict(pair.split("=", 1) for pair in also if "=" in pair))
     aside = read_beats(entries) if entries else None
     dates = sorted(set(beats.dates.tolist()))
-    claim_folder(out, "train", ("folds", "daily_baseline.json"))
     result: dict[str, Any] = {
         "dataset": dataset.name,
         "labels": dataset.labels,
