@@ -1,13 +1,16 @@
 """`python -m export.golden`: golden vectors for any port of the runtime, and bundles that it must refuse.
 
 From synthetic recordings, so that they may be published: filter output, R peaks, beats, embeddings, logits, votes and
-decisions. `ios_bridge` reads them in its tests.
+decisions, with the day's baseline and without. `ios_bridge` reads them in its tests.
 """
 
+import base64
 import hashlib
 import json
 import shutil
 import tempfile
+from difflib import SequenceMatcher
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +26,12 @@ from edge_ecg.inference.portable import LAYERS, WEIGHTS
 from edge_ecg.readers.apple_format import write_apple_csv
 from edge_ecg.readers.read import read_recording
 from edge_ecg.recording import Recording
-from edge_ecg.replay import replay
+from edge_ecg.replay import Replayed, replay
 from edge_ecg.signal.bandpass import Bandpass
 from edge_ecg.signal.resample import Resampler
 from edge_ecg.signal.rpeaks import RPeakDetector
 from edge_ecg.simulation.synthetic import record, synthetic_person
-from edge_ecg.watch import Judged, embed
+from edge_ecg.watch import DayBaseline, Judged, embed
 from export.golden.bad_bundles import BAD_BUNDLES, write_bad_bundles
 
 SEED = 5
@@ -39,10 +42,12 @@ RECORDINGS: tuple[tuple[str, str, int, str, dict[str, Any]], ...] = (
     ("german", "target", 1, "de", {"duration_s": 12.0, "sample_rate_hz": 511.422}),
     ("inverted", "target", 2, "en-DE", {"duration_s": 9.0, "sample_rate_hz": 300.0, "noise_uv": 4.0, "inverted": True}),
     ("late", "target", 60, "en", {"duration_s": 9.0}),  # two months later: out of date
+    ("again", "target", 0, "en", {"duration_s": 9.0}),  # on the day of the first, which is its day's baseline
 )
+DAY_BASELINE, SAME_DAY = "plain", "again"
 DEVICE_FILES = (LAYERS, WEIGHTS, REFERENCES)  # what the portable engine needs of a bundle
 DEVICE_ENTRIES = ("contract", "intended_use", "labels", "levels", "model", "schema")
-GOLDEN = "golden.json"
+GOLDEN, BAD = "golden.json", "bad.json"
 ABOUT = "Made by python -m export.golden from a synthetic person"
 
 
@@ -52,15 +57,30 @@ def golden_vector(bundle: Bundle, recording: Recording) -> dict[str, Any]:
     samples_uv = np.concatenate([resampler.push(recording.samples_uv), resampler.finish()])
     peaks = detector.push(samples_uv) + detector.finish()
     replayed = replay(bundle, recording)
-    line = replayed.to_json()
     return {
         "sample_rate_hz": recording.sample_rate_hz,
         "resampled": samples_uv[-KEPT:].tolist(),
         "filtered": Bandpass(bundle.contract.detector.bandpass_sos).push(samples_uv)[-KEPT:].tolist(),
         "r_peaks": [[peak.index, peak.confirmed_at] for peak in peaks],
         "beats": [_beat(bundle, judged) for judged in replayed.judged],
-        "decision": {k: line[k] for k in line if k not in ("file", *TIMED)},
+        "decision": _decision(replayed),
     }
+
+
+def day_baseline_vector(bundle: Bundle, baseline: Recording, recording: Recording) -> dict[str, Any]:
+    """What must follow from a recording that is judged against a baseline of its day."""
+    day = DayBaseline.of(bundle, [baseline])
+    return {
+        "baseline": DAY_BASELINE,
+        "recording": SAME_DAY,
+        "level": day.level.level,
+        "beats": day.level.beats,
+        "decision": _decision(replay(bundle, recording, day_baseline=day)),
+    }
+
+
+def _decision(replayed: Replayed) -> dict[str, Any]:
+    return {k: v for k, v in replayed.to_json().items() if k not in ("file", *TIMED)}
 
 
 def _beat(bundle: Bundle, judged: Judged) -> dict[str, Any]:
@@ -90,18 +110,19 @@ def write_vectors(bundle_path: Path, out: Path) -> None:
     bundle = load_bundle(bundle_path)
     shutil.rmtree(out, ignore_errors=True)
     _write_device_bundle(bundle_path, out / "bundle")
-    _write_differences(out / "bundle", out / "bad")
-    vectors, recordings = {}, []
+    (out / BAD).write_text(json.dumps(_differences(out / "bundle"), indent=0) + "\n", encoding="utf-8")
+    vectors, recordings = {}, {}
     for number, (name, state, day, locale, options) in enumerate(RECORDINGS):
         made = record(synthetic_person(SEED), state, day, number=number, **options)
         path = out / f"{name}.csv"
         write_apple_csv(path, made.samples_uv, made.sample_rate_hz, made.recorded_at, locale)
-        recordings.append(read_recording(path))
-        vectors[name] = golden_vector(bundle, recordings[-1])
-    enrolment = enroll(bundle, recordings).to_json()
+        recordings[name] = read_recording(path)
+        vectors[name] = golden_vector(bundle, recordings[name])
+    enrolment = enroll(bundle, recordings.values()).to_json()
     content = {
         "about": ABOUT,
         "recordings": vectors,
+        "day_baseline": day_baseline_vector(bundle, recordings[DAY_BASELINE], recordings[SAME_DAY]),
         "enrolment": {k: enrolment[k] for k in ("recordings", "dates", "distance", "shift", "limit")},
     }
     (out / GOLDEN).write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
@@ -111,7 +132,7 @@ def _is_ours(folder: Path) -> bool:
     """Whether a folder holds what `write_vectors` writes, and nothing beside it."""
     try:
         content = json.loads((folder / GOLDEN).read_text(encoding="utf-8"))
-        names = {GOLDEN, "bundle", "bad", *(f"{name}.csv" for name in content["recordings"])}
+        names = {GOLDEN, BAD, "bundle", *(f"{name}.csv" for name in content["recordings"])}
         return bool(content["about"] == ABOUT) and {path.name for path in folder.iterdir()} <= names
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
@@ -128,20 +149,32 @@ def _write_device_bundle(source: Path, target: Path) -> None:
     (target / MANIFEST).write_bytes(sealed(manifest))
 
 
-def _write_differences(bundle: Path, out: Path) -> None:
-    """The bad bundles, of each only what differs from the good one: files, and in `removed` the name of one."""
+def _differences(bundle: Path) -> dict[str, dict[str, Any]]:
+    """What each bad bundle has in place of the good one: start, end, base64 of spans of a file; None for no file."""
+    differences = {}
     with tempfile.TemporaryDirectory() as scratch:
         write_bad_bundles(bundle, Path(scratch))
         for name in BAD_BUNDLES:
             files = {file: Path(scratch) / name / file for file in (MANIFEST, *DEVICE_FILES)}
-            if any(file.is_symlink() for file in files.values()):  # on some systems a checkout makes a file of a link
+            if any(file.is_symlink() for file in files.values()):  # nothing in a file's bytes says so
                 continue
-            (out / name).mkdir(parents=True)
-            for file, spoilt in files.items():
-                if not spoilt.exists():
-                    (out / name / "removed").write_text(file, encoding="utf-8")
-                elif spoilt.read_bytes() != (bundle / file).read_bytes():
-                    (out / name / file).write_bytes(spoilt.read_bytes())
+            differences[name] = {
+                file: _spans((bundle / file).read_bytes(), spoilt.read_bytes()) if spoilt.exists() else None
+                for file, spoilt in files.items()
+                if not spoilt.exists() or spoilt.read_bytes() != (bundle / file).read_bytes()
+            }
+    return differences
+
+
+def _spans(good: bytes, spoilt: bytes) -> list[tuple[int, int, str]]:
+    old, new = good.splitlines(keepends=True), spoilt.splitlines(keepends=True)
+    starts = [0, *accumulate(map(len, old))]
+    changes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    return [
+        (starts[first], starts[end], base64.b64encode(b"".join(new[to:until])).decode())
+        for kind, first, end, to, until in changes
+        if kind != "equal"
+    ]
 
 
 @click.command()
@@ -150,7 +183,8 @@ def _write_differences(bundle: Path, out: Path) -> None:
 def export_golden(bundle: Path, out: Path) -> None:
     """Write golden vectors and bad bundles for the tests of a port."""
     write_vectors(bundle, out)
-    click.echo(f"{out}: {len(RECORDINGS)} recordings, {len(list((out / 'bad').iterdir()))} bad bundles")
+    bad = json.loads((out / BAD).read_text(encoding="utf-8"))
+    click.echo(f"{out}: {len(RECORDINGS)} recordings, {len(bad)} bad bundles")
 
 
 if __name__ == "__main__":

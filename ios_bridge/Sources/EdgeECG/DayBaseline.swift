@@ -46,6 +46,7 @@ public struct DayBaseline: Hashable, Sendable {
     guard let most = reasons.map(\.beats).max(), let reason = reasons.first(where: { $0.beats == most })?.reason else {
       return "\(votes) usable beats, expected at least \(fewestBeats)"
     }
-    return "\(judged.count - votes) of \(judged.count) beats can't be judged: \(reason.rawValue)"
+    let advice = reason == .outOfDate ? " (enrol recent baselines of three dates first)" : ""
+    return "\(judged.count - votes) of \(judged.count) beats can't be judged: \(reason.rawValue)\(advice)"
   }
 }

@@ -63,6 +63,20 @@ import Testing
     #expect(replayed.invertedBeats == (name == "inverted" ? beats.count : 0))
   }
 
+  @Test func theDaysBaselineFollowsPython() throws {
+    let golden = try JSONValue(parsing: Golden.bytes(Golden.folder + "/golden.json"))["day_baseline"] ?? .null
+    let bundle = try Golden.bundle()
+    let baseline = try DayBaseline(bundle, recordings: [Golden.recording(golden["baseline"]?.text ?? "")])
+    #expect(abs(baseline.level.level - (golden["level"]?.double ?? .nan)) < 1e-4)
+    #expect(baseline.level.beats == golden["beats"]?.integer)
+    let recording = try Golden.recording(golden["recording"]?.text ?? "")
+    let replayed = try Watch.replay(recording, through: bundle, dayBaseline: baseline)
+    #expect(replayed.decision.label == golden["decision"]?["decision"]?.text)
+    #expect(replayed.decision.provisional?.beats == golden["decision"]?["provisional_after_beats"]?.integer)
+    #expect(abs(replayed.logOdds - (golden["decision"]?["log_odds"]?.double ?? .nan)) < 1e-3)
+    #expect(replayed.rule == golden["decision"]?["rule"]?.text)
+  }
+
   @Test func aResetWatchIsANewOne() throws {
     let bundle = try Golden.bundle()
     let recording = try Golden.recording("plain")

@@ -6,7 +6,7 @@ import Foundation
 enum Golden {
   static let folder = Bundle.module.bundlePath + "/Golden"
   static let bundlePath = folder + "/bundle"
-  static let recordings = ["plain", "german", "inverted", "late"]
+  static let recordings = ["plain", "german", "inverted", "late", "again"]
 
   static func bundle() throws -> ECGBundle { try ECGBundle(path: bundlePath) }
 

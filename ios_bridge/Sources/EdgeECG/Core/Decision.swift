@@ -57,10 +57,10 @@ public struct DecisionRule: Hashable, Sendable {
   public let constants: VotingConstants
 
   /// Log odds at or above which it is the target.
-  public var upper: Double { log((1 - constants.beta) / constants.alpha) }
+  public var upper: Double { Maths.log((1 - constants.beta) / constants.alpha) }
 
   /// Log odds at or below which it is the baseline.
-  public var lower: Double { log(constants.beta / (1 - constants.alpha)) }
+  public var lower: Double { Maths.log(constants.beta / (1 - constants.alpha)) }
 
   /// Which rule speaks, for a person.
   public func description(_ day: DayLevel? = nil) -> String {
@@ -153,7 +153,7 @@ public struct Tally: Sendable {
 
   private var confidence: Double {
     guard let levels = rule.levels, isEnough else { return 0.5 }
-    return min(levels.mostConfident(isTarget: logOdds > 0), 1 / (1 + exp(-abs(logOdds))))
+    return min(levels.mostConfident(isTarget: logOdds > 0), 1 / (1 + Maths.exp(-abs(logOdds))))
   }
 }
 

@@ -81,9 +81,9 @@ extension PortableUnary {
     case .relu: each(x, y, count) { $0 > 0 ? $0 : 0 }
     case .abs: each(x, y, count) { $0.magnitude }
     case .sqrt: each(x, y, count) { $0.squareRoot() }
-    case .exp: each(x, y, count) { exponential($0) }
+    case .exp: each(x, y, count) { Maths.exp($0) }
     case .floor: each(x, y, count) { $0.rounded(.down) }
-    case .tanh: each(x, y, count) { hyperbolicTangent($0) }
+    case .tanh: each(x, y, count) { Maths.tanh($0) }
     case .sigmoid: each(x, y, count) { logistic($0) }
     case .silu: each(x, y, count) { $0 * logistic($0) }
     }
@@ -108,7 +108,7 @@ extension PortableBinary {
 
 /// 1 / (1 + exp(-x)), without the overflow.
 private func logistic(_ x: Float) -> Float {
-  0.5 + 0.5 * hyperbolicTangent(0.5 * x)
+  0.5 + 0.5 * Maths.tanh(0.5 * x)
 }
 
 @inline(__always)
