@@ -23,7 +23,7 @@ import torch
 from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import SETS, Dataset, Entry, read_dataset
 from edge_ecg.enroll import Sample, enroll_samples
-from edge_ecg.errors import DatasetError
+from edge_ecg.errors import DatasetError, RecordingError
 from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import DecisionRule, Vote, cast_vote
@@ -133,8 +133,11 @@ class LeftOut:
         bank = replace(bank, distribution=fit_distribution([embeddings], [training]))
         return cls(beats, date, model, bank, DecisionRule(STATES, levels))
 
-    def enrolled(self, drift: Drift) -> ReferenceBank:
-        """The references after baselines of the dates before have enrolled; the first dates take the last ones."""
+    def enrolled(self, drift: Drift) -> ReferenceBank | None:
+        """The references after baselines of the dates before have enrolled; the first dates take the last ones.
+
+        None if they were refused.
+        """
         dates = sorted(set(self.beats.dates.tolist()))
         place = dates.index(self.date)
         earlier = [dates[place - back] for back in range(1, EARLIER_DATES + 1)]
@@ -142,13 +145,18 @@ class LeftOut:
             Sample(self.beats.sources[n], str(self.beats.dates[n]), self._embeddings(n, drift))
             for n in baselines_of(self.beats, earlier, EACH)
         ]
-        return enroll_samples(self.bank, samples).references
+        try:
+            return enroll_samples(self.bank, samples).references
+        except RecordingError:
+            return None
 
-    def outcomes(self, bank: ReferenceBank, drift: Drift, with_day: bool) -> list[Outcome]:
+    def outcomes(self, bank: ReferenceBank | None, drift: Drift, with_day: bool) -> list[Outcome]:
         """Outcomes on the date's recordings but its first baselines, as the watch judges, whatever the calendar says.
 
-        Where none of these can be used, nothing is decided: there is no day's baseline to compare with.
+        Where none of these can be used, or nothing could enrol (no bank), nothing is decided.
         """
+        if bank is None:
+            return replace(self, rule=replace(self.rule, levels=None)).outcomes(self.bank, drift, with_day)
         own = baselines_of(self.beats, [self.date], BASELINES)
         rest = [n for n in np.flatnonzero(self.beats.dates == self.date).tolist() if n not in own]
         day = day_level((self._votes(n, bank, drift) for n in own), self.rule) if with_day else None
@@ -177,7 +185,8 @@ def drifts(folds: Iterable[LeftOut]) -> dict[str, dict[str, dict[str, Any]]]:
     folds = list(folds)
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for name, drift in DRIFTS.items():
-        banks = {"before": [f.bank for f in folds], "after": [f.enrolled(drift) for f in folds]}
+        banks: dict[str, list[ReferenceBank | None]] = {"before": [f.bank for f in folds]}
+        banks |= {"after": [f.enrolled(drift) for f in folds]}
         found[name] = {
             when: {
                 plan: summary([o for f, bank in zip(folds, of, strict=True) for o in f.outcomes(bank, drift, with_day)])
