@@ -1,8 +1,10 @@
 """Edge ECG: the runtime of a personal ECG comparator. Importing it brings numpy, scipy and ONNX Runtime, no more."""
 
+from edge_ecg import interrupts as interrupts  # before anything that takes long to import
+
+# isort: split
 from importlib.metadata import version
 
-from edge_ecg import interrupts as interrupts  # before anything that takes long to import
 from edge_ecg.bundle import Bundle, load_bundle
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.inference.votes import Decision, Vote

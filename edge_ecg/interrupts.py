@@ -6,9 +6,6 @@ An exception would not do: it would surface anywhere, in C code of a library as 
 import os
 import signal
 import sys
-import threading
-from pathlib import Path
-from typing import Any
 
 COMMANDS = ("edge_ecg", "train", "export")
 INTERRUPTED = 130
@@ -18,7 +15,7 @@ def is_command() -> bool:
     """Whether this process was started as `edge-ecg` or as `python -m` of one of our modules."""
     words = sys.orig_argv
     module = words[words.index("-m") + 1] if "-m" in words[:-1] else ""
-    return Path(sys.argv[0]).name == "edge-ecg" or module.split(".")[0] in COMMANDS
+    return sys.argv[0].rpartition("/")[2] == "edge-ecg" or module.split(".")[0] in COMMANDS
 
 
 def quit_at_once() -> None:
@@ -31,9 +28,12 @@ def raise_again() -> None:
     _exchange(_quit, signal.default_int_handler)
 
 
-def _exchange(handler: Any, other: Any) -> None:
-    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is handler:
-        signal.signal(signal.SIGINT, other)
+def _exchange(handler: object, other: "signal._HANDLER") -> None:
+    if signal.getsignal(signal.SIGINT) is handler:
+        try:
+            signal.signal(signal.SIGINT, other)
+        except ValueError:  # not the main thread, where nothing arrives
+            return
 
 
 def _quit(*_: object) -> None:

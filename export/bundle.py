@@ -15,7 +15,8 @@ from edge_ecg.console import run_command
 from edge_ecg.contract import INTENDED_USE
 from edge_ecg.inference.golden import golden_steps
 from edge_ecg.report.artefact_table import artefact_table
-from export.gate.artefacts import artefact
+from export.formats.artefact import Artefact
+from export.gate.artefacts import ARTEFACTS, artefact
 from export.gate.reference_model import REFERENCE_MODEL
 from export.pictures import PICTURE, picture
 from export.pipeline import Exported, export_run
@@ -27,15 +28,18 @@ from train.fit.loop import Settings
 from train.run import FOLDS, Run, load_run
 
 TOOLS = ("edge-ecg", "torch", "onnx", "onnxruntime", "coremltools", "numpy", "scipy")
+FORMATS = tuple(dict.fromkeys(a.name.split()[0] for a in ARTEFACTS))
 GOLDEN_BEATS = 8
 
 
-def build_bundle(run: Run, chosen: np.ndarray) -> tuple[dict[str, Any], dict[str, bytes]]:
+def build_bundle(
+    run: Run, chosen: np.ndarray, artefacts: tuple[Artefact, ...] = ARTEFACTS
+) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Manifest and files of a bundle with `chosen` training beats as references.
 
     Raises ParityError unless the float artefacts decide as the model; of the others only those that do are in it.
     """
-    exported = export_run(run, chosen)
+    exported = export_run(run, chosen, artefacts)
     distribution = exported.bank.distribution
     files = {
         **exported.files,
@@ -77,19 +81,31 @@ def with_references_per_state(run: Run, per_state: int) -> Run:
     return replace(run, config={**run.config, "settings": settings, "levels": levels and levels.to_json()})
 
 
+def _formats(given: str | None) -> list[str]:
+    wanted = given.split(",") if given else list(FORMATS)
+    if unknown := set(wanted) - set(FORMATS):
+        raise click.BadParameter(f"{', '.join(sorted(unknown))}: expected some of {','.join(FORMATS)}")
+    return wanted
+
+
 @click.command()
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the bundle.")
 @click.option("--references", "per_state", type=click.IntRange(1), help="So many of each state [as the run has them].")
-def export_bundle(run_folder: Path, out: Path, per_state: int | None) -> None:
-    """Write a bundle: every artefact that decides as the model, references, golden vectors and the manifest."""
+@click.option("--only", callback=lambda *given: _formats(given[-1]), help=f"Formats to write [{','.join(FORMATS)}].")
+def export_bundle(run_folder: Path, out: Path, per_state: int | None, only: list[str]) -> None:
+    """Write a bundle: every artefact that decides as the model, references, golden vectors and the manifest.
+
+    The two ONNX graphs in float32 are always in it: what reads a bundle on a computer runs them.
+    """
     refuse_overlap(out, [run_folder])
     refuse_to_lose(out)
     run = load_run(run_folder)
     if per_state:
         run = with_references_per_state(run, per_state)
     chosen = run.references()[0]
-    manifest, files = build_bundle(run, chosen)
+    artefacts = tuple(a for a in ARTEFACTS if a.name == "onnx fp32" or a.name.split()[0] in only)
+    manifest, files = build_bundle(run, chosen, artefacts)
     write_bundle(out, manifest, files)
     bundle = load_bundle(out)
     click.echo("\n".join(artefact_table(manifest["parity"])))

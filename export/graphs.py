@@ -6,7 +6,7 @@ import io
 import logging
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol, runtime_checkable
 
@@ -18,6 +18,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from edge_ecg.contract import CONTRACT
 from train.model.model import Model
 
+LICENSE = "Apache-2.0"  # of the code that wrote the file; the numbers are those of the person who trained it
 MOST_REFERENCES = 512  # the comparator takes 1 to this many references
 
 
@@ -51,6 +52,8 @@ class Graph:
     inputs: dict[str, tuple[int | None, ...]]  # None is the number of references
     output: str
     meaning: dict[str, str]  # of each input and of the output, with units
+    about: dict[str, str] = field(default_factory=dict)  # what a file says of itself
+    template: "Graph | None" = None  # the same graph with other weights, which is exported once for all
 
     def example(self, references: int = 3) -> dict[str, Tensor]:
         """Inputs of the right shapes."""
@@ -70,6 +73,11 @@ class Graph:
     @cached_property
     def program(self) -> torch.export.ExportedProgram:
         """The graph as torch exports it, from which ONNX and Core ML are converted."""
+        if self.template:
+            with quiet():
+                program = copy.deepcopy(self.template.program)
+            program.state_dict.update(self.module.named_parameters())
+            return program
         count = torch.export.Dim("references", min=1, max=MOST_REFERENCES)
         dynamic = tuple({i: count for i, d in enumerate(shape) if d is None} for shape in self.inputs.values())
         inputs = tuple(self.example().values())
@@ -77,8 +85,18 @@ class Graph:
             return torch.export.export(self.module, inputs, dynamic_shapes=dynamic if any(dynamic) else None)
 
 
-def graphs_of(model: Model) -> tuple[Graph, Graph]:
-    """Encoder and comparator of a trained model, batch norm folded into the convolutions."""
+def with_weights_of(model: Model, graphs: tuple[Graph, Graph]) -> tuple[Graph, Graph]:
+    """The same graphs with the weights of another model of their architecture."""
+    model, (encoder, comparator) = fold_batch_norm(model), graphs
+    return (
+        replace(encoder, module=model.encoder, template=encoder),
+        replace(comparator, module=model.comparator, template=comparator),
+    )
+
+
+def graphs_of(model: Model, labels: tuple[str, str] | None = None) -> tuple[Graph, Graph]:
+    """Encoder and comparator of a trained model, batch norm folded into the convolutions; the labels to be named."""
+    about = {"contract": str(CONTRACT.version), "license": LICENSE} | ({"labels": ", ".join(labels)} if labels else {})
     model = fold_batch_norm(model)
     beat = (1, CONTRACT.beat_length)
     with torch.no_grad():
@@ -93,6 +111,7 @@ def graphs_of(model: Model) -> tuple[Graph, Graph]:
         {"beat": beat},
         "embedding",
         {"beat": beat_meaning, "embedding": f"{length} numbers that describe the beat"},
+        about,
     )
     comparator = Graph(
         "comparator",
@@ -104,6 +123,7 @@ def graphs_of(model: Model) -> tuple[Graph, Graph]:
             "references": f"embeddings of 1 to {MOST_REFERENCES} reference beats",
             "logit": "log odds that the beat and each reference are from different states",
         },
+        about,
     )
     return encoder, comparator
 

@@ -1,6 +1,6 @@
 """From a training run to artefacts: each is written from the reference model, checked, and kept if it decides alike."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from export.formats.artefact import Artefact
 from export.gate.artefacts import ARTEFACTS
 from export.gate.parity_check import Parity, ParityCheck, interleaved_us, require
 from export.gate.reference_model import ReferenceModel
-from export.graphs import graphs_of
+from export.graphs import graphs_of, with_weights_of
 from train.run import Run
 
 
@@ -31,7 +31,7 @@ class Exported:
     rows: list[dict[str, Any]]  # of every artefact, as the manifest holds them
 
 
-def export_run(run: Run, chosen: np.ndarray | None = None, artefacts: Iterable[Artefact] = ARTEFACTS) -> Exported:
+def export_run(run: Run, chosen: np.ndarray | None = None, artefacts: Sequence[Artefact] = ARTEFACTS) -> Exported:
     """Write and check artefacts; `chosen` are the indices of the reference beats, by default the run's own.
 
     Raises ParityError if one in float32 does not decide as the model, or none could be made.
@@ -42,7 +42,8 @@ def export_run(run: Run, chosen: np.ndarray | None = None, artefacts: Iterable[A
     reference = check.reference
     bank = replace(reference.bank, distribution=run.distribution())
     references = reference_files(bank)
-    graphs = {scheme: graphs_of(reference.compressed(scheme)) for scheme in {a.scheme for a in artefacts}}
+    exact = graphs_of(reference.model, run.labels)
+    graphs = {a.scheme: with_weights_of(reference.compressed(a.scheme), exact) for a in artefacts} | {FLOAT32: exact}
     shipped: list[Artefact] = []
     files: dict[str, bytes] = {}
     parities: list[Parity] = []

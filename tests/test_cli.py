@@ -155,6 +155,14 @@ def one_line_error(done: "Done[str]", named: str) -> None:
     assert named in lines[0]
 
 
+def test_peaks_and_findings_fit_eighty_columns(recordings: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for arguments in (["detect", *recordings], ["doctor"]):
+        done = edge_ecg(*arguments)
+        assert done.returncode == 0
+        assert max(map(len, done.stdout.splitlines())) <= 80
+
+
 @pytest.mark.parametrize("command", ["inspect", "profile"])
 def test_facts_of_a_bundle_fit_eighty_columns(
     small_bundle: Path, monkeypatch: pytest.MonkeyPatch, command: str

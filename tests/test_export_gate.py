@@ -38,6 +38,7 @@ from edge_ecg.enroll import Enrolment, write_enrolled
 from edge_ecg.errors import ParityError
 from edge_ecg.inference.int8 import dequantized
 from edge_ecg.inference.portable import LAYERS, WEIGHTS, WEIGHTS_INT8
+from export.bundle import export_bundle
 from export.formats.onnx import float_files
 from export.gate.artefacts import ARTEFACTS, artefact
 from export.gate.parity_check import Parity, ParityCheck, require
@@ -402,6 +403,18 @@ def test_a_bundle_of_imported_recordings_passes_though_its_dates_are_no_numbers(
 )
 def test_values_are_the_same_to_rounding(said, got, alike):
     assert same(said, got) is alike
+
+
+@pytest.mark.slow
+def test_a_bundle_of_one_format_holds_that_and_the_float_graphs(small_run, tmp_path):
+    options = [str(small_run), "--out", str(tmp_path / "bundle"), "--only", "portable"]
+    CliRunner().invoke(export_bundle, options, catch_exceptions=False)
+    manifest, files = read_files(tmp_path / "bundle")
+    assert {row["engine"] for row in manifest["parity"]} == {"onnx fp32", "portable fp32", "portable int8"}
+    assert not any(".mlpackage/" in name or "_int8.onnx" in name for name in files)
+    assert load_bundle(tmp_path / "bundle").labels == tuple(manifest["labels"])
+    refused = CliRunner().invoke(export_bundle, [*options[:-1], "tflite"])
+    assert "tflite: expected some of onnx,coreml,portable" in refused.output
 
 
 def test_the_picture_is_a_picture(bundle):

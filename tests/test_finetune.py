@@ -27,7 +27,7 @@ def reference(run) -> ReferenceModel:
     return ReferenceModel.of_run(run)
 
 
-@pytest.fixture(scope="module", params=[INT8, COARSE], ids=["int8", "4 bit"])
+@pytest.fixture(scope="module", params=[INT8, pytest.param(COARSE, marks=pytest.mark.slow)], ids=["int8", "4 bit"])
 def finetuned(request, run, reference) -> tuple[Scheme, Model]:
     scheme = request.param
     return scheme, finetune(run.model, scheme, run.training.values, reference.bank.embeddings)

@@ -43,6 +43,7 @@ FLOORS = {
         {"pipeline"},
         {"golden", "onnx", "coreml", "quantize", "parity"},
         {"bundle"},
+        {"__main__"},
     ),
 }
 STRANGERS = {"signal", "readers", "inference"}  # whatever their floors, they never see each other

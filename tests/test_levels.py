@@ -1,10 +1,14 @@
 """Levels of states: what is fitted is what simulated dates and recordings were drawn from."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from train.data import BeatSet
 from train.decision.levels import BEATS, fit_levels, variance_components
+from train.fit.left_out import left_out_levels
+from train.fit.loop import Settings
 
 
 def simulated(rng: np.random.Generator, dates: int, each: int = 6, beats: int = 30) -> tuple[BeatSet, np.ndarray]:
@@ -68,3 +72,10 @@ def test_recordings_that_are_all_alike_leave_a_variance() -> None:
     found = variance_components([np.ones(3), np.zeros(3)])
     assert found is not None
     assert found[2] > 0
+
+
+def test_where_no_date_can_be_left_out_there_are_no_levels(tmp_path: Path) -> None:
+    """Two days with both states: without either, one is left, of which nothing can be learned."""
+    beats, _ = simulated(np.random.default_rng(4), dates=2)
+    assert left_out_levels(beats, Settings(epochs=1), tmp_path) is None
+    assert not list(tmp_path.iterdir())

@@ -1,6 +1,8 @@
 """The portable form: each op is torch's, the programs are the model's, and what is malformed is refused."""
 
+import copy
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from edge_ecg.bundle import read_files
 from edge_ecg.errors import BundleError, ParityError
 from edge_ecg.inference.int8 import dequantized, quantize_rows
 from edge_ecg.inference.portable import LAYERS, OPS, WEIGHTS, WEIGHTS_INT8, Program, load_portable, spelt_out
+from edge_ecg.inference.session import Session
 from export.formats.onnx import to_onnx
 from export.formats.portable import float_files, int8_files
 from export.graphs import Graph, fold_batch_norm, graphs_of
@@ -28,7 +31,10 @@ def normal(*shape: int) -> np.ndarray:
     return RANDOM.normal(size=shape).astype(np.float32)
 
 
-@pytest.fixture(scope="module", params=ARCHITECTURES)
+@pytest.fixture(
+    scope="module",
+    params=[n if n == "aligned" else pytest.param(n, marks=pytest.mark.slow) for n in ARCHITECTURES],
+)
 def exported(request: pytest.FixtureRequest):
     """A model whose batch norms have seen some beats, its graphs and its portable form."""
     torch.manual_seed(0)
@@ -64,6 +70,24 @@ def test_the_fused_encoder_is_the_encoder_at_any_heart_rate():
     with torch.no_grad():
         wanted, got = model.encoder(beats), fold_batch_norm(model).encoder(beats)
     assert (got - wanted).abs().max() < 1e-5 * wanted.abs().max()
+
+
+@pytest.mark.parametrize(
+    "layers", [[torch.nn.Linear(384, 8)], [torch.nn.Unflatten(1, (4, 96)), torch.nn.Linear(96, 2)]]
+)
+def test_a_graph_with_other_weights_is_exported_with_them(layers):
+    """Also where the exporter renames a weight, as it does for a linear layer on three axes."""
+    described = {"beat": "a beat", "embedding": "numbers"}
+    first = Graph("encoder", torch.nn.Sequential(*layers), {"beat": (1, 384)}, "embedding", described)
+    other = copy.deepcopy(first.module)
+    for parameter in other.parameters():
+        torch.nn.init.normal_(parameter)
+    second, beat = replace(first, module=other, template=first), normal(1, 384)
+    for graph in (first, second):
+        np.testing.assert_allclose(Session(to_onnx(graph)).run(beat=beat), graph.run(beat=beat), atol=1e-4)
+        inputs = {"beat": torch.from_numpy(beat)}
+        with torch.no_grad():
+            np.testing.assert_allclose(graph.program.module()(*inputs.values()), graph.run(beat=beat), atol=1e-4)
 
 
 def test_what_a_layer_leaves_out_is_what_it_would_state(exported):

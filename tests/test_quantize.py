@@ -71,7 +71,10 @@ def test_a_package_tells_an_app_what_it_takes_and_what_it_is_for(files):
         metadata = spec.description.metadata
         assert metadata.author
         assert metadata.versionString
-        assert metadata.userDefined["edge_ecg.contract_version"] == str(CONTRACT.version)
+        assert metadata.license == "Apache-2.0"
+        assert metadata.userDefined["edge_ecg.contract"] == str(CONTRACT.version)
+        assert metadata.userDefined["edge_ecg.labels"] == "baseline, target"
+        assert metadata.userDefined["com.github.apple.coremltools.version"]
         assert metadata.userDefined["edge_ecg.intended_use"] == INTENDED_USE
     assert "microvolts" in described[0] or "embedding" in described[0]
 
@@ -94,8 +97,16 @@ def test_onnx_nodes_are_named_after_the_modules_they_come_from(files, run, name)
     modules = {module for module, _ in owner.named_modules() if module}
     names = [node.name for node in model.graph.node]
     assert len(set(names)) == len(names)
-    within = {node_name.rpartition(".")[0] for node_name in names if "." in node_name}
+    within = {node_name.rpartition(".")[0] for node_name in names} - {""}
     assert {w for w in within if not w.endswith(("weight", "bias"))} <= modules
     assert within & modules
-    assert not any(node.metadata_props or node.doc_string for node in model.graph.node)
+
+
+@pytest.mark.parametrize("name", ONNX_FILES)
+def test_an_onnx_file_says_what_it_is_and_what_it_is_for(files, name):
+    model = onnx.load_from_string(files[name])
+    assert model.doc_string == INTENDED_USE
+    about = {prop.key: prop.value for prop in model.metadata_props}
+    assert about == {"contract": str(CONTRACT.version), "labels": "baseline, target", "license": "Apache-2.0"}
     assert all(feature.doc_string for feature in (*model.graph.input, *model.graph.output))
+    assert not any(node.metadata_props or node.doc_string for node in model.graph.node)

@@ -55,7 +55,7 @@ def train(
     dataset = read_dataset(dataset_file, data)
     days = require_days((entry.date, entry.label) for entry in dataset.entries("train"))
     sets = {which: read_sets(dataset, [which]) for which in ("train", "validation")}
-    claim_folder(out, "train", (WEIGHTS, PROGRESS, BEATS, METRICS, HISTORY, CONFIG))
+    claim_folder(out, "train", (WEIGHTS, PROGRESS, BEATS, METRICS, HISTORY, CONFIG, FOLDS))
     _refuse_a_run(out, resume)  # that another process finished meanwhile
     click.echo(worth_of(len(days)))
     settings = settings_for(arch, seed, epochs)

@@ -20,7 +20,7 @@ import click
 import numpy as np
 import torch
 
-from edge_ecg.console import run_command
+from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import SETS, Dataset, Entry, read_dataset
 from edge_ecg.enroll import Sample, enroll_samples
 from edge_ecg.errors import DatasetError
@@ -43,6 +43,7 @@ from train.fit.loop import Settings, settings_for
 from train.model.architectures import ARCHITECTURES, DEFAULT_ARCHITECTURE
 from train.model.model import Model, compare, embed
 
+FIGURES = "daily_baseline.json"
 BASELINES = 2  # of each date: they are the day's, and never judged
 EARLIER_DATES, EACH = 3, 4  # what enrols: so many baselines of so many dates before
 CONFIDENCES = (0.95, 0.90)
@@ -272,6 +273,7 @@ def daily_baseline(
 ) -> None:
     """Leave every date out, and compare its recordings with its own first baselines, with none, with another date's."""
     torch.set_num_threads(1)
+    claim_folder(out, "train", ("folds", FIGURES))
     dataset = read_dataset(dataset_file, data)
     beats = read_sets(dataset)
     entries = left_aside(dataset, dict(pair.split("=", 1) for pair in also if "=" in pair))
@@ -326,7 +328,7 @@ def daily_baseline(
         result["others"][name] = count, of
         click.echo(f"{name} people's recordings out of distribution: {count} of {of}, over all folds")
     click.echo("\n".join(NOTES))
-    write_json(out / "daily_baseline.json", result)
+    write_json(out / FIGURES, result)
 
 
 def shown(title: str, outcomes: Callable[[float], dict[str, list[Outcome]]]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from edge_ecg.atomic import write_file
-from edge_ecg.console import run_command
+from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.datasets.days import FEWEST_DAYS, days_with_both_states
 from edge_ecg.errors import DatasetError
@@ -114,6 +114,7 @@ def learning_curve(dataset_file: Path, out: Path, data: Path | None, draws: int,
     """Train on a few days at a time and judge all other dates: how many days with both states are enough?"""
     dataset = read_dataset(dataset_file, data)
     beats = read_sets(dataset)
+    claim_folder(out, "train", ("folds", "learning_curve.json", "learning_curve.png"))
     folds = draw_days(beats, draws, seed)
     methods = {name: (method, Settings(seed=seed)) for name, method in METHODS.items()}
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in methods}

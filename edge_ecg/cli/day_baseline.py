@@ -49,13 +49,19 @@ class DayBaselines:
     def _used(self) -> frozenset[str]:
         return frozenset(os.path.realpath(source) for baseline in self._all() for source in baseline.sources)
 
+    @property
+    def is_given(self) -> bool:
+        """Whether there is any: then a recording without one must say so."""
+        return bool(self._all())
+
     def describe(self, labels: tuple[str, str]) -> Iterable[str]:
         """Lines for a person."""
         for baseline in self._all():
             names = ", ".join(PurePath(source).name for source in baseline.sources)
             day = f" of {baseline.day}" if baseline.day else ""
-            yield f"The day's baseline{day} ({labels[0]}): {names}; level {baseline.level.level:+.1f}"
-        if self._all():
+            many = f"{len(baseline.sources)} recording{'s' if len(baseline.sources) > 1 else ''}"
+            yield f"The day's baseline{day}, {many} of {labels[0]}: {names}; level {baseline.level.level:+.1f}"
+        if self.is_given:
             yield f"Each recording: the same as its day's {labels[0]}, or like {labels[1]} on other days?"
         else:
             yield f"Each recording: like {labels[0]} on other days, or like {labels[1]}? (--day-baseline says more)"

@@ -6,6 +6,7 @@ from typing import Any
 import click
 import numpy as np
 
+from edge_ecg.cli.layout import columns, tail
 from edge_ecg.cli.options import AS_JSON, RECORDINGS, for_each, told_of_recordings
 from edge_ecg.recording import Recording, Told
 from edge_ecg.signal.stream import heart_rate_bpm, r_peak_times_s
@@ -29,6 +30,7 @@ def detect_command(recordings: tuple[str, ...], told: Told, as_json: bool) -> in
     def row(facts: dict[str, Any]) -> str:
         times = np.array(facts["r_peaks_s"])
         rate = heart_rate_bpm(times)
-        return f"{facts['file']}  {facts['duration_s']:.1f} s  {len(times)} R peaks  {rate:.0f} a minute"
+        measured = f"  {facts['duration_s']:.1f} s  {len(times)} R peaks  {rate:.0f} a minute"
+        return tail(facts["file"], columns() - len(measured)) + measured
 
     return for_each(recordings, told, found, json.dumps if as_json else row)

@@ -13,6 +13,8 @@ from pathlib import Path
 import click
 import onnxruntime as ort
 
+from edge_ecg.cli.layout import folded
+
 # The newest torch that a coremltools release was tested with, from its own start-up check.
 TESTED_TOGETHER = {"9.0": "2.7"}
 SWIFT_TIMEOUT_S = 20
@@ -145,4 +147,6 @@ def lines() -> Iterator[str]:
 @click.option("--json", "as_json", is_flag=True, help="One JSON list on standard output.")
 def doctor_command(as_json: bool) -> None:
     """Say what this machine can check of a bundle and what it can't."""
-    click.echo(json.dumps([asdict(f) for f in findings()]) if as_json else "\n".join(lines()))
+    click.echo(
+        json.dumps([asdict(f) for f in findings()]) if as_json else "\n".join(folded(line, 27) for line in lines())
+    )

@@ -12,6 +12,7 @@ from edge_ecg.atomic import refuse_overlap, write_file
 from edge_ecg.cli.options import Reading, told_of_recordings
 from edge_ecg.cli.picker import pick
 from edge_ecg.console import report_error
+from edge_ecg.datasets.days import days_with_both_states, worth_of
 from edge_ecg.datasets.importing import DATASET, Imported, Listing, list_recordings, refuse_to_lose, write_data
 from edge_ecg.datasets.labelling import Item, Labels, by_table, by_windows
 from edge_ecg.errors import DatasetError
@@ -165,6 +166,10 @@ def _show_imported(imported: Imported, listing: Listing) -> None:
     for warning in imported.warnings:
         click.secho(f"weak: {warning}", fg="yellow", err=True)
     if imported.split:
+        learned = days_with_both_states(
+            (date, label) for date in imported.split["train"] for label, count in imported.counts[date].items() if count
+        )
+        click.echo(worth_of(len(learned)))
         click.echo(f"Next: python -m train {imported.out / DATASET} --out run")
     else:
         click.secho(f"no {DATASET}: too few dates with both states to split", fg="yellow", err=True)

@@ -136,7 +136,7 @@ def replay_each(
         recordings,
         told,
         work,
-        lambda replayed: json.dumps(replayed.to_json()) if as_json else _row(replayed),
+        lambda replayed: json.dumps(replayed.to_json()) if as_json else _row(replayed, baselines.is_given),
     )
     if page and played:
         content = replay_page(bundle, played).encode()
@@ -166,18 +166,20 @@ def open_bundle(path: Path, any_day: bool) -> Bundle:
 _HEADER = f"{'recording':30}  {'decision':14} {'conf.':>6}  {'first':>7}  {'votes':>15}"
 
 
-def _row(replayed: Replayed) -> str:
+def _row(replayed: Replayed, by_day: bool) -> str:
     """A line for each recording, and below it what else there is to say."""
     d = replayed.decision
     confidence = f"{d.confidence:.1%}" if d.label != INCONCLUSIVE else "-"
     first = f"{d.provisional.seconds:.1f} s" if d.provisional else "-"
     votes = f"{d.beats} ({' : '.join(str(count) for count in d.votes.values())})"
     line = f"{tail(replayed.source, 30):30}  {d.label[:14]:14} {confidence:>6}  {first:>7}  {votes:>15}"
-    return "\n".join([line, *(folded(f"    {note}", 6) for note in _notes(replayed))])
+    return "\n".join([line, *(folded(f"    {note}", 6) for note in _notes(replayed, by_day))])
 
 
-def _notes(replayed: Replayed) -> Iterator[str]:
+def _notes(replayed: Replayed, by_day: bool) -> Iterator[str]:
     d = replayed.decision
+    if by_day and not replayed.rule.startswith("day's"):
+        yield replayed.rule
     if d.provisional and d.provisional.label != d.label:
         yield f"first {d.provisional.label}, after {d.provisional.beats} beats: it did not hold"
     if d.unusable:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_ecg.datasets.days import FEWEST_DAYS
 from edge_ecg.errors import DatasetError
 from edge_ecg.files import read_small_file
 from edge_ecg.inference.votes import INCONCLUSIVE
@@ -14,6 +15,7 @@ from edge_ecg.inference.votes import INCONCLUSIVE
 MOST_BYTES = 4_000_000  # of a table
 
 FEW_DATES = 8  # below this, one date decides more than a tenth of any figure
+FEWEST_DATES = FEWEST_DAYS + 2  # to learn from, to stop by and to test on
 LABELS_HEADER = {"file", "time", "recording", "file-or-time", "file_or_time", "name"}
 
 _LABEL = re.compile(r"[^\W_][\w.+-]{0,39}")
@@ -158,11 +160,11 @@ def split_by_date(dates: Mapping[str, set[str]]) -> dict[str, list[str]] | None:
     states are held out: on another, right answers could be luck with the day.
 
     >>> both = {"fasting", "after"}
-    >>> split_by_date({"2024-03-01": both, "2024-03-02": both, "2024-03-03": both})
-    {'train': ['2024-03-01'], 'validation': ['2024-03-02'], 'test': ['2024-03-03']}
+    >>> split_by_date({"2024-03-01": both, "2024-03-02": both, "2024-03-03": both, "2024-03-04": both})
+    {'train': ['2024-03-01', '2024-03-02'], 'validation': ['2024-03-03'], 'test': ['2024-03-04']}
     """
     whole = sorted(date for date, labels in dates.items() if len(labels) == 2)
-    if len(whole) < 3:
+    if len(whole) < FEWEST_DATES:
         return None
     held_out = max(1, round(0.2 * len(whole)))
     test, validation = whole[-held_out:], whole[-2 * held_out : -held_out]
@@ -181,9 +183,10 @@ def weaknesses(items: Sequence[Item], labels: Labels, pair: tuple[str, str]) -> 
         for date, states in sorted(of.items())
         if len(states) == 1
     ]
-    if len(whole) < 3:
+    if len(whole) < FEWEST_DATES:
         found.append(
-            f"{_dates(len(whole))} with both states: a split by date needs 3 at least, {FEW_DATES} to mean much"
+            f"{_dates(len(whole))} with both states: training and a split by date need {FEWEST_DATES} at least, "
+            f"{FEW_DATES} to mean much"
         )
     elif len(whole) < FEW_DATES:
         found.append(f"{_dates(len(whole))} with both states are few: expect wide intervals, and record more")

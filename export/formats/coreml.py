@@ -67,14 +67,16 @@ def _stands_float16(op: Any) -> bool:
 
 
 def _describe(model: Any, graph: Graph) -> None:
-    model.author, model.version = "Edge ECG", version("edge-ecg")
+    model.author, model.version, model.license = "Edge ECG", version("edge-ecg"), graph.about.get("license", "")
     model.short_description = f"Edge ECG {graph.name}. {INTENDED_USE}"
     for name in graph.inputs:
         model.input_description[name] = graph.meaning[name]
     model.output_description[graph.output] = graph.meaning[graph.output]
     model.user_defined_metadata.clear()
-    model.user_defined_metadata["edge_ecg.contract_version"] = str(CONTRACT.version)
+    model.user_defined_metadata["com.github.apple.coremltools.version"] = version("coremltools")
     model.user_defined_metadata["edge_ecg.intended_use"] = INTENDED_USE
+    for name, value in graph.about.items():
+        model.user_defined_metadata[f"edge_ecg.{name}"] = value
 
 
 def _files(package: Path) -> dict[str, bytes]:

@@ -1,8 +1,9 @@
 """The two graphs as ONNX files: short, named after the modules they come from, with int8 weights if asked."""
 
 import ast
-from collections.abc import Collection
+from collections import Counter
 from functools import lru_cache
+from importlib.metadata import version
 
 import numpy as np
 import onnx
@@ -10,7 +11,7 @@ import torch
 from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
 
 from edge_ecg.bundle import COMPARATOR, ENCODER, REFERENCES
-from edge_ecg.contract import CONTRACT
+from edge_ecg.contract import CONTRACT, INTENDED_USE
 from edge_ecg.inference.comparator import OnnxComparator
 from edge_ecg.inference.encoder import OnnxEncoder
 from edge_ecg.inference.int8 import dequantized, quantize_rows
@@ -26,6 +27,8 @@ SCOPES = "pkg.torch.onnx.name_scopes"
 @lru_cache(maxsize=8)
 def to_onnx(graph: Graph) -> bytes:
     """One graph as a self-contained ONNX file."""
+    if graph.template and (content := _with_weights(to_onnx(graph.template), graph)):
+        return content
     with quiet():
         program = torch.onnx.export(
             graph.program,
@@ -41,10 +44,26 @@ def to_onnx(graph: Graph) -> bytes:
     return _described(program.model_proto, graph).SerializeToString()
 
 
-def _described(model: ModelProto, graph: Graph) -> ModelProto:
-    """The model with names from its modules and what it is for, without the exporter's own notes.
+def _with_weights(content: bytes, graph: Graph) -> bytes | None:
+    """A file of a graph's template with the graph's own weights and biases, which have the names of its parameters.
 
-    Those notes take twice the bytes of the weights.
+    Nothing if the exporter has changed one, as it turns the weight of a linear layer on three axes.
+    """
+    model = onnx.load_from_string(content)
+    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+    parameters = dict(graph.module.named_parameters())
+    if not parameters.keys() <= tensors.keys():
+        return None
+    for name, parameter in parameters.items():
+        tensors[name].CopyFrom(numpy_helper.from_array(parameter.detach().numpy(), name))
+    return _checked(model).SerializeToString()
+
+
+def _described(model: ModelProto, graph: Graph) -> ModelProto:
+    """The model named after its modules and saying what it is for, without the exporter's own notes.
+
+    Those notes take twice the bytes of the weights. Names are short for the same reason: `align.3` is the third
+    operation of the module `align`, `3` the third of the graph outside its modules.
     """
     body = model.graph
     names = {name: name for name in (*graph.inputs, graph.output, "")}
@@ -52,12 +71,14 @@ def _described(model: ModelProto, graph: Graph) -> ModelProto:
     for tensor in body.initializer:
         names.setdefault(tensor.name, tensor.name if tensor.name in tensors else f"c{len(names)}")
         tensor.name = names[tensor.name]
+    counts: Counter[str] = Counter()
     for node in body.node:
         scopes = ast.literal_eval(next((p.value for p in node.metadata_props if p.key == SCOPES), "['']"))
-        module = next((scope for scope in reversed(scopes[:-1]) if scope), "")
-        node.name = _unused(f"{module}.{node.op_type}".strip("."), {other.name for other in body.node})
+        module = next((f"{scope}." for scope in reversed(scopes[:-1]) if scope), "")
         for output in node.output:
-            names.setdefault(output, _unused(node.name, names.values()))
+            counts[module] += 1
+            node.name = f"{module}{counts[module]}"
+            names.setdefault(output, node.name)
         node.input[:] = [names[value] for value in node.input]
         node.output[:] = [names[value] for value in node.output]
         node.ClearField("doc_string")
@@ -67,18 +88,13 @@ def _described(model: ModelProto, graph: Graph) -> ModelProto:
     for field in ("functions", "metadata_props", "doc_string"):
         model.ClearField(field)
     body.name = graph.name
+    model.producer_name, model.producer_version = "edge-ecg", version("edge-ecg")
+    model.doc_string = INTENDED_USE
+    onnx.helper.set_model_props(model, graph.about)
     for feature in (*body.input, *body.output):
         feature.ClearField("metadata_props")
         feature.doc_string = graph.meaning[feature.name]
     return _checked(model)
-
-
-def _unused(name: str, taken: Collection[str]) -> str:
-    number, free = 1, name
-    while free in taken:
-        number += 1
-        free = f"{name}_{number}"
-    return free
 
 
 def _checked(model: ModelProto) -> ModelProto:

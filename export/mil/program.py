@@ -5,7 +5,7 @@ the Neural Engine, in float16. On macOS `export.parity` runs the package through
 """
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,18 +29,17 @@ class Step:
     makes: tuple[str, ...]
     dtypes: tuple[np.dtype, ...]
 
-    def run(self, values: dict[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
-        """The values it makes, rounded as the program declares."""
+    def run(self, values: dict[str, np.ndarray]) -> None:
+        """Add the values that it makes, rounded as the program declares."""
         taken = {
             argument: [_single(values[v]) if isinstance(v, str) else v for v in source]
             if isinstance(source, list)
             else _single(values[source])
             for argument, source in self.takes.items()
         }
-        with np.errstate(all="ignore"):  # overflow shows as a wrong value
-            results = self.function(**taken, **self.constants)
-            for name, dtype, value in zip(self.makes, self.dtypes, _listed(results, self.makes), strict=True):
-                yield name, np.asarray(value).astype(dtype, copy=False)
+        results = self.function(**taken, **self.constants)
+        for name, dtype, value in zip(self.makes, self.dtypes, _listed(results, self.makes), strict=True):
+            values[name] = np.asarray(value).astype(dtype, copy=False)
 
 
 class MilProgram:
@@ -76,8 +75,9 @@ class MilProgram:
     def run(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Every value that the program computes, by name, its outputs among them."""
         values = {**self._constants, **self._checked(inputs)}
-        for step in self.steps:
-            values.update(step.run(values))
+        with np.errstate(all="ignore"):  # overflow shows as a wrong value
+            for step in self.steps:
+                step.run(values)
         return values
 
     def weights(self) -> list[tuple[np.ndarray, int]]:
@@ -126,7 +126,7 @@ class MilProgram:
                 takes[argument] = var.name
         step = Step(op.name, op.op_type, OPS[op.op_type], constants, takes, names, tuple(map(_dtype, op.outputs)))
         if op.op_type.startswith("constexpr_"):  # decompressed when the package is loaded
-            self._constants.update(step.run({}))
+            step.run(self._constants)
             sources = [var.name for var in op.inputs.values() if var is not None]
             self._bits[names[0]] = self._bits[max(sources, key=lambda name: np.size(self._constants[name]))]
         else:
