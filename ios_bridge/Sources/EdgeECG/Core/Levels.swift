@@ -32,7 +32,8 @@ public struct Levels: Hashable, Sendable {
     func logDensity(_ x: Double, mean: Double, variance: Double) -> Double {
       let freedom = Double(dates - 1)
       let away = (x - mean) * (x - mean) / variance
-      return logScale - 0.5 * Maths.log(freedom * Double.pi * variance) - (freedom + 1) / 2 * Maths.log1p(away / freedom)
+      return logScale - 0.5 * Maths.log(freedom * Double.pi * variance) - (freedom + 1) / 2
+        * Maths.log1p(away / freedom)
     }
 
     /// log Γ((f + 1) / 2) - log Γ(f / 2), from one f to the next by Γ(x + 1) = x Γ(x).
