@@ -5,7 +5,8 @@ Names and shapes, then values, then votes, then decisions; everything that is of
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from copy import deepcopy
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from train.model.model import compare, embed
 
 MOST_BEAT_FLIPS = 0.001
 MOST_ERROR = 1e-5  # of full scale, against a model with the same weights: float32 rounds in proportion to what it adds
+MOST_ROUNDINGS = 4.0  # or so many times as far as that model in float32 is from itself in float64
 MOST_RMS_ERROR = 0.05  # of full scale, against the same, where values are rounded to float16
 MOST_LOGIT_RMS = 0.03  # of full scale, against the reference model: on few beats, decisions alone say little
 TIMED_BEATS, TIMED_ROUNDS = 200, 7
@@ -74,6 +76,8 @@ class Outcome:
     embeddings: np.ndarray
     logits: np.ndarray
     judged: Decided
+    embeddings_rounding: float = 0.0  # of the largest number: how far they are from the same in float64, where known
+    logits_rounding: float = 0.0
 
     @property
     def decided_at(self) -> list[int | None]:
@@ -128,12 +132,13 @@ class ParityCheck:
         for what in ("embeddings", "logits"):
             got, wanted = getattr(outcome, what), getattr(expected, what)
             errors = np.nan_to_num((got - wanted) / np.abs(wanted).max(), nan=np.inf).astype(np.float64)
-            off, kind, most = float(np.abs(errors).max()), "up to", MOST_ERROR
+            off, kind = float(np.abs(errors).max()), "up to"
+            most = max(MOST_ERROR, MOST_ROUNDINGS * getattr(expected, what + "_rounding"))
             from_expected = max(from_expected, off)
             if artefact.half:
                 off, kind, most = float(np.sqrt(np.mean(errors**2))), "an RMS of", MOST_RMS_ERROR
             if off > most:
-                faults.append(f"{what} are off by {kind} {off:.2g} of full scale, allowed {most:g}")
+                faults.append(f"{what} are off by {kind} {off:.2g} of full scale, allowed {most:.2g}")
         same_bank = outcome.logits.shape == truth.logits.shape
         errors = np.nan_to_num(outcome.logits - truth.logits, nan=np.inf) if same_bank else np.array(np.inf)
         logit_rms, logit_scale = np.sqrt(np.mean(np.square(errors, dtype=np.float64))), np.abs(truth.logits).max()
@@ -189,7 +194,15 @@ class ParityCheck:
         if key not in self._known:
             model = self.reference.compressed(scheme)
             embeddings = embed(model, self.beats.values)
-            self._known[key] = self._outcome(embeddings, compare(model, embeddings, bank.embeddings), bank)
+            logits = compare(model, embeddings, bank.embeddings)
+            exact = deepcopy(model).double()
+            exact_embeddings = embed(exact, self.beats.values.astype(np.float64))
+            exact_logits = compare(exact, exact_embeddings, bank.embeddings.astype(np.float64))
+            self._known[key] = replace(
+                self._outcome(embeddings, logits, bank),
+                embeddings_rounding=_share_off(embeddings, exact_embeddings),
+                logits_rounding=_share_off(logits, exact_logits),
+            )
         return self._known[key]
 
     def _outcome(self, embeddings: np.ndarray, logits: np.ndarray, bank: ReferenceBank) -> Outcome:
@@ -250,6 +263,11 @@ def interleaved_us(engines: Mapping[str, Engine], bank: ReferenceBank, beats: np
                 took.append(time.perf_counter() - began)
             times[name].append(float(np.median(took) * 1e6))
     return times
+
+
+def _share_off(got: np.ndarray, exact: np.ndarray) -> float:
+    """The largest error as a share of the largest number."""
+    return float(np.abs(got - exact).max() / np.abs(exact).max())
 
 
 def _finite(value: Any) -> float:
