@@ -21,14 +21,17 @@ from edge_ecg.recording import Told
 def enroll_command(bundle_path: Path, recordings: tuple[str, ...], told: Told, out: Path, as_json: bool) -> int:
     """Move a bundle's references to fresh recordings of the baseline, without training.
 
-    A RECORDING is a file, a folder with recordings anywhere below it, or Apple's export.zip. Several dates say more
-    than many recordings of one: what a single ordinary date may differ by is not taken for a drift.
+    A RECORDING is a file, a folder with recordings anywhere below it, or Apple's export.zip. They must be
+    of three dates at least: what a single ordinary date may differ by is not taken for a drift.
     """
     refuse_overlap(out, [bundle_path, *recordings])
     refuse_to_lose(out)
     bundle = load_bundle(bundle_path)
     reading = Reading(told)
-    enrolment = enroll(bundle, reading.each(recordings))
+    try:
+        enrolment = enroll(bundle, reading.each(recordings))
+    finally:  # what was passed over may be why there are too few
+        code = reading.finish()
     write_enrolled(bundle, enrolment, out)
     click.echo(json.dumps(enrolment.to_json()) if as_json else "\n".join([*describe(enrolment), f"{out}: written"]))
-    return reading.finish()
+    return code
