@@ -137,6 +137,7 @@ def test_every_command_refuses_in_one_line(tmp_path: Path, module: str, argument
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_process_ends_as_a_command_inside_this_one(tmp_path: Path, recordings: list[Path]) -> None:
     for module, *arguments in (("edge_ecg.cli", "detect", recordings[0], "absent.csv"), ("train", "absent.toml")):
         outside, within = as_process(module, *arguments), inside(module, *arguments)

@@ -122,6 +122,7 @@ def shell(line: str) -> "subprocess.CompletedProcess[bytes]":
 
 
 @posix
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["edge-ecg --help", "edge-ecg doctor", "python -m train --help"])
 @pytest.mark.parametrize("reader", ["| true", "| head -1 > /dev/null", ">&-", ">&- 2>&-"])
 def test_a_reader_that_closes_our_output_is_no_error(command: str, reader: str) -> None:

@@ -214,6 +214,7 @@ def test_no_page_is_left_out_of_the_table_of_contents() -> None:
         assert re.search(rf"^({page.stem}|e\[vx\]\*)$", index, re.MULTILINE) or page.stem == "index"
 
 
+@pytest.mark.slow
 def test_it_builds_without_a_warning(tmp_path: Path) -> None:
     for needed in ("sphinx", "myst_parser", "furo"):
         pytest.importorskip(needed)

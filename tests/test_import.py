@@ -446,6 +446,7 @@ def run_import(export: Path, out: Path) -> subprocess.Popen:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
 
 
+@pytest.mark.slow
 def test_a_kill_leaves_what_was_there_and_the_same_command_finishes(tmp_path: Path) -> None:
     old = zipped(tmp_path / "old.zip", a_study(3))
     new = zipped(tmp_path / "new.zip", a_study(8))

@@ -26,7 +26,10 @@ KILLS = int(WANTED or 2)
 ROOT = Path(__file__).parent.parent
 Tree = dict[str, bytes]
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="process groups and SIGKILL are of POSIX")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="process groups and SIGKILL are of POSIX"),
+    pytest.mark.slow,
+]
 
 
 def tree(folder: Path) -> Tree:
