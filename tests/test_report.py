@@ -85,11 +85,13 @@ def measured(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_json(folder / "daily/daily_baseline.json", daily_baseline)
     row = {"seeds": 3, "right_mean": 30.3, "right_spread": 1.2, "of": 36, "auc_mean": 0.91, "auc_spread": 0.01}
     write_json(folder / "ablations/ablations.json", {"rows": [{"name": "no RR", **row}, {"name": "default", **row}]})
+    of_days = {"days": 2, "draws": 12, "mean": 0.884, "sd": 0.061, "worst": 0.735}
+    write_json(folder / "days/learning_curve.json", {"methods": {"comparator": [of_days]}})
     return folder
 
 
 def given_all(folder: Path) -> list[Any]:
-    return [folder / "run", folder / "cv", folder / "daily", folder / "ablations"]
+    return [folder / "run", folder / "cv", folder / "daily", folder / "ablations", folder / "days"]
 
 
 @pytest.fixture(scope="module")
@@ -185,6 +187,7 @@ def test_its_figures_are_those_of_the_files(measured: Path, whole: str) -> None:
     for row in read_json(measured / "run" / CONFOUNDERS)["pairs"]:
         assert f"{row['pairs']:,}" in text
     assert "30.3 of 36, 1.2" in text
+    assert all(percent(share) in text for share in (0.884, 0.061, 0.735))  # of the learning curve
     assert "Of 216 recordings of synthetic people, 211 are out of distribution" in text
     total = 2 * len(crossval["dates"])
     assert f"{len(crossval['dates']) - 1} of {len(crossval['dates'])} dates hold a recording of target" in text
@@ -206,7 +209,13 @@ def test_a_percentage_is_never_rounded_to_all() -> None:
 def test_what_was_not_measured_is_said_with_a_command_that_exists(small_run: Path) -> None:
     seen = assert_self_contained(report(read_findings(small_run)))
     modules = set(re.findall(r"run python -m ([\w.]+)", seen.text))
-    assert modules == {"train.crossval", "train.confounders", "train.daily_baseline", "train.ablations"}
+    assert modules == {
+        "train.crossval",
+        "train.confounders",
+        "train.daily_baseline",
+        "train.ablations",
+        "train.learning_curve",
+    }
     for module in modules - {"train.ablations"}:
         assert importlib.util.find_spec(module)
     for option in re.findall(r"--out report.html (--[\w-]+)", seen.text):

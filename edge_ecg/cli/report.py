@@ -17,14 +17,21 @@ from edge_ecg.report.report import report
 @click.option("--crossval", type=click.Path(path_type=Path), help="What python -m train.crossval wrote.")
 @click.option("--daily-baseline", type=click.Path(path_type=Path), help="What python -m train.daily_baseline wrote.")
 @click.option("--ablations", type=click.Path(path_type=Path), help="What python -m train.ablations wrote.")
+@click.option("--learning-curve", type=click.Path(path_type=Path), help="What python -m train.learning_curve wrote.")
 def report_command(
-    source: Path, out: Path, crossval: Path | None, daily_baseline: Path | None, ablations: Path | None
+    source: Path,
+    out: Path,
+    crossval: Path | None,
+    daily_baseline: Path | None,
+    ablations: Path | None,
+    learning_curve: Path | None,
 ) -> None:
     """Write everything that was measured of a training run or a bundle as one page that can be sent.
 
     The page is one HTML file without scripts or links. What was not measured is said, with the command for it.
     """
-    refuse_overlap(out, [path for path in (source, crossval, daily_baseline, ablations) if path])
-    content = report(read_findings(source, crossval, daily_baseline, ablations)).encode(errors="backslashreplace")
+    parts = crossval, daily_baseline, ablations, learning_curve
+    refuse_overlap(out, [path for path in (source, *parts) if path])
+    content = report(read_findings(source, *parts)).encode(errors="backslashreplace")
     write_file(out, content)
     click.echo(f"{out}: written, {len(content):,} bytes")

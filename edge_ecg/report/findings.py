@@ -33,13 +33,18 @@ class Findings:
     folds: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]  # by method: date, evidence, is it the target's
     daily_baseline: dict[str, Any] | None
     ablations: dict[str, Any] | None
+    learning_curve: dict[str, Any] | None
     artefacts: list[dict[str, Any]] | None
     tools: dict[str, str]
     files: dict[str, Path]  # where each part was read
 
 
 def read_findings(
-    path: Path, crossval: Path | None = None, daily_baseline: Path | None = None, ablations: Path | None = None
+    path: Path,
+    crossval: Path | None = None,
+    daily_baseline: Path | None = None,
+    ablations: Path | None = None,
+    learning_curve: Path | None = None,
 ) -> Findings:
     """Read a run or a bundle, and what is given beside it.
 
@@ -54,7 +59,8 @@ def read_findings(
             raise RunError(f"{files['model']}: labels are {labels}, expected two names")
         dates = {date for of_set in dataset["dates"].values() for date in of_set}
     parts["labels"] = (baseline, target)
-    more: dict[str, Any] = {"crossval": None, "folds": {}, "daily_baseline": None, "ablations": None}
+    more: dict[str, Any] = dict.fromkeys(("crossval", "daily_baseline", "ablations", "learning_curve"))
+    more["folds"] = {}
     if crossval is not None:
         files["crossval"] = crossval / "crossval.json"
         found = more["crossval"] = read_json(files["crossval"])
@@ -71,6 +77,9 @@ def read_findings(
     if ablations is not None:
         files["ablations"] = ablations / "ablations.json" if ablations.is_dir() else ablations
         more["ablations"] = read_json(files["ablations"])
+    if learning_curve is not None:
+        files["learning_curve"] = learning_curve / "learning_curve.json"
+        more["learning_curve"] = read_json(files["learning_curve"])
     return Findings(source=path, **{**parts, **more})
 
 

@@ -23,7 +23,8 @@ SECTIONS: tuple[tuple[str, str, str, Callable[[Findings], dict[str, Any]]], ...]
     ("The state beside day-to-day drift", "confounders", "drift.html", reasons.drift),
     ("The day's baseline, and enrolment", "daily_baseline", "daily_baseline.html", reasons.daily_baseline),
     ("What each design choice is worth", "ablations", "ablations.html", reasons.nothing_more),
-    ("Learning curve", "metrics", "learning.html", reasons.learning),
+    ("How many days have to be recorded", "learning_curve", "days.html", reasons.nothing_more),
+    ("Training, epoch by epoch", "metrics", "learning.html", reasons.learning),
     ("What is shipped", "artefacts", "artefacts.html", reasons.nothing_more),
 )
 
