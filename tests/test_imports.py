@@ -29,11 +29,12 @@ FLOORS = {
     "train": (
         {"__init__", "data", "metrics", "parallel", "text"},
         {"model"},
-        {"decision"},
-        {"fit", "run"},
+        {"decision", "options"},
+        {"fit"},
+        {"run"},
         {"evaluation"},
         {"ablations", "confounders", "crossval", "daily_baseline", "evaluate", "learning_curve"},
-        {"__main__"},
+        {"__main__", "adopt"},
     ),
     "export": (
         {"__init__", "apple", "graphs", "pictures"},

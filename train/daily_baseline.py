@@ -40,8 +40,9 @@ from train.evaluation.outcomes import Outcome, baselines_of, day_level, decided,
 from train.evaluation.simulated_drift import DRIFTS, Drift
 from train.fit.left_out import evidence_of, train_folds
 from train.fit.loop import Settings, settings_for
-from train.model.architectures import ARCHITECTURES, DEFAULT_ARCHITECTURE
+from train.model.architectures import DEFAULT_ARCHITECTURE
 from train.model.model import Model, compare, embed
+from train.options import ArchitectureName, given_beats
 
 FIGURES = "daily_baseline.json"
 BASELINES = 2  # of each date: they are the day's, and never judged
@@ -265,15 +266,17 @@ HEAD = f"  {'compared with':34} {'right':>6} {'wrong':>6} {'inconclusive':>12}  
 @click.argument("dataset_file", metavar="DATASET.toml", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the models and figures.")
 @click.option("--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml].")
+@given_beats
 @click.option("--seeds", default=5, show_default=True, type=click.IntRange(1), help="How many trainings of each fold.")
 @click.option("--nested", is_flag=True, help="Seed 0 again, its levels from models that have not seen the date either.")
 @click.option("--also", multiple=True, metavar="FOLDER=LABEL", help="Judge a folder that the dataset leaves out.")
 @click.option("--others", multiple=True, type=click.Path(path_type=Path), help="Recordings of other people.")
-@click.option("--arch", type=click.Choice(list(ARCHITECTURES)), default=DEFAULT_ARCHITECTURE, show_default=True)
+@click.option("--arch", type=ArchitectureName(), default=DEFAULT_ARCHITECTURE, show_default=True)
 def daily_baseline(
     dataset_file: Path,
     out: Path,
     data: Path | None,
+    beats_file: Path | None,
     seeds: int,
     nested: bool,
     also: tuple[str, ...],
@@ -284,7 +287,7 @@ def daily_baseline(
     torch.set_num_threads(1)
     claim_folder(out, "train", ("folds", FIGURES))
     dataset = read_dataset(dataset_file, data)
-    beats = read_sets(dataset)
+    beats = read_sets(dataset, beats_file=beats_file)
     entries = left_aside(dataset, dict(pair.split("=", 1) for pair in also if "=" in pair))
     aside = read_beats(entries) if entries else None
     dates = sorted(set(beats.dates.tolist()))
