@@ -77,9 +77,9 @@ def after_commands(folder: Path, printed: str) -> None:
     assert len(rows(folder / "decisions.jsonl")) == 72
     assert all(40 < row["heart_rate_bpm"] < 110 for row in rows(folder / "peaks.jsonl") if "heart_rate_bpm" in row)
     assert json.loads((folder / "manifest.json").read_text())["labels"] == ["fasting", "after"]
-    crossval = json.loads((folder / "cv/crossval.json").read_text())
+    crossval = json.loads((folder / "run/study/crossval/crossval.json").read_text())
     assert crossval["dates"] == [f"2024-03-0{day}" for day in range(1, 10)]
-    for page in ("report.html", "bundle.html"):
+    for page in ("report.html", "shipped.html"):
         assert "<html" in (folder / page).read_text(encoding="utf-8")
 
 

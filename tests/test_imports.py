@@ -32,7 +32,9 @@ FLOORS = {
         {"decision"},
         {"fit", "run"},
         {"evaluation"},
+        {"overview"},
         {"ablations", "confounders", "crossval", "daily_baseline", "evaluate", "learning_curve"},
+        {"study"},
         {"__main__"},
     ),
     "export": (

@@ -15,6 +15,7 @@ from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.datasets.days import require_days, worth_of
 from edge_ecg.errors import RunError
 from edge_ecg.jsonfile import write_json
+from train.confounders import CONFOUNDERS, can_be_judged, confounders
 from train.data import BeatSet, read_sets
 from train.decision.decide import decide
 from train.evaluate import figures_text
@@ -23,6 +24,7 @@ from train.fit.left_out import left_out_levels
 from train.fit.loop import PROGRESS, Trainer, settings_for
 from train.model.architectures import ARCHITECTURES, DEFAULT_ARCHITECTURE
 from train.model.weights import WEIGHTS
+from train.overview import OVERVIEW, overview
 from train.run import (
     BEATS,
     CONFIG,
@@ -55,7 +57,7 @@ def train(
     dataset = read_dataset(dataset_file, data)
     days = require_days((entry.date, entry.label) for entry in dataset.entries("train"))
     sets = {which: read_sets(dataset, [which]) for which in ("train", "validation")}
-    claim_folder(out, "train", (WEIGHTS, PROGRESS, BEATS, METRICS, HISTORY, CONFIG, FOLDS))
+    claim_folder(out, "train", (WEIGHTS, PROGRESS, BEATS, METRICS, HISTORY, CONFIG, FOLDS, OVERVIEW, CONFOUNDERS))
     _refuse_a_run(out, resume)  # that another process finished meanwhile
     click.echo(worth_of(len(days)))
     settings = settings_for(arch, seed, epochs)
@@ -101,6 +103,9 @@ def train(
     metrics = {which: decide(model, references, beats, finished.rule).to_json() for which, beats in sets.items()}
     write_json(out / METRICS, {**metrics, "history": asdict(trainer.history)})
     write_file(out / HISTORY, history_png(trainer.history))
+    write_json(out / OVERVIEW, overview(dataset, sets))
+    if can_be_judged(finished):
+        write_json(out / CONFOUNDERS, confounders(finished))
     # Last of all: a folder with these settings is a finished run, and never one without its levels.
     write_json(out / CONFIG, {**config, "contract": CONTRACT.to_json()})
     click.echo(figures_text({"validation": metrics["validation"]}, dataset.labels))

@@ -1,6 +1,7 @@
-"""Figures as text: columns, counts and intervals, for what commands print."""
+"""Figures as text: columns, counts, intervals and the time that is left, for what commands print."""
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 
@@ -26,3 +27,21 @@ def count(confusion: dict[str, Any]) -> str:
 def share(value: float | None) -> str:
     """A share, or a dash where there is none."""
     return "-" if value is None else f"{value:.1%}"
+
+
+def countdown(say: Callable[[str], None], total: int) -> Callable[[str], None]:
+    """A function that says how many of `total` are done with each line, and how long the others take at that pace."""
+    began, done = time.perf_counter(), 0
+
+    def step(line: str) -> None:
+        nonlocal done
+        done += 1
+        left_s = (time.perf_counter() - began) / done * (total - done)
+        say(f"{done:3}/{total}  {line}" + (f"; {duration(left_s)} left" if done < total else ""))
+
+    return step
+
+
+def duration(seconds: float) -> str:
+    """A time as a person says it."""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
