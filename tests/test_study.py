@@ -19,7 +19,7 @@ from train.learning_curve import learning_curve
 from train.overview import counted, recording_means_uv
 from train.run import load_run
 from train.study import Study, key_of, study
-from train.text import countdown, duration
+from train.text import columns, countdown, duration
 
 
 @pytest.fixture
@@ -104,15 +104,20 @@ def test_training_leaves_an_overview_that_is_true(small_run: Path) -> None:
     assert len(found["examples"]["samples_uv"]) == 2
 
 
-def test_a_countdown_says_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter([0.0, 30.0, 60.0])
+def test_a_countdown_says_what_is_left_and_no_more_than_a_line_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 30.0, 30.5, 60.0, 60.1])
     monkeypatch.setattr("train.text.time.perf_counter", lambda: next(clock))
     said: list[str] = []
-    step = countdown(said.append, 2)
-    step("a")
-    step("b")
-    assert said == ["  1/2  a; 30 s left", "  2/2  b"]
+    step = countdown(said.append, 5, before=1)
+    for line in "abcd":
+        step(line)
+    assert said == ["  2/5  a; 2 min left", "  4/5  c; 20 s left", "  5/5  d"]
     assert [duration(s) for s in (3.4, 89, 91, 600)] == ["3 s", "89 s", "2 min", "10 min"]
+
+
+def test_a_table_that_is_too_wide_goes_on_below() -> None:
+    lines = columns([["", "right", "accuracy"], ["ours", "5/6", "83 %"]], 14)
+    assert lines == ["      right", "ours    5/6", "", "      accuracy", "ours      83 %"]
 
 
 def test_a_part_is_done_again_for_other_recordings_or_settings(run: Path, small_dataset: Path) -> None:

@@ -15,6 +15,7 @@ from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.datasets.days import require_days, worth_of
 from edge_ecg.errors import RunError
 from edge_ecg.jsonfile import write_json
+from edge_ecg.layout import folded
 from train.confounders import CONFOUNDERS, can_be_judged, confounders
 from train.data import BeatSet, read_sets
 from train.decision.decide import decide
@@ -34,6 +35,7 @@ from train.run import (
     Run,
     write_beats,
 )
+from train.text import countdown
 
 
 @click.command()
@@ -59,17 +61,18 @@ def train(
     sets = {which: read_sets(dataset, [which]) for which in ("train", "validation")}
     claim_folder(out, "train", (WEIGHTS, PROGRESS, BEATS, METRICS, HISTORY, CONFIG, FOLDS, OVERVIEW, CONFOUNDERS))
     _refuse_a_run(out, resume)  # that another process finished meanwhile
-    click.echo(worth_of(len(days)))
+    click.echo(folded(worth_of(len(days)), 2))
     settings = settings_for(arch, seed, epochs)
     trainer = Trainer(settings, sets["train"], sets["validation"], out)
     if resume and (out / PROGRESS).exists():  # a run that was killed early has nothing to go on with
         trainer.resume()
 
-    def show(row: dict[str, float], of: int) -> None:
-        click.echo(
-            f"epoch {len(trainer.history.epochs):3}/{of}  loss {row['loss']:.4f}  "
-            f"validation loss {row['validation_loss']:.4f}  beats {row['validation_beat_accuracy']:.2%}",
-            err=True,
+    step = countdown(lambda line: click.echo(f"epoch {line}", err=True), settings.epochs, len(trainer.history.epochs))
+
+    def show(row: dict[str, float], _of: int) -> None:
+        step(
+            f"loss {row['loss']:.4f}  validation loss {row['validation_loss']:.4f}  "
+            f"beats {row['validation_beat_accuracy']:.2%}"
         )
 
     model = trainer.fit(show)
@@ -79,11 +82,11 @@ def train(
     with click.progressbar(length=dates, label="leaving dates out", file=sys.stderr) as bar:
         levels = left_out_levels(both, settings, out / FOLDS, lambda _: bar.update(1))
     if levels is None:
-        click.echo(
+        said = (
             "too few days with both states to tell how much days differ: every recording will be inconclusive; record "
-            "both states on more days",
-            err=True,
+            "both states on more days"
         )
+        click.echo(folded(said, 2), err=True)
     config = {
         "labels": dataset.labels,
         "settings": asdict(settings),

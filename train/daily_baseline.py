@@ -25,6 +25,7 @@ from edge_ecg.errors import DatasetError
 from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.votes import DecisionRule
 from edge_ecg.jsonfile import write_json
+from edge_ecg.layout import folded
 from edge_ecg.simulation.synthetic import STATES
 from train.data import BeatSet, read_beats, read_sets
 from train.decision.levels import fit_levels
@@ -285,7 +286,7 @@ def daily_baseline(
         aside,
         {"others": other_people(others)} if others else {},
     )
-    click.echo("\n".join(daily_baseline_lines(result)))
+    click.echo("\n".join(folded(line, 6) if len(line) > 80 else line for line in daily_baseline_lines(result)))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import torch
 from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import SETS, read_dataset
 from edge_ecg.jsonfile import read_json, write_json
+from edge_ecg.layout import folded
 from edge_ecg.report.findings import told
 from train.data import read_sets
 from train.decision.decide import decide
@@ -37,7 +38,7 @@ def figures_text(figures: dict[str, dict[str, Any]], labels: tuple[str, str]) ->
     """Figures by set as lines of text: recordings first, since they are what counts."""
     lines = []
     for which, of_set in figures.items():
-        rows = [["", "right", "accuracy", "95 % interval", "sensitivity", "specificity"]]
+        rows = [["", "right", "accuracy", "95 % interval", "sens.", "spec."]]
         for name, key in FIGURES.items():
             c = of_set[key]
             interval = between(c["accuracy_95"]) if name.startswith("recordings") else "not independent"
@@ -47,10 +48,13 @@ def figures_text(figures: dict[str, dict[str, Any]], labels: tuple[str, str]) ->
         lines += [
             f"{which}: {', '.join(of_set['dates'])}",
             *columns(rows),
-            f"  decided without a baseline of the day: {s['right']} right, {s['wrong']} wrong, "
-            f"{s['inconclusive']} inconclusive, first after {s['median_beats']:.0f} beats (median)",
+            folded(
+                f"  decided without a baseline of the day: {s['right']} right, {s['wrong']} wrong, "
+                f"{s['inconclusive']} inconclusive, first after {s['median_beats']:.0f} beats (median)",
+                4,
+            ),
         ]
-    lines.append(f"  sensitivity is the share of {labels[1]!r} that was recognised, specificity that of {labels[0]!r}")
+    lines.append(folded(f"  sens.: the share of {labels[1]!r} that was recognised; spec.: that of {labels[0]!r}", 4))
     return "\n".join(lines)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from edge_ecg.bundle import Bundle, load_bundle
-from edge_ecg.cli.layout import folded
+from edge_ecg.layout import folded
 from edge_ecg.report.artefact_table import artefact_table
 
 
