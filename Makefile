@@ -19,7 +19,7 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 
 # Figures with machine facts are kept in out/benchmarks; bench-compare fails if a minimum got worse by TOLERANCE.
-BENCH := $(BIN)/python -m pytest benches --benchmark-only --benchmark-columns=min,median,iqr,rounds \
+BENCH := $(BIN)/python -m pytest benches -n 0 --benchmark-only --benchmark-columns=min,median,iqr,rounds \
 	--benchmark-storage=file://out/benchmarks
 TOLERANCE ?= 50%
 BENCH_BUNDLE ?= $(DEMO_OUT)/bundle

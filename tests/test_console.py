@@ -130,6 +130,7 @@ def test_a_reader_that_closes_our_output_is_no_error(command: str, reader: str) 
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.slow
 @posix
 def test_what_is_read_is_never_taken_for_a_closed_output(tmp_path: Path) -> None:
     """With descriptor 1 closed, the next file that is opened would get it."""
@@ -138,6 +139,7 @@ def test_what_is_read_is_never_taken_for_a_closed_output(tmp_path: Path) -> None
     assert (tmp_path / "labels.csv").read_text() == "file,label\n"
 
 
+@pytest.mark.slow
 @posix
 def test_a_name_that_can_not_be_encoded_is_shown(small_bundle: Path, small_dataset: Path, tmp_path: Path) -> None:
     odd = tmp_path / os.fsdecode(b"\xff\xfe")

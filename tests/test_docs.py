@@ -56,17 +56,16 @@ def clone(folder: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The folder in which the tutorial was typed, and what it printed."""
-    folder = clone(tmp_path_factory.mktemp("docs") / "tutorial")
-    return folder, typed(TUTORIAL, folder)
+@pytest.fixture(scope="session")
+def told(once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+    """The folder in which the tutorial was typed."""
+    return once("tutorial", lambda folder: typed(TUTORIAL, clone(folder)))
 
 
 @pytest.fixture
-def folder(told: tuple[Path, str], tmp_path: Path) -> Path:
+def folder(told: Path, tmp_path: Path) -> Path:
     """A copy of it."""
-    return Path(shutil.copytree(told[0], tmp_path / "at", symlinks=True))
+    return Path(shutil.copytree(told, tmp_path / "at", symlinks=True))
 
 
 def rows(file: Path) -> list[dict]:
@@ -147,14 +146,13 @@ def test_the_readme_leads_from_an_export_to_a_bundle(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_tutorial_is_a_true_story(told: tuple[Path, str]) -> None:
-    folder, _ = told
-    assert [date.name for date in sorted((folder / "few").glob("2*"))] == ["2024-03-01", "2024-03-02", "2024-03-03"]
-    without, compared = outcomes(folder / "decisions.jsonl"), outcomes(folder / "compared.jsonl")
+def test_the_tutorial_is_a_true_story(told: Path) -> None:
+    assert [date.name for date in sorted((told / "few").glob("2*"))] == ["2024-03-01", "2024-03-02", "2024-03-03"]
+    without, compared = outcomes(told / "decisions.jsonl"), outcomes(told / "compared.jsonl")
     assert (sum(without.values()), sum(compared.values())) == (72, 72 - 9 * 2)
     assert without["False"] == compared["False"] == 0
     assert compared["inconclusive"] < without["inconclusive"] <= 4
-    assert load_bundle(folder / "enrolled").manifest["enrolment"]["dates"] == ["2024-03-07", "2024-03-08", "2024-03-09"]
+    assert load_bundle(told / "enrolled").manifest["enrolment"]["dates"] == ["2024-03-07", "2024-03-08", "2024-03-09"]
 
 
 def outcomes(file: Path) -> Counter[str]:

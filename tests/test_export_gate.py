@@ -216,6 +216,7 @@ def test_a_changed_bias_is_refused(bundle, check):
     refused(check, "portable fp32", {**files, WEIGHTS: edited_tensors(files[WEIGHTS], louder)})
 
 
+@pytest.mark.slow
 def test_graphs_of_two_models_are_refused(bundle, check):
     manifest, files = bundle
     torch.manual_seed(1)

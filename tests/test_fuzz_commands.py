@@ -94,6 +94,7 @@ def test_commands_that_replay(
     typed(tmp_path, "replay", target, recording_of_a_stranger(seed), "--json")
 
 
+@pytest.mark.slow
 @fuzzed
 @given(seed=SEEDS)
 def test_commands_that_enroll(
@@ -118,6 +119,7 @@ def entries(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[s
             yield from entries(value[number], (*path, number))
 
 
+@pytest.mark.slow
 @fuzzed
 @given(data=st.data())
 def test_commands_that_read_a_manifest(target: Path, small_dataset: Path, tmp_path: Path, data: st.DataObject) -> None:

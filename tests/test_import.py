@@ -303,6 +303,7 @@ def test_what_is_no_plain_member_is_skipped_and_said_and_the_rest_is_read(tmp_pa
         all_read(export)
 
 
+@pytest.mark.slow
 def test_bombs_are_refused_before_they_are_unpacked(tmp_path: Path) -> None:
     began = time.perf_counter()
     for member in (b"0\n" * 1_500_000, b"0\n" * 4_000_000):
@@ -497,6 +498,7 @@ def test_a_kill_leaves_what_was_there_and_the_same_command_finishes(tmp_path: Pa
     assert now == expected
 
 
+@pytest.mark.slow
 def test_an_interrupt_leaves_nothing_half_written(tmp_path: Path) -> None:
     export = zipped(tmp_path / "export.zip", a_study(40))
     process = run_import(export, tmp_path / "data")

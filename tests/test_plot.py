@@ -131,6 +131,7 @@ def plotted(*arguments: object) -> int:
     return int(ended.value.code or 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("suffix", "starts"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
 def test_the_command_writes_each_format(
     paths: list[Path], small_bundle: Path, tmp_path: Path, suffix: str, starts: bytes

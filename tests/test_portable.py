@@ -72,6 +72,7 @@ def test_the_fused_encoder_is_the_encoder_at_any_heart_rate():
     assert (got - wanted).abs().max() < 1e-5 * wanted.abs().max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "layers", [[torch.nn.Linear(384, 8)], [torch.nn.Unflatten(1, (4, 96)), torch.nn.Linear(96, 2)]]
 )

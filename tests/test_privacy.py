@@ -49,6 +49,7 @@ def said_by(capfd: pytest.CaptureFixture[str], *arguments: object) -> dict[str, 
     return {f"{arguments[0]} stdout": out.encode() + b" ", f"{arguments[0]} stderr": err.encode() + b" "}
 
 
+@pytest.mark.slow
 def test_no_command_on_a_phones_export_repeats_the_person(
     export: Path, small_bundle: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

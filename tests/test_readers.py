@@ -500,6 +500,7 @@ def test_links_are_followed_once_and_pipes_are_passed_over(tmp_path):
     assert sorted(Path(name).name for name in passed.names) == ["gone.csv", "pipe.csv"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii", "cp1252"])
 def test_a_name_that_cannot_be_encoded_is_printed_all_the_same(tmp_path, encoding):
     for name, content in ((b"\xff\xfe.csv", APPLE), (b"\xff \xce\xbc.csv", "Sample Rate,fast\n" + APPLE)):

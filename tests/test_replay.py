@@ -96,6 +96,7 @@ for minute in range(60):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="resident memory is read from /proc")
 def test_an_hour_of_ecg_in_constant_memory(small_bundle: Path) -> None:
     """Flat, and little beside the libraries, whose own share differs by 20 MB between installations.
@@ -292,6 +293,7 @@ def test_output_fits_eighty_columns(
     assert ("(median)" in done.stdout) == ("--verbose" in command)
 
 
+@pytest.mark.slow
 def test_the_live_view_in_a_terminal(small_bundle: Path, held_out: list[Path]) -> None:
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "PYTHONUTF8": "1", "COLUMNS": "80"}

@@ -27,12 +27,14 @@ from train.text import between, columns, count, share
 WRITES = ("folds", "crossval.json", "crossval.txt")
 
 
-def methods_for(beats: BeatSet, architectures: Iterable[str], seed: int) -> dict[str, tuple[Method, Settings]]:
-    """Every baseline that has something to go by in these recordings, then the comparators, each with its settings."""
+def methods_for(
+    beats: BeatSet, architectures: Iterable[str], seed: int, baselines: Iterable[str] = BASELINES
+) -> dict[str, tuple[Method, Settings]]:
+    """The baselines that have something to go by in these recordings, then the comparators, each with its settings."""
     silent = all_the_same(beats)
     usual = settings_for(DEFAULT_ARCHITECTURE, seed)
     return {
-        **{name: (baseline, usual) for name, baseline in BASELINES.items() if name not in silent},
+        **{name: (BASELINES[name], usual) for name in baselines if name not in silent},
         **{name: (comparator, settings_for(name, seed)) for name in architectures},
     }
 
@@ -44,13 +46,13 @@ def cross_validate(
     seed: int,
     out: Path,
     say: Callable[[str], None],
-    without: Collection[str] = (),
+    baselines: Collection[str] = tuple(BASELINES),
 ) -> dict[str, Any]:
     """Judge every date and the dataset's own split by models that have not seen them, and write the figures.
 
-    architectures: ours first, the others are baselines. without: baselines that are left out.
+    architectures: ours first, the others are more baselines.
     """
-    methods = {name: m for name, m in methods_for(beats, architectures, seed).items() if name not in without}
+    methods = methods_for(beats, architectures, seed, baselines)
     split = Fold("split", dataset.dates["train"], dataset.dates["validation"] + dataset.dates["test"])
     folds = [*leave_one_out(beats), split]
     judged = run_folds(beats, folds, methods, out, say)
@@ -115,16 +117,33 @@ def crossval_text(result: dict[str, Any]) -> str:
     show_default=True,
     help="The comparator; given again, one more baseline.",
 )
+@click.option(
+    "--baseline",
+    "baselines",
+    multiple=True,
+    type=click.Choice(list(BASELINES)),
+    default=tuple(BASELINES),
+    show_default="all",
+    help="One to compare with; may be given again.",
+)
 @click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def crossval(
-    dataset_file: Path, out: Path, data: Path | None, architectures: tuple[str, ...], seed: int, as_json: bool
+    dataset_file: Path,
+    out: Path,
+    data: Path | None,
+    architectures: tuple[str, ...],
+    baselines: tuple[str, ...],
+    seed: int,
+    as_json: bool,
 ) -> None:
     """How comparators and baselines decide on dates that they have not seen: each left out once, then by the split."""
     dataset = read_dataset(dataset_file, data)
     beats = read_sets(dataset)
     claim_folder(out, "train", WRITES)
-    result = cross_validate(dataset, beats, architectures, seed, out, lambda line: click.echo(line, err=True))
+    result = cross_validate(
+        dataset, beats, architectures, seed, out, lambda line: click.echo(line, err=True), baselines
+    )
     click.echo(json.dumps(result) if as_json else crossval_text(result))
 
 
