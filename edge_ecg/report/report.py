@@ -24,6 +24,11 @@ class Section(NamedTuple):
     template: str
     values: Callable[[Findings], dict[str, Any]]
 
+    @property
+    def id(self) -> str:
+        """Its name in the page."""
+        return self.template.removesuffix(".html")
+
 
 SECTIONS = (
     Section("The recordings", ("overview",), "recordings.html", evidence.recordings),
@@ -49,7 +54,7 @@ def report(findings: Findings) -> str:
     with told(findings.files[leads]):
         figures = leading(findings)
     said = summary(findings)
-    sections = [(s.title, _drawn(findings, s)) for s in SECTIONS if _measured(findings, s)]
+    sections = [(s.id, s.title, _drawn(findings, s)) for s in SECTIONS if _measured(findings, s)]
     baseline, target = findings.labels
     with told(findings.files["model"]):
         return whole_page(
