@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 DEMO_OUT := out/demo
 
-.PHONY: demo test lint bench bench-compare bench-small docs docs-links fuzz wheel-test ios-demo clean
+.PHONY: demo test lint bench bench-compare bench-small docs pictures docs-links fuzz wheel-test ios-demo clean
 
 demo: $(INSTALLED)
 	rm -rf $(DEMO_OUT)
@@ -36,6 +36,10 @@ bench-small: $(INSTALLED)
 
 docs: $(INSTALLED)
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs out/docs
+
+# The pictures in docs/pictures, drawn anew by the commands of the pages; needs chromium and chromium-driver.
+pictures: $(INSTALLED)
+	$(BIN)/python -m docs.pictures
 
 # Links inside the repository with their anchors, which `make test` checks too, then the pages' links to elsewhere.
 docs-links: $(INSTALLED)

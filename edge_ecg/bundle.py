@@ -19,7 +19,7 @@ from typing import Any
 from edge_ecg.atomic import atomic_folder
 from edge_ecg.contract import Contract
 from edge_ecg.errors import BundleError, ContractError, EdgeEcgError
-from edge_ecg.files import plain_handle
+from edge_ecg.files import path_of, plain_handle
 from edge_ecg.inference.comparator import Comparator, OnnxComparator
 from edge_ecg.inference.encoder import Encoder, OnnxEncoder
 from edge_ecg.inference.levels import Levels
@@ -60,7 +60,7 @@ class Bundle:
 
 def load_bundle(path: str | Path) -> Bundle:
     """Open and verify a bundle (folder or zip). Raises BundleError on anything missing, altered or unsafe."""
-    path = Path(path)
+    path = path_of(path, BundleError)
     manifest, files = read_files(path)
     try:
         require_shape(manifest, MANIFEST_SHAPE, "the manifest")
@@ -86,6 +86,7 @@ def load_bundle(path: str | Path) -> Bundle:
 
 def read_files(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     """A bundle's manifest and the verified content of every file that it lists. Raises BundleError."""
+    path = path_of(path, BundleError)
     try:
         if path.is_dir():
             return _verified(path, partial(_read_below, path))
@@ -104,7 +105,7 @@ def write_bundle(path: str | Path, manifest: Mapping[str, Any], files: Mapping[s
     `manifest` gets the schema version, the files' sizes and hashes, and a hash of its own. Raises BundleError if
     something else than a bundle would be lost (`refuse_to_lose`).
     """
-    path = Path(path)
+    path = path_of(path, BundleError)
     refuse_to_lose(path)
     listed = {n: {"bytes": len(c), "sha256": hashlib.sha256(c).hexdigest()} for n, c in sorted(files.items())}
     raw = sealed({**manifest, "schema": SCHEMA_VERSION, "files": listed})

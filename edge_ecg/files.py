@@ -7,6 +7,13 @@ from pathlib import Path
 from edge_ecg.errors import EdgeEcgError
 
 
+def path_of(given: object, refusal: type[EdgeEcgError] = EdgeEcgError) -> Path:
+    """What a caller gave as a path. Raises `refusal` for what can't be one."""
+    if not isinstance(given, str | os.PathLike) or "\0" in os.fspath(given):
+        raise refusal(f"path is {given!r:.60}, expected the path of a file or folder")
+    return Path(given)
+
+
 def plain_handle(path: Path, refusal: type[EdgeEcgError] = EdgeEcgError) -> int:
     """A file open for reading. Raises `refusal` for what is no plain file, without waiting for it; OSError."""
     # O_NONBLOCK: opening a pipe must not wait for a writer.

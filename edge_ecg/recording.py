@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from datetime import date
+from numbers import Real
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,9 @@ RATE_RANGE_HZ = (100.0, 2000.0)
 SAME_RATE = 0.005  # a nominal rate and a measured one differ by less
 MAX_ABS_UV = 1e6  # electrodes on skin give a few millivolts on some hundreds of offset, never 1 V
 MIN_SPAN_UV = 20.0  # an ECG spans hundreds; the same numbers in millivolts span less than this
+CHECKED_S = 10.0  # of a stream, for its unit
+# An ECG spans less if its millivolts are taken for microvolts; what an amplifier makes with its lead off spans more.
+STREAM_SPAN_UV = 6.0
 MIN_FINITE_SHARE = 0.5  # missing samples are NaN, and the runtime knows gaps; but a recording is more than gaps
 _DAY = re.compile(r"(?<!\d)(\d{4})-(\d{2})-(\d{2})(?!\d)", re.ASCII)
 
@@ -44,6 +48,31 @@ class Recording:
     def day(self) -> date | None:
         """The day it was recorded on: as the file says it, or else the file's name, which in Apple's export does."""
         return day_in((self.recorded_at or "")[:10]) or day_in(Path(self.source).name)
+
+
+def require_recording(recording: object) -> None:
+    """Raises RecordingError for anything else than a recording."""
+    if not isinstance(recording, Recording):
+        raise RecordingError(f"recording is a {type(recording).__name__}, expected what read_recording returns")
+
+
+def one_lead(samples_uv: object) -> np.ndarray:
+    """Samples as numbers in one dimension. Raises RecordingError."""
+    try:
+        samples = np.asarray(samples_uv)
+        if samples.dtype.kind not in "fiu" and len(samples):
+            raise RecordingError(f"samples are of the type {samples.dtype}, expected numbers in microvolts")
+    except (TypeError, ValueError):
+        raise RecordingError("samples are no list of numbers, expected one dimension of microvolts") from None
+    if samples.ndim != 1:
+        one = f"; push one lead, such as samples[:, 0] of {samples.shape[1]}" if samples.ndim == 2 else ""
+        raise RecordingError(f"samples have the shape {samples.shape}, expected one dimension of microvolts{one}")
+    return samples
+
+
+def is_finite(value: object) -> bool:
+    """Whether a value is a finite number."""
+    return isinstance(value, Real) and bool(np.isfinite(float(value)))
 
 
 def day_in(text: str) -> date | None:
@@ -121,7 +150,38 @@ def usable(signal: Signal, source: str, told: Told = NOTHING_TOLD) -> Recording:
     return Recording(samples_uv, float(rate_hz), source, signal.recorded_at, is_assumed)
 
 
+class MicrovoltCheck:
+    """Whether a stream can be in microvolts: by what its first seconds span. Any chunk size gives the same answer."""
+
+    def __init__(self, sample_rate_hz: float):
+        self._wanted = round(CHECKED_S * sample_rate_hz)
+        self.reset()
+
+    def reset(self) -> None:
+        """Start a new recording."""
+        self._heard, self._low_uv, self._high_uv = 0, np.inf, -np.inf
+
+    def push(self, samples_uv: np.ndarray) -> None:
+        """Take the next samples. Raises RecordingError once the first seconds span too little for an ECG."""
+        first = samples_uv[: max(0, self._wanted - self._heard)]
+        if not len(first):
+            return
+        self._heard += len(first)
+        finite = first[np.isfinite(first)]
+        if len(finite):
+            self._low_uv = min(self._low_uv, float(finite.min()))
+            self._high_uv = max(self._high_uv, float(finite.max()))
+        span_uv = self._high_uv - self._low_uv
+        if self._heard == self._wanted and 0 < span_uv < STREAM_SPAN_UV:  # a flat line is a matter of quality
+            raise RecordingError(
+                f"the first {CHECKED_S:g} s span only {span_uv:.3g} µV; an ECG spans hundreds, so the samples are "
+                "surely in millivolts; push 1000 times as much"
+            )
+
+
 def _rate_hz(stated: float | None, told: float | None) -> float:
+    if told is not None and not is_finite(told):
+        raise RecordingError(f"sample rate is {told!r}, expected hertz such as 512.0")
     if stated is not None and told is not None and not is_same_rate(stated, told):
         raise RecordingError(f"says that its sample rate is {stated:g} Hz, and --rate says {told:g}; give none for it")
     return stated or told or float(CONTRACT.sample_rate_hz)
@@ -143,6 +203,8 @@ def _check_finite(values: np.ndarray) -> None:
 
 def _unit(stated: str | None, told: str | None) -> str:
     """The unit's name, which an error may show: it is one of ours."""
+    if told is not None and not isinstance(told, str):
+        raise RecordingError(f"unit is {told!r}; expected uV, mV or V")
     names = [unit for unit in (stated, told) if unit is not None and unit.casefold() in MICROVOLTS_PER]
     if told is not None and told.casefold() not in MICROVOLTS_PER:
         raise RecordingError(f"--unit is {told!r}; expected uV, mV or V")

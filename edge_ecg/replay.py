@@ -8,15 +8,19 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from edge_ecg.bundle import Bundle
-from edge_ecg.errors import RecordingError
+from edge_ecg.contract import CONTRACT
+from edge_ecg.errors import EdgeEcgError, RecordingError
 from edge_ecg.inference.votes import Decision
-from edge_ecg.recording import Recording
+from edge_ecg.recording import Recording, is_finite, require_recording
 from edge_ecg.watch import DayBaseline, Judged, Watch
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 class Step(NamedTuple):
@@ -66,6 +70,19 @@ class Replayed:
         """Whether most beats pointed down: worn on the other wrist, or turned around."""
         return 2 * self.inverted_beats > len(self.judged)
 
+    def to_dataframe(self) -> "DataFrame":
+        """The beats as a pandas DataFrame, a row each: when, its RR interval, what it said, what was decided by then.
+
+        Times are in seconds; `evidence` and `vote` are missing where a beat did not vote, and `unusable` says why.
+        Raises EdgeEcgError without pandas.
+        """
+        try:
+            from pandas import DataFrame
+        except ImportError:
+            raise EdgeEcgError("a table of beats needs pandas: pip install pandas") from None
+        columns = ("r_s", "known_s", "rr_s", "is_turned", "unusable", "evidence", "vote", "decision", "confidence")
+        return DataFrame([_row(judged) for judged in self.judged], columns=columns)
+
     def to_json(self) -> dict[str, Any]:
         """The line that `edge-ecg replay --json` prints."""
         d = self.decision
@@ -95,6 +112,15 @@ class Replayed:
         }
 
 
+def _row(judged: Judged) -> tuple[Any, ...]:
+    beat, vote, decision = judged.beat, judged.vote, judged.decision
+    labels = tuple(decision.votes)
+    said = (vote.evidence, labels[vote.hard_target]) if vote else (None, None)
+    rr_s = float(beat.values[-1])
+    when = (beat.r_index / CONTRACT.sample_rate_hz, beat.known_at_s, rr_s, beat.is_turned)
+    return (*when, ", ".join(judged.unusable), *said, decision.label, decision.confidence)
+
+
 def chunks(recording: Recording, chunk_samples: int) -> Iterator[np.ndarray]:
     """The recording in pieces of `chunk_samples`, the last one shorter."""
     for start in range(0, len(recording.samples_uv), chunk_samples):
@@ -113,8 +139,14 @@ def replay(
 
     With `speed` the chunks arrive paced, 1 being as fast as the sensor; without it, as fast as they are judged. A
     chunk has a deadline, the arrival of the next one: paced, by the clock; unpaced, by what the chunk took against
-    what it lasts. `show` sees every step, outside the time that is measured but not outside the pace.
+    what it lasts. `show` sees every step, outside the time that is measured but not outside the pace. Raises
+    RecordingError for samples, a chunk or a speed that make no sense.
     """
+    require_recording(recording)
+    if not is_finite(chunk_samples) or chunk_samples != int(chunk_samples) or chunk_samples < 1:
+        raise RecordingError(f"a chunk is {chunk_samples!r} samples, expected a whole number from 1 on")
+    if speed is not None and (not is_finite(speed) or speed <= 0):
+        raise RecordingError(f"speed is {speed!r}, expected a number above 0")
     try:
         watch = Watch(bundle, recording.sample_rate_hz, recording.day, day_baseline)
     except RecordingError as error:

@@ -13,7 +13,7 @@ from typing import Any
 from edge_ecg.atomic import refuse_overlap, write_file
 from edge_ecg.bundle import SIGNATURE, read_files, sealed
 from edge_ecg.errors import BundleError, EdgeEcgError
-from edge_ecg.files import read_small_file
+from edge_ecg.files import path_of, read_small_file
 
 PURPOSE = b"edge-ecg bundle manifest, version 1\n"
 ALGORITHM = "Ed25519"
@@ -30,6 +30,7 @@ def sign_bundle(bundle: Path, key: Path, password: str | None = None) -> Path:
 
     Raises BundleError for a bundle that is not whole, EdgeEcgError for a key that can't be used.
     """
+    bundle, key = path_of(bundle, BundleError), path_of(key)
     manifest, _ = read_files(bundle)
     signature = _private_key(key, password).sign(PURPOSE + sealed(manifest))
     content = {"algorithm": ALGORITHM, "signature": base64.b64encode(signature).decode()}
@@ -46,6 +47,7 @@ def verify_bundle(bundle: Path, public_key: Path) -> dict[str, Any]:
 
     Raises BundleError if a file was altered, or the signature is missing, damaged or by another key.
     """
+    bundle, public_key = path_of(bundle, BundleError), path_of(public_key)
     manifest, _ = read_files(bundle)  # a manifest that is read is, byte for byte, `sealed(manifest)`
     key, signature = _public_key(public_key), _signature(signature_path(bundle))
     from cryptography.exceptions import InvalidSignature

@@ -3,16 +3,16 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 import numpy as np
 
 from edge_ecg.bundle import Bundle
-from edge_ecg.errors import RecordingError
+from edge_ecg.errors import BundleError, RecordingError
 from edge_ecg.inference.levels import DayLevel
 from edge_ecg.inference.novelty import OUT_OF_DATE, OUT_OF_DISTRIBUTION
 from edge_ecg.inference.votes import NOT_A_NUMBER, Decision, Vote, cast_vote
-from edge_ecg.recording import Recording
+from edge_ecg.recording import RATE_RANGE_HZ, MicrovoltCheck, Recording, is_finite, one_lead, require_recording
 from edge_ecg.signal.beats import Beat
 from edge_ecg.signal.stream import BeatStream, cut_beats
 
@@ -41,7 +41,10 @@ class DayBaseline:
     def of(cls, bundle: Bundle, recordings: Iterable[Recording]) -> "DayBaseline":
         """The level of some recordings. Raises RecordingError for one that can't be used, and for two days."""
         sources, levels, counts, days = [], [], [], {}
+        if not isinstance(recordings, Iterable):
+            raise RecordingError(f"recordings are a {type(recordings).__name__}, expected a list of them")
         for recording in recordings:
+            require_recording(recording)
             watch = Watch(bundle, recording.sample_rate_hz, recording.day)
             judged = watch.push(recording.samples_uv)
             if not watch.can_decide:
@@ -72,7 +75,8 @@ class Watch:
     """Judge a recording while it arrives. Any chunk size gives the same votes and decision, bit for bit.
 
     day: when it is recorded. If that is out of date for the bundle no beat votes; without it, none is out of date.
-    day_baseline: what the beats are compared with, beside what is usual. Raises RecordingError if it is of another day.
+    day_baseline: what the beats are compared with, beside what is usual. Raises RecordingError if it is of another day,
+    and for a sample rate or day that is none.
     """
 
     def __init__(
@@ -82,6 +86,15 @@ class Watch:
         day: date | None = None,
         day_baseline: DayBaseline | None = None,
     ):
+        if not isinstance(bundle, Bundle):
+            raise BundleError(f"bundle is a {type(bundle).__name__}, expected what load_bundle returns")
+        low, high = RATE_RANGE_HZ
+        if not is_finite(sample_rate_hz) or not low <= sample_rate_hz <= high:
+            raise RecordingError(f"sample rate is {sample_rate_hz!r}, expected {low:g} to {high:g} Hz")
+        if not isinstance(day_baseline, DayBaseline | None):
+            raise RecordingError(f"day_baseline is a {type(day_baseline).__name__}, expected DayBaseline.of(...)")
+        if day is not None and (not isinstance(day, date) or isinstance(day, datetime)):
+            raise RecordingError(f"day is {day!r}, expected a datetime.date or None")
         if day_baseline and day_baseline.day and day and day_baseline.day != day:
             raise RecordingError(f"the day's baseline is of {day_baseline.day}, the recording of {day}")
         self._bundle = bundle
@@ -89,11 +102,13 @@ class Watch:
             bundle.references.distribution is not None and bundle.references.distribution.is_out_of_date(day)
         )
         self._sample_rate_hz = sample_rate_hz
+        self._microvolts = MicrovoltCheck(sample_rate_hz)
         self._beats = BeatStream(sample_rate_hz, bundle.contract)
         self._tally = bundle.rule.tally(day_baseline.level if day_baseline else None)
 
     def reset(self) -> None:
         """Start a new recording of the same day."""
+        self._microvolts.reset()
         self._beats.reset()
         self._tally.reset()
 
@@ -101,17 +116,18 @@ class Watch:
         """Take the next raw samples in microvolts, any number of them; return the beats judged since.
 
         A sample that is not a finite number is a missing one. Gaps up to 16 ms are interpolated; what a longer one
-        touches, its RR interval included, comes back without a vote. Raises RecordingError unless samples have one
-        dimension.
+        touches, its RR interval included, comes back without a vote. Raises RecordingError unless samples are numbers
+        in one dimension, and after ten seconds that span too little to be in microvolts.
         """
-        samples_uv = np.asarray(samples_uv)
-        if samples_uv.ndim != 1:
-            raise RecordingError(f"samples have the shape {samples_uv.shape}, expected one dimension of microvolts")
+        samples_uv = one_lead(samples_uv)
+        self._microvolts.push(samples_uv)
         return [self._judge(beat) for beat in self._beats.push(samples_uv)]
 
     def gap(self, seconds: float) -> list[Judged]:
         """Declare that the sensor gave nothing for a while: the same as pushing that many missing samples."""
-        missing = round(seconds * self._sample_rate_hz)
+        if not is_finite(seconds) or seconds < 0:
+            raise RecordingError(f"a gap lasts {seconds!r} s, expected a number from 0 on")
+        missing = round(float(seconds) * self._sample_rate_hz)
         sizes = [GAP_AT_ONCE] * (missing // GAP_AT_ONCE) + [missing % GAP_AT_ONCE]
         return [judged for size in sizes for judged in self.push(np.full(size, np.nan))]
 

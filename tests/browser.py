@@ -1,5 +1,6 @@
 """A headless Chromium, driven through its own driver by the WebDriver protocol (W3C, 2018)."""
 
+import base64
 import json
 import os
 import shutil
@@ -71,6 +72,11 @@ class Browser:
         down, up = {"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}
         pointer = {"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}}
         self._ask("POST", "/actions", {"actions": [{**pointer, "actions": [moves[0], down, moves[1], up]}]})
+
+    def picture(self, css: str = "") -> bytes:
+        """What is seen as PNG: of an element, or of the window."""
+        path = f"/element/{self.find(css)[ELEMENT]}/screenshot" if css else "/screenshot"
+        return base64.b64decode(self._ask("GET", path))
 
     def complaints(self) -> list[str]:
         """What the browser wrote to its console: violations of the policy, errors of the script."""

@@ -29,6 +29,7 @@ from train.evaluation.occlusion import (
 )
 from train.evaluation.scores import roc_auc
 from train.metrics import newcombe_interval
+from train.overview import OVERVIEW
 from train.run import load_run
 
 SAMPLES = 383
@@ -254,7 +255,7 @@ def test_the_run_as_recorded_is_the_run_as_trained(judged: tuple[Path, dict]) ->
     assert int(np.sum((evidence > 0) == truth)) == metrics["recordings"]["right"]
     config = read_json(run / "config.json")["dataset"]
     for which in ("train", "validation"):
-        rows = [row for row in found["data"] if row["set"] == which]
+        rows = [row for row in read_json(run / OVERVIEW)["data"] if row["set"] == which]
         assert sum(row["baseline"] + row["target"] for row in rows) == config["recordings"][which]
         assert sum(row["beats"] for row in rows) == config["beats"][which]
     assert set(found["recordings"]["date"]) == set(config["dates"]["validation"])  # no test date

@@ -7,7 +7,6 @@ in a folder with nothing but `examples`, as in a clean clone after `make demo`; 
 import doctest
 import importlib
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -18,42 +17,16 @@ from pathlib import Path
 
 import pytest
 
+from docs.pages import README, ROOT, TUTORIAL, blocks, clone, commands, typed
+from docs.pictures import DRAWN, PICTURES, SHOWN
 from edge_ecg.bundle import load_bundle
 from train.run import load_run
 
-ROOT = Path(__file__).parent.parent
-TUTORIAL, README = ROOT / "docs/tutorial.md", ROOT / "README.md"
 PAGES = [README, ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINKED = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "ios_bridge/README.md"]
 FROM_SCRATCH = (README, TUTORIAL)
-SETS_UP = ("make ", "source .venv/bin/activate", "pip install -e ")  # what the tests' own environment has had
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the documentation is written for sh")
-
-
-def blocks(page: Path, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-
-
-def commands(page: Path) -> list[str]:
-    return "".join(blocks(page, "sh")).splitlines()
-
-
-def typed(page: Path, folder: Path) -> str:
-    """What the page's commands print, typed in their order in a folder."""
-    script = "\n".join(line for line in commands(page) if not line.startswith(SETS_UP))
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        ["bash", "-euxo", "pipefail", "-c", script], cwd=folder, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, f"{script}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
-    return done.stdout
-
-
-def clone(folder: Path) -> Path:
-    folder.mkdir()
-    (folder / "examples").symlink_to(ROOT / "examples")
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -76,9 +49,9 @@ def after_commands(folder: Path, printed: str) -> None:
     assert len(rows(folder / "decisions.jsonl")) == 72
     assert all(40 < row["heart_rate_bpm"] < 110 for row in rows(folder / "peaks.jsonl") if "heart_rate_bpm" in row)
     assert json.loads((folder / "manifest.json").read_text())["labels"] == ["fasting", "after"]
-    crossval = json.loads((folder / "cv/crossval.json").read_text())
+    crossval = json.loads((folder / "run/study/crossval/crossval.json").read_text())
     assert crossval["dates"] == [f"2024-03-0{day}" for day in range(1, 10)]
-    for page in ("report.html", "bundle.html"):
+    for page in ("report.html", "shipped.html"):
         assert "<html" in (folder / page).read_text(encoding="utf-8")
 
 
@@ -204,6 +177,20 @@ def test_every_link_inside_the_repository_leads_somewhere(page: Path) -> None:
         leads_to = page.parent / target if target else page
         assert leads_to.exists(), link
         assert not anchor or anchor in anchors(leads_to), link
+
+
+def test_every_picture_is_made_by_a_command_of_a_page_and_shown_with_words() -> None:
+    shown = set()
+    for page in LINKED:
+        text = page.read_text(encoding="utf-8")
+        for words, name in re.findall(r"!\[([^\]]*)\]\((?:docs/)?pictures/([\w.]+)\)", text):
+            assert len(words.split()) > 4, f"{page.name}: {name}"
+            shown.add(name)
+    made = {**DRAWN, **SHOWN}
+    assert shown == set(made) == {path.name for path in PICTURES.iterdir()}
+    for page, file, *_ in made.values():
+        written = {"learning_curve.png": "train.study run", "quantization.png": "bundle"}.get(Path(file).name, file)
+        assert written in "\n".join(commands(ROOT / f"docs/{page}.md"))
 
 
 def test_no_page_is_left_out_of_the_table_of_contents() -> None:

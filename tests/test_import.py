@@ -10,7 +10,9 @@ import sys
 import time
 import warnings
 import zipfile
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +20,16 @@ import pytest
 from click.testing import CliRunner
 
 from edge_ecg.cli.import_ import import_command
+from edge_ecg.cli.picker import glance
 from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.datasets.labelling import Item, by_table, by_windows, checked_label, split_by_date, two_labels, weaknesses
 from edge_ecg.errors import DatasetError, EdgeEcgError, RecordingError
 from edge_ecg.readers.apple_format import LOCALES, write_apple_csv
 from edge_ecg.readers.find import PassedOver, find_recordings
 from edge_ecg.readers.read import read_recording
+from edge_ecg.recording import Recording
+from edge_ecg.signal.stream import heart_rate_bpm, r_peak_times_s
+from edge_ecg.simulation.synthetic import record, synthetic_person
 
 NAME, BIRTH = "Wilhelmine Einthoven", "21.05.1860"
 ZONE = timezone(timedelta(hours=8))
@@ -175,6 +181,19 @@ def test_labels_come_from_answers_at_the_terminal(tmp_path: Path) -> None:
     said = json.loads(result.stdout.splitlines()[-1])
     assert said["labels"] == ["rest", "run"]
     assert [tuple(of.values()) for of in said["counts"].values()] == [(1, 1)] * 3 + [(0, 2)]
+
+
+def test_a_glance_shows_the_rate_and_the_beats() -> None:
+    made = record(synthetic_person(1), "baseline", 1, number=1)
+    recording = Recording(made.samples_uv, made.sample_rate_hz, "synthetic")
+    rate, line = glance(recording).split(" bpm  ")
+    assert int(rate) == round(heart_rate_bpm(r_peak_times_s(recording)))
+    assert len(line) == 40
+    high = {0x2801, 0x2808, 0x2809}  # dots of the top row
+    peaks = [place for place, cell in enumerate(line) if any(ord(cell) & dot & 0xFF for dot in high)]
+    beats = 1 + sum(later - earlier > 2 for earlier, later in pairwise(peaks))
+    assert beats == pytest.approx(4 * int(rate) / 60, abs=1.5)  # four seconds are shown
+    assert glance(replace(recording, samples_uv=np.zeros(5000))).startswith(" no rate")
 
 
 ITEMS = [

@@ -16,7 +16,7 @@ PACKAGES = {
 # Each floor may import what stands on the floors above it in this list, and nothing of its own.
 FLOORS = {
     "edge_ecg": (
-        {"errors", "interrupts"},
+        {"errors", "interrupts", "layout"},
         {"contract", "atomic", "files", "manifest"},
         {"console", "zipfiles", "recording", "inference", "jsonfile", "intervals"},
         {"signal", "readers", "bundle"},
@@ -33,7 +33,9 @@ FLOORS = {
         {"fit"},
         {"run"},
         {"evaluation"},
+        {"overview"},
         {"ablations", "confounders", "crossval", "daily_baseline", "evaluate", "learning_curve"},
+        {"study"},
         {"__main__", "adopt"},
     ),
     "export": (

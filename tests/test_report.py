@@ -1,5 +1,6 @@
 """The report: self-contained, safe with strangers' text, true to the files it is drawn from, and as wide as a phone."""
 
+import hashlib
 import html
 import importlib.util
 import json
@@ -15,21 +16,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from edge_ecg.cli import cli
 from edge_ecg.console import run_command
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.intervals import wilson_interval
 from edge_ecg.jsonfile import read_json, write_json
+from edge_ecg.report.compare import sign_test
 from edge_ecg.report.findings import fold_file, read_findings
 from edge_ecg.report.page import percent
-from edge_ecg.report.report import report
+from edge_ecg.report.report import report, report_of
 from tests.browser import CHROMIUM, in_a_browser
-from train.confounders import CONFOUNDERS, confounders
+from train.confounders import CONFOUNDERS
 from train.evaluation.baselines import BASELINES
-from train.evaluation.scores import RecordingScores, counts, earned_its_place, figures
+from train.evaluation.scores import RecordingScores, beside_the_best, counts, earned_its_place, figures
 from train.evaluation.simulated_drift import DRIFTS
-from train.run import load_run
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 EVIL = '<script>alert("$x$")</script>'
@@ -37,11 +39,14 @@ EVIL = '<script>alert("$x$")</script>'
 
 @pytest.fixture(scope="module")
 def measured(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the small run and all that can be given beside it; the folds are made up, in the real form."""
+    """A folder with the small run and all that can be measured of it; the study is made up, in the real form."""
     folder = tmp_path_factory.mktemp("measured")
     run = Path(shutil.copytree(small_run, folder / "run"))
-    write_json(run / CONFOUNDERS, confounders(load_run(run)))
-    config = read_json(run / "config.json")
+    cv = run / "study/crossval"
+    config, metrics = read_json(run / "config.json"), read_json(run / "metrics.json")
+    looked = {"looks": 1, "time": "2024-03-12T08:00:00+01:00", "dates": config["dataset"]["dates"]["test"]}
+    sha256 = hashlib.sha256((run / "checkpoint.safetensors").read_bytes()).hexdigest()
+    write_json(run / "evaluation.json", {"test": {**metrics["validation"], **looked, "weights_sha256": sha256}})
     dates = sorted(date for of_set in config["dataset"]["dates"].values() for date in of_set)
     rng = np.random.default_rng(0)
     scores = {}
@@ -53,7 +58,7 @@ def measured(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for each in dates:
             of_date = date == each
             columns = {name: np.asarray(column)[of_date].tolist() for name, column in asdict(scores[method]).items()}
-            write_json(fold_file(folder / "cv", method, each), {"date": each, **columns})
+            write_json(fold_file(cv, method, each), {"date": each, **columns})
     crossval = {
         "labels": config["labels"],
         "dates": dates,
@@ -64,9 +69,10 @@ def measured(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
                 for m, v in scores.items()
             }
         },
+        "beside": beside_the_best("aligned", scores),
         "verdict": earned_its_place("aligned", scores),
     }
-    write_json(folder / "cv/crossval.json", crossval)
+    write_json(cv / "crossval.json", crossval)
     total = 2 * len(dates)
     before = {"right": total - 5, "wrong": 3, "inconclusive": 2}
     after = {"right": total, "wrong": 0, "inconclusive": 0}
@@ -82,21 +88,17 @@ def measured(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "drifts": {d: {"before": dict.fromkeys(plans, before), "after": dict.fromkeys(plans, after)} for d in DRIFTS},
         "others": {"synthetic": (211, 216)},
     }
-    write_json(folder / "daily/daily_baseline.json", daily_baseline)
+    write_json(run / "study/daily_baseline/daily_baseline.json", daily_baseline)
     row = {"seeds": 3, "right_mean": 30.3, "right_spread": 1.2, "of": 36, "auc_mean": 0.91, "auc_spread": 0.01}
-    write_json(folder / "ablations/ablations.json", {"rows": [{"name": "no RR", **row}, {"name": "default", **row}]})
+    write_json(run / "study/ablations/ablations.json", {"rows": [{"name": "no RR", **row}, {"name": "default", **row}]})
     of_days = {"days": 2, "draws": 12, "mean": 0.884, "sd": 0.061, "worst": 0.735}
-    write_json(folder / "days/learning_curve.json", {"methods": {"comparator": [of_days]}})
+    write_json(run / "study/learning_curve/learning_curve.json", {"methods": {"comparator": [of_days]}})
     return folder
-
-
-def given_all(folder: Path) -> list[Any]:
-    return [folder / "run", folder / "cv", folder / "daily", folder / "ablations", folder / "days"]
 
 
 @pytest.fixture(scope="module")
 def whole(measured: Path) -> str:
-    return report(read_findings(*given_all(measured)))
+    return report(read_findings(measured / "run"))
 
 
 @pytest.fixture
@@ -164,19 +166,19 @@ def test_the_page_is_one_file_that_leads_nowhere_and_runs_nothing(whole: str) ->
 def test_every_picture_says_in_words_what_is_seen(whole: str) -> None:
     seen = Parsed(whole)
     pictures = seen.of("svg")
-    assert len(pictures) == len(seen.of("figcaption")) == 6
+    assert len(pictures) == len(seen.of("figcaption")) == 12
     for picture in pictures:
         assert picture["role"] == "img"
         assert re.search(r"\d", picture["aria-label"] or ""), "figures, not only a title"
 
 
 def test_the_same_files_give_the_same_page(measured: Path, whole: str) -> None:
-    assert report(read_findings(*given_all(measured))) == whole
+    assert report(read_findings(measured / "run")) == whole
 
 
 def test_its_figures_are_those_of_the_files(measured: Path, whole: str) -> None:
     text = Parsed(whole).text
-    crossval = read_json(measured / "cv/crossval.json")
+    crossval = read_json(measured / "run/study/crossval/crossval.json")
     assert crossval["verdict"] in text
     for f in crossval["methods"].values():
         c = f["recordings"]
@@ -206,20 +208,77 @@ def test_a_percentage_is_never_rounded_to_all() -> None:
     ]
 
 
-def test_what_was_not_measured_is_said_with_a_command_that_exists(small_run: Path) -> None:
-    seen = assert_self_contained(report(read_findings(small_run)))
-    modules = set(re.findall(r"run python -m ([\w.]+)", seen.text))
-    assert modules == {
-        "train.crossval",
-        "train.confounders",
-        "train.daily_baseline",
-        "train.ablations",
-        "train.learning_curve",
-    }
-    for module in modules - {"train.ablations"}:
-        assert importlib.util.find_spec(module)
-    for option in re.findall(r"--out report.html (--[\w-]+)", seen.text):
-        assert option in {name for parameter in cli.commands["report"].params for name in parameter.opts}
+def test_what_was_not_measured_is_said_once_with_the_command_for_it(small_run: Path, small_bundle: Path) -> None:
+    page = report(read_findings(small_run))
+    seen = assert_self_contained(page)
+    assert re.findall(r"python -m ([\w.]+)", seen.text) == ["train.evaluate", "train.study"]
+    assert all(importlib.util.find_spec(module) for module in ("train.evaluate", "train.study"))
+    assert "Results beside baselines; ROC and calibration; The day's baseline, and enrolment" in seen.text
+    assert [words.strip() for words in seen.words].count("Results beside baselines") == 0  # no heading over nothing
+    assert "edge-ecg report RUN BUNDLE" in Parsed(report(read_findings(small_bundle))).text
+
+
+def cards(page: str) -> list[str]:
+    return re.findall(r'<div class="card"><b>(.*?)</b>', page)
+
+
+def test_the_page_leads_with_the_figure_that_flatters_least(copied: Path, small_run: Path) -> None:
+    """Dates left out, else test dates with how often they were looked at, else validation with its caveat."""
+    run = copied / "run"
+    left_out = read_json(run / "study/crossval/crossval.json")["methods"]["aligned"]["recordings"]
+    test = read_json(run / "evaluation.json")["test"]["recordings"]
+    assert cards(report(read_findings(run)))[0] == f"{left_out['right']} of {left_out['total']}"
+    shutil.rmtree(run / "study")
+    page = report(read_findings(run))
+    assert cards(page)[0] == f"{test['right']} of {test['total']}"
+    assert "looked at once, last on 2024-03-12" in Parsed(page).text
+    validation = Parsed(report(read_findings(small_run))).text
+    assert "These dates stopped the training, so this flatters" in validation
+
+
+def test_a_difference_that_may_be_none_is_called_none(copied: Path) -> None:
+    crossval = copied / "run/study/crossval/crossval.json"
+    found = read_json(crossval)
+    for more_95, said in (
+        ([-0.011, 0.011], "No difference: the best of them, RR interval, does it as well."),
+        ([0.01, 0.05], "It does: it is right more often than the best of them, RR interval."),
+        ([-0.05, -0.01], "It does not: RR interval is right more often."),
+    ):
+        write_json(crossval, {**found, "beside": {"best": "RR interval", "more_95": more_95}})
+        assert said in Parsed(report(read_findings(copied / "run"))).text
+
+
+def test_a_run_and_its_bundle_are_one_page(small_run: Path, small_bundle: Path) -> None:
+    both = [read_findings(small_run), read_findings(small_bundle)]
+    for every in (both, both[::-1]):
+        text = Parsed(report_of(every)).text
+        assert "What is shipped" in text
+        assert "Training, epoch by epoch" in text
+
+
+def test_two_runs_stand_beside_each_other(copied: Path, small_run: Path, tmp_path: Path) -> None:
+    run = copied / "run"
+    other = Path(shutil.copytree(run, tmp_path / "other"))
+    for file in (other / "study/crossval/folds/aligned").iterdir():  # nothing is right any more
+        fold = read_json(file)
+        write_json(file, {**fold, "evidence": [-1.0 if target else 1.0 for target in fold["is_target"]]})
+    page = report_of([read_findings(run), read_findings(other)])
+    text = assert_self_contained(page).text
+    assert "run is right on" in text
+    assert "on 9 of 9 days run is right more often, on 0 other" in text
+    assert len(Parsed(page).of("svg")) == 2
+    text = Parsed(report_of([read_findings(run), read_findings(run)])).text
+    assert "No difference that these days would show" in text
+    text = Parsed(report_of([read_findings(run), read_findings(small_run)])).text
+    assert "not measured" in text
+    assert "can't be compared day by day" in text
+
+
+@pytest.mark.parametrize(("better", "worse", "p"), [(0, 0, 1.0), (3, 3, 1.0), (5, 0, 0.0625), (0, 6, 0.03125)])
+def test_the_sign_test_counts_days(better: int, worse: int, p: float) -> None:
+    assert sign_test(better, worse) == pytest.approx(p)
+    if better + worse:
+        assert sign_test(better, worse) == pytest.approx(binomtest(better, better + worse).pvalue)
 
 
 def test_a_page_says_what_it_does_not_show(whole: str, small_bundle: Path) -> None:
@@ -242,15 +301,17 @@ def test_text_of_strangers_is_text(copied: Path) -> None:
     config["labels"], config["dataset"]["name"] = labels, EVIL
     config["tools"], config["torch"] = {EVIL: EVIL}, EVIL
     (copied / "run/config.json").write_text(json.dumps(poisoned(config)))
-    for path in [copied / "run/metrics.json", copied / "run" / CONFOUNDERS, *copied.glob("*/*.json")]:
+    for path in [path for path in copied.rglob("*.json") if "folds" not in path.parts]:
         (path).write_text(json.dumps(poisoned(json.loads(path.read_text()))))
-    crossval = json.loads((copied / "cv/crossval.json").read_text())
-    (copied / "cv/crossval.json").write_text(json.dumps({**crossval, "labels": labels, "verdict": EVIL}))
-    for path in (copied / "cv/folds").rglob("*"):
+    crossval = json.loads((copied / "run/study/crossval/crossval.json").read_text())
+    (copied / "run/study/crossval/crossval.json").write_text(
+        json.dumps({**crossval, "labels": labels, "verdict": EVIL})
+    )
+    for path in (copied / "run/study/crossval/folds").rglob("*"):
         for word in ("majority", "0301"):
             if path.stem == word:
                 path.rename(path.with_name(path.name.replace(word, (word + EVIL).replace("/", "_"))))
-    page = report(read_findings(*given_all(copied)))
+    page = report(read_findings(copied / "run"))
     seen = assert_self_contained(page)
     page.encode()
     assert EVIL in seen.text
@@ -276,7 +337,7 @@ def test_bad_input_is_told_in_one_line_and_the_old_page_stays(
 ) -> None:
     page = tmp_path / "report.html"
     page.write_text("old")
-    run, cv = copied / "run", copied / "cv"
+    run, cv = copied / "run", copied / "run/study/crossval"
 
     def tell(*arguments: object) -> str:
         line = told(capsys, *arguments, "--out", page)
@@ -286,12 +347,11 @@ def test_bad_input_is_told_in_one_line_and_the_old_page_stays(
 
     assert "expected a finished training run or a bundle" in tell(copied)
     assert "expected a bundle" in tell(copied / "nothing")
-    assert "crossval.json: can't be read" in tell(run, "--crossval", run)
     first = next((cv / "folds/aligned").iterdir())
     first.write_text("{}")
-    assert f"{first.name}: has no entry 'evidence'" in tell(run, "--crossval", cv)
+    assert f"{first.name}: has no entry 'evidence'" in tell(run)
     first.unlink()
-    assert f"{first.name}: can't be read" in tell(run, "--crossval", cv)
+    assert f"{first.name}: can't be read" in tell(run)
     crossval = read_json(cv / "crossval.json")
     for change, said in (
         ({"labels": ["a", "b"]}, "it is of another dataset"),
@@ -301,7 +361,7 @@ def test_bad_input_is_told_in_one_line_and_the_old_page_stays(
         ({"verdict": float("nan")}, "is not JSON as this program writes it"),
     ):
         (cv / "crossval.json").write_text(json.dumps({**crossval, **change}))
-        assert said in tell(run, "--crossval", cv)
+        assert said in tell(run)
     (run / "checkpoint.safetensors").write_bytes(b"other weights")
     assert "is of other weights; run python -m train.confounders" in tell(run)
     (run / "config.json").write_text("[" * 100_000)
@@ -312,7 +372,7 @@ def test_bad_input_is_told_in_one_line_and_the_old_page_stays(
 def test_a_damaged_file_gives_a_page_or_one_sentence(copied: Path, seed: int) -> None:
     """Single entries are lost or replaced; a defect would be any other error."""
     random = Random(seed)
-    path = random.choice([p for p in sorted(copied.glob("*/*.json")) if p.stem != "fold"])
+    path = random.choice([p for p in sorted(copied.rglob("*.json")) if "folds" not in p.parts])
     content = json.loads(path.read_text())
     for _ in range(3):
         place: Any = content
@@ -331,7 +391,7 @@ def test_a_damaged_file_gives_a_page_or_one_sentence(copied: Path, seed: int) ->
     path.write_text(json.dumps(content))
     said = ""
     try:
-        Parsed(report(read_findings(*given_all(copied))))
+        Parsed(report(read_findings(copied / "run")))
     except EdgeEcgError as error:
         said = str(error)
     assert not said or str(copied) in said

@@ -12,6 +12,9 @@ from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.datasets.days import require_days, worth_of
 from edge_ecg.errors import RunError
+from edge_ecg.jsonfile import write_json
+from edge_ecg.layout import folded
+from train.confounders import CONFOUNDERS, can_be_judged, confounders
 from train.data import BeatSet, read_sets
 from train.evaluate import figures_text
 from train.fit.history import history_png
@@ -20,7 +23,9 @@ from train.fit.loop import PROGRESS, Trainer, settings_for
 from train.model.architectures import DEFAULT_ARCHITECTURE
 from train.model.weights import WEIGHTS
 from train.options import ArchitectureName, given_beats
-from train.run import BEATS, CONFIG, FOLDS, HISTORY, METRICS, finish_run
+from train.overview import OVERVIEW, overview
+from train.run import BEATS, CONFIG, FOLDS, HISTORY, METRICS, new_run, write_run
+from train.text import countdown
 
 
 @click.command()
@@ -55,19 +60,20 @@ def train(
     sets = {which: read_sets(dataset, [which], beats_file=beats_file) for which in ("train", "validation")}
     learned = sets["train"]
     days = require_days(zip(learned.dates.tolist(), learned.recording_is_target.tolist(), strict=True))
-    claim_folder(out, "train", (WEIGHTS, PROGRESS, BEATS, METRICS, HISTORY, CONFIG, FOLDS))
+    claim_folder(out, "train", (WEIGHTS, PROGRESS, BEATS, METRICS, HISTORY, CONFIG, FOLDS, OVERVIEW, CONFOUNDERS))
     _refuse_a_run(out, resume)  # that another process finished meanwhile
-    click.echo(worth_of(len(days)))
+    click.echo(folded(worth_of(len(days)), 2))
     settings = settings_for(arch, seed, epochs)
     trainer = Trainer(settings, sets["train"], sets["validation"], out)
     if resume and (out / PROGRESS).exists():  # a run that was killed early has nothing to go on with
         trainer.resume()
 
-    def show(row: dict[str, float], of: int) -> None:
-        click.echo(
-            f"epoch {len(trainer.history.epochs):3}/{of}  loss {row['loss']:.4f}  "
-            f"validation loss {row['validation_loss']:.4f}  beats {row['validation_beat_accuracy']:.2%}",
-            err=True,
+    step = countdown(lambda line: click.echo(f"epoch {line}", err=True), settings.epochs, len(trainer.history.epochs))
+
+    def show(row: dict[str, float], _of: int) -> None:
+        step(
+            f"loss {row['loss']:.4f}  validation loss {row['validation_loss']:.4f}  "
+            f"beats {row['validation_beat_accuracy']:.2%}"
         )
 
     model = trainer.fit(show)
@@ -76,13 +82,17 @@ def train(
     with click.progressbar(length=dates, label="leaving dates out", file=sys.stderr) as bar:
         levels = left_out_levels(both, settings, out / FOLDS, lambda _: bar.update(1))
     if levels is None:
-        click.echo(
+        said = (
             "too few days with both states to tell how much days differ: every recording will be inconclusive; record "
-            "both states on more days",
-            err=True,
+            "both states on more days"
         )
-    figures = finish_run(out, dataset, settings, sets, model, levels, trainer.history)
+        click.echo(folded(said, 2), err=True)
+    finished = new_run(out, dataset, settings, sets, model, levels, trainer.history)
     write_file(out / HISTORY, history_png(trainer.history))
+    write_json(out / OVERVIEW, overview(dataset, sets))
+    if can_be_judged(finished):
+        write_json(out / CONFOUNDERS, confounders(finished))
+    figures = write_run(finished, trainer.history)
     click.echo(figures_text(figures, dataset.labels))
     click.echo(f"{model.parameter_count} parameters, {time.perf_counter() - began:.0f} s, in {out}")
 

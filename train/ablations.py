@@ -8,6 +8,7 @@ on where it was.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,16 +18,17 @@ import click
 import numpy as np
 
 from edge_ecg.console import claim_folder, run_command
-from edge_ecg.datasets.dataset_file import read_dataset
+from edge_ecg.datasets.dataset_file import Dataset, read_dataset
 from edge_ecg.jsonfile import write_json
-from train.data import read_sets
+from train.data import BeatSet, read_sets
 from train.evaluation.ablated import ABLATED
 from train.evaluation.baselines import Method
-from train.evaluation.folds import comparator, leave_one_out, pooled, run_folds
+from train.evaluation.folds import Fold, comparator, leave_one_out, pooled, run_folds
 from train.evaluation.scores import RecordingScores, roc_auc
 from train.fit.loop import Settings
 from train.text import columns
 
+WRITES = ("folds", "ablations.json")
 DEFAULT = Settings()
 VARIANTS: dict[str, tuple[Method, Settings]] = {
     "default": (comparator, DEFAULT),
@@ -36,6 +38,28 @@ VARIANTS: dict[str, tuple[Method, Settings]] = {
     "loss of pairs alone": (comparator, replace(DEFAULT, pair_weight=1e4)),
     "twice the epochs": (comparator, replace(DEFAULT, epochs=2 * DEFAULT.epochs)),
 }
+
+
+def ablate(
+    dataset: Dataset,
+    beats: BeatSet,
+    seeds: int,
+    out: Path,
+    say: Callable[[str], None],
+    folds: list[Fold] | None = None,
+) -> dict[str, Any]:
+    """Judge dates by every variant that has not seen them, and write the figures. folds: if not given, each date."""
+    folds = folds or leave_one_out(beats)
+    jobs = {
+        f"{name} {seed}": (method, replace(settings, seed=seed))
+        for name, (method, settings) in VARIANTS.items()
+        for seed in range(seeds)
+    }
+    scores = run_folds(beats, folds, jobs, out, say)
+    rows = [row(name, [pooled(scores[f"{name} {seed}"]) for seed in range(seeds)]) for name in VARIANTS]
+    result = {"dataset": dataset.name, "dates": sorted(set(beats.dates.tolist())), "rows": rows}
+    write_json(out / "ablations.json", result)
+    return result
 
 
 def row(name: str, seeds: list[RecordingScores]) -> dict[str, Any]:
@@ -72,17 +96,9 @@ def ablations(dataset_file: Path, out: Path, data: Path | None, seeds: int, as_j
     """Change one thing at a time and leave out one date at a time: what does each step bring?"""
     dataset = read_dataset(dataset_file, data)
     beats = read_sets(dataset, ("train", "validation"))
-    claim_folder(out, "train", ("folds", "ablations.json"))
-    jobs = {
-        f"{name} {seed}": (method, replace(settings, seed=seed))
-        for name, (method, settings) in VARIANTS.items()
-        for seed in range(seeds)
-    }
-    scores = run_folds(beats, leave_one_out(beats), jobs, out, lambda line: click.echo(line, err=True))
-    rows = [row(name, [pooled(scores[f"{name} {seed}"]) for seed in range(seeds)]) for name in VARIANTS]
-    result = {"dataset": dataset.name, "dates": sorted(set(beats.dates.tolist())), "rows": rows}
-    write_json(out / "ablations.json", result)
-    click.echo(json.dumps(result) if as_json else ablations_text(rows))
+    claim_folder(out, "train", WRITES)
+    result = ablate(dataset, beats, seeds, out, lambda line: click.echo(line, err=True))
+    click.echo(json.dumps(result) if as_json else ablations_text(result["rows"]))
 
 
 if __name__ == "__main__":

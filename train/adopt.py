@@ -22,7 +22,7 @@ from train.model.architectures import architecture_of
 from train.model.model import Model
 from train.model.weights import WEIGHTS, write_weights
 from train.options import ArchitectureName, given_beats
-from train.run import BEATS, CONFIG, METRICS, finish_run
+from train.run import BEATS, CONFIG, METRICS, new_run, write_run
 
 MOST_BYTES = 64 << 20
 NAMED = 8  # entries of a kind in one error
@@ -119,7 +119,8 @@ def adopt(
     both = BeatSet.joined(sets.values())
     levels = fit_levels(both, evidence_beside_other_dates(model, both, settings))
     write_weights(out / WEIGHTS, model)
-    figures = finish_run(out, dataset, settings, sets, model, levels, History(), adopted=checkpoint.name)
+    run = new_run(out, dataset, settings, sets, model, levels, History(), adopted=checkpoint.name)
+    figures = write_run(run, History())
     click.echo(figures_text(figures, dataset.labels))
     click.echo(f"{model.parameter_count} parameters from {checkpoint.name}, in {out}")
 

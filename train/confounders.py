@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 import torch
 
 from edge_ecg.console import claim_folder, run_command
+from edge_ecg.errors import RunError
 from edge_ecg.jsonfile import write_json
 from train.data import BeatSet
 from train.evaluation.drift import drift, matched_pairs, state_axis
 from train.evaluation.occlusion import RunEvidence, occlusion, without
 from train.evaluation.scores import RecordingScores
-from train.model.beat import PR_SEGMENT, SAMPLES
 from train.model.weights import WEIGHTS
+from train.overview import recording_means_uv, rounded
 from train.run import Run, load_run
 from train.text import between, columns, count, share
 
@@ -31,7 +31,9 @@ MATCHED_MS = 10.0
 
 
 def confounders(finished: Run) -> dict[str, Any]:
-    """All figures of a run, as JSON has them."""
+    """All figures of a run, as JSON has them. Raises RunError if the validation dates have one state only."""
+    if not can_be_judged(finished):
+        raise RunError(f"{finished.path}: its validation dates have one state only, expected both")
     run, sets = RunEvidence(finished), {"train": finished.training, "validation": finished.validation}
     held_out = finished.validation
     evidence = run.evidence(held_out.values)
@@ -45,7 +47,6 @@ def confounders(finished: Run) -> dict[str, Any]:
     return {
         "weights_sha256": hashlib.sha256((finished.path / WEIGHTS).read_bytes()).hexdigest(),
         "labels": finished.labels,
-        "data": [row for which, beats in sets.items() for row in counted(which, beats)],
         "recordings": {
             "date": scores.dates.tolist(),
             "is_target": scores.is_target.tolist(),
@@ -64,26 +65,15 @@ def confounders(finished: Run) -> dict[str, Any]:
     }
 
 
-def counted(which: str, beats: BeatSet) -> list[dict[str, Any]]:
-    """Recordings of each state and beats, by date."""
-    return [
-        {
-            "date": date,
-            "set": which,
-            "baseline": int(np.sum((beats.dates == date) & ~beats.recording_is_target)),
-            "target": int(np.sum((beats.dates == date) & beats.recording_is_target)),
-            "beats": int(np.sum(beats.date == date)),
-        }
-        for date in sorted(set(beats.dates.tolist()))
-    ]
+def can_be_judged(finished: Run) -> bool:
+    """Whether the validation dates have both states."""
+    return len(set(finished.validation.recording_is_target.tolist())) == 2
 
 
 def mean_beats_uv(beats: BeatSet) -> list[list[float]]:
-    """The mean beats of both states (2, 383), the baseline first, PR segment at 0, recordings weighing the same."""
-    samples = beats.values[:, :SAMPLES] - beats.values[:, PR_SEGMENT].mean(1, keepdims=True)
-    recordings = np.stack([samples[beats.recording == number].mean(0) for number in range(len(beats.sources))])
-    states = [recordings[beats.recording_is_target == state].mean(0) for state in (False, True)]
-    return [[round(float(value), 1) for value in mean] for mean in states]
+    """The mean beats of both states (2, 383), the baseline first, recordings weighing the same."""
+    means = recording_means_uv(beats)
+    return [rounded(means[beats.recording_is_target == state].mean(0)) for state in (False, True)]
 
 
 def confounders_text(figures: dict[str, Any]) -> str:
@@ -116,7 +106,7 @@ def confounders_text(figures: dict[str, Any]) -> str:
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def confounders_command(run_folder: Path, as_json: bool) -> None:
-    """RunEvidence the validation beats of a run again with something taken out, and write RUN/confounders.json."""
+    """Judge the validation beats of a run again with something taken out, and write RUN/confounders.json."""
     torch.set_num_threads(1)
     figures = confounders(load_run(run_folder))
     claim_folder(run_folder, "train", [CONFOUNDERS])

@@ -6,7 +6,7 @@ OUT/crossval.json, .txt        the figures, and as a table
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,18 @@ import click
 
 from edge_ecg.atomic import write_file
 from edge_ecg.console import claim_folder, run_command
-from edge_ecg.datasets.dataset_file import read_dataset
+from edge_ecg.datasets.dataset_file import Dataset, read_dataset
 from edge_ecg.jsonfile import write_json
 from train.data import BeatSet, read_sets
 from train.evaluation.baselines import BASELINES, Method, all_the_same
 from train.evaluation.folds import Fold, comparator, leave_one_out, pooled, run_folds
-from train.evaluation.scores import counts, earned_its_place, figures
+from train.evaluation.scores import beside_the_best, counts, earned_its_place, figures
 from train.fit.loop import Settings, settings_for
 from train.model.architectures import DEFAULT_ARCHITECTURE
 from train.options import ArchitectureName, given_beats
 from train.text import between, columns, count, share
+
+WRITES = ("folds", "crossval.json", "crossval.txt")
 
 
 def methods_for(
@@ -36,6 +38,46 @@ def methods_for(
         **{name: (BASELINES[name], usual) for name in baselines if name not in silent},
         **{name: (comparator, settings_for(name, seed)) for name in architectures},
     }
+
+
+def cross_validate(
+    dataset: Dataset,
+    beats: BeatSet,
+    architectures: Sequence[str],
+    seed: int,
+    out: Path,
+    say: Callable[[str], None],
+    baselines: Collection[str] = tuple(BASELINES),
+) -> dict[str, Any]:
+    """Judge every date and the dataset's own split by models that have not seen them, and write the figures.
+
+    architectures: ours first, the others are more baselines.
+    """
+    methods = methods_for(beats, architectures, seed, baselines)
+    split = Fold("split", dataset.dates["train"], dataset.dates["validation"] + dataset.dates["test"])
+    folds = [*leave_one_out(beats), split]
+    judged = run_folds(beats, folds, methods, out, say)
+    scores = {method: pooled(each[:-1]) for method, each in judged.items()}
+    result = {
+        "dataset": dataset.name,
+        "labels": dataset.labels,
+        "seed": seed,
+        "dates": sorted(set(beats.dates.tolist())),
+        "all_the_same": all_the_same(beats),
+        "methods": {method: figures(v) for method, v in scores.items()},
+        "split": {
+            "dates": dataset.dates,
+            "methods": {
+                method: {which: counts(each[-1].on_dates(dataset.dates[which])) for which in ("validation", "test")}
+                for method, each in judged.items()
+            },
+        },
+        "beside": beside_the_best(architectures[0], scores),
+        "verdict": earned_its_place(architectures[0], scores),
+    }
+    write_json(out / "crossval.json", result)
+    write_file(out / "crossval.txt", (crossval_text(result) + "\n").encode())
+    return result
 
 
 def crossval_text(result: dict[str, Any]) -> str:
@@ -101,30 +143,10 @@ def crossval(
     """How comparators and baselines decide on dates that they have not seen: each left out once, then by the split."""
     dataset = read_dataset(dataset_file, data)
     beats = read_sets(dataset, beats_file=beats_file)
-    claim_folder(out, "train", ("folds", "crossval.json", "crossval.txt"))
-    methods = methods_for(beats, architectures, seed, baselines)
-    split = Fold("split", dataset.dates["train"], dataset.dates["validation"] + dataset.dates["test"])
-    folds = [*leave_one_out(beats), split]
-    judged = run_folds(beats, folds, methods, out, lambda line: click.echo(line, err=True))
-    scores = {method: pooled(each[:-1]) for method, each in judged.items()}
-    result = {
-        "dataset": dataset.name,
-        "labels": dataset.labels,
-        "seed": seed,
-        "dates": sorted(set(beats.dates.tolist())),
-        "all_the_same": all_the_same(beats),
-        "methods": {method: figures(v) for method, v in scores.items()},
-        "split": {
-            "dates": dataset.dates,
-            "methods": {
-                method: {which: counts(each[-1].on_dates(dataset.dates[which])) for which in ("validation", "test")}
-                for method, each in judged.items()
-            },
-        },
-        "verdict": earned_its_place(architectures[0], scores),
-    }
-    write_json(out / "crossval.json", result)
-    write_file(out / "crossval.txt", (crossval_text(result) + "\n").encode())
+    claim_folder(out, "train", WRITES)
+    result = cross_validate(
+        dataset, beats, architectures, seed, out, lambda line: click.echo(line, err=True), baselines
+    )
     click.echo(json.dumps(result) if as_json else crossval_text(result))
 
 

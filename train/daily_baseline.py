@@ -10,8 +10,7 @@ in what is judged, with the day's baseline and without it.
     OUT/daily_baseline.json    the figures
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -22,31 +21,26 @@ import torch
 
 from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import SETS, Dataset, Entry, read_dataset
-from edge_ecg.enroll import Sample, enroll_samples
-from edge_ecg.errors import DatasetError, RecordingError
+from edge_ecg.errors import DatasetError
 from edge_ecg.inference.levels import Levels
-from edge_ecg.inference.references import ReferenceBank
-from edge_ecg.inference.votes import DecisionRule, Vote, cast_vote
+from edge_ecg.inference.votes import DecisionRule
 from edge_ecg.jsonfile import write_json
-from edge_ecg.readers.find import find_recordings
-from edge_ecg.recording import Recording
-from edge_ecg.signal.stream import cut_beats
-from edge_ecg.simulation.synthetic import STATES, record, synthetic_person
+from edge_ecg.layout import folded
+from edge_ecg.simulation.synthetic import STATES
 from train.data import BeatSet, read_beats, read_sets
 from train.decision.levels import fit_levels
-from train.decision.novelty import fit_distribution
-from train.decision.references import bank_of, choose_references
+from train.evaluation.drifted import LeftOut, drifts, other_people, synthetic_others, without
 from train.evaluation.outcomes import Outcome, baselines_of, day_level, decided, summary, vote_of
-from train.evaluation.simulated_drift import DRIFTS, Drift
 from train.fit.left_out import evidence_of, train_folds
 from train.fit.loop import Settings, settings_for
 from train.model.architectures import DEFAULT_ARCHITECTURE
-from train.model.model import Model, compare, embed
+from train.model.model import Model
 from train.options import ArchitectureName, given_beats
+from train.text import countdown
 
 FIGURES = "daily_baseline.json"
+WRITES = ("folds", FIGURES)
 BASELINES = 2  # of each date: they are the day's, and never judged
-EARLIER_DATES, EACH = 3, 4  # what enrols: so many baselines of so many dates before
 CONFIDENCES = (0.95, 0.90)
 SYNTHETIC_PERSONS = 12
 NOTES = (
@@ -110,94 +104,6 @@ def nested_levels(beats: BeatSet, settings: Settings, folder: Path, show: Callab
     return {date: fit_levels(without(beats, [date]), own[date][beats.date != date]) for date in dates}
 
 
-def without(beats: BeatSet, dates: Iterable[str]) -> BeatSet:
-    """The recordings of all other dates."""
-    return beats.on_dates(set(beats.dates.tolist()) - set(dates))
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """What a bundle would hold that has not seen one date."""
-
-    beats: BeatSet
-    date: str
-    model: Model
-    bank: ReferenceBank
-    rule: DecisionRule
-
-    @classmethod
-    def of(cls, beats: BeatSet, date: str, model: Model, levels: Levels | None, settings: Settings) -> "LeftOut":
-        """Raises ValueError for too few dates to tell what is usual."""
-        training = without(beats, [date])
-        embeddings = embed(model, training.values)
-        bank = bank_of(training, embeddings, choose_references(training, embeddings, settings.references_per_state))
-        bank = replace(bank, distribution=fit_distribution([embeddings], [training]))
-        return cls(beats, date, model, bank, DecisionRule(STATES, levels))
-
-    def enrolled(self, drift: Drift) -> ReferenceBank | None:
-        """The references after baselines of the dates before have enrolled; the first dates take the last ones.
-
-        None if they were refused.
-        """
-        dates = sorted(set(self.beats.dates.tolist()))
-        place = dates.index(self.date)
-        earlier = [dates[place - back] for back in range(1, EARLIER_DATES + 1)]
-        samples = [
-            Sample(self.beats.sources[n], str(self.beats.dates[n]), self._embeddings(n, drift))
-            for n in baselines_of(self.beats, earlier, EACH)
-        ]
-        try:
-            return enroll_samples(self.bank, samples).references
-        except RecordingError:
-            return None
-
-    def outcomes(self, bank: ReferenceBank | None, drift: Drift, with_day: bool) -> list[Outcome]:
-        """Outcomes on the date's recordings but its first baselines, as the watch judges, whatever the calendar says.
-
-        Where none of these can be used, or nothing could enrol (no bank), nothing is decided.
-        """
-        if bank is None:
-            return replace(self, rule=replace(self.rule, levels=None)).outcomes(self.bank, drift, with_day)
-        own = baselines_of(self.beats, [self.date], BASELINES)
-        rest = [n for n in np.flatnonzero(self.beats.dates == self.date).tolist() if n not in own]
-        day = day_level((self._votes(n, bank, drift) for n in own), self.rule) if with_day else None
-        rule = replace(self.rule, levels=None) if with_day and day is None else self.rule
-        return [decided(self.beats, n, self._votes(n, bank, drift), rule, day) for n in rest]
-
-    def _embeddings(self, number: int, drift: Drift) -> np.ndarray:
-        return embed(self.model, drift(self.beats.values[self.beats.recording == number]))
-
-    def _votes(self, number: int, bank: ReferenceBank, drift: Drift) -> list[Vote | None]:
-        embeddings, distribution = self._embeddings(number, drift), bank.distribution
-        assert distribution is not None
-        outside = distribution.distances(embeddings) > distribution.limit
-        logits = compare(self.model, embeddings, bank.embeddings)
-        return [None if out else cast_vote(row, bank) for row, out in zip(logits, outside, strict=True)]
-
-    def out_of_distribution(self, recordings: Iterable[np.ndarray]) -> tuple[int, int]:
-        """Of recordings of other people, beats (N, 384) each, how many are out of distribution, and of how many."""
-        assert self.bank.distribution is not None
-        distances = [np.median(self.bank.distribution.distances(embed(self.model, each))) for each in recordings]
-        return int(np.sum(np.array(distances) > self.bank.distribution.limit)), len(distances)
-
-
-def drifts(folds: Iterable[LeftOut]) -> dict[str, dict[str, dict[str, Any]]]:
-    """By drift, before and after enrolment, without and with the day's baseline: the figures of all dates."""
-    folds = list(folds)
-    found: dict[str, dict[str, dict[str, Any]]] = {}
-    for name, drift in DRIFTS.items():
-        banks: dict[str, list[ReferenceBank | None]] = {"before": [f.bank for f in folds]}
-        banks |= {"after": [f.enrolled(drift) for f in folds]}
-        found[name] = {
-            when: {
-                plan: summary([o for f, bank in zip(folds, of, strict=True) for o in f.outcomes(bank, drift, with_day)])
-                for plan, with_day in (("none", False), ("day's baseline", True))
-            }
-            for when, of in banks.items()
-        }
-    return found
-
-
 def left_aside(dataset: Dataset, also: Mapping[str, str]) -> list[Entry]:
     """Recordings in folders that the dataset leaves out; also: the label of each folder. Raises DatasetError."""
     found = []
@@ -225,41 +131,124 @@ def judged_aside(
     return plans
 
 
-def synthetic_others() -> list[np.ndarray]:
-    """Recordings of synthetic persons."""
-    made = [record(synthetic_person(p), state, p, number=1) for p in range(SYNTHETIC_PERSONS) for state in STATES]
-    return [_values(Recording(m.samples_uv, m.sample_rate_hz, "synthetic")) for m in made]
+def with_and_without(
+    dataset: Dataset,
+    beats: BeatSet,
+    trainings: Sequence[Settings],
+    out: Path,
+    say: Callable[[str], None],
+    nested: bool = False,
+    aside: BeatSet | None = None,
+    others: Mapping[str, list[np.ndarray]] | None = None,
+) -> dict[str, Any]:
+    """Leave every date out in each of some trainings, judge it with and without its baselines, and write the figures.
+
+    nested: the first training again, its levels from models that have not seen the date either. aside: recordings
+    that no model has learned from. others: recordings of other people, beats (N, 384) each.
+    """
+    dates = sorted(set(beats.dates.tolist()))
+    pairs = len(dates) * (len(dates) - 1) // 2 if nested else 0
+    step = countdown(say, len(trainings) * len(dates) + pairs)
+    result: dict[str, Any] = {
+        "dataset": dataset.name,
+        "labels": dataset.labels,
+        "notes": NOTES,
+        "baselines": BASELINES,
+        "dates": dates,
+        "dates_with_target": sorted(set(beats.dates[beats.recording_is_target].tolist())),
+        "seeds": {},
+        "left_aside": {},
+    }
+    first: list[LeftOut] = []
+    for settings in trainings:
+        seed, folder = str(settings.seed), out / "folds" / str(settings.seed)
+        models = train_folds(
+            beats, {d: set(dates) - {d} for d in dates}, settings, folder, lambda date: step(f"{date} left out")
+        )
+        evidence, levels = left_out_by_date(beats, models, settings)
+        result["seeds"][seed] = at_each_confidence(beats, evidence, levels)
+        if aside:
+            result["left_aside"][seed] = {
+                plan: summary(o) for plan, o in judged_aside(aside, beats, models, levels, settings).items()
+            }
+        if not first:
+            first = [LeftOut.of(beats, d, models[d], levels[d], settings, BASELINES) for d in dates]
+            if nested:
+                inner = nested_levels(beats, settings, folder, lambda two: step(f"{two} left out"))
+                result["nested"] = at_each_confidence(beats, evidence, inner)
+    result["mean"] = means(result["seeds"])
+    result["drifts"] = drifts(first)
+    people = {"synthetic": synthetic_others(SYNTHETIC_PERSONS), **(others or {})}
+    result["others"] = {name: flagged(first, recordings) for name, recordings in people.items()}
+    write_json(out / FIGURES, result)
+    return result
 
 
-def other_people(paths: Iterable[Path]) -> list[np.ndarray]:
-    """Every third 30 s of other people's recordings that have beats."""
-    found = []
-    for path in paths:
-        for each in find_recordings(str(path)):
-            recording = each.read()
-            length = round(30 * recording.sample_rate_hz)
-            for start in range(0, len(recording.samples_uv) - length + 1, 3 * length):
-                part = recording.samples_uv[start : start + length]
-                values = _values(Recording(part, recording.sample_rate_hz, recording.source))
-                found += [values] if len(values) else []
+def flagged(folds: Iterable[LeftOut], recordings: list[np.ndarray]) -> tuple[int, int]:
+    """Of recordings of other people, how many are out of distribution for the models of all folds, and of how many."""
+    each = [fold.out_of_distribution(recordings) for fold in folds]
+    return sum(count for count, _ in each), sum(of for _, of in each)
+
+
+def at_each_confidence(
+    beats: BeatSet, evidence: Mapping[str, np.ndarray], levels: Mapping[str, Levels | None]
+) -> dict[str, Any]:
+    """The figures of all plans at each confidence."""
+    return {
+        f"{c:.2f}": {plan: summary(some) for plan, some in decisions(beats, evidence, levels, c).items()}
+        for c in CONFIDENCES
+    }
+
+
+def means(seeds: Mapping[int, Mapping[str, Any]]) -> dict[str, dict[str, tuple[float, ...]]]:
+    """By confidence and plan, the means over seeds of right, wrong and inconclusive, and the most wrong of a seed."""
+    found: dict[str, dict[str, tuple[float, ...]]] = {}
+    each = list(seeds.values())
+    for confidence, plans in each[0].items():
+        found[confidence] = {}
+        for plan in plans:
+            rows = [[s[confidence][plan][k] for k in ("right", "wrong", "inconclusive")] for s in each]
+            found[confidence][plan] = (*np.mean(rows, axis=0).tolist(), max(row[1] for row in rows))
     return found
 
 
-def _values(recording: Recording) -> np.ndarray:
-    return np.array([beat.values for beat in cut_beats(recording)])
+def daily_baseline_lines(result: dict[str, Any]) -> Iterator[str]:
+    """The figures as lines of text."""
+    every = {f"Seed {seed}": by_confidence for seed, by_confidence in result["seeds"].items()}
+    if "nested" in result:
+        every["First seed, fully nested"] = result["nested"]
+    for name, by_confidence in every.items():
+        for confidence, plans in by_confidence.items():
+            yield f"{name}, at {float(confidence):.0%}\n{HEAD}"
+            yield from (line(plan, f) for plan, f in plans.items())
+    for seed, plans in result["left_aside"].items():
+        yield f"Recordings that the dataset leaves out, seed {seed}, at 95 %"
+        yield from (line(plan, f) for plan, f in plans.items())
+    yield f"Mean of {len(result['seeds'])} seeds: right, wrong, inconclusive; most wrong in one of them"
+    for confidence, plans in result["mean"].items():
+        for plan, (right, wrong, inconclusive, most) in plans.items():
+            yield f"  {float(confidence):.0%}  {plan:28} {right:>6.1f} {wrong:>6.1f} {inconclusive:>8.1f} {most:>8}"
+    yield "Simulated drifts, first seed, at 95 %: right, wrong, inconclusive"
+    for name, by_time in result["drifts"].items():
+        for when, plans in by_time.items():
+            yield f"  {name}, {when} enrolment"
+            yield from (line(plan, f) for plan, f in plans.items())
+    for name, (count, of) in result["others"].items():
+        yield f"{name} people's recordings out of distribution: {count} of {of}, over all folds"
+    yield from NOTES
 
 
 def line(name: str, figures: Mapping[str, Any]) -> str:
-    """One row for a person."""
+    """One row for a person, and below it what was wrong."""
     after = figures["median_provisional_s"]
-    return (
-        f"  {name:34} {figures['right']:>6} {figures['wrong']:>6} {figures['inconclusive']:>12}   "
+    row = (
+        f"  {name:16} {figures['right']:>6} {figures['wrong']:>6} {figures['inconclusive']:>12}   "
         f"{figures['targets_right']:>3} of {figures['targets']:>3}   {f'{after:.1f} s' if after else '-':>7}"
-        + (f"   wrong: {', '.join(figures['wrong_recordings'])}" if figures["wrong_recordings"] else "")
     )
+    return "\n".join([row, *(f"      wrong: {name}" for name in figures["wrong_recordings"])])
 
 
-HEAD = f"  {'compared with':34} {'right':>6} {'wrong':>6} {'inconclusive':>12}   {'targets':>10}   {'first':>7}"
+HEAD = f"  {'compared with':16} {'right':>6} {'wrong':>6} {'inconclusive':>12}   {'targets':>10}   {'first':>7}"
 
 
 @click.command()
@@ -285,83 +274,22 @@ def daily_baseline(
 ) -> None:
     """Leave every date out, and compare its recordings with its own first baselines, with none, with another date's."""
     torch.set_num_threads(1)
-    claim_folder(out, "train", ("folds", FIGURES))
     dataset = read_dataset(dataset_file, data)
     beats = read_sets(dataset, beats_file=beats_file)
+    claim_folder(out, "train", WRITES)
     entries = left_aside(dataset, dict(pair.split("=", 1) for pair in also if "=" in pair))
     aside = read_beats(entries) if entries else None
-    dates = sorted(set(beats.dates.tolist()))
-    result: dict[str, Any] = {
-        "dataset": dataset.name,
-        "labels": dataset.labels,
-        "notes": NOTES,
-        "baselines": BASELINES,
-        "dates": dates,
-        "dates_with_target": sorted(set(beats.dates[beats.recording_is_target].tolist())),
-        "seeds": {},
-        "left_aside": {},
-    }
-
-    def told(name: str) -> None:
-        click.echo(f"{name}: trained", err=True)
-
-    for seed in range(seeds):
-        settings, folder = settings_for(arch, seed), out / "folds" / str(seed)
-        models = train_folds(beats, {d: set(dates) - {d} for d in dates}, settings, folder, told)
-        evidence, levels = left_out_by_date(beats, models, settings)
-        result["seeds"][seed] = shown(f"Seed {seed}", lambda c: decisions(beats, evidence, levels, c))  # noqa: B023
-        if aside:
-            result["left_aside"][seed] = {
-                plan: summary(o) for plan, o in judged_aside(aside, beats, models, levels, settings).items()
-            }
-            click.echo("  recordings that the dataset leaves out, at 95 %")
-            click.echo("\n".join(line(plan, f) for plan, f in result["left_aside"][seed].items()))
-        if seed == 0:
-            first = [LeftOut.of(beats, d, models[d], levels[d], settings) for d in dates]
-            if nested:
-                inner = nested_levels(beats, settings, folder, told)
-                of_nested = lambda c: decisions(beats, evidence, inner, c)  # noqa: E731, B023
-                result["nested"] = shown("Seed 0, fully nested", of_nested)
-    result["mean"] = means(result["seeds"])
-    click.echo(f"Mean of {seeds} seeds: right, wrong, inconclusive; most wrong in one of them")
-    for confidence, plans in result["mean"].items():
-        for plan, (right, wrong, inconclusive, most) in plans.items():
-            click.echo(f"  {confidence}  {plan:28} {right:>6.1f} {wrong:>6.1f} {inconclusive:>8.1f} {most:>8}")
-    result["drifts"] = drifts(first)
-    click.echo("Simulated drifts, seed 0, at 95 %: right, wrong, inconclusive")
-    for name, by_time in result["drifts"].items():
-        for when, plans in by_time.items():
-            click.echo(f"  {name}, {when} enrolment\n" + "\n".join(line(plan, f) for plan, f in plans.items()))
-    people = {"synthetic": synthetic_others(), **({"others": other_people(others)} if others else {})}
-    result["others"] = {}
-    for name, recordings in people.items():
-        flagged = [fold.out_of_distribution(recordings) for fold in first]
-        count, of = (sum(column) for column in zip(*flagged, strict=True))
-        result["others"][name] = count, of
-        click.echo(f"{name} people's recordings out of distribution: {count} of {of}, over all folds")
-    click.echo("\n".join(NOTES))
-    write_json(out / FIGURES, result)
-
-
-def shown(title: str, outcomes: Callable[[float], dict[str, list[Outcome]]]) -> dict[str, Any]:
-    """Say the figures of all plans at each confidence, and return them."""
-    figures = {}
-    for confidence in CONFIDENCES:
-        figures[f"{confidence:.2f}"] = plans = {plan: summary(some) for plan, some in outcomes(confidence).items()}
-        click.echo(f"{title}, at {confidence:.0%}\n{HEAD}\n" + "\n".join(line(plan, f) for plan, f in plans.items()))
-    return figures
-
-
-def means(seeds: Mapping[int, Mapping[str, Any]]) -> dict[str, dict[str, tuple[float, ...]]]:
-    """By confidence and plan, the means over seeds of right, wrong and inconclusive, and the most wrong of a seed."""
-    found: dict[str, dict[str, tuple[float, ...]]] = {}
-    each = list(seeds.values())
-    for confidence, plans in each[0].items():
-        found[confidence] = {}
-        for plan in plans:
-            rows = [[s[confidence][plan][k] for k in ("right", "wrong", "inconclusive")] for s in each]
-            found[confidence][plan] = (*np.mean(rows, axis=0).tolist(), max(row[1] for row in rows))
-    return found
+    result = with_and_without(
+        dataset,
+        beats,
+        [settings_for(arch, seed) for seed in range(seeds)],
+        out,
+        lambda line: click.echo(line, err=True),
+        nested,
+        aside,
+        {"others": other_people(others)} if others else {},
+    )
+    click.echo("\n".join(folded(line, 6) if len(line) > 80 else line for line in daily_baseline_lines(result)))
 
 
 if __name__ == "__main__":

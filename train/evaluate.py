@@ -1,20 +1,32 @@
-"""`python -m train.evaluate`: how a run decides on recordings of dates that it has not seen."""
+"""`python -m train.evaluate`: how a run decides on recordings of dates that it has not seen.
 
+    RUN/evaluation.json    the figures by set, when, and how often the set was looked at
+
+Who looks at test dates again and again, and changes something in between, has no test dates any more.
+"""
+
+import hashlib
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 import torch
 
-from edge_ecg.console import run_command
+from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import SETS, read_dataset
+from edge_ecg.jsonfile import read_json, write_json
+from edge_ecg.layout import folded
+from edge_ecg.report.findings import told
 from train.data import read_sets
 from train.decision.decide import decide
+from train.model.weights import WEIGHTS
 from train.options import given_beats
-from train.run import load_run
+from train.run import Run, load_run
 from train.text import between, columns, count, share
 
+EVALUATION = "evaluation.json"
 FIGURES = {
     "recordings, soft": "recordings",
     "recordings, hard votes": "recordings_hard_votes",
@@ -27,7 +39,7 @@ def figures_text(figures: dict[str, dict[str, Any]], labels: tuple[str, str]) ->
     """Figures by set as lines of text: recordings first, since they are what counts."""
     lines = []
     for which, of_set in figures.items():
-        rows = [["", "right", "accuracy", "95 % interval", "sensitivity", "specificity"]]
+        rows = [["", "right", "accuracy", "95 % interval", "sens.", "spec."]]
         for name, key in FIGURES.items():
             c = of_set[key]
             interval = between(c["accuracy_95"]) if name.startswith("recordings") else "not independent"
@@ -37,10 +49,13 @@ def figures_text(figures: dict[str, dict[str, Any]], labels: tuple[str, str]) ->
         lines += [
             f"{which}: {', '.join(of_set['dates'])}",
             *columns(rows),
-            f"  decided without a baseline of the day: {s['right']} right, {s['wrong']} wrong, "
-            f"{s['inconclusive']} inconclusive, first after {s['median_beats']:.0f} beats (median)",
+            folded(
+                f"  decided without a baseline of the day: {s['right']} right, {s['wrong']} wrong, "
+                f"{s['inconclusive']} inconclusive, first after {s['median_beats']:.0f} beats (median)",
+                4,
+            ),
         ]
-    lines.append(f"  sensitivity is the share of {labels[1]!r} that was recognised, specificity that of {labels[0]!r}")
+    lines.append(folded(f"  sens.: the share of {labels[1]!r} that was recognised; spec.: that of {labels[0]!r}", 4))
     return "\n".join(lines)
 
 
@@ -61,7 +76,31 @@ def evaluate(
     beats = read_sets(dataset, [which], finished.contract, as_json, beats_file)
     _, references = finished.references()
     figures = decide(finished.model, references, beats, finished.rule).to_json()
-    click.echo(json.dumps({"set": which, **figures}) if as_json else figures_text({which: figures}, finished.labels))
+    claim_folder(run_folder, "train", [EVALUATION])
+    looks = noted(finished, which, figures)
+    if as_json:
+        click.echo(json.dumps({"set": which, "looks": looks, **figures}))
+        return
+    click.echo(figures_text({which: figures}, finished.labels))
+    if which == "test":
+        again = f"look {looks}; what was chosen in between was chosen by them" if looks > 1 else "the first look"
+        click.echo(f"  at the test dates of this run: {again}")
+
+
+def noted(run: Run, which: str, figures: dict[str, Any]) -> int:
+    """Write the figures of a set into the run, and return how often it was looked at, this time included."""
+    file = run.path / EVALUATION
+    sets = read_json(file) if file.exists() else {}
+    with told(file):
+        looks = 1 + (int(sets[which]["looks"]) if which in sets else 0)
+    sets[which] = {
+        **figures,
+        "looks": looks,
+        "time": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "weights_sha256": hashlib.sha256((run.path / WEIGHTS).read_bytes()).hexdigest(),
+    }
+    write_json(file, sets)
+    return looks
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ goes on where it was.
 
 import io
 import json
+from collections.abc import Callable, Collection
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from matplotlib.figure import Figure
 
 from edge_ecg.atomic import write_file
 from edge_ecg.console import claim_folder, run_command
-from edge_ecg.datasets.dataset_file import read_dataset
+from edge_ecg.datasets.dataset_file import Dataset, read_dataset
 from edge_ecg.datasets.days import FEWEST_DAYS, days_with_both_states
 from edge_ecg.errors import DatasetError
 from edge_ecg.jsonfile import write_json
@@ -31,6 +32,7 @@ from train.fit.loop import Settings
 from train.options import given_beats
 from train.text import columns, share
 
+WRITES = ("folds", "learning_curve.json", "learning_curve.png")
 METHODS: dict[str, Method] = {
     **{name: BASELINES[name] for name in ("logistic regression", "logistic, T aligned", "same network, no pairs")},
     "comparator": comparator,
@@ -56,6 +58,33 @@ def draw_days(beats: BeatSet, draws: int, seed: int) -> dict[int, list[Fold]]:
             for draw, index in enumerate(chosen)
         ]
     return folds
+
+
+def learn_by_days(
+    dataset: Dataset,
+    beats: BeatSet,
+    draws: int,
+    seed: int,
+    out: Path,
+    say: Callable[[str], None],
+    only: Collection[str] = tuple(METHODS),
+) -> dict[str, Any]:
+    """Let each method learn on every draw of days, and write the figures. only: some of the methods, or all."""
+    folds = draw_days(beats, draws, seed)
+    methods = {name: (method, Settings(seed=seed)) for name, method in METHODS.items() if name in only}
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in methods}
+    enough = [days for days in folds if days >= FEWEST_DAYS]
+    few = [days for days in folds if days < FEWEST_DAYS]
+    for numbers, able in ((few, methods.keys() - {"comparator"}), (enough, methods.keys())):
+        together = [fold for days in numbers for fold in folds[days]]
+        judged = run_folds(beats, together, {name: methods[name] for name in methods if name in able}, out, say)
+        for name, scores in judged.items():
+            of_fold = dict(zip((fold.name for fold in together), scores, strict=True))
+            rows[name] += [row(days, [of_fold[fold.name] for fold in folds[days]]) for days in numbers]
+    result = {"dataset": dataset.name, "seed": seed, "methods": rows}
+    write_json(out / "learning_curve.json", result)
+    write_file(out / "learning_curve.png", learning_curve_png(result))
+    return result
 
 
 def row(days: int, scores: list[RecordingScores]) -> dict[str, Any]:
@@ -118,17 +147,8 @@ def learning_curve(
     """Train on a few days at a time and judge all other dates: how many days with both states are enough?"""
     dataset = read_dataset(dataset_file, data)
     beats = read_sets(dataset, beats_file=beats_file)
-    claim_folder(out, "train", ("folds", "learning_curve.json", "learning_curve.png"))
-    folds = draw_days(beats, draws, seed)
-    methods = {name: (method, Settings(seed=seed)) for name, method in METHODS.items()}
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in methods}
-    for days, of_days in folds.items():
-        able = {name: methods[name] for name in methods if name != "comparator" or days >= FEWEST_DAYS}
-        for name, scores in run_folds(beats, of_days, able, out, lambda line: click.echo(line, err=True)).items():
-            rows[name].append(row(days, scores))
-    result = {"dataset": dataset.name, "seed": seed, "methods": rows}
-    write_json(out / "learning_curve.json", result)
-    write_file(out / "learning_curve.png", learning_curve_png(result))
+    claim_folder(out, "train", WRITES)
+    result = learn_by_days(dataset, beats, draws, seed, out, lambda line: click.echo(line, err=True))
     click.echo(json.dumps(result) if as_json else learning_curve_text(result))
 
 

@@ -1,15 +1,38 @@
-"""Figures as text: columns, counts and intervals, for what commands print."""
+"""Figures as text: columns, counts, intervals and the time that is left, for what commands print."""
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from edge_ecg import layout
 
-def columns(rows: Iterable[Sequence[str]]) -> list[str]:
-    """Rows of cells as lines, each column as wide as it needs: the first to the left, the others to the right."""
+SECONDS_APART = 1.0  # of lines of progress
+
+
+def columns(rows: Iterable[Sequence[str]], width: int | None = None) -> list[str]:
+    """Rows of cells as lines, each column as wide as it needs: the first to the left, the others to the right.
+
+    Columns that do not fit beside the first ones stand below them, the first column again before them. width: of the
+    lines; if not given, that of the terminal.
+    """
+    width = width or layout.columns()
     rows = list(rows)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    padded = ([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in rows)
-    return ["  ".join(cells).rstrip() for cells in padded]
+    blocks: list[list[int]] = [[]]
+    used = widths[0]
+    for number, needed in enumerate(widths[1:], 1):
+        if blocks[-1] and used + 2 + needed > width:
+            blocks.append([])
+            used = widths[0]
+        blocks[-1].append(number)
+        used += 2 + needed
+    lines: list[str] = []
+    for block in blocks:
+        lines += [""] if lines else []
+        for row in rows:
+            cells = [row[0].ljust(widths[0]), *(row[number].rjust(widths[number]) for number in block)]
+            lines.append("  ".join(cells).rstrip())
+    return lines
 
 
 def between(interval: Sequence[float]) -> str:
@@ -26,3 +49,30 @@ def count(confusion: dict[str, Any]) -> str:
 def share(value: float | None) -> str:
     """A share, or a dash where there is none."""
     return "-" if value is None else f"{value:.1%}"
+
+
+def countdown(say: Callable[[str], None], total: int, before: int = 0) -> Callable[[str], None]:
+    """A function that says how many of `total` are done with each line, and how long the others take at that pace.
+
+    It says no more than a line a second, and the last one. before: how many were done already, and say nothing of the
+    pace.
+    """
+    began, done = time.perf_counter(), before
+    said_at = -SECONDS_APART
+
+    def step(line: str) -> None:
+        nonlocal done, said_at
+        done += 1
+        now = time.perf_counter()
+        if done < total and now - said_at < SECONDS_APART:
+            return
+        said_at = now
+        left_s = (now - began) / (done - before) * (total - done)
+        say(f"{done:3}/{total}  {line}" + (f"; {duration(left_s)} left" if done < total else ""))
+
+    return step
+
+
+def duration(seconds: float) -> str:
+    """A time as a person says it."""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

@@ -1,4 +1,4 @@
-"""`edge-ecg demo`: a synthetic person's recordings, training, evaluation, export and replay, by the commands."""
+"""`edge-ecg demo`: a synthetic person's recordings, training, study, export, replay and report, by the commands."""
 
 import subprocess
 import sys
@@ -11,6 +11,7 @@ import click
 from edge_ecg.bundle import load_bundle
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.inference.votes import INCONCLUSIVE
+from edge_ecg.layout import folded
 from edge_ecg.readers.read import read_recording
 from edge_ecg.replay import replay
 from edge_ecg.simulation.synthetic import synthetic_person, write_dataset
@@ -26,22 +27,22 @@ from edge_ecg.simulation.synthetic import synthetic_person, write_dataset
     help="Which synthetic person; the last day of 1 drifts.",
 )
 def demo_command(out: Path, seed: int) -> None:
-    """Make a synthetic person's recordings, train on them, export a bundle and replay what was held out."""
+    """Make a synthetic person's recordings, train on them, export a bundle, and report what was measured."""
     run_demo(out, seed)
 
 
 def run_demo(out: Path, seed: int) -> None:
-    """Write recordings, train, evaluate, export and replay, all below `out`.
+    """Write recordings, train, evaluate, study, export, replay and report, all below `out`.
 
     Raises EdgeEcgError if a step fails or the training and export extras are not installed.
     """
-    missing = [name for name in ("torch", "matplotlib", "onnx", "coremltools") if find_spec(name) is None]
+    missing = [name for name in ("torch", "matplotlib", "jinja2", "onnx", "coremltools") if find_spec(name) is None]
     if missing:
-        raise EdgeEcgError(f"the demo needs {', '.join(missing)}: pip install -e '.[train,export]' in the clone")
+        raise EdgeEcgError(f"the demo needs {', '.join(missing)}: pip install -e '.[train,export,report]' in the clone")
     if out.exists() and any(out.iterdir()):
         raise EdgeEcgError(f"{out}: is not empty; give a new folder, or remove it")
     began = time.perf_counter()
-    data, training, bundle_path = out / "data", out / "run", out / "bundle"
+    data, training, bundle_path, page = out / "data", out / "run", out / "bundle", out / "report.html"
 
     _say(f"Write the recordings of synthetic person {seed}: two states, nine days, 30 s each, as Apple Watch files")
     dataset = write_dataset(data, synthetic_person(seed))
@@ -50,17 +51,23 @@ def run_demo(out: Path, seed: int) -> None:
     _step("Train a comparator on five days, stop by two others", "train", dataset, "--out", training)
     _step("Evaluate it on two days that it has not seen", "train.evaluate", training, dataset)
     _step(
-        "Export the bundle: ONNX, Core ML, reference embeddings",
-        "export.bundle",
-        training,
-        "--out",
-        bundle_path,
+        "Leave each day out once, with and without the day's own baseline to compare with",
+        *("train.study", training, dataset, "--quick", "--only", "crossval,daily_baseline"),
     )
+    _step("Export the bundle: ONNX, Core ML, reference embeddings", "export.bundle", training, "--out", bundle_path)
 
     _say("Replay the unseen recordings, 64 samples at a time, and decide as early as the evidence allows")
     _replay_held_out(data, bundle_path)
-    click.echo(f"\nAll of it took {time.perf_counter() - began:.0f} s. Look around in {out}, then try")
-    click.echo(f"  edge-ecg replay {bundle_path} {data}/0309/*/*.csv")
+
+    _step("Draw all of it as one page", "edge_ecg.cli", "report", training, bundle_path, "--out", page)
+    opener = {"darwin": "open", "win32": "start"}.get(sys.platform, "xdg-open")
+    click.echo(
+        f"\nAll of it took {time.perf_counter() - began:.0f} s. To see what came out, open the page in a browser:"
+    )
+    click.echo(f"  {opener} {page}")
+    click.echo(f"Look around in {out}, then try")
+    click.echo(f"  edge-ecg plot {data}/0309 --out beats.png")
+    click.echo(f"  edge-ecg replay {bundle_path} {data}/0309")
     click.echo(f"  edge-ecg inspect {bundle_path}")
 
 
@@ -82,10 +89,11 @@ def _replay_held_out(data: Path, bundle_path: Path) -> None:
         counts = [outcomes.count(name) for name in ("right", "wrong", INCONCLUSIVE)]
         click.echo(f"  {date:6} {truth:10} {counts[0]:>6} {counts[1]:>6} {counts[2]:>13}")
     if seconds:
-        click.echo(
+        said = (
             f"  first said after {sorted(seconds)[len(seconds) // 2]:.1f} s of ECG (median, the first 3 s settle); "
             f"replayed at {sorted(factors)[len(factors) // 2]:.0f} times real time"
         )
+        click.echo(folded(said, 2))
 
 
 def _step(title: str, module: str, *arguments: object) -> None:
@@ -98,7 +106,7 @@ def _step(title: str, module: str, *arguments: object) -> None:
 
 
 def _say(title: str, command: str = "") -> None:
-    click.secho(f"\n{title}", bold=True)
+    click.secho(f"\n{folded(title)}", bold=True)
     if command:
-        click.echo(f"$ {command}")
+        click.echo(folded(f"$ {command}", 4))
     sys.stdout.flush()

@@ -6,8 +6,8 @@ from typing import Any
 import click
 import numpy as np
 
-from edge_ecg.cli.layout import columns, tail
 from edge_ecg.cli.options import AS_JSON, RECORDINGS, for_each, told_of_recordings
+from edge_ecg.layout import columns, tail
 from edge_ecg.recording import Recording, Told
 from edge_ecg.signal.stream import heart_rate_bpm, r_peak_times_s
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import onnxruntime as ort
 
-from edge_ecg.cli.layout import folded
+from edge_ecg.layout import folded
 
 # The newest torch that a coremltools release was tested with, from its own start-up check.
 TESTED_TOGETHER = {"9.0": "2.7"}

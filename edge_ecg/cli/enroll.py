@@ -9,6 +9,7 @@ from edge_ecg.atomic import refuse_overlap
 from edge_ecg.bundle import load_bundle, refuse_to_lose
 from edge_ecg.cli.options import RECORDINGS, Reading, told_of_recordings
 from edge_ecg.enroll import describe, enroll, write_enrolled
+from edge_ecg.layout import folded
 from edge_ecg.recording import Told
 
 
@@ -33,5 +34,8 @@ def enroll_command(bundle_path: Path, recordings: tuple[str, ...], told: Told, o
     finally:  # what was passed over may be why there are too few
         code = reading.finish()
     write_enrolled(bundle, enrolment, out)
-    click.echo(json.dumps(enrolment.to_json()) if as_json else "\n".join([*describe(enrolment), f"{out}: written"]))
+    if as_json:
+        click.echo(json.dumps(enrolment.to_json()))
+    else:
+        click.echo("\n".join(folded(line, 2) for line in (*describe(enrolment), f"{out}: written")))
     return code

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
@@ -10,14 +10,15 @@ import click
 
 from edge_ecg.atomic import refuse_overlap, write_file
 from edge_ecg.cli.options import Reading, told_of_recordings
-from edge_ecg.cli.picker import pick
+from edge_ecg.cli.picker import glance, pick
 from edge_ecg.console import report_error
 from edge_ecg.datasets.days import days_with_both_states, worth_of
 from edge_ecg.datasets.importing import DATASET, Imported, Listing, list_recordings, refuse_to_lose, write_data
 from edge_ecg.datasets.labelling import Item, Labels, by_table, by_windows
 from edge_ecg.errors import DatasetError
+from edge_ecg.layout import columns, folded, tail
 from edge_ecg.readers.find import Found
-from edge_ecg.recording import Told
+from edge_ecg.recording import Recording, Told
 from edge_ecg.report.contact_sheet import contact_sheet
 
 
@@ -78,7 +79,10 @@ def import_command(
     for sentence in listing.refused:
         reading.code = report_error(sentence)
     code = reading.finish()
-    labels = _labels(listing.items, windows, table, picked, ask=out is not None and sys.stdin.isatty())
+    if picked or (out is not None and sys.stdin.isatty() and not windows and table is None):
+        labels = pick(listing.items, _glances(listing, sources, told))
+    else:
+        labels = _labels(listing.items, windows, table)
     if sheet is not None:
         _write_sheet(sheet, listing, sources, labels, told)
         return code
@@ -106,31 +110,40 @@ def import_command(
 def _write_sheet(sheet: Path, listing: Listing, sources: tuple[Path, ...], labels: Labels, told: Told) -> None:
     if not listing.items:
         raise DatasetError("no recording to label")
-    names = {item.name for item in listing.items}
-    reading = Reading(told)  # it was all said
-    recordings = (
-        (found.name, found.read())
-        for source in sources
-        for found in _progress(reading.find(source), "drawing")
-        if found.name in names
-    )
-    content = contact_sheet(listing.items, recordings, labels).encode()
+    content = contact_sheet(listing.items, _listed(listing, sources, told), labels).encode()
     write_file(sheet, content)
     click.echo(f"{sheet}: {len(listing.items)} recordings, {len(content):,} bytes")
-    click.echo(
-        "Open it in a browser, mark, save labels.csv, then: edge-ecg import SOURCE --labels labels.csv --out DATA"
-    )
+    click.echo("Open it in a browser, mark, save labels.csv, then:")
+    click.echo("  edge-ecg import SOURCE --labels labels.csv --out DATA")
 
 
-def _labels(items: list[Item], windows: tuple[str, ...], table: Path | None, picked: bool, ask: bool) -> Labels:
+def _listed(listing: Listing, sources: tuple[Path, ...], told: Told) -> Iterator[tuple[str, Recording]]:
+    """The recordings of a listing by name, read again."""
+    names = {item.name for item in listing.items}
+    reading = Reading(told)  # it was all said
+    for source in sources:
+        for found in _progress(reading.find(source), "drawing"):
+            if found.name in names:
+                yield found.name, found.read()
+
+
+def _glances(listing: Listing, sources: tuple[Path, ...], told: Told) -> dict[str, str]:
+    """What the picker shows of each recording; nothing where the terminal can't draw it."""
+    if "utf" not in (getattr(sys.stderr, "encoding", None) or "").lower():
+        return {}
+    return {name: glance(recording) for name, recording in _listed(listing, sources, told)}
+
+
+def _labels(items: list[Item], windows: tuple[str, ...], table: Path | None) -> Labels:
     if windows:
         timeless = sum(not item.time for item in items)
         if timeless:
-            click.echo(f"{timeless} of {len(items)} recordings say no time of day: no window labels them", err=True)
+            said = f"{timeless} of {len(items)} recordings say no time of day: no window labels them"
+            click.echo(folded(said, 2), err=True)
         return by_windows(items, windows)
     if table is not None:
         return by_table(items, table)
-    return pick(items) if picked or ask else {}
+    return {}
 
 
 def _progress(found: Iterable[Found], doing: str) -> Iterable[Found]:
@@ -146,11 +159,11 @@ def _show_listing(listing: Listing, labels: Labels, as_json: bool) -> None:
     for date, of_date in groupby(listing.items, key=lambda item: item.date):
         click.secho(date, bold=True)
         for item in of_date:
-            facts = f"{item.duration_s:4.1f} s  {item.sample_rate_hz:7g} Hz  {labels.get(item.name, '-'):12}"
-            click.echo(f"  {item.time or '-':8}  {facts}  {Path(item.name).name}")
-    click.echo(
-        f"{len(listing.items)} recordings{_and_duplicates(listing)}; label them and give --out to write a data set"
-    )
+            facts = f"{item.duration_s:4.1f} s  {item.sample_rate_hz:7g} Hz  {labels.get(item.name, '-')[:12]:12}"
+            line = f"  {item.time or '-':8}  {facts}"
+            click.echo(f"{line}  {tail(Path(item.name).name, columns() - len(line) - 2)}")
+    many = f"{len(listing.items)} recordings{_and_duplicates(listing)}"
+    click.echo(folded(f"{many}; label them and give --out to write a data set", 2))
 
 
 def _show_imported(imported: Imported, listing: Listing) -> None:
@@ -159,17 +172,15 @@ def _show_imported(imported: Imported, listing: Listing) -> None:
     for date, counts in imported.counts.items():
         of = next((name for name, dates in (imported.split or {}).items() if date in dates), "-")
         click.echo(f"  {date:12} {counts[baseline]:>12} {counts[target]:>12}  {of}")
-    click.echo(
-        f"{baseline} is the baseline, {target} the target; {imported.left_out} recordings without a label were left out"
-        + _and_duplicates(listing)
-    )
+    left_out = f"{imported.left_out} recordings without a label were left out{_and_duplicates(listing)}"
+    click.echo(folded(f"{baseline} is the baseline, {target} the target; {left_out}", 2))
     for warning in imported.warnings:
-        click.secho(f"weak: {warning}", fg="yellow", err=True)
+        click.secho(folded(f"weak: {warning}", 6), fg="yellow", err=True)
     if imported.split:
         learned = days_with_both_states(
             (date, label) for date in imported.split["train"] for label, count in imported.counts[date].items() if count
         )
-        click.echo(worth_of(len(learned)))
+        click.echo(folded(worth_of(len(learned)), 2))
         click.echo(f"Next: python -m train {imported.out / DATASET} --out run")
     else:
         click.secho(f"no {DATASET}: too few dates with both states to split", fg="yellow", err=True)

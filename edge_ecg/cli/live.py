@@ -9,9 +9,9 @@ from typing import TextIO
 import numpy as np
 
 from edge_ecg.bundle import Bundle
-from edge_ecg.cli.layout import columns, tail
 from edge_ecg.contract import CONTRACT
 from edge_ecg.inference.votes import Decision
+from edge_ecg.layout import columns, tail
 from edge_ecg.recording import Recording
 from edge_ecg.replay import Step
 

@@ -1,19 +1,36 @@
 """Labels by hand at the terminal: date by date, which recordings show which state."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 import click
+import numpy as np
 
+from edge_ecg.cli.live import trace
 from edge_ecg.datasets.labelling import Item, Labels, checked_label
 from edge_ecg.errors import EdgeEcgError
+from edge_ecg.recording import Recording
+from edge_ecg.signal.stream import heart_rate_bpm, r_peak_times_s
 
+SHOWN_S, SHOWN_COLUMNS = (4.0, 8.0), 40
 _RANGES = re.compile(r"\d+(?:\s*-\s*\d+)?(?:[\s,]+\d+(?:\s*-\s*\d+)?)*")
 
 
-def pick(items: Sequence[Item]) -> Labels:
-    """Ask for two states, then for each date which recordings show them; nothing means none of that date."""
+def glance(recording: Recording) -> str:
+    """Heart rate and a few seconds of a recording in one line of braille, once the signal has settled."""
+    bpm = heart_rate_bpm(r_peak_times_s(recording))
+    rate_hz = recording.sample_rate_hz
+    shown = recording.samples_uv[round(SHOWN_S[0] * rate_hz) : round(SHOWN_S[1] * rate_hz)]
+    (line,) = trace(shown, SHOWN_COLUMNS, 1, max(1, len(shown)))
+    return f"{f'{bpm:.0f} bpm' if np.isfinite(bpm) else 'no rate':>8}  {line}"
+
+
+def pick(items: Sequence[Item], glances: Mapping[str, str]) -> Labels:
+    """Ask for two states, then for each date which recordings show them; nothing means none of that date.
+
+    glances: by name, what is seen of a recording at a glance.
+    """
     baseline = click.prompt("Name of the baseline state", value_proc=_label, err=True)
     target = click.prompt("Name of the other state", value_proc=_label, err=True)
     labels: Labels = {}
@@ -21,7 +38,8 @@ def pick(items: Sequence[Item]) -> Labels:
         choices = list(of_date)
         click.secho(f"\n{date}", bold=True, err=True)
         for number, item in enumerate(choices, 1):
-            click.echo(f"  {number:2}  {item.time}  {item.duration_s:4.1f} s", err=True)
+            seen = glances.get(item.name, "")
+            click.echo(f"  {number:2}  {item.time or '-':8}  {item.duration_s:4.1f} s  {seen}".rstrip(), err=True)
         for label in (baseline, target):
             free = [n for n, item in enumerate(choices, 1) if item.name not in labels]
             if free:

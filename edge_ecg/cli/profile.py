@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from edge_ecg.bundle import load_bundle
-from edge_ecg.cli.layout import folded
+from edge_ecg.layout import folded
 from edge_ecg.report.profile import profile
 
 

@@ -1,4 +1,4 @@
-"""`edge-ecg report`: what was measured of a run or a bundle, as one page."""
+"""`edge-ecg report`: what was measured of a run or a bundle, as one page; of several runs, beside each other."""
 
 from pathlib import Path
 
@@ -6,32 +6,21 @@ import click
 
 from edge_ecg.atomic import refuse_overlap, write_file
 from edge_ecg.report.findings import read_findings
-from edge_ecg.report.report import report
+from edge_ecg.report.report import report_of
 
 
 @click.command("report", short_help="Write what was measured of a run or a bundle as one page.")
-@click.argument("source", metavar="RUN_OR_BUNDLE", type=click.Path(path_type=Path))
+@click.argument("sources", metavar="RUN_OR_BUNDLE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The page, such as report.html."
 )
-@click.option("--crossval", type=click.Path(path_type=Path), help="What python -m train.crossval wrote.")
-@click.option("--daily-baseline", type=click.Path(path_type=Path), help="What python -m train.daily_baseline wrote.")
-@click.option("--ablations", type=click.Path(path_type=Path), help="What python -m train.ablations wrote.")
-@click.option("--learning-curve", type=click.Path(path_type=Path), help="What python -m train.learning_curve wrote.")
-def report_command(
-    source: Path,
-    out: Path,
-    crossval: Path | None,
-    daily_baseline: Path | None,
-    ablations: Path | None,
-    learning_curve: Path | None,
-) -> None:
+def report_command(sources: tuple[Path, ...], out: Path) -> None:
     """Write everything that was measured of a training run or a bundle as one page that can be sent.
 
-    The page is one HTML file without scripts or links. What was not measured is said, with the command for it.
+    What `train`, `train.evaluate` and `train.study` left in the run is found there. A run and the bundle that was made
+    from it give one page; several runs stand beside each other. The page is one HTML file without scripts or links.
     """
-    parts = crossval, daily_baseline, ablations, learning_curve
-    refuse_overlap(out, [path for path in (source, *parts) if path])
-    content = report(read_findings(source, *parts)).encode(errors="backslashreplace")
+    refuse_overlap(out, sources)
+    content = report_of([read_findings(source) for source in sources]).encode(errors="backslashreplace")
     write_file(out, content)
-    click.echo(f"{out}: written, {len(content):,} bytes")
+    click.echo(f"{out}: written, {len(content):,} bytes; open it in a browser")

@@ -5,6 +5,7 @@ Two passes over the source: the first lists, the second writes what was labelled
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -53,6 +54,8 @@ class Imported:
 
 def list_recordings(sources: Sequence[Path], find: Find = find_recordings) -> Listing:
     """All recordings at the sources with a date, by time. Raises RecordingError for a source that can not be read."""
+    if isinstance(sources, str | os.PathLike):
+        raise DatasetError(f"sources is {os.fspath(sources)!r:.60}, expected a list of paths")
     items: list[Item] = []
     refused: list[str] = []
     seen: set[bytes] = set()

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
 from edge_ecg.errors import RecordingError
+from edge_ecg.files import path_of
 from edge_ecg.readers.format import HEAD_BYTES, Content
 from edge_ecg.readers.formats import format_of
 from edge_ecg.readers.read import read_content, read_recording
@@ -70,7 +71,7 @@ def find_recordings(
     `passed_over`. An archive stays open until the last one was taken. `told` is what the user says of recordings
     whose files do not. Raises RecordingError for an archive that is damaged or too large, and if nothing is found.
     """
-    source, passed = Path(path), PassedOver() if passed_over is None else passed_over
+    source, passed = path_of(path, RecordingError), PassedOver() if passed_over is None else passed_over
     try:
         if source.is_dir():
             found = _below(source, told, passed)

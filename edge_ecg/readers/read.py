@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from edge_ecg.errors import RecordingError
+from edge_ecg.files import path_of
 from edge_ecg.readers.format import HEAD_BYTES, Content
 from edge_ecg.readers.formats import format_of
 from edge_ecg.readers.text import TEXT
@@ -33,6 +34,7 @@ def read_recording(
     can't be read or differs from what is told, holds an infinite value, misses half of its samples, has a rate
     outside 100 to 2000 Hz, lasts less than 4 s, or can't be an ECG in its unit.
     """
+    path_of(path, RecordingError)
     source, told = os.fspath(path), Told(rate_hz, unit, channel)
     try:
         return read_content(content_at(source), source, told)

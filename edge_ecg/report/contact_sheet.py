@@ -50,11 +50,11 @@ def _facts(recording: Recording) -> dict[str, Any]:
         "beats": len(beats),
         "usable": sum(not beat.unusable for beat in beats),
         "reasons": sorted({reason for beat in beats for reason in beat.unusable}),
-        "samples_uv": packed(_small(recording)),
+        "samples_uv": packed(small_trace(recording)),
     }
 
 
-def _small(recording: Recording) -> np.ndarray:
+def small_trace(recording: Recording) -> np.ndarray:
     """The seconds that are shown, resampled and thinned by means."""
     start, end = (round(second * CONTRACT.sample_rate_hz) for second in SHOWN_S)
     samples_uv = Resampler(recording.sample_rate_hz).push(recording.samples_uv)[start:end]

@@ -1,9 +1,9 @@
-"""What was measured of a run or a bundle: the JSON files that training and the studies leave."""
+"""What was measured of a run or a bundle: the JSON files that training, the studies and the export leave."""
 
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,10 @@ import numpy as np
 from edge_ecg.bundle import MANIFEST, load_bundle
 from edge_ecg.errors import EdgeEcgError, RunError
 from edge_ecg.jsonfile import read_json
+
+STUDY = "study"  # the folder of a run in which `train.study` keeps what it measured
+
+Folds = dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]  # by method: date, evidence, is it the target's
 
 
 @dataclass(frozen=True)
@@ -28,59 +32,62 @@ class Findings:
     best_epoch: int
     metrics: dict[str, Any]  # by set
     history: dict[str, Any] | None
+    overview: dict[str, Any] | None
     confounders: dict[str, Any] | None
+    evaluation: dict[str, Any] | None  # of the test dates
     crossval: dict[str, Any] | None
-    folds: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]  # by method: date, evidence, is it the target's
+    folds: Folds
     daily_baseline: dict[str, Any] | None
     ablations: dict[str, Any] | None
     learning_curve: dict[str, Any] | None
+    coarse: tuple[str, ...]  # parts that `train.study --quick` measured
     artefacts: list[dict[str, Any]] | None
+    not_made: dict[str, str]  # by artefact, the operation that its form lacks
     tools: dict[str, str]
     files: dict[str, Path]  # where each part was read
 
+    @property
+    def dates(self) -> list[str]:
+        """All dates of the dataset."""
+        return sorted(date for of_set in self.dataset["dates"].values() for date in of_set)
 
-def read_findings(
-    path: Path,
-    crossval: Path | None = None,
-    daily_baseline: Path | None = None,
-    ablations: Path | None = None,
-    learning_curve: Path | None = None,
-) -> Findings:
-    """Read a run or a bundle, and what is given beside it.
+    def with_bundle(self, bundle: "Findings") -> "Findings | None":
+        """This run with the artefacts of a bundle that was made from it, or None if the bundle is of another run."""
+        same = bundle.is_bundle and not self.is_bundle and bundle.settings == self.settings
+        if not same or bundle.metrics != self.metrics:
+            return None
+        files = {**self.files, "artefacts": bundle.files["artefacts"]}
+        return replace(self, artefacts=bundle.artefacts, not_made=bundle.not_made, tools=bundle.tools, files=files)
 
-    Raises EdgeEcgError on what can't be read, and where the parts are not of the same labels and dates.
+
+def read_findings(path: Path) -> Findings:
+    """Read a run with its study, or a bundle.
+
+    Raises EdgeEcgError on what can't be read, and where the parts are not of the same labels, dates and weights.
     """
     parts = _run(path) if (path / "config.json").is_file() else _bundle(path)
-    files: dict[str, Path] = parts["files"]
-    labels, dataset = parts["labels"], parts["dataset"]
-    with told(files["model"]):
-        baseline, target = labels
+    with told(parts["files"]["model"]):
+        baseline, target = parts["labels"]
         if not isinstance(baseline, str) or not isinstance(target, str):
-            raise RunError(f"{files['model']}: labels are {labels}, expected two names")
-        dates = {date for of_set in dataset["dates"].values() for date in of_set}
+            raise RunError(f"{parts['files']['model']}: labels are {parts['labels']}, expected two names")
+        dates = {date for of_set in parts["dataset"]["dates"].values() for date in of_set}
     parts["labels"] = (baseline, target)
-    more: dict[str, Any] = dict.fromkeys(("crossval", "daily_baseline", "ablations", "learning_curve"))
-    more["folds"] = {}
+    study: dict[str, Any] = dict.fromkeys(("crossval", "daily_baseline", "ablations", "learning_curve"))
+    for name in study:
+        file = path / STUDY / name / f"{name}.json"
+        if parts["is_bundle"] or not file.exists():
+            continue
+        parts["files"][name] = file
+        study[name] = found = read_json(file)
+        with told(file):
+            other_labels = found.get("labels", [baseline, target]) != [baseline, target]
+            if other_labels or not set(found.get("dates", ())) <= dates:
+                raise RunError(f"{file}: has other labels or dates than {path}: it is of another dataset")
+    folds, crossval = {}, study["crossval"]
     if crossval is not None:
-        files["crossval"] = crossval / "crossval.json"
-        found = more["crossval"] = read_json(files["crossval"])
-        with told(files["crossval"]):
-            if found["labels"] != [baseline, target] or not set(found["dates"]) <= dates:
-                raise RunError(f"{files['crossval']}: has other labels or dates than {path}: it is of another dataset")
-            more["folds"] = {method: _folds(crossval, method, found["dates"]) for method in found["methods"]}
-    if daily_baseline is not None:
-        files["daily_baseline"] = daily_baseline / "daily_baseline.json"
-        found = more["daily_baseline"] = read_json(files["daily_baseline"])
-        with told(files["daily_baseline"]):
-            if not set(found["dates"]) <= dates:
-                raise RunError(f"{files['daily_baseline']}: has other dates than {path}: it is of another dataset")
-    if ablations is not None:
-        files["ablations"] = ablations / "ablations.json" if ablations.is_dir() else ablations
-        more["ablations"] = read_json(files["ablations"])
-    if learning_curve is not None:
-        files["learning_curve"] = learning_curve / "learning_curve.json"
-        more["learning_curve"] = read_json(files["learning_curve"])
-    return Findings(source=path, **{**parts, **more})
+        with told(parts["files"]["crossval"]):
+            folds = {m: _folds(path / STUDY / "crossval", m, crossval["dates"]) for m in crossval["methods"]}
+    return Findings(source=path, folds=folds, coarse=_coarse(path), **{**parts, **study})
 
 
 @contextmanager
@@ -99,15 +106,17 @@ def told(path: Path) -> Iterator[None]:
 def _run(path: Path) -> dict[str, Any]:
     files = {"model": path / "config.json", "metrics": path / "metrics.json"}
     config, metrics = read_json(files["model"]), read_json(files["metrics"])
-    confounders = None
-    if (path / "confounders.json").exists():
-        files["confounders"] = path / "confounders.json"
-        confounders = read_json(files["confounders"])
-        if (
-            confounders.get("weights_sha256")
-            != hashlib.sha256((path / "checkpoint.safetensors").read_bytes()).hexdigest()
-        ):
-            raise RunError(f"{files['confounders']}: is of other weights; run python -m train.confounders {path} again")
+    optional: dict[str, Any] = dict.fromkeys(("overview", "confounders", "evaluation"))
+    for name in optional:
+        if (path / f"{name}.json").exists():
+            files[name] = path / f"{name}.json"
+            optional[name] = read_json(files[name])
+    if optional["evaluation"] is not None:
+        optional["evaluation"] = optional["evaluation"].get("test")
+    again = {"confounders": f"train.confounders {path}", "evaluation": f"train.evaluate {path} DATASET.toml"}
+    for name, command in again.items():
+        if optional[name] is not None and optional[name].get("weights_sha256") != _weights_of(path):
+            raise RunError(f"{files[name]}: is of other weights; run python -m {command} again")
     with told(files["model"]):
         return {
             "is_bundle": False,
@@ -119,11 +128,26 @@ def _run(path: Path) -> dict[str, Any]:
             "best_epoch": config["best_epoch"],
             "metrics": {which: metrics[which] for which in ("train", "validation")},
             "history": metrics.get("history"),
-            "confounders": confounders,
+            **optional,
             "artefacts": None,
+            "not_made": {},
             "tools": {"torch": config["torch"]},
             "files": files,
         }
+
+
+def _weights_of(run: Path) -> str:
+    return hashlib.sha256((run / "checkpoint.safetensors").read_bytes()).hexdigest()
+
+
+def _coarse(run: Path) -> tuple[str, ...]:
+    """The parts that were measured with `--quick`."""
+    file = run / STUDY / "study.json"
+    if not file.exists():
+        return ()
+    parts = read_json(file)
+    with told(file):
+        return tuple(name for name, part in parts.items() if part["quick"])
 
 
 def _bundle(path: Path) -> dict[str, Any]:
@@ -143,9 +167,9 @@ def _bundle(path: Path) -> dict[str, Any]:
             "settings": manifest["training"]["settings"],
             "best_epoch": manifest["training"]["best_epoch"],
             "metrics": manifest["metrics"],
-            "history": None,
-            "confounders": None,
+            **dict.fromkeys(("history", "overview", "confounders", "evaluation")),
             "artefacts": manifest["parity"],
+            "not_made": manifest.get("not_made") or {},
             "tools": manifest["tools"],
             "files": {"model": file, "metrics": file, "artefacts": file},
         }

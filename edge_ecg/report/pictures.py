@@ -1,81 +1,17 @@
-"""The report's pictures: each an SVG for the page, and in words what is seen in it."""
+"""Pictures of recordings and decisions: each an SVG for the page, and in words what is seen in it."""
 
-import io
-import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from edge_ecg.errors import EdgeEcgError
 from edge_ecg.report.page import Picture
-
-# The page has its colours twice, light and dark; what stands for each until the page is written.
-COLOURS = {
-    name: f"#0101{number:02x}"
-    for number, name in enumerate(
-        ("ink", "soft", "line", "paper", "baseline", "target", "ours", "second", "third", "fourth", "fifth", "heat")
-    )
-}
-LINES = {"": "-", "dashed": "--", "dotted": ":"}
-WIDE_INCHES, HALF_INCHES = 4.6, 3.4
-RULE: dict[str, Any] = {"color": COLOURS["soft"], "linewidth": 0.8, "linestyle": (0, (3, 3))}
+from edge_ecg.report.svg import COLOURS, HALF_INCHES, LINES, RULE, WIDE_INCHES, drawing, svg_of
 
 
-@contextmanager
-def _drawing() -> Iterator[Any]:
-    """matplotlib's Figure, in the page's colours. Raises EdgeEcgError without matplotlib."""
-    try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise EdgeEcgError("a picture needs matplotlib: pip install -e '.[report]' in the clone") from None
-    ink, soft, line = COLOURS["ink"], COLOURS["soft"], COLOURS["line"]
-    settings: Any = {
-        "svg.fonttype": "none",  # text stays text
-        "text.parse_math": False,  # a name may hold dollar signs
-        "font.size": 8.5,
-        "text.color": ink,
-        "axes.labelcolor": soft,
-        "axes.edgecolor": line,
-        "axes.facecolor": "none",
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.titlesize": 9,
-        "axes.titlelocation": "left",
-        "xtick.color": line,
-        "ytick.color": line,
-        "xtick.labelcolor": soft,
-        "ytick.labelcolor": soft,
-        "grid.color": line,
-        "grid.linewidth": 0.5,
-        "figure.facecolor": "none",
-    }
-    with rc_context(settings):
-        yield Figure
-
-
-def _svg(drawn: Any, name: str) -> str:
-    """The figure for a page: nothing before the element, no addresses, ids of its own, the page's colours."""
-    from matplotlib import rc_context
-
-    picture = io.StringIO()
-    with rc_context({"svg.hashsalt": name}):
-        drawn.savefig(picture, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
-    svg = picture.getvalue()
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg ") :], flags=re.DOTALL)
-    svg = re.sub(r' (xmlns(:xlink)?|version|width|height)="[^"]*"', "", svg[: svg.index(">")]) + svg[svg.index(">") :]
-    svg = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", svg)
-    for colour, stands_for_it in COLOURS.items():
-        svg = svg.replace(stands_for_it, f"var(--{colour})")
-    return svg.strip()
-
-
-def strips(by_date: dict[str, tuple[np.ndarray, np.ndarray]], labels: tuple[str, str]) -> Picture:
+def strips(by_date: dict[str, tuple[np.ndarray, np.ndarray]], labels: tuple[str, str], name: str = "strips") -> Picture:
     """Recordings by date: where the evidence of each lies. by_date: evidence (M,) and is it the target's (M,) bool."""
-    with _drawing() as Figure:
-        drawn = Figure(figsize=(WIDE_INCHES, 0.8 + 0.3 * len(by_date)), layout="constrained")
+    with drawing() as Figure:
+        drawn = Figure(figsize=(WIDE_INCHES, max(1.4, 0.8 + 0.3 * len(by_date))), layout="constrained")
         axes = drawn.subplots()
         for row, (evidence, is_target) in enumerate(by_date.values()):
             for state, shift, marker, colour in ((False, -0.17, "o", "baseline"), (True, 0.17, "D", "target")):
@@ -91,7 +27,7 @@ def strips(by_date: dict[str, tuple[np.ndarray, np.ndarray]], labels: tuple[str,
         axes.set(ylim=(len(by_date) - 0.4, -0.6), xlabel="evidence for the target: mean of the recording's beats")
         axes.grid(axis="y")
         axes.tick_params(length=0)
-        svg = _svg(drawn, "strips")
+        svg = svg_of(drawn, name)
     right = {date: (int(((e > 0) == t).sum()), len(e)) for date, (e, t) in by_date.items()}
     said = ", ".join(f"{date} {r} of {n}" for date, (r, n) in right.items())
     return svg, (
@@ -105,7 +41,7 @@ def roc(curves: Sequence[tuple[str, str, np.ndarray, np.ndarray]], said: Sequenc
 
     said: name and area of each, in words.
     """
-    with _drawing() as Figure:
+    with drawing() as Figure:
         drawn = Figure(figsize=(HALF_INCHES, HALF_INCHES), layout="constrained")
         axes = drawn.subplots()
         axes.plot([0, 100], [0, 100], **RULE)
@@ -121,13 +57,13 @@ def roc(curves: Sequence[tuple[str, str, np.ndarray, np.ndarray]], said: Sequenc
         axes.set(xlabel="baseline called target, %", ylabel="target called target, %", aspect="equal")
         axes.set(xlim=(-1.5, 101.5), ylim=(-1.5, 101.5))
         axes.grid()
-        svg = _svg(drawn, "roc")
+        svg = svg_of(drawn, "roc")
     return svg, f"ROC curves of recordings. Area under each: {', '.join(said)}. The diagonal, 0.5, is guessing."
 
 
 def reliability(rows: Sequence[tuple[float, float, tuple[float, float], int]]) -> Picture:
     """Calibration: of each bin the mean probability said, the share that was the target, its interval, recordings."""
-    with _drawing() as Figure:
+    with drawing() as Figure:
         drawn = Figure(figsize=(HALF_INCHES, HALF_INCHES), layout="constrained")
         axes = drawn.subplots()
         axes.plot([0, 100], [0, 100], **RULE)
@@ -148,90 +84,75 @@ def reliability(rows: Sequence[tuple[float, float, tuple[float, float], int]]) -
         axes.set(xlabel="probability of the target, said, %", ylabel="were the target, %", aspect="equal")
         axes.set(xlim=(-3, 103), ylim=(-3, 103))
         axes.grid()
-        svg = _svg(drawn, "reliability")
+        svg = svg_of(drawn, "reliability")
     seen = "; ".join(f"said {said:.0%}, were {share:.0%} of {n}" for said, share, _, n in rows)
     return svg, f"Said probability against what came, with 95 % intervals: {seen}."
 
 
-def beats(
-    mean_uv: Sequence[np.ndarray],
-    from_ms: np.ndarray,
-    windows: Sequence[tuple[float, float, float, tuple[float, float]]],
-) -> Picture:
-    """Mean beats of both states over what covering a window costs: of each its begin and end in ms, share, interval."""
-    with _drawing() as Figure:
-        drawn = Figure(figsize=(WIDE_INCHES, 4.2), layout="constrained")
-        above, below = drawn.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-        most = max(max(lost for _, _, lost, _ in windows), 1e-9)
-        step = windows[1][0] - windows[0][0] if len(windows) > 1 else windows[0][1] - windows[0][0]
-        for begin, end, lost, _ in windows:
-            middle = (begin + end) / 2
-            shade: dict[str, Any] = {"color": COLOURS["heat"], "alpha": 0.75 * max(lost, 0.0) / most, "linewidth": 0}
-            above.axvspan(middle - step / 2, middle + step / 2, **shade)
-        for samples, colour, line in zip(mean_uv, ("baseline", "target"), ("-", "--"), strict=True):
-            above.plot(from_ms, samples, color=COLOURS[colour], linewidth=1.5, linestyle=line)
-        above.set(ylabel="µV", xlim=(from_ms[0], from_ms[-1]))
-        middles = [(begin + end) / 2 for begin, end, _, _ in windows]
-        low, high = (np.array([100 * interval[side] for _, _, _, interval in windows]) for side in (0, 1))
-        below.fill_between(middles, low, high, color=COLOURS["heat"], alpha=0.35, linewidth=0)
-        below.plot(middles, [100 * lost for _, _, lost, _ in windows], color=COLOURS["ink"], linewidth=1.3)
-        below.axhline(0, **RULE)
-        below.set(ylabel="evidence lost, %", xlabel="ms from R")
-        for axes in (above, below):
-            axes.grid(axis="x")
-        svg = _svg(drawn, "beats")
-    strongest = sorted(windows, key=lambda window: -window[2])[:3]
-    said = ", ".join(f"{begin:.0f} to {end:.0f} ms ({lost:.1%})" for begin, end, lost, _ in strongest)
-    return (
-        svg,
-        f"Mean beats of both states, shaded by the evidence lost when a window is covered. Most is lost at {said}.",
-    )
-
-
-def levels(by_date: dict[str, tuple[float | None, float | None]], unseen: Sequence[str]) -> Picture:
-    """Where the usual baseline and target recording of each date lie in the embedding; `unseen` dates are marked."""
-    with _drawing() as Figure:
-        drawn = Figure(figsize=(WIDE_INCHES, 0.8 + 0.26 * len(by_date)), layout="constrained")
+def calibration_by_date(rows: Mapping[str, tuple[float, float, int]]) -> Picture:
+    """Of each date the mean probability of the target that was said, the share that was, and how many recordings."""
+    with drawing() as Figure:
+        drawn = Figure(figsize=(WIDE_INCHES, max(1.4, 0.7 + 0.2 * len(rows))), layout="constrained")
         axes = drawn.subplots()
-        for row, both in enumerate(by_date.values()):
-            known = [level for level in both if level is not None]
-            axes.plot(known, [row] * len(known), color=COLOURS["line"], linewidth=2, zorder=2)
-            for level, marker, colour in zip(both, "oD", ("baseline", "target"), strict=True):
-                if level is not None:
-                    axes.scatter([level], [row], 30, COLOURS[colour], marker=marker, linewidths=0, zorder=3)
-        axes.axvline(0.5, **RULE)
-        names = [f"{date} (held out)" if date in unseen else date for date in by_date]
-        axes.set_yticks(range(len(by_date)), names)
-        axes.set(ylim=(len(by_date) - 0.5, -0.5), xlabel="0 training's usual baseline, 1 its usual target")
+        for row, (said, were, _) in enumerate(rows.values()):
+            axes.plot([100 * said, 100 * were], [row, row], color=COLOURS["line"], linewidth=2, zorder=2)
+            axes.scatter(
+                [100 * were], [row], 34, facecolors="none", edgecolors=COLOURS["ink"], linewidths=1.1, zorder=4
+            )
+            axes.scatter([100 * said], [row], 18, COLOURS["ours"], linewidths=0, zorder=3)
+        axes.set_yticks(range(len(rows)), [f"{date} ({of})" for date, (_, _, of) in rows.items()])
+        axes.set(ylim=(len(rows) - 0.5, -0.5), xlim=(-4, 104), xlabel="% of the date's recordings")
         axes.grid(axis="x")
         axes.tick_params(length=0)
-        svg = _svg(drawn, "levels")
-    said = "; ".join(
-        f"{date} {' to '.join('-' if level is None else f'{level:.2f}' for level in both)}"
-        for date, both in by_date.items()
-    )
-    return svg, f"By date, the mean place of baseline and target recordings on the line between the states: {said}."
+        svg = svg_of(drawn, "calibration-by-date")
+    seen = "; ".join(f"{date} said {said:.0%}, were {were:.0%} of {of}" for date, (said, were, of) in rows.items())
+    return svg, f"By date, the share of target recordings that was said and that was: {seen}."
 
 
-def learning(epochs: Sequence[dict[str, float]], best: int) -> Picture:
-    """Loss and accuracy by epoch."""
-    panels = (
-        ("loss", "loss", "validation_loss"),
-        ("share right, %", "pair_accuracy", "validation_beat_accuracy"),
+def decisions(rows: Sequence[tuple[str, float, float, float]]) -> Picture:
+    """Bars of what is decided rightly, left open and decided wrongly, each of a way to decide."""
+    with drawing() as Figure:
+        drawn = Figure(figsize=(WIDE_INCHES, max(1.4, 0.6 + 0.36 * len(rows))), layout="constrained")
+        axes = drawn.subplots()
+        for row, (_, right, left_open, wrong) in enumerate(rows):
+            total = right + left_open + wrong
+            begin = 0.0
+            for kind, count in (("right", right), ("open", left_open), ("wrong", wrong)):
+                share = 100 * count / total
+                axes.barh(row, share, 0.66, begin, color=COLOURS[kind], linewidth=0)
+                if kind == "right":
+                    axes.text(2, row, f"{count:.4g} right", va="center", fontsize=7.5, color=COLOURS["paper"])
+                begin += share
+            said = f"{left_open:.3g} open, {wrong:.3g} wrong"
+            axes.text(101.5, row, said, va="center", fontsize=7.5, color=COLOURS["soft"])
+        axes.set_yticks(range(len(rows)), [name for name, *_ in rows])
+        axes.set(xlim=(0, 128), ylim=(len(rows) - 0.5, -0.5), xlabel="% of recordings")
+        axes.set_xticks(range(0, 101, 25))
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(length=0)
+        svg = svg_of(drawn, "decisions")
+    seen = "; ".join(f"{name}: {r:.4g} right, {o:.4g} left open, {w:.4g} wrong" for name, r, o, w in rows)
+    return svg, f"Decisions on dates left out. {seen}."
+
+
+def by_days(curves: Sequence[tuple[str, str, str, Sequence[Mapping[str, float]]]]) -> Picture:
+    """Recordings of other days right, by days learned from: of each method its name, colour, line and rows."""
+    with drawing() as Figure:
+        drawn = Figure(figsize=(WIDE_INCHES, 2.6), layout="constrained")
+        axes = drawn.subplots()
+        for _, colour, line, rows in curves:
+            days = [row["days"] for row in rows]
+            mean, worst = ([100 * row[key] for row in rows] for key in ("mean", "worst"))
+            width = 2.2 if colour == "ours" else 1.3
+            axes.plot(days, mean, "o", linestyle=LINES[line], color=COLOURS[colour], linewidth=width, markersize=3.5)
+            if colour == "ours":
+                axes.fill_between(days, worst, mean, color=COLOURS[colour], alpha=0.15, linewidth=0)
+        axes.set(xlabel="days with both states to learn from", ylabel="recordings of other days right, %")
+        axes.set_xticks(sorted({row["days"] for *_, rows in curves for row in rows}))
+        axes.set_ylim(None, 101)
+        axes.grid(axis="y")
+        svg = svg_of(drawn, "days")
+    seen = "; ".join(
+        f"{name}: " + ", ".join(f"{row['days']} days {row['mean']:.0%}" for row in rows) for name, _, _, rows in curves
     )
-    with _drawing() as Figure:
-        drawn = Figure(figsize=(WIDE_INCHES, 2.3), layout="constrained")
-        for axes, (title, training, validation) in zip(drawn.subplots(1, 2), panels, strict=True):
-            scale = 1 if training == "loss" else 100
-            for name, colour, line in ((training, "soft", "--"), (validation, "ours", "-")):
-                shown = [scale * row[name] if row.get(name) is not None else np.nan for row in epochs]
-                axes.plot(range(1, len(epochs) + 1), shown, color=COLOURS[colour], linestyle=line, linewidth=1.5)
-            axes.axvline(best, **RULE)
-            axes.set(xlabel="epoch", title=title)
-            axes.grid(axis="y")
-        svg = _svg(drawn, "learning")
-    last = epochs[-1]
-    return svg, (
-        f"By epoch: training loss from {epochs[0]['loss']:.3g} to {last['loss']:.3g}, validation loss from "
-        f"{epochs[0]['validation_loss']:.3g} to {last['validation_loss']:.3g}; epoch {best} was kept."
-    )
+    return svg, f"Recordings of all other days right, by the number of days learned from. {seen}."

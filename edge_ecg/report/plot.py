@@ -9,7 +9,7 @@ import numpy as np
 
 from edge_ecg.bundle import Bundle
 from edge_ecg.contract import CONTRACT
-from edge_ecg.recording import Recording
+from edge_ecg.recording import Recording, require_recording
 from edge_ecg.replay import Replayed, Step, replay
 from edge_ecg.report import mean_beats
 from edge_ecg.report.drawing import (
@@ -48,6 +48,7 @@ def plot(recording: Recording, bundle: Bundle | None = None, day_baseline: DayBa
     deviation, and with `bundle` the evidence of each beat and how the decision came, against the day's baseline if
     one is given. Raises EdgeEcgError without matplotlib.
     """
+    require_recording(recording)
     steps: list[Step] = []
     replayed = (
         replay(bundle, recording, CONTRACT.block_samples, show=steps.append, day_baseline=day_baseline)

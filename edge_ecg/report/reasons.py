@@ -1,11 +1,13 @@
 """The report's second part: what the decision rests on, what drifts, and what each part of the design is worth."""
 
+from statistics import median
 from typing import Any
 
 import numpy as np
 
 from edge_ecg.contract import CONTRACT
-from edge_ecg.report import pictures
+from edge_ecg.report import beat_pictures, model_pictures, pictures
+from edge_ecg.report.evidence import BEAT_MS, SERIES
 from edge_ecg.report.findings import Findings
 
 
@@ -16,50 +18,60 @@ def _ms(sample: float) -> float:
 
 def confounders(findings: Findings) -> dict[str, Any]:
     """What stays right when heart rate or amplitude can't help."""
-    rows = findings.confounders["without"] if findings.confounders is not None else []
+    assert findings.confounders is not None
+    rows = findings.confounders["without"]
     return {"reverse": [row["name"] for row in rows if row["auc_95"][1] < 0.5]}
 
 
 def parts_of_the_beat(findings: Findings) -> dict[str, Any]:
     """Occlusion over the mean beats."""
-    if findings.confounders is None:
-        return {"picture": None}
+    assert findings.confounders is not None
     o = findings.confounders["occlusion"]
     mean_uv = [np.array(samples, float) for samples in o["mean_beats_uv"]]
-    samples = len(mean_uv[0])
     windows = [(_ms(w["from"]), _ms(w["to"]), w["lost"], tuple(w["lost_95"])) for w in o["windows"]]
     return {
-        "picture": pictures.beats(mean_uv, np.array([_ms(i) for i in range(samples)]), windows),
+        "picture": beat_pictures.beats(mean_uv, BEAT_MS, windows),
         "width_ms": 1000 * o["width"] / CONTRACT.sample_rate_hz,
-        "parts": [(part, _where(part) if part["from"] < samples else "") for part in o["parts"]],
+        "parts": [(part, _where(part)) for part in o["parts"]],
     }
 
 
 def _where(part: dict[str, Any]) -> str:
+    if part["from"] >= len(BEAT_MS):
+        return "to the R before"
     return f"{_ms(part['from']):.0f} to {_ms(part['to']):.0f} ms".replace("-", "\u2212")
 
 
 def drift(findings: Findings) -> dict[str, Any]:
     """The state's effect beside what differs between days anyway."""
-    if findings.confounders is None:
-        return {"picture": None}
+    assert findings.confounders is not None
     found = findings.confounders["drift"]
     unseen = found["validation"]["embedding"]["dates"]
     by_date = {
         date: (row.get("baseline"), row.get("target"))
         for date, row in sorted((found["train"]["embedding"]["dates"] | unseen).items())
     }
-    return {"picture": pictures.levels(by_date, list(unseen))}
+    return {"picture": beat_pictures.levels(by_date, list(unseen))}
+
+
+PLANS = {"day's baseline": "the day's baseline", "none": "no baseline", "previous date's": "another day's baseline"}
 
 
 def daily_baseline(findings: Findings) -> dict[str, Any]:
     """Decisions on dates left out, with the day's baseline and without it, before and after enrolment."""
     found = findings.daily_baseline
-    if found is None:
-        return {"found": None}
+    assert found is not None
     seeds = found["left_aside"].items()
+    bars = [
+        (f"{name}, {float(confidence):.0%}", right, left_open, wrong)
+        for confidence, plans in found["mean"].items()
+        for plan, name in PLANS.items()
+        if plan in plans
+        for right, wrong, left_open, _ in [plans[plan]]
+    ]
     return {
         "found": found,
+        "picture": pictures.decisions(bars),
         "means": [
             (f"{float(confidence):.0%}", [(plan, *values) for plan, values in plans.items()])
             for confidence, plans in found["mean"].items()
@@ -80,12 +92,35 @@ def _with_total(figures: dict[str, Any]) -> dict[str, Any]:
     return {**figures, "total": sum(figures[name] for name in ("right", "wrong", "inconclusive"))}
 
 
+def ablations(findings: Findings) -> dict[str, Any]:
+    """One thing changed at a time."""
+    assert findings.ablations is not None
+    return {"picture": model_pictures.ablations(findings.ablations["rows"])}
+
+
+def days(findings: Findings) -> dict[str, Any]:
+    """Recordings of other days right, by days learned from; ours is drawn first."""
+    assert findings.learning_curve is not None
+    methods = findings.learning_curve["methods"]
+    names = sorted(methods, key=lambda name: name != "comparator")[: len(SERIES)]
+    series = list(zip(names, SERIES, strict=False))
+    return {
+        "picture": pictures.by_days([(name, colour, line, methods[name]) for name, (colour, line) in series]),
+        "keys": [(f"{colour} {line}", name) for name, (colour, line) in series],
+    }
+
+
+def artefacts(findings: Findings) -> dict[str, Any]:
+    """What each form of the model weighs, and what it does to the decisions."""
+    assert findings.artefacts is not None
+    rows = [
+        (row["engine"], row["bytes_with_references"], median(row["beat_us"]) if row.get("beat_us") else None)
+        for row in findings.artefacts
+    ]
+    return {"picture": model_pictures.artefacts(rows)}
+
+
 def learning(findings: Findings) -> dict[str, Any]:
     """Loss and accuracy by epoch."""
-    history = findings.history
-    return {"picture": pictures.learning(history["epochs"], findings.best_epoch) if history is not None else None}
-
-
-def nothing_more(findings: Findings) -> dict[str, Any]:
-    """What the template reads from the findings is all."""
-    return {}
+    assert findings.history is not None
+    return {"picture": model_pictures.learning(findings.history["epochs"], findings.best_epoch)}

@@ -1,58 +1,96 @@
 """The report: one page that says what was asked, what was measured, and what that does not show.
 
-The page is one file of HTML without scripts and without links to anywhere. What was not measured is said, with the
-command that would measure it.
+The page is one file of HTML without scripts and without links to anywhere. What was not measured is named once, at its
+end, with the command that would measure it.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from edge_ecg.contract import INTENDED_USE
+from edge_ecg.errors import RunError
 from edge_ecg.report import evidence, reasons
+from edge_ecg.report.compare import comparison
 from edge_ecg.report.findings import Findings, told
 from edge_ecg.report.page import render, whole_page
+from edge_ecg.report.summary import leading, summary
 
-# Title, the part of the findings that it is drawn from, its template, and what the template needs beside them.
-SECTIONS: tuple[tuple[str, str, str, Callable[[Findings], dict[str, Any]]], ...] = (
-    ("Data by date", "model", "data.html", evidence.data),
-    ("Results beside baselines", "crossval", "results.html", evidence.results),
-    ("Every recording, by date", "crossval", "by_date.html", evidence.by_date),
-    ("ROC and calibration", "crossval", "ranking.html", evidence.ranking),
-    ("Is it the state, or what comes with it?", "confounders", "confounders.html", reasons.confounders),
-    ("Which part of the beat decides", "confounders", "parts.html", reasons.parts_of_the_beat),
-    ("The state beside day-to-day drift", "confounders", "drift.html", reasons.drift),
-    ("The day's baseline, and enrolment", "daily_baseline", "daily_baseline.html", reasons.daily_baseline),
-    ("What each design choice is worth", "ablations", "ablations.html", reasons.nothing_more),
-    ("How many days have to be recorded", "learning_curve", "days.html", reasons.nothing_more),
-    ("Training, epoch by epoch", "metrics", "learning.html", reasons.learning),
-    ("What is shipped", "artefacts", "artefacts.html", reasons.nothing_more),
+
+class Section(NamedTuple):
+    """A part of the page: drawn where one of `parts` of the findings was measured."""
+
+    title: str
+    parts: tuple[str, ...]
+    template: str
+    values: Callable[[Findings], dict[str, Any]]
+
+    @property
+    def id(self) -> str:
+        """Its name in the page."""
+        return self.template.removesuffix(".html")
+
+
+SECTIONS = (
+    Section("The recordings", ("overview",), "recordings.html", evidence.recordings),
+    Section("Data by date", ("overview", "crossval"), "data.html", evidence.data),
+    Section("Every recording, by date", ("crossval", "confounders"), "by_date.html", evidence.by_date),
+    Section("Results beside baselines", ("crossval",), "results.html", evidence.results),
+    Section("The run on its own sets", ("metrics",), "own_split.html", evidence.own_split),
+    Section("ROC and calibration", ("crossval",), "ranking.html", evidence.ranking),
+    Section("The day's baseline, and enrolment", ("daily_baseline",), "daily_baseline.html", reasons.daily_baseline),
+    Section("Is it the state, or what comes with it?", ("confounders",), "confounders.html", reasons.confounders),
+    Section("Which part of the beat decides", ("confounders",), "parts.html", reasons.parts_of_the_beat),
+    Section("The state beside day-to-day drift", ("confounders",), "drift.html", reasons.drift),
+    Section("How many days have to be recorded", ("learning_curve",), "days.html", reasons.days),
+    Section("What each design choice is worth", ("ablations",), "ablations.html", reasons.ablations),
+    Section("Training, epoch by epoch", ("history",), "learning.html", reasons.learning),
+    Section("What is shipped", ("artefacts",), "artefacts.html", reasons.artefacts),
 )
 
 
 def report(findings: Findings) -> str:
     """The page. Raises EdgeEcgError where a file lacks an entry, and without matplotlib or Jinja2."""
-    first = _drawn(findings, "crossval" if findings.crossval else "metrics", "first.html", evidence.first)
-    sections = [
-        (title, _drawn(findings, part, template, section))
-        for title, part, template, section in SECTIONS
-        if part != "artefacts" or findings.is_bundle
-    ]
+    leads = next(part for part in ("crossval", "evaluation", "metrics") if getattr(findings, part) is not None)
+    with told(findings.files[leads]):
+        figures = leading(findings)
+    said = summary(findings)
+    sections = [(s.id, s.title, _drawn(findings, s)) for s in SECTIONS if _measured(findings, s)]
     baseline, target = findings.labels
     with told(findings.files["model"]):
         return whole_page(
             "report.html",
             title=f"{baseline} or {target}: Edge ECG report",
             intended_use=INTENDED_USE,
-            first=first,
+            figures=figures,
+            summary=said,
             sections=sections,
-            dates=sum(len(of_set) for of_set in findings.dataset["dates"].values()),
+            missing=[s.title for s in SECTIONS if not _measured(findings, s) and s.parts != ("artefacts",)],
             **_common(findings),
         )
 
 
-def _drawn(findings: Findings, part: str, template: str, section: Callable[[Findings], dict[str, Any]]) -> str:
-    with told(findings.files.get(part, findings.source)):
-        return render(template, **_common(findings), **section(findings))
+def report_of(every: Sequence[Findings]) -> str:
+    """The page of one run or bundle, of a run with its bundle, or of several runs beside each other."""
+    if len(every) == 1:
+        return report(every[0])
+    if len(every) == 2:
+        run, other = every
+        both = run.with_bundle(other) or other.with_bundle(run)
+        if both is not None:
+            return report(both)
+    if labels := [str(f.source) for f in every if f.labels != every[0].labels]:
+        raise RunError(f"{labels[0]}: has other labels than {every[0].source}: they can't stand beside each other")
+    return comparison(every)
+
+
+def _measured(findings: Findings, section: Section) -> bool:
+    return any(getattr(findings, part) is not None for part in section.parts)
+
+
+def _drawn(findings: Findings, section: Section) -> str:
+    part = next(part for part in section.parts if getattr(findings, part) is not None)
+    with told(findings.files.get(part, findings.files["metrics"])):
+        return render(section.template, **_common(findings), **section.values(findings))
 
 
 def _common(findings: Findings) -> dict[str, Any]:

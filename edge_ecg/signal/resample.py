@@ -4,6 +4,7 @@ import numpy as np
 
 from edge_ecg.contract import CONTRACT
 from edge_ecg.errors import RecordingError
+from edge_ecg.recording import is_finite
 
 TAPS = 4
 
@@ -27,7 +28,7 @@ class Resampler:
     """
 
     def __init__(self, rate_hz: float):
-        if not 0 < rate_hz < float("inf"):
+        if not is_finite(rate_hz) or rate_hz <= 0:
             raise RecordingError(f"sampling rate must be a positive number of hertz, got {rate_hz}")
         self._rate_hz = float(rate_hz)
         self.reset()

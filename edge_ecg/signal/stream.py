@@ -3,7 +3,7 @@
 import numpy as np
 
 from edge_ecg.contract import CONTRACT, Contract
-from edge_ecg.recording import Recording
+from edge_ecg.recording import Recording, one_lead, require_recording
 from edge_ecg.signal.beats import Beat, BeatCutter
 from edge_ecg.signal.resample import Resampler
 from edge_ecg.signal.rpeaks import RPeakDetector, r_peaks
@@ -32,8 +32,11 @@ class BeatStream:
         self._heard_samples = 0
 
     def push(self, samples_uv: np.ndarray) -> list[Beat]:
-        """Take the next samples, any number of them; return the beats completed by the last wake."""
-        resampled = self._resampler.push(samples_uv)
+        """Take the next samples, any number of them; return the beats completed by the last wake.
+
+        Raises RecordingError for what is no list of numbers in one dimension.
+        """
+        resampled = self._resampler.push(one_lead(samples_uv))
         self._heard.append(resampled)
         self._heard_samples += len(resampled)
         if self._heard_samples < self._block_samples:
@@ -47,12 +50,14 @@ class BeatStream:
 
 def cut_beats(recording: Recording, contract: Contract = CONTRACT) -> list[Beat]:
     """The usable beats of a finished recording: the same stream in one large chunk."""
+    require_recording(recording)
     beats = BeatStream(recording.sample_rate_hz, contract).push(recording.samples_uv)
     return [beat for beat in beats if not beat.unusable]
 
 
 def r_peak_times_s(recording: Recording) -> np.ndarray:
     """All R peaks of a finished recording, in seconds from its first sample."""
+    require_recording(recording)
     resampler = Resampler(recording.sample_rate_hz)
     samples_uv = np.concatenate([resampler.push(recording.samples_uv), resampler.finish()])
     return r_peaks(samples_uv) / CONTRACT.sample_rate_hz

@@ -101,6 +101,8 @@ def synthetic_person(seed: int, *, t_earlier_ms: float = 20.0) -> Person:
     >>> len(made.samples_uv), made.sample_rate_hz
     (5120, 512.0)
     """
+    if not isinstance(seed, int) or seed < 0:
+        raise EdgeEcgError(f"seed is {seed!r}, expected a whole number from 0 on")
     draw = np.random.default_rng(seed).uniform
     rate, delay, t_uv = draw(60, 72), draw(245, 265), draw(200, 320)
     return Person(

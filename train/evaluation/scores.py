@@ -112,6 +112,14 @@ def calibration(scores: RecordingScores) -> dict[str, Any]:
             {"said": float(said.mean()), "recordings": len(said), "targets": int(is_target.sum())}
             for said, is_target in bins
         ],
+        "by_date": {
+            date: {
+                "said": float(probability[scores.dates == date].mean()),
+                "recordings": int(np.sum(scores.dates == date)),
+                "targets": int(np.sum(scores.is_target[scores.dates == date])),
+            }
+            for date in np.unique(scores.dates).tolist()
+        },
     }
 
 
@@ -142,20 +150,35 @@ def figures(scores: RecordingScores) -> dict[str, Any]:
     }
 
 
-def earned_its_place(ours: str, methods: dict[str, RecordingScores]) -> str:
-    """One sentence: whether a comparator earned its place beside the best of all other methods."""
-
-    def rank(name: str) -> tuple[float, float]:
-        return float(methods[name].right.mean()), roc_auc(methods[name].evidence, methods[name].is_target) or 0.0
-
-    best = max((m for m in methods if m != ours), key=rank)
+def beside_the_best(ours: str, methods: dict[str, RecordingScores]) -> dict[str, Any]:
+    """The best of all other methods, and by how much more of the recordings ours is right, over dates."""
+    best = max((name for name in methods if name != ours), key=lambda name: _rank(methods[name]))
     more = methods[ours].right.astype(float) - methods[best].right
     low, high = bootstrap_95(methods[ours], lambda chosen: float(more[chosen].mean()))
-    (right, auc), (best_right, best_auc) = rank(ours), rank(best)
-    earned = right > best_right and auc > best_auc
+    (right, auc), (best_right, best_auc) = _rank(methods[ours]), _rank(methods[best])
+    return {
+        "best": best,
+        "more": float(np.mean(more)),
+        "more_95": (low, high),
+        "earned": bool(right > best_right and auc > best_auc),
+    }
+
+
+def _rank(scores: RecordingScores) -> tuple[float, float]:
+    return float(scores.right.mean()), roc_auc(scores.evidence, scores.is_target) or 0.0
+
+
+def earned_its_place(ours: str, methods: dict[str, RecordingScores]) -> str:
+    """One sentence: whether a comparator earned its place beside the best of all other methods."""
+    beside = beside_the_best(ours, methods)
+    mine, best = methods[ours], methods[beside["best"]]
+    low, high = beside["more_95"]
+    if low <= 0 <= high:
+        difference = "no difference that the dates would show"
+    else:
+        difference = f"the difference is {beside['more']:+.1%}, from {low:+.1%} to {high:+.1%} over dates"
     return (
-        f"The {ours} comparator {'earned' if earned else 'did not earn'} its place: {methods[ours].right.sum()} of "
-        f"{len(more)} recordings and AUC {auc:.4f}, against {methods[best].right.sum()} and {best_auc:.4f} for the "
-        f"best baseline, {best}; the difference is {np.mean(more):+.1%}, from {low:+.1%} to {high:+.1%} over dates"
-        f"{', which includes none' if low <= 0 <= high else ''}."
+        f"The {ours} comparator {'earned' if beside['earned'] else 'did not earn'} its place: {mine.right.sum()} of "
+        f"{len(mine.right)} recordings and AUC {_rank(mine)[1]:.4f}, against {best.right.sum()} and "
+        f"{_rank(best)[1]:.4f} for the best baseline, {beside['best']}; {difference}."
     )

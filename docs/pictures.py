@@ -1,0 +1,58 @@
+"""The pictures of README and documentation, made by the commands of their pages: `python -m docs.pictures [NAME...]`.
+
+The tutorial is typed in a new folder, then the other pages; what they drew is copied to docs/pictures, pages as they
+look in Chromium (Debian's packages chromium and chromium-driver).
+"""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from docs.pages import ROOT, TUTORIAL, clone, typed
+from tests.browser import CHROMIUM, DRIVER, Browser, browser
+
+PICTURES = ROOT / "docs/pictures"
+# By name: the page whose commands draw it, and the file; of a page in a browser, also the part that is shown.
+DRAWN = {
+    "beats.png": ("tutorial", "beats.png"),
+    "ecg.png": ("commands", "ecg.png"),
+    "curve.png": ("stream", "curve.png"),
+    "days.png": ("protocol", "run/study/learning_curve/learning_curve.png"),
+    "bytes.png": ("bundle", "bundle/quantization.png"),
+}
+SHOWN = {
+    "report.png": ("commands", "report.html", ""),
+    "by_date.png": ("commands", "report.html", "#by_date figure"),
+    "artefacts.png": ("commands", "shipped.html", "#artefacts figure"),
+    "replay.png": ("commands", "replay.html", ""),
+    "sheet.png": ("commands", "sheet.html", ""),
+}
+
+
+def make_pictures(folder: Path) -> None:
+    """Type the pages in a folder that does not exist yet, and put what they drew into docs/pictures."""
+    typed(TUTORIAL, clone(folder))
+    for page in sorted({page for page, *_ in (*DRAWN.values(), *SHOWN.values())} - {"tutorial"}):
+        typed(ROOT / f"docs/{page}.md", folder)
+    PICTURES.mkdir(exist_ok=True)
+    for name, (_, file) in DRAWN.items():
+        shutil.copyfile(folder / file, PICTURES / name)
+    with browser(folder) as window:
+        for name, (_, file, part) in SHOWN.items():
+            show(window, folder / file, part, PICTURES / name)
+
+
+def show(window: Browser, page: Path, part: str, picture: Path) -> None:
+    """Write what is seen of a page: its top, or one part of it."""
+    window.open(page)
+    if page.name == "replay.html":  # in the middle of the recording
+        window.run("const m = document.querySelector('#moment'); m.value = 12; m.dispatchEvent(new Event('input'))")
+    picture.write_bytes(window.picture(part))
+
+
+if __name__ == "__main__":
+    if CHROMIUM is None or DRIVER is None:
+        sys.exit("the pictures of pages need chromium and chromedriver: apt-get install chromium chromium-driver")
+    with tempfile.TemporaryDirectory() as made:
+        make_pictures(Path(made) / "clone")

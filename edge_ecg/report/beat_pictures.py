@@ -1,0 +1,116 @@
+"""Pictures of beats: mean beats of both states, traces, what of a beat decides, and where days lie."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from edge_ecg.report.page import Picture
+from edge_ecg.report.svg import COLOURS, RULE, WIDE_INCHES, drawing, svg_of
+
+T_WAVE_FROM_MS = 120.0
+
+
+def states(
+    mean_uv: Sequence[Sequence[float]],
+    spread_uv: Sequence[Sequence[float]],
+    from_ms: np.ndarray,
+    labels: tuple[str, str],
+) -> Picture:
+    """Mean beats of both states over each other, with the standard deviation between recordings."""
+    with drawing() as Figure:
+        drawn = Figure(figsize=(WIDE_INCHES, 2.4), layout="constrained")
+        whole, t_wave = drawn.subplots(1, 2)
+        late = from_ms > T_WAVE_FROM_MS
+        for axes, shown in ((whole, np.ones_like(late)), (t_wave, late)):
+            for mean, spread, colour, line in zip(mean_uv, spread_uv, ("baseline", "target"), ("-", "--"), strict=True):
+                middle, half = np.array(mean, float)[shown], np.array(spread, float)[shown]
+                shade: dict[str, Any] = {"color": COLOURS[colour], "alpha": 0.16, "linewidth": 0}
+                axes.fill_between(from_ms[shown], middle - half, middle + half, **shade)
+                axes.plot(from_ms[shown], middle, color=COLOURS[colour], linewidth=1.5, linestyle=line)
+            axes.set(xlabel="ms from R", xlim=(from_ms[shown][0], from_ms[shown][-1]))
+            axes.grid()
+        whole.set(ylabel="µV", title="mean beats")
+        t_wave.set(title="their T waves, larger")
+        svg = svg_of(drawn, "states")
+    peaks = [
+        f"{label} {from_ms[late][np.argmax(np.array(mean, float)[late])]:.0f} ms after R"
+        for label, mean in zip(labels, mean_uv, strict=True)
+    ]
+    return svg, f"Mean beats of both states. The highest point of the T wave: {', '.join(peaks)}."
+
+
+def traces(samples_uv: Sequence[Sequence[float]], rate_hz: float, labels: tuple[str, str]) -> Picture:
+    """A few seconds of a recording of each state."""
+    with drawing() as Figure:
+        drawn = Figure(figsize=(WIDE_INCHES, 2.4), layout="constrained")
+        both = drawn.subplots(2, 1, sharex=True, sharey=True)
+        for axes, samples, colour in zip(both, samples_uv, ("baseline", "target"), strict=True):
+            trace = np.array(samples, float)
+            axes.plot(np.arange(len(trace)) / rate_hz, trace - np.median(trace), color=COLOURS[colour], linewidth=0.9)
+            axes.set(ylabel="µV")
+            axes.grid(axis="x")
+        both[1].set(xlabel="s", xlim=(0, len(samples_uv[0]) / rate_hz))
+        svg = svg_of(drawn, "traces")
+    seconds = len(samples_uv[0]) / rate_hz
+    return svg, f"{seconds:.0f} s of a recording of each state: {labels[0]} above, {labels[1]} below."
+
+
+def beats(
+    mean_uv: Sequence[np.ndarray],
+    from_ms: np.ndarray,
+    windows: Sequence[tuple[float, float, float, tuple[float, float]]],
+) -> Picture:
+    """Mean beats of both states over what covering a window costs: of each its begin and end in ms, share, interval."""
+    with drawing() as Figure:
+        drawn = Figure(figsize=(WIDE_INCHES, 4.2), layout="constrained")
+        above, below = drawn.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+        most = max(max(lost for _, _, lost, _ in windows), 1e-9)
+        step = windows[1][0] - windows[0][0] if len(windows) > 1 else windows[0][1] - windows[0][0]
+        for begin, end, lost, _ in windows:
+            middle = (begin + end) / 2
+            shade: dict[str, Any] = {"color": COLOURS["heat"], "alpha": 0.75 * max(lost, 0.0) / most, "linewidth": 0}
+            above.axvspan(middle - step / 2, middle + step / 2, **shade)
+        for samples, colour, line in zip(mean_uv, ("baseline", "target"), ("-", "--"), strict=True):
+            above.plot(from_ms, samples, color=COLOURS[colour], linewidth=1.5, linestyle=line)
+        above.set(ylabel="µV", xlim=(from_ms[0], from_ms[-1]))
+        middles = [(begin + end) / 2 for begin, end, _, _ in windows]
+        low, high = (np.array([100 * interval[side] for _, _, _, interval in windows]) for side in (0, 1))
+        below.fill_between(middles, low, high, color=COLOURS["heat"], alpha=0.35, linewidth=0)
+        below.plot(middles, [100 * lost for _, _, lost, _ in windows], color=COLOURS["ink"], linewidth=1.3)
+        below.axhline(0, **RULE)
+        below.set(ylabel="evidence lost, %", xlabel="ms from R")
+        for axes in (above, below):
+            axes.grid(axis="x")
+        svg = svg_of(drawn, "beats")
+    strongest = sorted(windows, key=lambda window: -window[2])[:3]
+    said = ", ".join(f"{begin:.0f} to {end:.0f} ms ({lost:.1%})" for begin, end, lost, _ in strongest)
+    return (
+        svg,
+        f"Mean beats of both states, shaded by the evidence lost when a window is covered. Most is lost at {said}.",
+    )
+
+
+def levels(by_date: dict[str, tuple[float | None, float | None]], unseen: Sequence[str]) -> Picture:
+    """Where the usual baseline and target recording of each date lie in the embedding; `unseen` dates are marked."""
+    with drawing() as Figure:
+        drawn = Figure(figsize=(WIDE_INCHES, max(1.4, 0.8 + 0.26 * len(by_date))), layout="constrained")
+        axes = drawn.subplots()
+        for row, both in enumerate(by_date.values()):
+            known = [level for level in both if level is not None]
+            axes.plot(known, [row] * len(known), color=COLOURS["line"], linewidth=2, zorder=2)
+            for level, marker, colour in zip(both, "oD", ("baseline", "target"), strict=True):
+                if level is not None:
+                    axes.scatter([level], [row], 30, COLOURS[colour], marker=marker, linewidths=0, zorder=3)
+        axes.axvline(0.5, **RULE)
+        names = [f"{date} (held out)" if date in unseen else date for date in by_date]
+        axes.set_yticks(range(len(by_date)), names)
+        axes.set(ylim=(len(by_date) - 0.5, -0.5), xlabel="0 training's usual baseline, 1 its usual target")
+        axes.grid(axis="x")
+        axes.tick_params(length=0)
+        svg = svg_of(drawn, "levels")
+    said = "; ".join(
+        f"{date} {' to '.join('-' if level is None else f'{level:.2f}' for level in both)}"
+        for date, both in by_date.items()
+    )
+    return svg, f"By date, the mean place of baseline and target recordings on the line between the states: {said}."

@@ -1,0 +1,72 @@
+"""How a picture gets into a page: an SVG by matplotlib, in the page's colours, its text as text."""
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from edge_ecg.errors import EdgeEcgError
+
+# The page has its colours twice, light and dark; what stands for each until the page is written.
+COLOURS = {
+    name: f"#0101{number:02x}"
+    for number, name in enumerate(
+        (
+            *("ink", "soft", "line", "paper", "baseline", "target", "ours", "second", "third", "fourth", "fifth"),
+            *("heat", "right", "wrong", "open"),
+        )
+    )
+}
+LINES = {"": "-", "dashed": "--", "dotted": ":"}
+WIDE_INCHES, HALF_INCHES = 4.6, 3.4
+RULE: dict[str, Any] = {"color": COLOURS["soft"], "linewidth": 0.8, "linestyle": (0, (3, 3))}
+
+
+@contextmanager
+def drawing() -> Iterator[Any]:
+    """matplotlib's Figure, in the page's colours. Raises EdgeEcgError without matplotlib."""
+    try:
+        from matplotlib import rc_context
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise EdgeEcgError("a picture needs matplotlib: pip install -e '.[report]' in the clone") from None
+    ink, soft, line = COLOURS["ink"], COLOURS["soft"], COLOURS["line"]
+    settings: Any = {
+        "svg.fonttype": "none",  # text stays text
+        "text.parse_math": False,  # a name may hold dollar signs
+        "font.size": 8.5,
+        "text.color": ink,
+        "axes.labelcolor": soft,
+        "axes.edgecolor": line,
+        "axes.facecolor": "none",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.titlesize": 9,
+        "axes.titlelocation": "left",
+        "xtick.color": line,
+        "ytick.color": line,
+        "xtick.labelcolor": soft,
+        "ytick.labelcolor": soft,
+        "grid.color": line,
+        "grid.linewidth": 0.5,
+        "figure.facecolor": "none",
+    }
+    with rc_context(settings):
+        yield Figure
+
+
+def svg_of(drawn: Any, name: str) -> str:
+    """The figure for a page: nothing before the element, no addresses, ids of its own, the page's colours."""
+    from matplotlib import rc_context
+
+    picture = io.StringIO()
+    with rc_context({"svg.hashsalt": name}):
+        drawn.savefig(picture, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    svg = picture.getvalue()
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg ") :], flags=re.DOTALL)
+    svg = re.sub(r' (xmlns(:xlink)?|version|width|height)="[^"]*"', "", svg[: svg.index(">")]) + svg[svg.index(">") :]
+    svg = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", svg)
+    for colour, stands_for_it in COLOURS.items():
+        svg = svg.replace(stands_for_it, f"var(--{colour})")
+    return svg.strip()

@@ -1,0 +1,129 @@
+"""The study of a run: it writes what the single commands write, does nothing twice, and knows its own recordings."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from edge_ecg.console import run_command
+from edge_ecg.datasets.dataset_file import read_dataset
+from edge_ecg.jsonfile import read_json
+from edge_ecg.report.findings import read_findings
+from edge_ecg.report.report import report
+from train.crossval import crossval
+from train.evaluate import evaluate
+from train.learning_curve import learning_curve
+from train.overview import counted, recording_means_uv
+from train.run import load_run
+from train.study import Study, key_of, study
+from train.text import columns, countdown, duration
+
+
+@pytest.fixture
+def run(small_run: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(small_run, tmp_path / "run"))
+
+
+def studied(*words: object) -> Result:
+    return CliRunner().invoke(study, [str(word) for word in words], catch_exceptions=False)
+
+
+@pytest.mark.slow
+def test_a_study_is_what_the_single_commands_write_and_fills_the_report(
+    run: Path, small_dataset: Path, tmp_path: Path
+) -> None:
+    done = studied(run, small_dataset, "--quick")
+    assert done.exit_code == 0, done.output
+    assert "part 1 of 5: confounders" in done.stderr
+    assert "left" in done.stderr
+    page = report(read_findings(run))
+    assert "What was not measured" not in page
+    assert "A coarse answer" in page
+    # The learning curve by its own command, of the same draws and methods.
+    options = [str(small_dataset), "--out", str(tmp_path / "lc"), "--draws", "3"]
+    CliRunner().invoke(learning_curve, options, catch_exceptions=False)
+    alone = read_json(tmp_path / "lc/learning_curve.json")["methods"]
+    together = read_json(run / "study/learning_curve/learning_curve.json")["methods"]
+    assert together == {name: alone[name] for name in together}
+
+    before = {path: path.stat().st_mtime_ns for path in (run / "study").rglob("*.json")}
+    again = studied(run, small_dataset, "--quick", "--only", "crossval,ablations")
+    assert again.stdout.count("there already") == 2
+    assert before == {path: path.stat().st_mtime_ns for path in (run / "study").rglob("*.json")}
+    # Part of it is gone: the folds that are left serve.
+    (run / "study/crossval/crossval.json").unlink()
+    lost = next((run / "study/crossval/folds/aligned").iterdir())
+    lost.unlink()
+    again = studied(run, small_dataset, "--quick", "--only", "crossval")
+    assert "folds are there already" in again.stderr
+    assert "1/1" in again.stderr
+    assert lost.exists()
+    # And the command of the part may write there as well.
+    options = [str(small_dataset), "--out", str(run / "study/crossval"), "--arch", "aligned"]
+    assert CliRunner().invoke(crossval, options, catch_exceptions=False).exit_code == 0
+
+
+def told(capsys: pytest.CaptureFixture[str], *words: object) -> str:
+    with pytest.raises(SystemExit) as caught:
+        run_command(study, [str(word) for word in words])
+    assert caught.value.code == 2
+    return capsys.readouterr().err.splitlines()[-1]
+
+
+def test_what_is_no_part_or_of_another_dataset_is_refused(
+    run: Path, small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "'crosval' is no part; the parts are confounders, " in told(capsys, run, small_dataset, "--only", "crosval")
+    other = tmp_path / "other.toml"
+    other.write_text(small_dataset.read_text().replace('"0308"', '"0310"'))
+    assert "is of other labels or dates" in told(capsys, run, other, "--data", small_dataset.parent)
+    assert not (run / "study").exists()
+
+
+def test_looks_at_the_test_dates_are_counted(run: Path, small_dataset: Path) -> None:
+    for look in (1, 2):
+        done = CliRunner().invoke(evaluate, [str(run), str(small_dataset)], catch_exceptions=False)
+        assert ("the first look" if look == 1 else "look 2;") in done.stdout
+        assert read_json(run / "evaluation.json")["test"]["looks"] == look
+    CliRunner().invoke(evaluate, [str(run), str(small_dataset), "--set", "validation"], catch_exceptions=False)
+    noted = read_json(run / "evaluation.json")
+    assert (noted["test"]["looks"], noted["validation"]["looks"]) == (2, 1)
+
+
+def test_training_leaves_an_overview_that_is_true(small_run: Path) -> None:
+    finished, found = load_run(small_run), read_json(small_run / "overview.json")
+    beats = finished.validation
+    assert [row for row in found["data"] if row["set"] == "validation"] == counted("validation", beats)
+    assert counted("validation", beats)[0]["beats"] == int(np.sum(beats.date == beats.dates[0]))
+    of_first = beats.values[beats.recording == 0]
+    flat = of_first[:, :383] - recording_means_uv(beats)[0]
+    np.testing.assert_allclose(flat.mean(0), flat.mean(), atol=1e-2)  # the same shape but for its level
+    assert len(found["examples"]["samples_uv"]) == 2
+
+
+def test_a_countdown_says_what_is_left_and_no_more_than_a_line_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 30.0, 30.5, 60.0, 60.1])
+    monkeypatch.setattr("train.text.time.perf_counter", lambda: next(clock))
+    said: list[str] = []
+    step = countdown(said.append, 5, before=1)
+    for line in "abcd":
+        step(line)
+    assert said == ["  2/5  a; 2 min left", "  4/5  c; 20 s left", "  5/5  d"]
+    assert [duration(s) for s in (3.4, 89, 91, 600)] == ["3 s", "89 s", "2 min", "10 min"]
+
+
+def test_a_table_that_is_too_wide_goes_on_below() -> None:
+    lines = columns([["", "right", "accuracy"], ["ours", "5/6", "83 %"]], 14)
+    assert lines == ["      right", "ours    5/6", "", "      accuracy", "ours      83 %"]
+
+
+def test_a_part_is_done_again_for_other_recordings_or_settings(run: Path, small_dataset: Path) -> None:
+    dataset, finished = read_dataset(small_dataset), load_run(run)
+    some = Study(finished, dataset, finished.validation, quick=True)
+    other = replace(some, beats=finished.training)
+    keys = {key_of(study, "crossval", quick) for study in (some, other) for quick in (True, False)}
+    assert len(keys) == 4
+    assert key_of(some, "crossval", quick=True) in keys

@@ -1,0 +1,150 @@
+"""What a bundle would say of a date that it has not seen: under simulated drift, after enrolment, of other people."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from joblib import delayed
+
+from edge_ecg.enroll import Sample, enroll_samples
+from edge_ecg.errors import RecordingError
+from edge_ecg.inference.levels import Levels
+from edge_ecg.inference.references import ReferenceBank
+from edge_ecg.inference.votes import DecisionRule, Vote, cast_vote
+from edge_ecg.readers.find import find_recordings
+from edge_ecg.recording import Recording
+from edge_ecg.signal.stream import cut_beats
+from edge_ecg.simulation.synthetic import STATES, record, synthetic_person
+from train.data import BeatSet
+from train.decision.novelty import fit_distribution
+from train.decision.references import bank_of, choose_references
+from train.evaluation.outcomes import Outcome, baselines_of, day_level, decided, summary
+from train.evaluation.simulated_drift import DRIFTS, Drift
+from train.fit.loop import Settings
+from train.model.model import Model, compare, embed
+from train.parallel import in_processes
+
+EARLIER_DATES, EACH = 3, 4  # what enrols: so many baselines of so many dates before
+
+
+def without(beats: BeatSet, dates: Iterable[str]) -> BeatSet:
+    """The recordings of all other dates."""
+    return beats.on_dates(set(beats.dates.tolist()) - set(dates))
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What a bundle would hold that has not seen one date."""
+
+    beats: BeatSet
+    date: str
+    model: Model
+    bank: ReferenceBank
+    rule: DecisionRule
+    baselines: int  # how many of the date's first baselines are the day's, and never judged
+
+    @classmethod
+    def of(
+        cls, beats: BeatSet, date: str, model: Model, levels: Levels | None, settings: Settings, baselines: int
+    ) -> "LeftOut":
+        """Raises ValueError for too few dates to tell what is usual."""
+        training = without(beats, [date])
+        embeddings = embed(model, training.values)
+        bank = bank_of(training, embeddings, choose_references(training, embeddings, settings.references_per_state))
+        bank = replace(bank, distribution=fit_distribution([embeddings], [training]))
+        return cls(beats, date, model, bank, DecisionRule(STATES, levels), baselines)
+
+    def enrolled(self, drift: Drift) -> ReferenceBank | None:
+        """The references after baselines of the dates before have enrolled; the first dates take the last ones.
+
+        None if they were refused.
+        """
+        dates = sorted(set(self.beats.dates.tolist()))
+        place = dates.index(self.date)
+        earlier = [dates[place - back] for back in range(1, EARLIER_DATES + 1)]
+        samples = [
+            Sample(self.beats.sources[n], str(self.beats.dates[n]), self._embeddings(n, drift))
+            for n in baselines_of(self.beats, earlier, EACH)
+        ]
+        try:
+            return enroll_samples(self.bank, samples).references
+        except RecordingError:
+            return None
+
+    def outcomes(self, bank: ReferenceBank | None, drift: Drift, with_day: bool) -> list[Outcome]:
+        """Outcomes on the date's recordings but its first baselines, as the watch judges, whatever the calendar says.
+
+        Where none of these can be used, or nothing could enrol (no bank), nothing is decided.
+        """
+        if bank is None:
+            return replace(self, rule=replace(self.rule, levels=None)).outcomes(self.bank, drift, with_day)
+        own = baselines_of(self.beats, [self.date], self.baselines)
+        rest = [n for n in np.flatnonzero(self.beats.dates == self.date).tolist() if n not in own]
+        day = day_level((self._votes(n, bank, drift) for n in own), self.rule) if with_day else None
+        rule = replace(self.rule, levels=None) if with_day and day is None else self.rule
+        return [decided(self.beats, n, self._votes(n, bank, drift), rule, day) for n in rest]
+
+    def _embeddings(self, number: int, drift: Drift) -> np.ndarray:
+        return embed(self.model, drift(self.beats.values[self.beats.recording == number]))
+
+    def _votes(self, number: int, bank: ReferenceBank, drift: Drift) -> list[Vote | None]:
+        embeddings, distribution = self._embeddings(number, drift), bank.distribution
+        assert distribution is not None
+        outside = distribution.distances(embeddings) > distribution.limit
+        logits = compare(self.model, embeddings, bank.embeddings)
+        return [None if out else cast_vote(row, bank) for row, out in zip(logits, outside, strict=True)]
+
+    def out_of_distribution(self, recordings: Iterable[np.ndarray]) -> tuple[int, int]:
+        """Of recordings of other people, beats (N, 384) each, how many are out of distribution, and of how many."""
+        assert self.bank.distribution is not None
+        distances = [np.median(self.bank.distribution.distances(embed(self.model, each))) for each in recordings]
+        return int(np.sum(np.array(distances) > self.bank.distribution.limit)), len(distances)
+
+
+def drifts(folds: Iterable[LeftOut]) -> dict[str, dict[str, dict[str, Any]]]:
+    """By drift, before and after enrolment, without and with the day's baseline: the figures of all dates."""
+    folds = list(folds)
+    found = dict(in_processes(delayed(_under)(folds, name) for name in DRIFTS))
+    return {name: found[name] for name in DRIFTS}
+
+
+def _under(folds: list[LeftOut], name: str) -> tuple[str, dict[str, dict[str, Any]]]:
+    """The figures under one drift, in a process of its own."""
+    torch.set_num_threads(1)
+    drift = DRIFTS[name]
+    banks: dict[str, list[ReferenceBank | None]] = {"before": [fold.bank for fold in folds]}
+    banks |= {"after": [fold.enrolled(drift) for fold in folds]}
+    return name, {
+        when: {
+            plan: summary([o for f, bank in zip(folds, of, strict=True) for o in f.outcomes(bank, drift, with_day)])
+            for plan, with_day in (("none", False), ("day's baseline", True))
+        }
+        for when, of in banks.items()
+    }
+
+
+def synthetic_others(persons: int) -> list[np.ndarray]:
+    """Recordings of synthetic persons, beats (N, 384) each."""
+    made = [record(synthetic_person(p), state, p, number=1) for p in range(persons) for state in STATES]
+    return [_values(Recording(m.samples_uv, m.sample_rate_hz, "synthetic")) for m in made]
+
+
+def other_people(paths: Iterable[Path]) -> list[np.ndarray]:
+    """Every third 30 s of other people's recordings that have beats."""
+    found = []
+    for path in paths:
+        for each in find_recordings(str(path)):
+            recording = each.read()
+            length = round(30 * recording.sample_rate_hz)
+            for start in range(0, len(recording.samples_uv) - length + 1, 3 * length):
+                part = recording.samples_uv[start : start + length]
+                values = _values(Recording(part, recording.sample_rate_hz, recording.source))
+                found += [values] if len(values) else []
+    return found
+
+
+def _values(recording: Recording) -> np.ndarray:
+    return np.array([beat.values for beat in cut_beats(recording)])
