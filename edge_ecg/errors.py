@@ -27,3 +27,7 @@ class RunError(EdgeEcgError):
 
 class ParityError(EdgeEcgError):
     """An exported artefact that does not decide as the model it came from."""
+
+
+class UnsupportedOperationError(ParityError):
+    """A network with an operation that a form of artefact does not have."""

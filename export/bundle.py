@@ -13,13 +13,14 @@ from edge_ecg.atomic import refuse_overlap
 from edge_ecg.bundle import GOLDEN, load_bundle, refuse_to_lose, write_bundle
 from edge_ecg.console import run_command
 from edge_ecg.contract import INTENDED_USE
+from edge_ecg.errors import RunError
 from edge_ecg.inference.golden import golden_steps
 from edge_ecg.report.artefact_table import artefact_table
 from export.formats.artefact import Artefact
 from export.gate.artefacts import ARTEFACTS, artefact
 from export.gate.reference_model import REFERENCE_MODEL
 from export.pictures import PICTURE, picture
-from export.pipeline import Exported, export_run
+from export.pipeline import BY_ALL, Exported, export_run
 from train.data import BeatSet
 from train.decision.decide import decide
 from train.decision.novelty import USUAL
@@ -70,12 +71,14 @@ def build_bundle(
 def golden(run: Run, exported: Exported) -> dict[str, Any]:
     """The first beats of a validation recording, and what must follow from them at each step."""
     beats = run.validation.values[np.flatnonzero(run.validation.recording == 0)[:GOLDEN_BEATS]]
-    engine = artefact("onnx fp32").open(exported.files)
+    engine = artefact(BY_ALL).open(exported.files)
     return {"beats": golden_steps(beats, *engine, exported.bank, run.rule)}
 
 
 def with_references_per_state(run: Run, per_state: int) -> Run:
     """The run with another number of references of each state, and levels for them from the models that it kept."""
+    if "adopted" in run.config:  # its levels go with its references, and there is nothing to train others from
+        raise RunError(f"{run.path}: adopted weights; give --references to python -m train.adopt")
     settings = {**run.config["settings"], "references_per_state": per_state}
     levels = left_out_levels(BeatSet.joined([run.training, run.validation]), Settings(**settings), run.path / FOLDS)
     return replace(run, config={**run.config, "settings": settings, "levels": levels and levels.to_json()})
@@ -104,7 +107,7 @@ def export_bundle(run_folder: Path, out: Path, per_state: int | None, only: list
     if per_state:
         run = with_references_per_state(run, per_state)
     chosen = run.references()[0]
-    artefacts = tuple(a for a in ARTEFACTS if a.name == "onnx fp32" or a.name.split()[0] in only)
+    artefacts = tuple(a for a in ARTEFACTS if a.name == BY_ALL or a.name.split()[0] in only)
     manifest, files = build_bundle(run, chosen, artefacts)
     write_bundle(out, manifest, files)
     bundle = load_bundle(out)

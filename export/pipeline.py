@@ -8,7 +8,7 @@ import click
 import numpy as np
 
 from edge_ecg.bundle import REFERENCES, REFERENCES_INT8
-from edge_ecg.errors import ParityError
+from edge_ecg.errors import UnsupportedOperationError
 from edge_ecg.inference.references import ReferenceBank
 from export.compression.finetune import finetune
 from export.compression.weights import FLOAT32, INT8
@@ -18,6 +18,8 @@ from export.gate.parity_check import Parity, ParityCheck, interleaved_us, requir
 from export.gate.reference_model import ReferenceModel
 from export.graphs import graphs_of, with_weights_of
 from train.run import Run
+
+BY_ALL = "onnx fp32"  # what every reader of a bundle on a computer runs
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class Exported:
 def export_run(run: Run, chosen: np.ndarray | None = None, artefacts: Sequence[Artefact] = ARTEFACTS) -> Exported:
     """Write and check artefacts; `chosen` are the indices of the reference beats, by default the run's own.
 
-    Raises ParityError if one in float32 does not decide as the model, or none could be made.
+    A form that lacks an operation of the network is not shipped, and says which. Raises ParityError if one in float32
+    does not decide as the model, if ONNX can't hold the network, or if nothing could be made.
     """
     check = ParityCheck(ReferenceModel.of_run(run, chosen), run.validation, run.rule)
     if any(a.scheme is INT8 for a in artefacts):
@@ -51,11 +54,10 @@ def export_run(run: Run, chosen: np.ndarray | None = None, artefacts: Sequence[A
         click.echo(f"  {artefact.name}", err=True)
         try:
             made = artefact.write(graphs[artefact.scheme])
-        except ParityError as error:  # an operation that the format lacks
-            parities.append(check.unusable(artefact, str(error)))
-            continue
-        parity = check.check(artefact, {**made, **references})
-        if artefact.scheme is FLOAT32:
+            parity = check.check(artefact, {**made, **references})
+        except UnsupportedOperationError as error:
+            made, parity = {}, check.unusable(artefact, str(error), unsupported=True)
+        if artefact.scheme is FLOAT32 and not (parity.unsupported and artefact.name != BY_ALL):
             require([parity])
         parities.append(parity)
         if parity.shipped:

@@ -29,13 +29,14 @@ FLOORS = {
     "train": (
         {"__init__", "data", "metrics", "parallel", "text"},
         {"model"},
-        {"decision"},
-        {"fit", "run"},
+        {"decision", "options"},
+        {"fit"},
+        {"run"},
         {"evaluation"},
         {"overview"},
         {"ablations", "confounders", "crossval", "daily_baseline", "evaluate", "learning_curve"},
         {"study"},
-        {"__main__"},
+        {"__main__", "adopt"},
     ),
     "export": (
         {"__init__", "apple", "graphs", "pictures"},

@@ -25,7 +25,8 @@ from train.fit.loop import Settings, Trainer
 from train.fit.pairs import batches, pairs
 from train.metrics import Confusion
 from train.model.aligned import AlignTWave, means_of_four
-from train.model.architectures import ARCHITECTURES, MOST_PARAMETERS, build_model
+from train.model.architecture import MOST_PARAMETERS
+from train.model.architectures import ARCHITECTURES, build_model
 from train.model.model import embed
 from train.model.weights import WEIGHTS, read_weights
 from train.run import load_run

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -10,31 +9,21 @@ import torch
 
 from edge_ecg.atomic import write_file
 from edge_ecg.console import claim_folder, run_command
-from edge_ecg.contract import CONTRACT
 from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.datasets.days import require_days, worth_of
 from edge_ecg.errors import RunError
-from edge_ecg.jsonfile import write_json
 from edge_ecg.layout import folded
-from train.confounders import CONFOUNDERS, can_be_judged, confounders
+from train.confounders import CONFOUNDERS, leave_for_the_report
 from train.data import BeatSet, read_sets
-from train.decision.decide import decide
 from train.evaluate import figures_text
 from train.fit.history import history_png
 from train.fit.left_out import left_out_levels
 from train.fit.loop import PROGRESS, Trainer, settings_for
-from train.model.architectures import ARCHITECTURES, DEFAULT_ARCHITECTURE
+from train.model.architectures import DEFAULT_ARCHITECTURE
 from train.model.weights import WEIGHTS
-from train.overview import OVERVIEW, overview
-from train.run import (
-    BEATS,
-    CONFIG,
-    FOLDS,
-    HISTORY,
-    METRICS,
-    Run,
-    write_beats,
-)
+from train.options import ArchitectureName, given_beats
+from train.overview import OVERVIEW
+from train.run import BEATS, CONFIG, FOLDS, HISTORY, METRICS, finish_run
 from train.text import countdown
 
 
@@ -42,12 +31,20 @@ from train.text import countdown
 @click.argument("dataset_file", metavar="DATASET.toml", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the run.")
 @click.option("--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml].")
-@click.option("--arch", type=click.Choice(list(ARCHITECTURES)), default=DEFAULT_ARCHITECTURE, show_default=True)
+@given_beats
+@click.option("--arch", type=ArchitectureName(), default=DEFAULT_ARCHITECTURE, show_default=True)
 @click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True)
 @click.option("--epochs", type=click.IntRange(1), help="At most. [10; effnetv2: 40]")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run; begin it if there is none.")
 def train(
-    dataset_file: Path, out: Path, data: Path | None, arch: str, seed: int, epochs: int | None, resume: bool
+    dataset_file: Path,
+    out: Path,
+    data: Path | None,
+    beats_file: Path | None,
+    arch: str,
+    seed: int,
+    epochs: int | None,
+    resume: bool,
 ) -> None:
     """Train a comparator on the train dates, stopped by the validation dates. Test dates are not read.
 
@@ -57,8 +54,11 @@ def train(
     torch.set_num_threads(1)  # small matrices: more threads are slower, and one always adds in the same order
     _refuse_a_run(out, resume)
     dataset = read_dataset(dataset_file, data)
-    days = require_days((entry.date, entry.label) for entry in dataset.entries("train"))
-    sets = {which: read_sets(dataset, [which]) for which in ("train", "validation")}
+    if not beats_file:  # before they are read
+        require_days((entry.date, entry.label) for entry in dataset.entries("train"))
+    sets = {which: read_sets(dataset, [which], beats_file=beats_file) for which in ("train", "validation")}
+    learned = sets["train"]
+    days = require_days(zip(learned.dates.tolist(), learned.recording_is_target.tolist(), strict=True))
     claim_folder(out, "train", (WEIGHTS, PROGRESS, BEATS, METRICS, HISTORY, CONFIG, FOLDS, OVERVIEW, CONFOUNDERS))
     _refuse_a_run(out, resume)  # that another process finished meanwhile
     click.echo(folded(worth_of(len(days)), 2))
@@ -76,7 +76,6 @@ def train(
         )
 
     model = trainer.fit(show)
-    write_beats(out / BEATS, sets)
     both = BeatSet.joined(sets.values())
     dates = len(set(both.dates.tolist()))
     with click.progressbar(length=dates, label="leaving dates out", file=sys.stderr) as bar:
@@ -87,31 +86,10 @@ def train(
             "both states on more days"
         )
         click.echo(folded(said, 2), err=True)
-    config = {
-        "labels": dataset.labels,
-        "settings": asdict(settings),
-        "dataset": {
-            "name": dataset.name,
-            "dates": dataset.dates,
-            "recordings": {w: len(b.sources) for w, b in sets.items()},
-            "beats": {w: len(b.values) for w, b in sets.items()},
-        },
-        "levels": levels and levels.to_json(),
-        "parameters": model.parameter_count,
-        "best_epoch": trainer.history.best_epoch,
-        "torch": torch.__version__,
-    }
-    finished = Run(out, config, model, sets["train"], sets["validation"], CONTRACT, dataset.labels)
-    _, references = finished.references()
-    metrics = {which: decide(model, references, beats, finished.rule).to_json() for which, beats in sets.items()}
-    write_json(out / METRICS, {**metrics, "history": asdict(trainer.history)})
+    figures = finish_run(out, dataset, settings, sets, model, levels, trainer.history)
     write_file(out / HISTORY, history_png(trainer.history))
-    write_json(out / OVERVIEW, overview(dataset, sets))
-    if can_be_judged(finished):
-        write_json(out / CONFOUNDERS, confounders(finished))
-    # Last of all: a folder with these settings is a finished run, and never one without its levels.
-    write_json(out / CONFIG, {**config, "contract": CONTRACT.to_json()})
-    click.echo(figures_text({"validation": metrics["validation"]}, dataset.labels))
+    leave_for_the_report(out, dataset)
+    click.echo(figures_text(figures, dataset.labels))
     click.echo(f"{model.parameter_count} parameters, {time.perf_counter() - began:.0f} s, in {out}")
 
 

@@ -21,7 +21,8 @@ from train.evaluation.baselines import BASELINES, Method, all_the_same
 from train.evaluation.folds import Fold, comparator, leave_one_out, pooled, run_folds
 from train.evaluation.scores import beside_the_best, counts, earned_its_place, figures
 from train.fit.loop import Settings, settings_for
-from train.model.architectures import ARCHITECTURES, DEFAULT_ARCHITECTURE
+from train.model.architectures import DEFAULT_ARCHITECTURE
+from train.options import ArchitectureName, given_beats
 from train.text import between, columns, count, share
 
 WRITES = ("folds", "crossval.json", "crossval.txt")
@@ -108,11 +109,12 @@ def crossval_text(result: dict[str, Any]) -> str:
 @click.argument("dataset_file", metavar="DATASET.toml", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for folds and figures.")
 @click.option("--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml].")
+@given_beats
 @click.option(
     "--arch",
     "architectures",
     multiple=True,
-    type=click.Choice(list(ARCHITECTURES)),
+    type=ArchitectureName(),
     default=(DEFAULT_ARCHITECTURE, "positional"),
     show_default=True,
     help="The comparator; given again, one more baseline.",
@@ -132,6 +134,7 @@ def crossval(
     dataset_file: Path,
     out: Path,
     data: Path | None,
+    beats_file: Path | None,
     architectures: tuple[str, ...],
     baselines: tuple[str, ...],
     seed: int,
@@ -139,7 +142,7 @@ def crossval(
 ) -> None:
     """How comparators and baselines decide on dates that they have not seen: each left out once, then by the split."""
     dataset = read_dataset(dataset_file, data)
-    beats = read_sets(dataset)
+    beats = read_sets(dataset, beats_file=beats_file)
     claim_folder(out, "train", WRITES)
     result = cross_validate(
         dataset, beats, architectures, seed, out, lambda line: click.echo(line, err=True), baselines

@@ -33,8 +33,9 @@ from train.evaluation.drifted import LeftOut, drifts, other_people, synthetic_ot
 from train.evaluation.outcomes import Outcome, baselines_of, day_level, decided, summary, vote_of
 from train.fit.left_out import evidence_of, train_folds
 from train.fit.loop import Settings, settings_for
-from train.model.architectures import ARCHITECTURES, DEFAULT_ARCHITECTURE
+from train.model.architectures import DEFAULT_ARCHITECTURE
 from train.model.model import Model
+from train.options import ArchitectureName, given_beats
 from train.text import countdown
 
 FIGURES = "daily_baseline.json"
@@ -254,15 +255,17 @@ HEAD = f"  {'compared with':16} {'right':>6} {'wrong':>6} {'inconclusive':>12}  
 @click.argument("dataset_file", metavar="DATASET.toml", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the models and figures.")
 @click.option("--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml].")
+@given_beats
 @click.option("--seeds", default=5, show_default=True, type=click.IntRange(1), help="How many trainings of each fold.")
 @click.option("--nested", is_flag=True, help="Seed 0 again, its levels from models that have not seen the date either.")
 @click.option("--also", multiple=True, metavar="FOLDER=LABEL", help="Judge a folder that the dataset leaves out.")
 @click.option("--others", multiple=True, type=click.Path(path_type=Path), help="Recordings of other people.")
-@click.option("--arch", type=click.Choice(list(ARCHITECTURES)), default=DEFAULT_ARCHITECTURE, show_default=True)
+@click.option("--arch", type=ArchitectureName(), default=DEFAULT_ARCHITECTURE, show_default=True)
 def daily_baseline(
     dataset_file: Path,
     out: Path,
     data: Path | None,
+    beats_file: Path | None,
     seeds: int,
     nested: bool,
     also: tuple[str, ...],
@@ -272,7 +275,7 @@ def daily_baseline(
     """Leave every date out, and compare its recordings with its own first baselines, with none, with another date's."""
     torch.set_num_threads(1)
     dataset = read_dataset(dataset_file, data)
-    beats = read_sets(dataset)
+    beats = read_sets(dataset, beats_file=beats_file)
     claim_folder(out, "train", WRITES)
     entries = left_aside(dataset, dict(pair.split("=", 1) for pair in also if "=" in pair))
     aside = read_beats(entries) if entries else None

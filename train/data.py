@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+import safetensors
 
 from edge_ecg.contract import CONTRACT, Contract
 from edge_ecg.datasets.dataset_file import SETS, Dataset, Entry
@@ -108,12 +109,69 @@ def read_beats(entries: Iterable[Entry], contract: Contract = CONTRACT) -> BeatS
 
 
 def read_sets(
-    dataset: Dataset, sets: Iterable[str] = SETS, contract: Contract = CONTRACT, quiet: bool = False
+    dataset: Dataset,
+    sets: Iterable[str] = SETS,
+    contract: Contract = CONTRACT,
+    quiet: bool = False,
+    beats_file: Path | None = None,
 ) -> BeatSet:
-    """The beats of some sets of a dataset as one, with a progress bar on standard error. Raises DatasetError."""
+    """The beats of some sets of a dataset as one, with a progress bar on standard error. Raises DatasetError.
+
+    beats_file: where they have been cut already (`train.given_beats`).
+    """
+    if beats_file:
+        return read_given_beats(beats_file, dataset, tuple(date for which in sets for date in dataset.dates[which]))
     entries = [entry for which in sets for entry in dataset.entries(which)]
     with click.progressbar(entries, label="reading recordings", file=sys.stderr, hidden=quiet) as shown:
         return read_beats(shown, contract)
+
+
+def read_given_beats(path: Path, dataset: Dataset, dates: tuple[str, ...]) -> BeatSet:
+    """The beats of some dates of a dataset that somebody has cut already. Raises DatasetError.
+
+    A safetensors file holds `values` (N, 384) float32: 383 samples in microvolts at 512 Hz, R at index 128, then the RR
+    interval in seconds; `recording` (N,), the place of each beat's recording in a list; and that list in its metadata,
+    as JSON: "recordings": [{"name", "date", "label"}, ...], dates and labels as the dataset file names them.
+    """
+    try:
+        with safetensors.safe_open(path, "numpy") as file:
+            values, recording = file.get_tensor("values"), file.get_tensor("recording")
+            listed = json.loads((file.metadata() or {})["recordings"])
+        names, on, labels = ([str(one[key]) for one in listed] for key in ("name", "date", "label"))
+    except (OSError, safetensors.SafetensorError, ValueError, TypeError, KeyError) as error:
+        raise DatasetError(
+            f"{path}: expected a safetensors file with 'values', 'recording' and a list 'recordings' of name, date "
+            f"and label in its metadata; {type(error).__name__}: {error}"
+        ) from None
+    if values.ndim != 2 or values.shape[1] != CONTRACT.beat_length or values.dtype != np.float32:
+        wanted = f"[N, {CONTRACT.beat_length}] float32"
+        raise DatasetError(f"{path}: values are {list(values.shape)} {values.dtype}, expected {wanted}")
+    if not np.isfinite(values).all():
+        raise DatasetError(f"{path}: {(~np.isfinite(values)).any(1).sum()} beats hold numbers that are not finite")
+    if recording.shape != (len(values),) or not np.issubdtype(recording.dtype, np.integer):
+        raise DatasetError(
+            f"{path}: recording is {list(recording.shape)} {recording.dtype}, expected {len(values)} integers"
+        )
+    if sorted(set(recording.tolist())) != list(range(len(names))) or (np.diff(recording) < 0).any():
+        raise DatasetError(f"{path}: recording does not count the {len(names)} recordings of the list in their order")
+    if unknown := set(labels) - set(dataset.labels):
+        raise DatasetError(f"{path}: labels {sorted(unknown)} are not in the dataset, which has {list(dataset.labels)}")
+    if missing := set(dates) - set(on):
+        raise DatasetError(f"{path}: has no recording of {', '.join(sorted(missing))}, which the dataset names")
+    rr_s = values[:, -1].astype(np.float64)
+    begins = np.searchsorted(recording, recording)  # where the recording of each beat begins
+    known_at_s = CONTRACT.settle_samples / CONTRACT.sample_rate_hz + np.cumsum(rr_s) - (np.cumsum(rr_s) - rr_s)[begins]
+    beats = BeatSet(
+        values,
+        recording.astype(np.int64),
+        known_at_s,
+        tuple(f"{date}/{label}/{name}" for date, label, name in zip(on, labels, names, strict=True)),
+        np.array(on),
+        np.array(labels) == dataset.labels[1],
+        np.full(len(names), float(CONTRACT.sample_rate_hz)),
+        np.full(len(names), "NaT", "datetime64[D]"),
+    )
+    return beats.on_dates(dates)
 
 
 def digest_of(beats: BeatSet) -> str:

@@ -22,6 +22,7 @@ from edge_ecg.report.findings import told
 from train.data import read_sets
 from train.decision.decide import decide
 from train.model.weights import WEIGHTS
+from train.options import given_beats
 from train.run import Run, load_run
 from train.text import between, columns, count, share
 
@@ -62,13 +63,17 @@ def figures_text(figures: dict[str, dict[str, Any]], labels: tuple[str, str]) ->
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.argument("dataset_file", metavar="DATASET.toml", type=click.Path(path_type=Path))
 @click.option("--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml].")
+@given_beats
 @click.option("--set", "which", type=click.Choice(SETS), default="test", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-def evaluate(run_folder: Path, dataset_file: Path, data: Path | None, which: str, as_json: bool) -> None:
+def evaluate(
+    run_folder: Path, dataset_file: Path, data: Path | None, beats_file: Path | None, which: str, as_json: bool
+) -> None:
     """Judge one set of a dataset with the model and references of a run."""
     torch.set_num_threads(1)
     finished = load_run(run_folder)
-    beats = read_sets(read_dataset(dataset_file, data), [which], finished.contract, quiet=as_json)
+    dataset = read_dataset(dataset_file, data)
+    beats = read_sets(dataset, [which], finished.contract, as_json, beats_file)
     _, references = finished.references()
     figures = decide(finished.model, references, beats, finished.rule).to_json()
     claim_folder(run_folder, "train", [EVALUATION])

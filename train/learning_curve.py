@@ -29,6 +29,7 @@ from train.evaluation.baselines import BASELINES, Method
 from train.evaluation.folds import Fold, comparator, pooled, run_folds
 from train.evaluation.scores import RecordingScores
 from train.fit.loop import Settings
+from train.options import given_beats
 from train.text import columns, share
 
 WRITES = ("folds", "learning_curve.json", "learning_curve.png")
@@ -138,11 +139,14 @@ def learning_curve_png(result: dict[str, Any]) -> bytes:
     "--draws", type=click.IntRange(1), default=12, show_default=True, help="Of days, for each number of them."
 )
 @click.option("--seed", default=0, show_default=True)
+@given_beats
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-def learning_curve(dataset_file: Path, out: Path, data: Path | None, draws: int, seed: int, as_json: bool) -> None:
+def learning_curve(
+    dataset_file: Path, out: Path, data: Path | None, draws: int, seed: int, beats_file: Path | None, as_json: bool
+) -> None:
     """Train on a few days at a time and judge all other dates: how many days with both states are enough?"""
     dataset = read_dataset(dataset_file, data)
-    beats = read_sets(dataset)
+    beats = read_sets(dataset, beats_file=beats_file)
     claim_folder(out, "train", WRITES)
     result = learn_by_days(dataset, beats, draws, seed, out, lambda line: click.echo(line, err=True))
     click.echo(json.dumps(result) if as_json else learning_curve_text(result))

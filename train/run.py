@@ -9,25 +9,29 @@ No pickle anywhere: a run from a stranger is safe to open.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import safetensors
 import safetensors.numpy
+import torch
 
 from edge_ecg.atomic import write_file
-from edge_ecg.contract import Contract
+from edge_ecg.contract import CONTRACT, Contract
+from edge_ecg.datasets.dataset_file import Dataset
 from edge_ecg.errors import EdgeEcgError, RunError
 from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.novelty import TrainingDistribution
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import DecisionRule
-from edge_ecg.jsonfile import read_json
+from edge_ecg.jsonfile import read_json, write_json
 from train.data import BeatSet
+from train.decision.decide import decide
 from train.decision.novelty import fit_distribution
 from train.decision.references import bank_of, choose_references
+from train.fit.loop import History, Settings
 from train.model.architectures import build_model
 from train.model.model import Model, embed
 from train.model.weights import WEIGHTS, read_weights
@@ -64,6 +68,45 @@ class Run:
         """What training and validation beats show, or nothing if they have too few dates to tell."""
         sets = (self.training, self.validation)
         return fit_distribution([embed(self.model, beats.values) for beats in sets], sets)
+
+
+def finish_run(
+    out: Path,
+    dataset: Dataset,
+    settings: Settings,
+    sets: dict[str, BeatSet],
+    model: Model,
+    levels: Levels | None,
+    history: History,
+    **facts: Any,
+) -> dict[str, Any]:
+    """Write what a run has beside its weights; return the figures of the validation dates.
+
+    facts: more of what config.json says.
+    """
+    config = {
+        "labels": dataset.labels,
+        "settings": asdict(settings),
+        "dataset": {
+            "name": dataset.name,
+            "dates": dataset.dates,
+            "recordings": {w: len(b.sources) for w, b in sets.items()},
+            "beats": {w: len(b.values) for w, b in sets.items()},
+        },
+        "levels": levels and levels.to_json(),
+        "parameters": model.parameter_count,
+        "best_epoch": history.best_epoch,
+        "torch": torch.__version__,
+        **facts,
+    }
+    finished = Run(out, config, model, sets["train"], sets["validation"], CONTRACT, dataset.labels)
+    _, references = finished.references()
+    metrics = {which: decide(model, references, beats, finished.rule).to_json() for which, beats in sets.items()}
+    write_beats(out / BEATS, sets)
+    write_json(out / METRICS, {**metrics, "history": asdict(history)})
+    # Last of all: a folder with these settings is a finished run, and never one without its levels.
+    write_json(out / CONFIG, {**config, "contract": CONTRACT.to_json()})
+    return {"validation": metrics["validation"]}
 
 
 def write_beats(path: Path, sets: dict[str, BeatSet]) -> None:
@@ -112,7 +155,8 @@ def load_run(path: str | Path) -> Run:
         contract = Contract.from_json(config["contract"])
         baseline, target = config["labels"]
         Levels.from_json(config["levels"])
-        model = build_model(config["settings"]["architecture"])
+        settings = config["settings"]
+        model = build_model(settings["architecture"], settings.get("architecture_version", ""))
         read_weights(path / WEIGHTS, model)
         sets = read_beats(path / BEATS)
         training, validation = sets["train"], sets["validation"]

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch.export.graph_signature import InputKind, TensorArgument
 
 from edge_ecg.bundle import REFERENCES, REFERENCES_INT8
 from edge_ecg.contract import CONTRACT, INTENDED_USE
-from edge_ecg.errors import ParityError
+from edge_ecg.errors import UnsupportedOperationError
 from export.apple import ct, cto
 from export.compression.weights import FLOAT16, FLOAT32, INT8, Scheme
 from export.formats.artefact import Artefact, Engine, Files, Graphs, StoredWeight, embedding_length, require_shapes
@@ -29,7 +31,7 @@ ON_THIS_MAC = " on this Mac"
 def to_coreml(graph: Graph, scheme: Scheme = FLOAT32) -> dict[str, bytes]:
     """One graph as the files of an mlprogram package (watchOS 9, iOS 16, macOS 13), by name inside the package.
 
-    The graph's weights lie on the scheme's grid already. Raises ParityError for an operation that can't be converted.
+    The graph's weights lie on the scheme's grid already. Raises UnsupportedOperationError.
     """
     precision: Any = ct.precision.FLOAT32
     if scheme is FLOAT16:
@@ -37,7 +39,7 @@ def to_coreml(graph: Graph, scheme: Scheme = FLOAT32) -> dict[str, bytes]:
     with quiet():
         try:
             model = ct.convert(
-                graph.program.run_decompositions({}),
+                _convertible(graph),
                 outputs=[ct.TensorType(name=graph.output)],
                 convert_to="mlprogram",
                 minimum_deployment_target=ct.target.watchOS9,
@@ -46,7 +48,9 @@ def to_coreml(graph: Graph, scheme: Scheme = FLOAT32) -> dict[str, bytes]:
                 skip_model_load=True,
             )
         except (NotImplementedError, ValueError, RuntimeError) as error:
-            raise ParityError(f"coremltools can't convert the {graph.name}: {str(error).splitlines()[0]}") from None
+            raise UnsupportedOperationError(
+                f"coremltools can't convert the {graph.name}: {str(error).splitlines()[0]}"
+            ) from None
         if scheme is INT8:
             op = cto.OpLinearQuantizerConfig(mode="linear_symmetric", dtype="int8", weight_threshold=0)
             every = cto.OptimizationConfig(op_type_configs={"conv": op, "linear": op})
@@ -56,6 +60,23 @@ def to_coreml(graph: Graph, scheme: Scheme = FLOAT32) -> dict[str, bytes]:
         package = Path(scratch) / "Model.mlpackage"
         model.save(str(package))
         return _files(package)
+
+
+def _convertible(graph: Graph) -> torch.export.ExportedProgram:
+    """The graph as coremltools takes it: inputs by the contract's names, without views that change nothing."""
+    program = graph.program.run_decompositions({})
+    nodes = program.graph_module.graph
+    for node in list(nodes.nodes):
+        if node.op == "call_function" and node.target is torch.ops.aten.alias.default:
+            node.replace_all_uses_with(node.args[0])
+            nodes.erase_node(node)
+    given = [spec for spec in program.graph_signature.input_specs if spec.kind is InputKind.USER_INPUT]
+    placed = {node.name: node for node in nodes.nodes if node.op == "placeholder"}
+    for spec, name in zip(given, graph.inputs, strict=True):
+        node = placed[spec.arg.name]
+        node.name = node.target = name
+        spec.arg = TensorArgument(name=node.name)
+    return program
 
 
 def _stands_float16(op: Any) -> bool:

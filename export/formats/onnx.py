@@ -12,6 +12,7 @@ from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
 
 from edge_ecg.bundle import COMPARATOR, ENCODER, REFERENCES
 from edge_ecg.contract import CONTRACT, INTENDED_USE
+from edge_ecg.errors import UnsupportedOperationError
 from edge_ecg.inference.comparator import OnnxComparator
 from edge_ecg.inference.encoder import OnnxEncoder
 from edge_ecg.inference.int8 import dequantized, quantize_rows
@@ -26,20 +27,24 @@ SCOPES = "pkg.torch.onnx.name_scopes"
 
 @lru_cache(maxsize=8)
 def to_onnx(graph: Graph) -> bytes:
-    """One graph as a self-contained ONNX file."""
+    """One graph as a self-contained ONNX file. Raises UnsupportedOperationError."""
     if graph.template and (content := _with_weights(to_onnx(graph.template), graph)):
         return content
-    with quiet():
-        program = torch.onnx.export(
-            graph.program,
-            tuple(graph.example().values()),
-            input_names=list(graph.inputs),
-            output_names=[graph.output],
-            opset_version=OPSET,
-            external_data=False,
-            dynamo=True,
-            verbose=False,
-        )
+    try:
+        with quiet():
+            program = torch.onnx.export(
+                graph.program,
+                tuple(graph.example().values()),
+                input_names=list(graph.inputs),
+                output_names=[graph.output],
+                opset_version=OPSET,
+                external_data=False,
+                dynamo=True,
+                verbose=False,
+            )
+    except Exception as error:  # torch's exporter and its passes share no class
+        reason = str(error).strip().splitlines()[0]
+        raise UnsupportedOperationError(f"torch can't export the {graph.name} to ONNX: {reason}") from error
     assert program is not None
     return _described(program.model_proto, graph).SerializeToString()
 

@@ -16,7 +16,7 @@ from onnx import ModelProto, NodeProto, numpy_helper
 
 from edge_ecg.bundle import REFERENCES, REFERENCES_INT8
 from edge_ecg.contract import CONTRACT
-from edge_ecg.errors import ParityError
+from edge_ecg.errors import UnsupportedOperationError
 from edge_ecg.inference.int8 import dequantized, quantize_rows
 from edge_ecg.inference.portable import FORMAT, LAYERS, WEIGHTS, WEIGHTS_INT8, load_portable
 from export.compression.weights import FLOAT32, INT8
@@ -32,7 +32,7 @@ SHAPING = ("Reshape", "Unsqueeze", "Squeeze", "Flatten", "Expand", "Identity")
 
 
 def translated(graphs: Graphs) -> tuple[bytes, dict[str, np.ndarray], set[str]]:
-    """layers.json, its tensors, and the names of the weights among them. Raises ParityError for an unknown op."""
+    """layers.json, its tensors, and the names of the weights among them. Raises UnsupportedOperationError."""
     tensors: dict[str, np.ndarray] = {}
     form: dict[str, Any] = {"format": FORMAT}
     fixed: set[str] = set()
@@ -131,7 +131,7 @@ class _Translation:
         elif (translate := getattr(self, f"_{node.op_type.lower()}", None)) is not None:
             translate(node, {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute})
         else:
-            raise ParityError(f"the portable form has no op for {node.op_type}")
+            raise UnsupportedOperationError(f"the portable form has no op for {node.op_type}")
 
     def _layer(self, op: str, inputs: list[str], output: str, **attributes: Any) -> None:
         name = self.names.setdefault(output, str(len(self._layers)))
@@ -179,7 +179,9 @@ class _Translation:
     def _conv(self, node: NodeProto, attributes: dict[str, Any]) -> None:
         weight = self._constants[node.input[1]]
         if weight.ndim != 3 or attributes.get("dilations", [1]) != [1]:
-            raise ParityError(f"the portable form has conv1d without dilation, the graph has {attributes}")
+            raise UnsupportedOperationError(
+                f"the portable form has conv1d without dilation, the graph has {attributes}"
+            )
         given = {
             "stride": attributes.get("strides", [1])[0],
             "padding": list(attributes.get("pads", [0, 0])),
@@ -190,7 +192,9 @@ class _Translation:
 
     def _gemm(self, node: NodeProto, attributes: dict[str, Any]) -> None:
         if attributes.get("alpha", 1) != 1 or attributes.get("beta", 1) != 1 or attributes.get("transA", 0):
-            raise ParityError(f"the portable form has linear(x, weight, bias), the graph has Gemm with {attributes}")
+            raise UnsupportedOperationError(
+                f"the portable form has linear(x, weight, bias), the graph has Gemm with {attributes}"
+            )
         x, weight, *bias = node.input
         if not attributes.get("transB", 0):
             self._constants[weight] = self._constants[weight].T
@@ -201,7 +205,9 @@ class _Translation:
     def _matmul(self, node: NodeProto, _: dict[str, Any]) -> None:
         x, matrix = node.input
         if matrix not in self._constants:
-            raise ParityError("the portable form multiplies by fixed matrices, the graph multiplies two values")
+            raise UnsupportedOperationError(
+                "the portable form multiplies by fixed matrices, the graph multiplies two values"
+            )
         weight = self.names.get(matrix) or self._tensor(matrix, self._constants[matrix].T)
         self._layer("linear", [self._input(x), weight], node.output[0])
 
@@ -222,7 +228,7 @@ class _Translation:
     def _gatherelements(self, node: NodeProto, attributes: dict[str, Any]) -> None:
         rank = len(self._shapes[node.input[0]])
         if rank != 2 or attributes.get("axis", 0) % rank != 1:
-            raise ParityError("the portable form takes numbers at places of the last of two axes")
+            raise UnsupportedOperationError("the portable form takes numbers at places of the last of two axes")
         self._layer("gather", [self._input(name) for name in node.input], node.output[0])
 
     def _reducel2(self, node: NodeProto, attributes: dict[str, Any]) -> None:
@@ -240,7 +246,7 @@ class _Translation:
     def _axes(self, node: NodeProto, attributes: dict[str, Any]) -> list[int]:
         axes = self._constants[node.input[1]].tolist() if len(node.input) > 1 else list(attributes.get("axes", []))
         if len(axes) != 1:
-            raise ParityError(f"the portable form reduces one axis, the graph {axes}")
+            raise UnsupportedOperationError(f"the portable form reduces one axis, the graph {axes}")
         return [axes[0] % len(self._shapes[node.input[0]])]
 
     def _reducemean(self, node: NodeProto, attributes: dict[str, Any]) -> None:
@@ -249,7 +255,9 @@ class _Translation:
 
     def _averagepool(self, node: NodeProto, attributes: dict[str, Any]) -> None:
         if any(attributes.get("pads", [0, 0])) or attributes.get("ceil_mode", 0):
-            raise ParityError(f"the portable form has avg_pool1d without padding, the graph has {attributes}")
+            raise UnsupportedOperationError(
+                f"the portable form has avg_pool1d without padding, the graph has {attributes}"
+            )
         kernel, stride = attributes["kernel_shape"][0], attributes.get("strides", [1])[0]
         self._layer("avg_pool1d", [self._input(node.input[0])], node.output[0], kernel=kernel, stride=stride)
 
@@ -262,7 +270,9 @@ class _Translation:
         start, stop, axes, step = ([*(self._constants[n].tolist() for n in node.input[1:]), [1]])[:4]
         size = shape[axes[0]]
         if len(axes) != 1 or step != [1] or not isinstance(size, int):
-            raise ParityError(f"the portable form slices one axis of known size, the graph slices {axes} by {step}")
+            raise UnsupportedOperationError(
+                f"the portable form slices one axis of known size, the graph slices {axes} by {step}"
+            )
         first, last, _step = slice(start[0], stop[0]).indices(size)
         axis = axes[0] % len(shape)
         self._layer("slice", [self._input(node.input[0])], node.output[0], axis=axis, start=first, stop=last)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_ecg.errors import EdgeEcgError, ParityError
+from edge_ecg.errors import EdgeEcgError, ParityError, UnsupportedOperationError
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import DecisionRule
 from export.compression.weights import FLOAT32, Scheme, layers_of
@@ -51,6 +51,7 @@ class Parity:
     from_expected: float = 1e30  # largest error against a model with the same weights, as a share of full scale
     beat_flips: int = 0  # beats whose soft vote changes sides
     recording_flips: int = 0  # recordings whose decision changes
+    unsupported: bool = False  # it could not be made or run: its form lacks an operation of the network
     timing_changes: int = 0  # recordings that are decided alike, after another beat
 
     @property
@@ -120,6 +121,8 @@ class ParityCheck:
             outcome = self._run(artefact.open(files), bank)
         except KeyError as error:
             return self.unusable(artefact, f"{error} is missing")
+        except UnsupportedOperationError as error:
+            return self.unusable(artefact, str(error), unsupported=True)
         except EdgeEcgError as error:
             return self.unusable(artefact, str(error))
         except Exception as broken:  # whatever ONNX Runtime or NumPy make of a graph that is not as it should be
@@ -163,10 +166,11 @@ class ParityCheck:
             ),
         )
 
-    def unusable(self, artefact: Artefact, fault: str) -> Parity:
+    def unusable(self, artefact: Artefact, fault: str, unsupported: bool = False) -> Parity:
         """The result of an artefact that can't be run."""
         facts = self.facts(artefact, {artefact.references: b""}, [])
-        return Parity(**facts, faults=(fault,), beat_flips=facts["beats"], recording_flips=facts["recordings"])
+        flips = {"beat_flips": facts["beats"], "recording_flips": facts["recordings"]}
+        return Parity(**facts, faults=(fault,), unsupported=unsupported, **flips)
 
     def facts(self, artefact: Artefact, files: Files, stored: list[StoredWeight]) -> dict[str, Any]:
         """What can be said of an artefact without running it."""
@@ -247,8 +251,10 @@ class ParityCheck:
 
         Values can't tell of a weight that these beats do not need.
         """
-        missing = sum(not s or s.bits > artefact.scheme.bits for _, s in self._found(artefact, stored))
-        return [f"{missing} weights are not the model's"] if missing else []
+        found = self._found(artefact, stored)
+        missing = sum(not s or s.bits > artefact.scheme.bits for _, s in found)
+        faults = [f"{missing} weights are not the model's"] if missing else []
+        return faults if found or artefact.scheme is FLOAT32 else [*faults, "no weight is in fewer bits"]
 
 
 def interleaved_us(engines: Mapping[str, Engine], bank: ReferenceBank, beats: np.ndarray) -> dict[str, list[float]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_ecg.errors import ParityError
+from edge_ecg.errors import ParityError, UnsupportedOperationError
 from export.apple import ct, load_mil, types
 from export.mil.ops import OPS
 
@@ -43,7 +43,9 @@ class Step:
 
 
 class MilProgram:
-    """The program of a `.mlpackage`. Raises ParityError for a package that can't be read or an op that is not known.
+    """The program of a `.mlpackage`.
+
+    Raises ParityError for a package that can't be read, UnsupportedOperationError for an operation that is not known.
 
     Called with arrays by name it gives the only output. Operations compute in float32 and round to the type that the
     program declares, so that sums of a float16 program are rounded once.
@@ -112,7 +114,9 @@ class MilProgram:
             self._bits[names[0]] = 8 * np.asarray(value).itemsize
             return
         if op.op_type not in OPS:
-            raise ParityError(f"{self.package.name} uses {op.op_type} ({op.name}), which the executor does not know")
+            raise UnsupportedOperationError(
+                f"{self.package.name} uses {op.op_type} ({op.name}), which the executor does not know"
+            )
         constants: dict[str, Any] = {}
         takes: dict[str, str | list[Any]] = {}
         for argument, var in op.inputs.items():

@@ -26,7 +26,7 @@ from train.evaluation.baselines import Method
 from train.evaluation.scores import RecordingScores
 from train.fit.left_out import evidence_of
 from train.fit.loop import Settings, Trainer
-from train.model.architectures import Architecture
+from train.model.architecture import Architecture
 from train.parallel import in_processes
 from train.text import countdown
 

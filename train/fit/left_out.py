@@ -90,6 +90,6 @@ def _train(name: str, training: BeatSet, settings: Settings, folder: Path) -> st
 
 
 def _stored(settings: Settings, folder: Path) -> Model:
-    model = build_model(settings.architecture)
+    model = build_model(settings.architecture, settings.architecture_version)
     read_weights(folder / WEIGHTS, model)
     return model.eval()

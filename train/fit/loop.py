@@ -23,7 +23,8 @@ from edge_ecg.errors import RunError
 from train.data import BeatSet
 from train.decision.references import bank_of, choose_references
 from train.fit.pairs import batches, evidence_of_other_dates, pairs, steps_of_epoch
-from train.model.architectures import DEFAULT_ARCHITECTURE, Architecture, Recipe, architecture_of
+from train.model.architecture import Architecture, Recipe
+from train.model.architectures import DEFAULT_ARCHITECTURE, architecture_of, version_of
 from train.model.model import Model, compare, embed
 from train.model.weights import WEIGHTS, read_weights, write_weights
 
@@ -35,6 +36,7 @@ class Settings(Recipe):
     """Everything that a training run can be told: a recipe, and for which architecture and seed."""
 
     architecture: str = DEFAULT_ARCHITECTURE
+    architecture_version: str = ""  # of one that is not ours
     seed: int = 0
     patience: int = 10  # epochs without a lower validation loss before it stops; with no validation set, never
     references_per_state: int = 16
@@ -43,7 +45,8 @@ class Settings(Recipe):
 def settings_for(architecture: str, seed: int, epochs: int | None = None) -> Settings:
     """The settings for an architecture; `epochs` takes the place of its usual number."""
     recipe = asdict(architecture_of(architecture).recipe)
-    return Settings(**{**recipe, "epochs": epochs or recipe["epochs"]}, architecture=architecture, seed=seed)
+    recipe["epochs"] = epochs or recipe["epochs"]
+    return Settings(**recipe, architecture=architecture, architecture_version=version_of(architecture), seed=seed)
 
 
 @dataclass

@@ -1,49 +1,17 @@
-"""The table of architectures: how each is built and how it is trained."""
-
-from collections.abc import Callable
-from dataclasses import dataclass
+"""The table of our architectures, and the way to those of others."""
 
 from torch import Tensor
 
 from edge_ecg.errors import RunError
 from train.model.aligned import AlignedEncoder
+from train.model.architecture import Architecture, Recipe
 from train.model.head import DistanceComparator
 from train.model.model import Model
+from train.model.outside import found_outside
 from train.model.positional import PositionalEncoder
 from train.model.public_network import EffNetV2Comparator, EffNetV2Encoder
 
-MOST_PARAMETERS = 9_000
 DEFAULT_ARCHITECTURE = "aligned"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How an architecture is trained."""
-
-    epochs: int = 10
-    batch_beats: int = 96
-    learning_rate: float = 3e-3
-    weight_decay: float = 0.05
-    partners: int = 48  # other beats of its batch that each beat is compared with; half of the batch makes all pairs
-    decision_scale: float = 2.0  # log odds of the target for one unit of evidence, in the loss of decisions
-    pair_weight: float = 0.0  # of the loss of single pairs beside that of decisions
-
-
-def _nothing(model: Model, beats: Tensor) -> None:
-    pass
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """A comparator that can be trained.
-
-    build: a fresh model. prepare: takes what it needs, without labels, from training beats (N, 384) before the first
-    step.
-    """
-
-    build: Callable[[], Model]
-    recipe: Recipe = Recipe()
-    prepare: Callable[[Model, Tensor], None] = _nothing
 
 
 def whiten(model: Model, beats: Tensor) -> None:
@@ -63,12 +31,23 @@ ARCHITECTURES = {
 
 
 def architecture_of(name: str) -> Architecture:
-    """The architecture of this name. Raises RunError for a name that is not in ARCHITECTURES."""
-    if name not in ARCHITECTURES:
-        raise RunError(f"architecture is {name!r}, expected one of {', '.join(ARCHITECTURES)}")
-    return ARCHITECTURES[name]
+    """The architecture of this name: one of ARCHITECTURES, of an installed package, or `module:factory`.
+
+    Raises RunError for a name that leads to none, or to a network that is not as docs/models.md says.
+    """
+    return ARCHITECTURES[name] if name in ARCHITECTURES else found_outside(name)[0]
 
 
-def build_model(name: str) -> Model:
-    """A fresh model of the architecture of this name. Raises RunError."""
+def version_of(name: str) -> str:
+    """The version of an architecture that is not ours; nothing for one that is."""
+    return "" if name in ARCHITECTURES else found_outside(name)[1]
+
+
+def build_model(name: str, version: str = "") -> Model:
+    """A fresh model of the architecture of this name. Raises RunError, also if it is there in another version."""
+    if (here := version_of(name)) != version:
+        raise RunError(
+            f"architecture {name} is here in version {here or 'of this package'}, and the weights are of "
+            f"{version or 'one of this package'}; install that, or adopt the weights (python -m train.adopt)"
+        )
     return architecture_of(name).build()

@@ -1,0 +1,131 @@
+"""`python -m train.adopt`: a run from weights that somebody else has trained."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from edge_ecg.console import claim_folder, run_command
+from edge_ecg.datasets.dataset_file import read_dataset
+from edge_ecg.errors import RunError
+from train.confounders import CONFOUNDERS, leave_for_the_report
+from train.data import BeatSet, read_sets
+from train.decision.levels import fit_levels
+from train.evaluate import figures_text
+from train.fit.left_out import evidence_of
+from train.fit.loop import PROGRESS, History, Settings, settings_for
+from train.model.architectures import architecture_of
+from train.model.model import Model
+from train.model.weights import WEIGHTS, write_weights
+from train.options import ArchitectureName, given_beats
+from train.overview import OVERVIEW
+from train.run import BEATS, CONFIG, METRICS, finish_run
+
+MOST_BYTES = 64 << 20
+NAMED = 8  # entries of a kind in one error
+
+
+def read_checkpoint(path: Path) -> dict[str, Tensor]:
+    """The entries of a safetensors file, or of a state dict that torch has saved. Raises RunError.
+
+    Nothing in it is run: a pickle may hold tensors and plain containers only.
+    """
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise RunError(f"{path}: has {path.stat().st_size:,} bytes, expected at most {MOST_BYTES:,}")
+        content = path.read_bytes()
+    except OSError as error:
+        raise RunError(f"{path}: can't be read: {error.strerror}") from None
+    try:
+        if path.suffix == ".safetensors":
+            state: Any = safetensors.torch.load(content)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # of unpickling, which raises what it likes
+        reason = str(error).splitlines()[0]
+        raise RunError(f"{path}: expected safetensors or a state dict saved by torch: {reason}") from None
+    state = state.get("state_dict", state) if isinstance(state, dict) else state
+    if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
+        raise RunError(f"{path}: holds {type(state).__name__}, expected a dict of tensors")
+    return state
+
+
+def with_weights(name: str, state: dict[str, Tensor], path: Path) -> Model:
+    """A model of the architecture with the weights of a checkpoint. Raises RunError if an entry is missing or over."""
+    architecture = architecture_of(name)
+    model = architecture.build()
+    renamed = {architecture.rename(key): tensor for key, tensor in state.items()}
+    wanted = model.state_dict()
+    faults = [
+        f"{what} {', '.join(sorted(keys)[:NAMED])}{f' and {len(keys) - NAMED} more' if len(keys) > NAMED else ''}"
+        for what, keys in (("missing", wanted.keys() - renamed.keys()), ("unexpected", renamed.keys() - wanted.keys()))
+        if keys
+    ]
+    shapes = {key: (list(renamed[key].shape), list(wanted[key].shape)) for key in wanted.keys() & renamed.keys()}
+    faults += [f"{key} is {got}, expected {expected}" for key, (got, expected) in shapes.items() if got != expected]
+    if faults:
+        raise RunError(f"{path}: does not fit {name}: {'; '.join(faults[:NAMED])}")
+    if not_finite := [key for key, tensor in renamed.items() if not tensor.isfinite().all()]:
+        raise RunError(f"{path}: {', '.join(not_finite[:NAMED])}: holds numbers that are not finite")
+    model.load_state_dict(renamed)
+    return model.eval()
+
+
+def evidence_beside_other_dates(model: Model, beats: BeatSet, settings: Settings) -> np.ndarray:
+    """(N,) the evidence of each beat, from references of the other dates."""
+    evidence = np.empty(len(beats.values))
+    dates = set(beats.dates.tolist())
+    for date in dates:
+        of_date = beats.date == date
+        evidence[of_date] = evidence_of(model, beats.on_dates(dates - {date}), beats.values[of_date], settings)
+    return evidence
+
+
+@click.command()
+@click.argument("checkpoint", metavar="CHECKPOINT", type=click.Path(path_type=Path))
+@click.argument("dataset_file", metavar="DATASET.toml", type=click.Path(path_type=Path))
+@click.option("--arch", required=True, type=ArchitectureName(), help="Whose weights they are.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the run.")
+@click.option("--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml].")
+@given_beats
+@click.option(
+    "--references", "per_state", type=click.IntRange(1), default=16, show_default=True, help="So many of each state."
+)
+def adopt(
+    checkpoint: Path,
+    dataset_file: Path,
+    arch: str,
+    out: Path,
+    data: Path | None,
+    beats_file: Path | None,
+    per_state: int,
+) -> None:
+    """Make a run from weights trained elsewhere: references of the train dates, levels of train and validation dates.
+
+    Nothing is trained. Each date's level comes from references of the other dates, but from these same weights: where
+    they were trained on these dates, decisions are surer than they should be.
+    """
+    torch.set_num_threads(1)
+    model = with_weights(arch, read_checkpoint(checkpoint), checkpoint)
+    dataset = read_dataset(dataset_file, data)
+    sets = {which: read_sets(dataset, [which], beats_file=beats_file) for which in ("train", "validation")}
+    settings = Settings(**{**vars(settings_for(arch, 0)), "references_per_state": per_state, "epochs": 0})
+    claim_folder(out, "train", (WEIGHTS, BEATS, METRICS, CONFIG, OVERVIEW, CONFOUNDERS))
+    if (out / PROGRESS).exists() or (out / CONFIG).exists():
+        raise RunError(f"{out}: holds a run already; give another folder")
+    both = BeatSet.joined(sets.values())
+    levels = fit_levels(both, evidence_beside_other_dates(model, both, settings))
+    write_weights(out / WEIGHTS, model)
+    figures = finish_run(out, dataset, settings, sets, model, levels, History(), adopted=checkpoint.name)
+    leave_for_the_report(out, dataset)
+    click.echo(figures_text(figures, dataset.labels))
+    click.echo(f"{model.parameter_count} parameters from {checkpoint.name}, in {out}")
+
+
+if __name__ == "__main__":
+    run_command(adopt)

@@ -1,0 +1,33 @@
+"""Options that several commands of `train` have."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edge_ecg.errors import RunError
+from train.model.architectures import ARCHITECTURES, architecture_of
+
+
+class ArchitectureName(click.ParamType):
+    """The name of an architecture that is there: ours, an installed package's, or `package.module:factory`."""
+
+    name = "architecture"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return f"[{'|'.join(ARCHITECTURES)}|MODULE:FACTORY]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            architecture_of(value)
+        except RunError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
+
+
+given_beats = click.option(
+    "--beats",
+    "beats_file",
+    type=click.Path(path_type=Path),
+    help="A safetensors file with the beats, in place of the recordings (docs/models.md).",
+)
