@@ -1,18 +1,22 @@
 """The pictures of README and documentation, made by the commands of their pages: `python -m docs.pictures [NAME...]`.
 
 The tutorial is typed in a new folder, then the other pages; what they drew is copied to docs/pictures, pages as they
-look in Chromium (Debian's packages chromium and chromium-driver).
+look in Chromium (Debian's packages chromium and chromium-driver). Notebooks are run there as well, and keep what they
+printed and drew.
 """
 
+import json
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
+from docs.notebook import executed
 from docs.pages import ROOT, TUTORIAL, clone, typed
 from tests.browser import CHROMIUM, DRIVER, Browser, browser
 
 PICTURES = ROOT / "docs/pictures"
+NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
 # By name: the page whose commands draw it, and the file; of a page in a browser, also the part that is shown.
 DRAWN = {
     "beats.png": ("tutorial", "beats.png"),
@@ -38,6 +42,9 @@ def make_pictures(folder: Path) -> None:
     PICTURES.mkdir(exist_ok=True)
     for name, (_, file) in DRAWN.items():
         shutil.copyfile(folder / file, PICTURES / name)
+    for notebook in NOTEBOOKS:
+        content = json.dumps(executed(notebook, folder), indent=1, ensure_ascii=False) + "\n"
+        notebook.write_text(content, encoding="utf-8")
     with browser(folder) as window:
         for name, (_, file, part) in SHOWN.items():
             show(window, folder / file, part, PICTURES / name)

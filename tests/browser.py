@@ -102,7 +102,7 @@ def browser(downloads: Path, width: int = 1000, height: int = 900) -> Iterator[B
             assert driver.stdout is not None
             port = next(line.rstrip(".\n").split()[-1] for line in driver.stdout if "started successfully" in line)
             arguments = [
-                *("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run"),
+                *("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars"),
                 f"--window-size={width},{height}",
                 f"--user-data-dir={downloads / 'profile'}",
             ]

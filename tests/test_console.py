@@ -95,8 +95,16 @@ def test_completion_is_offered(capsys: pytest.CaptureFixture[str], monkeypatch: 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="pipes, signals and names of POSIX")
 COMMANDS = [
     *(f"edge_ecg.cli {name}" for name in ("replay", "import", "report", "inspect", "doctor")),
-    *("train", "train.evaluate", "train.crossval", "train.confounders", "train.enrolment", "train.ablations"),
-    *("export.onnx", "export.coreml", "export.quantize", "export.references", "export.bundle", "export.parity"),
+    *(
+        "train",
+        "train.evaluate",
+        "train.crossval",
+        "train.confounders",
+        "train.daily_baseline",
+        "train.study",
+        "train.ablations",
+    ),
+    *("export.onnx", "export.coreml", "export.quantize", "export.bundle", "export.parity"),
 ]
 
 

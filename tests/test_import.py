@@ -511,3 +511,16 @@ def test_an_interrupt_leaves_nothing_half_written(tmp_path: Path) -> None:
         assert process.returncode == 130
         assert said.decode().splitlines()[-1] == "error: interrupted"
         assert sorted(path.name for path in tmp_path.iterdir()) == ["export.zip"]
+
+
+def test_what_is_listed_and_written_fits_eighty_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    long = "a-folder-with-a-long-name-" * 4
+    export = zipped(tmp_path / "export.zip", a_study(folder=f"{FOLDER}/{long}"))
+    listed = imported(export)
+    written = imported(export, "--out", tmp_path / "data", *WINDOWS)
+    for result in (listed, written):
+        lines = [line for line in (result.stdout + result.stderr).splitlines() if str(tmp_path) not in line]
+        assert max(map(len, lines)) <= 80
+    assert "weak: " in written.stderr
+    assert ".csv" in listed.stdout  # of a name the end stays

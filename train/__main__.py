@@ -12,9 +12,8 @@ from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.datasets.days import require_days, worth_of
 from edge_ecg.errors import RunError
-from edge_ecg.jsonfile import write_json
 from edge_ecg.layout import folded
-from train.confounders import CONFOUNDERS, can_be_judged, confounders
+from train.confounders import CONFOUNDERS, leave_for_the_report
 from train.data import BeatSet, read_sets
 from train.evaluate import figures_text
 from train.fit.history import history_png
@@ -23,7 +22,7 @@ from train.fit.loop import PROGRESS, Trainer, settings_for
 from train.model.architectures import DEFAULT_ARCHITECTURE
 from train.model.weights import WEIGHTS
 from train.options import ArchitectureName, given_beats
-from train.overview import OVERVIEW, overview
+from train.overview import OVERVIEW
 from train.run import BEATS, CONFIG, FOLDS, HISTORY, METRICS, new_run, write_run
 from train.text import countdown
 
@@ -89,9 +88,7 @@ def train(
         click.echo(folded(said, 2), err=True)
     finished = new_run(out, dataset, settings, sets, model, levels, trainer.history)
     write_file(out / HISTORY, history_png(trainer.history))
-    write_json(out / OVERVIEW, overview(dataset, sets))
-    if can_be_judged(finished):
-        write_json(out / CONFOUNDERS, confounders(finished))
+    leave_for_the_report(finished, dataset)
     figures = write_run(finished, trainer.history)
     click.echo(figures_text(figures, dataset.labels))
     click.echo(f"{model.parameter_count} parameters, {time.perf_counter() - began:.0f} s, in {out}")

@@ -13,6 +13,7 @@ from torch import Tensor
 from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.errors import RunError
+from train.confounders import CONFOUNDERS, leave_for_the_report
 from train.data import BeatSet, read_sets
 from train.decision.levels import fit_levels
 from train.evaluate import figures_text
@@ -22,6 +23,7 @@ from train.model.architectures import architecture_of
 from train.model.model import Model
 from train.model.weights import WEIGHTS, write_weights
 from train.options import ArchitectureName, given_beats
+from train.overview import OVERVIEW
 from train.run import BEATS, CONFIG, METRICS, new_run, write_run
 
 MOST_BYTES = 64 << 20
@@ -113,13 +115,14 @@ def adopt(
     dataset = read_dataset(dataset_file, data)
     sets = {which: read_sets(dataset, [which], beats_file=beats_file) for which in ("train", "validation")}
     settings = Settings(**{**vars(settings_for(arch, 0)), "references_per_state": per_state, "epochs": 0})
-    claim_folder(out, "train", (WEIGHTS, BEATS, METRICS, CONFIG))
+    claim_folder(out, "train", (WEIGHTS, BEATS, METRICS, CONFIG, OVERVIEW, CONFOUNDERS))
     if (out / PROGRESS).exists() or (out / CONFIG).exists():
         raise RunError(f"{out}: holds a run already; give another folder")
     both = BeatSet.joined(sets.values())
     levels = fit_levels(both, evidence_beside_other_dates(model, both, settings))
     write_weights(out / WEIGHTS, model)
     run = new_run(out, dataset, settings, sets, model, levels, History(), adopted=checkpoint.name)
+    leave_for_the_report(run, dataset)
     figures = write_run(run, History())
     click.echo(figures_text(figures, dataset.labels))
     click.echo(f"{model.parameter_count} parameters from {checkpoint.name}, in {out}")

@@ -15,6 +15,7 @@ import click
 import torch
 
 from edge_ecg.console import claim_folder, run_command
+from edge_ecg.datasets.dataset_file import Dataset
 from edge_ecg.errors import RunError
 from edge_ecg.jsonfile import write_json
 from train.data import BeatSet
@@ -22,7 +23,7 @@ from train.evaluation.drift import drift, matched_pairs, state_axis
 from train.evaluation.occlusion import RunEvidence, occlusion, without
 from train.evaluation.scores import RecordingScores
 from train.model.weights import WEIGHTS
-from train.overview import recording_means_uv, rounded
+from train.overview import OVERVIEW, overview, recording_means_uv, rounded
 from train.run import Run, load_run
 from train.text import between, columns, count, share
 
@@ -63,6 +64,13 @@ def confounders(finished: Run) -> dict[str, Any]:
         },
         "occlusion": {**occlusion(run, held_out), "mean_beats_uv": mean_beats_uv(held_out)},
     }
+
+
+def leave_for_the_report(run: Run, dataset: Dataset) -> None:
+    """Write into a run's folder what costs nothing: its overview, and what may pass for the state."""
+    write_json(run.path / OVERVIEW, overview(dataset, {"train": run.training, "validation": run.validation}))
+    if can_be_judged(run):
+        write_json(run.path / CONFOUNDERS, confounders(run))
 
 
 def can_be_judged(finished: Run) -> bool:

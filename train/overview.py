@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from edge_ecg.datasets.dataset_file import Dataset
+from edge_ecg.errors import DatasetError
 from edge_ecg.readers.read import read_recording
 from edge_ecg.report.contact_sheet import SHOWN_HZ, small_trace
 from train.data import BeatSet
@@ -51,8 +52,11 @@ def recording_means_uv(beats: BeatSet) -> np.ndarray:
 
 
 def examples(dataset: Dataset) -> dict[str, Any] | None:
-    """Seconds of a recording of each state, of the first train date that has both; None where none has."""
-    entries = dataset.entries("train")
+    """Seconds of a recording of each state, of the first train date that has both; None where there is none."""
+    try:
+        entries = dataset.entries("train")
+    except DatasetError:  # beats were given in place of recordings
+        return None
     for date in dataset.dates["train"]:
         first = [next((e for e in entries if (e.date, e.label) == (date, label)), None) for label in dataset.labels]
         baseline, target = first

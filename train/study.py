@@ -30,6 +30,7 @@ from train.evaluation.baselines import BASELINES
 from train.evaluation.folds import leave_groups_out
 from train.fit.loop import settings_for
 from train.model.architectures import DEFAULT_ARCHITECTURE
+from train.options import given_beats
 from train.run import Run, load_run
 from train.text import columns, duration
 
@@ -118,9 +119,17 @@ def chosen(_context: click.Context, _option: click.Parameter, value: str | None)
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.argument("dataset_file", metavar="DATASET.toml", type=click.Path(path_type=Path))
 @click.option("--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml].")
+@given_beats
 @click.option("--quick", is_flag=True, help="A coarse answer in minutes: fewer trainings, draws and baselines.")
 @click.option("--only", "parts", callback=chosen, metavar="PART,PART", help=f"Of {', '.join(NAMES)}.")
-def study(run_folder: Path, dataset_file: Path, data: Path | None, quick: bool, parts: tuple[str, ...]) -> None:
+def study(
+    run_folder: Path,
+    dataset_file: Path,
+    data: Path | None,
+    beats_file: Path | None,
+    quick: bool,
+    parts: tuple[str, ...],
+) -> None:
     """Measure what `edge-ecg report RUN` draws: dates left out beside baselines, the day's baseline, days, ablations.
 
     Dates are left out one at a time, test dates among them; the run's own model and its choice see none of this.
@@ -129,7 +138,7 @@ def study(run_folder: Path, dataset_file: Path, data: Path | None, quick: bool, 
     began = time.perf_counter()
     run, dataset = load_run(run_folder), read_dataset(dataset_file, data)
     _require_same_dataset(run, dataset)
-    studied = Study(run, dataset, read_sets(dataset), quick)
+    studied = Study(run, dataset, read_sets(dataset, beats_file=beats_file), quick)
     claim_folder(run_folder, "train", (STUDY, CONFOUNDERS))
     rows = []
     for number, name in enumerate(parts, 1):

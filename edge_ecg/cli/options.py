@@ -9,6 +9,7 @@ import click
 
 from edge_ecg.console import report_error
 from edge_ecg.errors import EdgeEcgError
+from edge_ecg.layout import folded
 from edge_ecg.readers.find import Found, PassedOver, find_recordings
 from edge_ecg.recording import RATE_RANGE_HZ, Recording, Told
 from edge_ecg.signal.stream import heart_rate_bpm, r_peak_times_s
@@ -104,9 +105,9 @@ class Reading:
         """Name what was passed over and what was assumed; return the exit code."""
         if self._assumed:
             many = f"{self._assumed} recording{'s say' if self._assumed > 1 else ' says'} no sample rate"
-            click.echo(f"{many}: taken for 512 Hz, as an Apple Watch's; --rate says another", err=True)
+            click.echo(folded(f"{many}: taken for 512 Hz, as an Apple Watch's; --rate says another", 2), err=True)
         if self._passed_over.names:
-            click.echo(str(self._passed_over), err=True)
+            click.echo(folded(str(self._passed_over), 2), err=True)
         return self.code
 
 

@@ -117,6 +117,9 @@ def _run(path: Path) -> dict[str, Any]:
     for name, command in again.items():
         if optional[name] is not None and optional[name].get("weights_sha256") != _weights_of(path):
             raise RunError(f"{files[name]}: is of other weights; run python -m {command} again")
+    with told(files["metrics"]):
+        history = metrics.get("history")
+        history = history if history and history["epochs"] else None
     with told(files["model"]):
         return {
             "is_bundle": False,
@@ -127,7 +130,7 @@ def _run(path: Path) -> dict[str, Any]:
             "settings": config["settings"],
             "best_epoch": config["best_epoch"],
             "metrics": {which: metrics[which] for which in ("train", "validation")},
-            "history": metrics.get("history"),
+            "history": history,  # none of adopted weights, which were trained elsewhere
             **optional,
             "artefacts": None,
             "not_made": {},

@@ -39,14 +39,13 @@ def leading(findings: Findings) -> list[Figure]:
     """The main figures, the most honest first: dates left out, else test dates, else validation with its caveat."""
     figures = []
     if findings.crossval is not None:
-        f = findings.crossval["methods"][by_rank(findings)[0]]
-        figures.append(
-            Figure(
-                _of(f["recordings"]),
-                f"recordings of days left out were told rightly; over {len(findings.crossval['dates'])} days the "
-                f"share lies between {between(f['accuracy_95_by_date'])}",
-            )
+        f, days = findings.crossval["methods"][by_rank(findings)[0]], len(findings.crossval["dates"])
+        low, high = f["accuracy_95_by_date"]
+        # Days drawn anew from days without an error show no other share: that is no interval.
+        share = (
+            f"on {days} days; the share may be {between((low, high))}" if low < high else f"on {days} days, all alike"
         )
+        figures.append(Figure(_of(f["recordings"]), f"recordings of days left out were told rightly, {share}"))
     if findings.daily_baseline is not None:
         right, wrong, left_open, _ = findings.daily_baseline["mean"]["0.95"]["day's baseline"]
         figures.append(
@@ -63,7 +62,7 @@ def leading(findings: Findings) -> list[Figure]:
             Figure(
                 _of(test["recordings"]),
                 f"recordings of the test dates ({', '.join(test['dates'])}), looked at {looks}, last on "
-                f"{test['time'][:10]}: between {between(test['recordings']['accuracy_95'])}",
+                f"{test['time'][:10]}: the share may be {between(test['recordings']['accuracy_95'])}",
             )
         )
     if not figures:
@@ -71,7 +70,7 @@ def leading(findings: Findings) -> list[Figure]:
         figures.append(
             Figure(
                 _of(held_out["recordings"]),
-                f"recordings of the validation dates ({', '.join(held_out['dates'])}): between "
+                f"recordings of the validation dates ({', '.join(held_out['dates'])}): the share may be "
                 f"{between(held_out['recordings']['accuracy_95'])}. These dates stopped the training, so this flatters",
             )
         )

@@ -1,0 +1,28 @@
+"""The first thing that a newcomer runs: it ends in a report, says how to open it, and fits a terminal."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge_ecg.bundle import load_bundle
+from train.run import load_run
+
+
+@pytest.mark.slow
+def test_the_demo_ends_in_a_report_that_is_whole(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "edge_ecg.cli", "demo", "--out", "demo"]
+    environment = {**os.environ, "COLUMNS": "80", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    demo = tmp_path / "demo"
+    assert load_run(demo / "run").labels == load_bundle(demo / "bundle").labels
+    page = (demo / "report.html").read_text(encoding="utf-8")
+    for section in ("In short", "Results beside baselines", "What is shipped", "What this does not show"):
+        assert section in page
+    assert f"{Path('demo/report.html')}" in done.stdout.splitlines()[-6]
+    too_long = [line for line in (done.stdout + done.stderr).splitlines() if len(line) > 80]
+    assert not too_long
+    assert "warning" not in done.stderr.lower()
