@@ -18,7 +18,7 @@ from typing import Any
 
 from edge_ecg.atomic import atomic_folder
 from edge_ecg.contract import Contract
-from edge_ecg.errors import BundleError, ContractError, EdgeEcgError
+from edge_ecg.errors import BundleError, ContractError, EdgeEcgError, first_line
 from edge_ecg.files import path_of, plain_handle
 from edge_ecg.inference.comparator import Comparator, OnnxComparator
 from edge_ecg.inference.encoder import Encoder, OnnxEncoder
@@ -80,7 +80,7 @@ def load_bundle(path: str | Path) -> Bundle:
     except EdgeEcgError as error:
         raise BundleError(f"{path}: {error}") from None
     except Exception as error:  # ONNX Runtime's own errors share no useful base class
-        raise BundleError(f"{path}: a graph can't be opened: {str(error).splitlines()[0]}") from None
+        raise BundleError(f"{path}: a graph can't be opened: {first_line(error)}") from None
     return Bundle(path, manifest, contract, rule.labels, encoder, comparator, references, rule)
 
 

@@ -31,3 +31,8 @@ class ParityError(EdgeEcgError):
 
 class UnsupportedOperationError(ParityError):
     """A network with an operation that a form of artefact does not have."""
+
+
+def first_line(error: Exception) -> str:
+    """What an error of a library says, shortened to a sentence: its first line, or its kind if it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

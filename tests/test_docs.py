@@ -95,10 +95,20 @@ def after_index(folder: Path, printed: str) -> None:
     assert "What is shipped" in (folder / "report.html").read_text(encoding="utf-8")
 
 
+def after_models(folder: Path, printed: str) -> None:
+    bundle = load_bundle(folder / "own_bundle")
+    assert bundle.manifest["model"]["architecture"] == "my_networks:small"
+    assert bundle.manifest["training"]["settings"]["architecture_version"].startswith("sha256 ")
+    assert not bundle.manifest["not_made"]
+    assert all(row["shipped"] for row in bundle.manifest["parity"] if row["engine"].endswith("fp32"))
+    assert printed.count("2024-03-09_") >= 8
+
+
 OUTCOMES: dict[str, Callable[[Path, str], None]] = {
     "index.md": after_index,
     "commands.md": after_commands,
     "apple.md": after_apple,
+    "models.md": after_models,
     "protocol.md": after_protocol,
     "bundle.md": after_bundle,
     "stream.md": after_stream,

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import read_dataset
-from edge_ecg.errors import RunError
+from edge_ecg.errors import RunError, first_line
 from train.confounders import CONFOUNDERS, leave_for_the_report
 from train.data import BeatSet, read_sets
 from train.decision.levels import fit_levels
@@ -47,7 +47,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # of unpickling, which raises what it likes
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise RunError(f"{path}: expected safetensors or a state dict saved by torch: {reason}") from None
     state = state.get("state_dict", state) if isinstance(state, dict) else state
     if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):

@@ -15,7 +15,7 @@ from torch.export.graph_signature import InputKind, TensorArgument
 
 from edge_ecg.bundle import REFERENCES, REFERENCES_INT8
 from edge_ecg.contract import CONTRACT, INTENDED_USE
-from edge_ecg.errors import UnsupportedOperationError
+from edge_ecg.errors import UnsupportedOperationError, first_line
 from export.apple import ct, cto
 from export.compression.weights import FLOAT16, FLOAT32, INT8, Scheme
 from export.formats.artefact import Artefact, Engine, Files, Graphs, StoredWeight, embedding_length, require_shapes
@@ -49,7 +49,7 @@ def to_coreml(graph: Graph, scheme: Scheme = FLOAT32) -> dict[str, bytes]:
             )
         except (NotImplementedError, ValueError, RuntimeError) as error:
             raise UnsupportedOperationError(
-                f"coremltools can't convert the {graph.name}: {str(error).splitlines()[0]}"
+                f"coremltools can't convert the {graph.name}: {first_line(error)}"
             ) from None
         if scheme is INT8:
             op = cto.OpLinearQuantizerConfig(mode="linear_symmetric", dtype="int8", weight_threshold=0)

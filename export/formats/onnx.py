@@ -12,7 +12,7 @@ from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
 
 from edge_ecg.bundle import COMPARATOR, ENCODER, REFERENCES
 from edge_ecg.contract import CONTRACT, INTENDED_USE
-from edge_ecg.errors import UnsupportedOperationError
+from edge_ecg.errors import UnsupportedOperationError, first_line
 from edge_ecg.inference.comparator import OnnxComparator
 from edge_ecg.inference.encoder import OnnxEncoder
 from edge_ecg.inference.int8 import dequantized, quantize_rows
@@ -43,7 +43,7 @@ def to_onnx(graph: Graph) -> bytes:
                 verbose=False,
             )
     except Exception as error:  # torch's exporter and its passes share no class
-        reason = str(error).strip().splitlines()[0]
+        reason = first_line(error)
         raise UnsupportedOperationError(f"torch can't export the {graph.name} to ONNX: {reason}") from error
     assert program is not None
     return _described(program.model_proto, graph).SerializeToString()

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_ecg.errors import EdgeEcgError, ParityError, UnsupportedOperationError
+from edge_ecg.errors import EdgeEcgError, ParityError, UnsupportedOperationError, first_line
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import DecisionRule
 from export.compression.weights import FLOAT32, Scheme, layers_of
@@ -128,7 +128,7 @@ class ParityCheck:
         except EdgeEcgError as error:
             return self.unusable(artefact, str(error))
         except Exception as broken:  # whatever ONNX Runtime or NumPy make of a graph that is not as it should be
-            return self.unusable(artefact, f"can't be run: {str(broken).splitlines()[0]}")
+            return self.unusable(artefact, f"can't be run: {first_line(broken)}")
         truth, expected = self._truth, self._expected(artefact.scheme, bank)
         if (outcome.embeddings.shape, outcome.logits.shape) != (expected.embeddings.shape, expected.logits.shape):
             return self.unusable(artefact, f"gives {outcome.embeddings.shape} and {outcome.logits.shape}")

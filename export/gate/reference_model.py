@@ -13,7 +13,7 @@ import safetensors
 import safetensors.torch
 import torch
 
-from edge_ecg.errors import EdgeEcgError, ParityError
+from edge_ecg.errors import EdgeEcgError, ParityError, first_line
 from edge_ecg.inference.references import ReferenceBank
 from export.compression.weights import FLOAT32, Scheme
 from export.graphs import fold_batch_norm
@@ -82,7 +82,7 @@ class ReferenceModel:
             for owner, state in states.items():
                 finetuned[owner.removeprefix(FINETUNED)].load_state_dict(state)
         except (safetensors.SafetensorError, KeyError, RuntimeError, EdgeEcgError) as error:
-            reason = str(error).splitlines()[0]
+            reason = first_line(error)
             raise ParityError(
                 f"{REFERENCE_MODEL}: holds no {architecture} model with its references: {reason}"
             ) from None

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_ecg.errors import ParityError, UnsupportedOperationError
+from edge_ecg.errors import ParityError, UnsupportedOperationError, first_line
 from export.apple import ct, load_mil, types
 from export.mil.ops import OPS
 
@@ -164,5 +164,5 @@ def _read(package: Path) -> tuple[Any, Any]:
             warnings.simplefilter("ignore")
             return spec, load_mil(spec, spec.specificationVersion, file_weights_dir=str(weights))
     except Exception as error:  # coremltools, protobuf and its weight reader share no base class
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = first_line(error)
         raise ParityError(f"{package.name} can't be read as a Core ML package: {reason}") from None

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from edge_ecg.contract import CONTRACT
-from edge_ecg.errors import RunError
+from edge_ecg.errors import RunError, first_line
 from train.model.architecture import MOST_PARAMETERS, Architecture
 from train.model.model import Model
 
@@ -74,7 +74,7 @@ def _require_fit(name: str, model: Model) -> None:
             embeddings = model.encoder(beats)
             one, each = model.comparator(embeddings[:1], embeddings), model.comparator(embeddings, embeddings)
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise RunError(f"architecture {name} can't take {CONTRACT.beat_length} numbers a beat: {reason}") from None
     if embeddings.ndim != 2 or len(embeddings) != 3:
         raise RunError(

@@ -6,7 +6,7 @@ import safetensors
 import safetensors.torch
 
 from edge_ecg.atomic import write_file
-from edge_ecg.errors import RunError
+from edge_ecg.errors import RunError, first_line
 from train.model.model import Model
 
 WEIGHTS = "checkpoint.safetensors"
@@ -24,5 +24,5 @@ def read_weights(path: Path, model: Model) -> None:
     except OSError as error:
         raise RunError(f"{path}: can't be read ({error.strerror}); expected a finished training run") from None
     except (safetensors.SafetensorError, RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise RunError(f"{path}: does not fit the architecture in config.json: {reason}") from None
