@@ -14,13 +14,13 @@ from edge_ecg.bundle import GOLDEN, load_bundle, refuse_to_lose, write_bundle
 from edge_ecg.console import run_command
 from edge_ecg.contract import INTENDED_USE
 from edge_ecg.errors import RunError
-from edge_ecg.inference.golden import golden_steps
 from edge_ecg.report.artefact_table import artefact_table
 from export.formats.artefact import Artefact
-from export.gate.artefacts import ARTEFACTS, artefact
+from export.gate.artefacts import ARTEFACTS
 from export.gate.reference_model import REFERENCE_MODEL
+from export.model_card import CARD, model_card
 from export.pictures import PICTURE, picture
-from export.pipeline import BY_ALL, Exported, export_run
+from export.pipeline import BY_ALL, export_run, golden
 from train.data import BeatSet
 from train.decision.decide import decide
 from train.decision.novelty import USUAL
@@ -30,7 +30,6 @@ from train.run import FOLDS, Run, load_run
 
 TOOLS = ("edge-ecg", "torch", "onnx", "onnxruntime", "coremltools", "numpy", "scipy")
 FORMATS = tuple(dict.fromkeys(a.name.split()[0] for a in ARTEFACTS))
-GOLDEN_BEATS = 8
 
 
 def build_bundle(
@@ -66,14 +65,7 @@ def build_bundle(
         "not_made": exported.not_made,
         "tools": {tool: version(tool) for tool in TOOLS},
     }
-    return manifest, files
-
-
-def golden(run: Run, exported: Exported) -> dict[str, Any]:
-    """The first beats of a validation recording, and what must follow from them at each step."""
-    beats = run.validation.values[np.flatnonzero(run.validation.recording == 0)[:GOLDEN_BEATS]]
-    engine = artefact(BY_ALL).open(exported.files)
-    return {"beats": golden_steps(beats, *engine, exported.bank, run.rule)}
+    return manifest, {**files, CARD: model_card(manifest)}
 
 
 def with_references_per_state(run: Run, per_state: int) -> Run:

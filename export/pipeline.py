@@ -9,6 +9,7 @@ import numpy as np
 
 from edge_ecg.bundle import REFERENCES, REFERENCES_INT8
 from edge_ecg.errors import ParityError, UnsupportedOperationError
+from edge_ecg.inference.golden import golden_steps
 from edge_ecg.inference.references import ReferenceBank
 from export.compression.finetune import finetune
 from export.compression.weights import FLOAT32, INT8
@@ -19,6 +20,7 @@ from export.gate.reference_model import ReferenceModel
 from export.graphs import graphs_of, with_weights_of
 from train.run import Run
 
+GOLDEN_BEATS = 8
 BY_ALL = "onnx fp32"  # what every reader of a bundle on a computer runs
 
 
@@ -72,6 +74,13 @@ def export_run(run: Run, chosen: np.ndarray | None = None, artefacts: Sequence[A
     files |= {artefact.references: references[artefact.references] for artefact in shipped}
     rows = _with_times(parities, shipped, files, bank, run.validation.values)
     return Exported(reference, bank, shipped, files, rows, not_made)
+
+
+def golden(run: Run, exported: Exported) -> dict[str, Any]:
+    """The first beats of a validation recording, and what must follow from them at each step."""
+    beats = run.validation.values[np.flatnonzero(run.validation.recording == 0)[:GOLDEN_BEATS]]
+    engine = exported.artefacts[0].open(exported.files)
+    return {"beats": golden_steps(beats, *engine, exported.bank, run.rule)}
 
 
 def _finetuned_if_need_be(check: ParityCheck, run: Run) -> ParityCheck:

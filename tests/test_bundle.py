@@ -241,3 +241,17 @@ def test_a_failed_write_leaves_the_old_bundle(copy: Path, monkeypatch: pytest.Mo
     monkeypatch.undo()
     assert load_bundle(copy).manifest == before
     assert [p.name for p in copy.parent.iterdir()] == ["bundle"]
+
+
+def test_the_model_card_says_what_the_manifest_says_and_names_no_recording(small_bundle: Path) -> None:
+    yaml = pytest.importorskip("yaml")
+    manifest = load_bundle(small_bundle).manifest
+    _, metadata, text = (small_bundle / "README.md").read_text(encoding="utf-8").split("---\n", 2)
+    (result,) = yaml.safe_load(metadata)["model-index"][0]["results"]
+    recordings = manifest["metrics"]["validation"]["recordings"]
+    assert result["metrics"][0]["value"] == pytest.approx(recordings["accuracy"], abs=1e-4)
+    assert manifest["intended_use"] in text
+    assert f"| {recordings['right']} of {recordings['total']} |" in text
+    for row in manifest["parity"]:
+        assert f"| {row['engine']} | {row['bytes']:,} | {row['beat_flips']} of {row['beats']} |" in text
+    assert not any(Path(source).name in metadata + text for source in manifest["references"])

@@ -39,11 +39,12 @@ FLOORS = {
         {"__main__", "adopt"},
     ),
     "export": (
-        {"__init__", "apple", "graphs", "pictures"},
+        {"__init__", "apple", "graphs", "model_card", "pictures", "templates"},
         {"compression", "mil"},
         {"formats"},
         {"gate"},
         {"pipeline"},
+        {"folder"},
         {"golden", "onnx", "coreml", "quantize", "parity"},
         {"bundle"},
         {"__main__"},

@@ -47,7 +47,7 @@ RECORDINGS: tuple[tuple[str, str, int, str, dict[str, Any]], ...] = (
 DAY_BASELINE, SAME_DAY = "plain", "again"
 DEVICE_FILES = (LAYERS, WEIGHTS, REFERENCES)  # what the portable engine needs of a bundle
 DEVICE_ENTRIES = ("contract", "intended_use", "labels", "levels", "model", "schema")
-GOLDEN, BAD = "golden.json", "bad.json"
+VECTORS, BAD = "golden.json", "bad.json"
 ABOUT = "Made by python -m export.golden from a synthetic person"
 
 
@@ -125,14 +125,14 @@ def write_vectors(bundle_path: Path, out: Path) -> None:
         "day_baseline": day_baseline_vector(bundle, recordings[DAY_BASELINE], recordings[SAME_DAY]),
         "enrolment": {k: enrolment[k] for k in ("recordings", "dates", "distance", "shift", "limit")},
     }
-    (out / GOLDEN).write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
+    (out / VECTORS).write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
 
 
 def _is_ours(folder: Path) -> bool:
     """Whether a folder holds what `write_vectors` writes, and nothing beside it."""
     try:
-        content = json.loads((folder / GOLDEN).read_text(encoding="utf-8"))
-        names = {GOLDEN, BAD, "bundle", *(f"{name}.csv" for name in content["recordings"])}
+        content = json.loads((folder / VECTORS).read_text(encoding="utf-8"))
+        names = {VECTORS, BAD, "bundle", *(f"{name}.csv" for name in content["recordings"])}
         return bool(content["about"] == ABOUT) and {path.name for path in folder.iterdir()} <= names
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False

@@ -1,0 +1,55 @@
+"""What `export.onnx` and `export.coreml` write: the graphs of one format, and all that an app needs beside them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edge_ecg.atomic import write_file
+from edge_ecg.bundle import GOLDEN
+from edge_ecg.console import claim_folder
+from edge_ecg.contract import INTENDED_USE
+from edge_ecg.report.artefact_table import artefact_table
+from export.formats.artefact import Artefact
+from export.pipeline import Exported, export_run, golden
+from train.run import Run, load_run
+
+COMPARATOR = "comparator.json"
+
+
+def export_folder(run_folder: Path, out: Path, artefacts: list[Artefact]) -> None:
+    """Write those artefacts of a run that decide as the model, with comparator.json and golden.json, and print a table.
+
+    Raises ParityError as `export_run` does.
+    """
+    run = load_run(run_folder)
+    exported = export_run(run, artefacts=artefacts)
+    files = {
+        **exported.files,
+        COMPARATOR: json.dumps(comparator_json(run, exported)).encode(),
+        GOLDEN: json.dumps(golden(run, exported)).encode(),
+    }
+    claim_folder(out, "export", {name.split("/")[0] for name in files})
+    for name, content in files.items():
+        write_file(out / name, content)
+    click.echo("\n".join(artefact_table(exported.rows, exported.not_made)))
+    click.echo(f"{out}: {', '.join(sorted({name.split('/')[0] for name in files}))}")
+
+
+def comparator_json(run: Run, exported: Exported) -> dict[str, Any]:
+    """What turns a graph's logits into decisions, in a form that any language reads without a library.
+
+    references: the embeddings (R, D) as rows of numbers, and whether each is of the target.
+    """
+    return {
+        "intended_use": INTENDED_USE,
+        "labels": list(run.labels),
+        "contract": run.contract.to_json(),
+        "levels": run.config["levels"],
+        "artefacts": {a.name: {"graphs": list(a.parts), "references": a.references} for a in exported.artefacts},
+        "references": {
+            "is_target": exported.bank.is_target.tolist(),
+            "embeddings": exported.bank.embeddings.tolist(),
+        },
+    }
