@@ -196,7 +196,8 @@ def test_its_figures_are_those_of_the_files(measured: Path, whole: str) -> None:
     assert "Found with one date in view." in text
     for right in (total - 5, total):  # simulated drifts, before and after enrolment
         low, high = wilson_interval(right, total)
-        assert f"{right} of {total} ({percent(low)} to {percent(high)})" in text
+        assert f"{right} ({percent(low)} to {percent(high)})" in text
+    assert f"right before, of {total}" in text
 
 
 def test_a_percentage_is_never_rounded_to_all() -> None:
