@@ -63,6 +63,7 @@ def build_bundle(
             for which, beats in (("train", run.training), ("validation", run.validation))
         },
         "parity": exported.rows,
+        "not_made": exported.not_made,
         "tools": {tool: version(tool) for tool in TOOLS},
     }
     return manifest, files
@@ -111,7 +112,7 @@ def export_bundle(run_folder: Path, out: Path, per_state: int | None, only: list
     manifest, files = build_bundle(run, chosen, artefacts)
     write_bundle(out, manifest, files)
     bundle = load_bundle(out)
-    click.echo("\n".join(artefact_table(manifest["parity"])))
+    click.echo("\n".join(artefact_table(manifest["parity"], manifest["not_made"])))
     click.echo(
         f"{out}: {len(files) + 1} files, {sum(map(len, files.values())):,} bytes, "
         f"{len(bundle.references.is_target)} references"

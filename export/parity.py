@@ -43,7 +43,9 @@ class Claims:
         self.contract = Contract.from_json(manifest["contract"])
         labels = manifest["labels"][0], manifest["labels"][1]
         self.rule = DecisionRule(labels, Levels.from_json(manifest["levels"]), self.contract.voting)
-        self.reference = ReferenceModel.from_bytes(files[REFERENCE_MODEL], manifest["model"]["architecture"])
+        version = str(manifest["training"]["settings"].get("architecture_version", ""))
+        architecture = manifest["model"]["architecture"]
+        self.reference = ReferenceModel.from_bytes(files[REFERENCE_MODEL], architecture, version)
         self.shift = np.array(manifest.get("enrolment", {}).get("shift", 0.0))
         self.rows = {row["engine"]: row for row in manifest["parity"]}
         self.shipped = [a for a in RUNNABLE if self._row(a.name).get("shipped")]

@@ -8,7 +8,7 @@ import click
 import numpy as np
 
 from edge_ecg.bundle import REFERENCES, REFERENCES_INT8
-from edge_ecg.errors import UnsupportedOperationError
+from edge_ecg.errors import ParityError, UnsupportedOperationError
 from edge_ecg.inference.references import ReferenceBank
 from export.compression.finetune import finetune
 from export.compression.weights import FLOAT32, INT8
@@ -30,7 +30,8 @@ class Exported:
     bank: ReferenceBank
     artefacts: list[Artefact]  # that are shipped
     files: dict[str, bytes]
-    rows: list[dict[str, Any]]  # of every artefact, as the manifest holds them
+    rows: list[dict[str, Any]]  # of every artefact that was made, as the manifest holds them
+    not_made: dict[str, str]  # by artefact, the operation that its form lacks
 
 
 def export_run(run: Run, chosen: np.ndarray | None = None, artefacts: Sequence[Artefact] = ARTEFACTS) -> Exported:
@@ -50,23 +51,27 @@ def export_run(run: Run, chosen: np.ndarray | None = None, artefacts: Sequence[A
     shipped: list[Artefact] = []
     files: dict[str, bytes] = {}
     parities: list[Parity] = []
+    not_made: dict[str, str] = {}
     for artefact in artefacts:
         click.echo(f"  {artefact.name}", err=True)
         try:
             made = artefact.write(graphs[artefact.scheme])
             parity = check.check(artefact, {**made, **references})
         except UnsupportedOperationError as error:
-            made, parity = {}, check.unusable(artefact, str(error), unsupported=True)
-        if artefact.scheme is FLOAT32 and not (parity.unsupported and artefact.name != BY_ALL):
+            not_made[artefact.name] = str(error)
+            continue
+        if artefact.scheme is FLOAT32:
             require([parity])
         parities.append(parity)
         if parity.shipped:
             shipped.append(artefact)
             files |= made
-    if not shipped:
+    if not shipped or BY_ALL in not_made:
         require(parities)
+        raise ParityError("; ".join(f"{name}: {reason}" for name, reason in not_made.items()))
     files |= {artefact.references: references[artefact.references] for artefact in shipped}
-    return Exported(reference, bank, shipped, files, _with_times(parities, shipped, files, bank, run.validation.values))
+    rows = _with_times(parities, shipped, files, bank, run.validation.values)
+    return Exported(reference, bank, shipped, files, rows, not_made)
 
 
 def _finetuned_if_need_be(check: ParityCheck, run: Run) -> ParityCheck:

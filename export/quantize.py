@@ -24,7 +24,7 @@ def quantize(run_folder: Path, out: Path) -> None:
     claim_folder(out, "export", {name.split("/")[0] for name in files})
     for name, content in files.items():
         write_file(out / name, content)
-    click.echo("\n".join(artefact_table(exported.rows)))
+    click.echo("\n".join(artefact_table(exported.rows, exported.not_made)))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from train.model.architectures import DEFAULT_ARCHITECTURE
 from train.model.weights import WEIGHTS
 from train.options import ArchitectureName, given_beats
 from train.overview import OVERVIEW
-from train.run import BEATS, CONFIG, FOLDS, HISTORY, METRICS, finish_run
+from train.run import BEATS, CONFIG, FOLDS, HISTORY, METRICS, new_run, write_run
 from train.text import countdown
 
 
@@ -86,9 +86,10 @@ def train(
             "both states on more days"
         )
         click.echo(folded(said, 2), err=True)
-    figures = finish_run(out, dataset, settings, sets, model, levels, trainer.history)
+    finished = new_run(out, dataset, settings, sets, model, levels, trainer.history)
     write_file(out / HISTORY, history_png(trainer.history))
-    leave_for_the_report(out, dataset)
+    leave_for_the_report(finished, dataset)
+    figures = write_run(finished, trainer.history)
     click.echo(figures_text(figures, dataset.labels))
     click.echo(f"{model.parameter_count} parameters, {time.perf_counter() - began:.0f} s, in {out}")
 

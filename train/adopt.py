@@ -24,7 +24,7 @@ from train.model.model import Model
 from train.model.weights import WEIGHTS, write_weights
 from train.options import ArchitectureName, given_beats
 from train.overview import OVERVIEW
-from train.run import BEATS, CONFIG, METRICS, finish_run
+from train.run import BEATS, CONFIG, METRICS, new_run, write_run
 
 MOST_BYTES = 64 << 20
 NAMED = 8  # entries of a kind in one error
@@ -121,8 +121,9 @@ def adopt(
     both = BeatSet.joined(sets.values())
     levels = fit_levels(both, evidence_beside_other_dates(model, both, settings))
     write_weights(out / WEIGHTS, model)
-    figures = finish_run(out, dataset, settings, sets, model, levels, History(), adopted=checkpoint.name)
-    leave_for_the_report(out, dataset)
+    run = new_run(out, dataset, settings, sets, model, levels, History(), adopted=checkpoint.name)
+    leave_for_the_report(run, dataset)
+    figures = write_run(run, History())
     click.echo(figures_text(figures, dataset.labels))
     click.echo(f"{model.parameter_count} parameters from {checkpoint.name}, in {out}")
 

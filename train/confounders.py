@@ -66,12 +66,11 @@ def confounders(finished: Run) -> dict[str, Any]:
     }
 
 
-def leave_for_the_report(path: Path, dataset: Dataset) -> None:
-    """Write into a finished run what costs nothing: its overview, and what may pass for the state."""
-    run = load_run(path)
-    write_json(path / OVERVIEW, overview(dataset, {"train": run.training, "validation": run.validation}))
+def leave_for_the_report(run: Run, dataset: Dataset) -> None:
+    """Write into a run's folder what costs nothing: its overview, and what may pass for the state."""
+    write_json(run.path / OVERVIEW, overview(dataset, {"train": run.training, "validation": run.validation}))
     if can_be_judged(run):
-        write_json(path / CONFOUNDERS, confounders(run))
+        write_json(run.path / CONFOUNDERS, confounders(run))
 
 
 def can_be_judged(finished: Run) -> bool:

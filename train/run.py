@@ -70,7 +70,7 @@ class Run:
         return fit_distribution([embed(self.model, beats.values) for beats in sets], sets)
 
 
-def finish_run(
+def new_run(
     out: Path,
     dataset: Dataset,
     settings: Settings,
@@ -79,11 +79,8 @@ def finish_run(
     levels: Levels | None,
     history: History,
     **facts: Any,
-) -> dict[str, Any]:
-    """Write what a run has beside its weights; return the figures of the validation dates.
-
-    facts: more of what config.json says.
-    """
+) -> Run:
+    """A run of what was trained; nothing is written. facts: more of what config.json says."""
     config = {
         "labels": dataset.labels,
         "settings": asdict(settings),
@@ -99,13 +96,20 @@ def finish_run(
         "torch": torch.__version__,
         **facts,
     }
-    finished = Run(out, config, model, sets["train"], sets["validation"], CONTRACT, dataset.labels)
-    _, references = finished.references()
-    metrics = {which: decide(model, references, beats, finished.rule).to_json() for which, beats in sets.items()}
-    write_beats(out / BEATS, sets)
-    write_json(out / METRICS, {**metrics, "history": asdict(history)})
-    # Last of all: a folder with these settings is a finished run, and never one without its levels.
-    write_json(out / CONFIG, {**config, "contract": CONTRACT.to_json()})
+    return Run(out, config, model, sets["train"], sets["validation"], CONTRACT, dataset.labels)
+
+
+def write_run(run: Run, history: History) -> dict[str, Any]:
+    """Write what a run has beside its weights and pictures; return the figures of the validation dates.
+
+    config.json comes last: a folder that has it is a finished run, and never one without its levels.
+    """
+    sets = {"train": run.training, "validation": run.validation}
+    _, references = run.references()
+    metrics = {which: decide(run.model, references, beats, run.rule).to_json() for which, beats in sets.items()}
+    write_beats(run.path / BEATS, sets)
+    write_json(run.path / METRICS, {**metrics, "history": asdict(history)})
+    write_json(run.path / CONFIG, {**run.config, "contract": run.contract.to_json()})
     return {"validation": metrics["validation"]}
 
 

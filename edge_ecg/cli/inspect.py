@@ -52,7 +52,7 @@ def _inspected(bundle: Bundle) -> Iterable[str]:
             f"{which:13} {c['right']}/{c['total']} recordings right ({low:.0%} to {high:.0%}), "
             f"dates {', '.join(figures['dates'])}"
         )
-    yield from artefact_table(m["parity"])
+    yield from artefact_table(m["parity"], m.get("not_made") or {})
     yield f"intended use  {m['intended_use']}"
     for name, facts in m["files"].items():
         yield f"  {facts['bytes']:>9,}  {name}"

@@ -12,6 +12,8 @@ class Session:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # By default it rounds activations as well where a matrix product follows int8 weights.
+        options.add_session_config_entry("session.qdq_matmulnbits_accuracy_level", "1")
         options.log_severity_level = 3  # warnings about unused initialisers would end up in the output
         self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self.inputs = {i.name: i.shape for i in self._session.get_inputs()}

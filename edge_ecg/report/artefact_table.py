@@ -1,15 +1,14 @@
 """The artefacts of a bundle in one table: what each weighs, and what it does to the decisions."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from statistics import median
 from typing import Any
 
 from edge_ecg.layout import folded
 
 
-def artefact_table(found: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """One line an artefact, from the manifest's form of the rows, and what follows from it."""
-    found = list(found)
+def artefact_table(found: list[dict[str, Any]], not_made: Mapping[str, str]) -> Iterator[str]:
+    """One line an artefact, and what follows from it. found, not_made: as the manifest's `parity` and `not_made`."""
     yield (
         f"{'artefact':14} {'bytes':>7} {'with refs':>9} {'error: max':>10} {'beats flipped':>14} {'recordings':>11} "
         f"{'a beat':>7}"
@@ -24,6 +23,8 @@ def artefact_table(found: Iterable[dict[str, Any]]) -> Iterator[str]:
     for row in found:
         if not row["shipped"]:
             yield folded(f"not shipped: {row['engine']}: {'; '.join(row['faults'])}", 2)
+    for artefact, reason in not_made.items():
+        yield folded(f"not shipped: {artefact}: {reason}", 2)
     if finetuned := [row["engine"] for row in found if row.get("finetuned")]:
         yield folded(f"fine-tuned on training beats, since rounding alone flips beats: {', '.join(finetuned)}", 2)
     by_name = {row["engine"]: row for row in found if row["shipped"] and row.get("beat_us")}

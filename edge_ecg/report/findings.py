@@ -42,6 +42,7 @@ class Findings:
     learning_curve: dict[str, Any] | None
     coarse: tuple[str, ...]  # parts that `train.study --quick` measured
     artefacts: list[dict[str, Any]] | None
+    not_made: dict[str, str]  # by artefact, the operation that its form lacks
     tools: dict[str, str]
     files: dict[str, Path]  # where each part was read
 
@@ -56,7 +57,7 @@ class Findings:
         if not same or bundle.metrics != self.metrics:
             return None
         files = {**self.files, "artefacts": bundle.files["artefacts"]}
-        return replace(self, artefacts=bundle.artefacts, tools=bundle.tools, files=files)
+        return replace(self, artefacts=bundle.artefacts, not_made=bundle.not_made, tools=bundle.tools, files=files)
 
 
 def read_findings(path: Path) -> Findings:
@@ -132,6 +133,7 @@ def _run(path: Path) -> dict[str, Any]:
             "history": history,  # none of adopted weights, which were trained elsewhere
             **optional,
             "artefacts": None,
+            "not_made": {},
             "tools": {"torch": config["torch"]},
             "files": files,
         }
@@ -170,6 +172,7 @@ def _bundle(path: Path) -> dict[str, Any]:
             "metrics": manifest["metrics"],
             **dict.fromkeys(("history", "overview", "confounders", "evaluation")),
             "artefacts": manifest["parity"],
+            "not_made": manifest.get("not_made") or {},
             "tools": manifest["tools"],
             "files": {"model": file, "metrics": file, "artefacts": file},
         }

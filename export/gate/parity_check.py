@@ -51,7 +51,6 @@ class Parity:
     from_expected: float = 1e30  # largest error against a model with the same weights, as a share of full scale
     beat_flips: int = 0  # beats whose soft vote changes sides
     recording_flips: int = 0  # recordings whose decision changes
-    unsupported: bool = False  # it could not be made or run: its form lacks an operation of the network
     timing_changes: int = 0  # recordings that are decided alike, after another beat
 
     @property
@@ -112,7 +111,10 @@ class ParityCheck:
         return self._decision_faults(self._expected(scheme, bank))
 
     def check(self, artefact: Artefact, files: Files) -> Parity:
-        """Run one artefact on every beat. Faults are in the result, also where it can't be opened at all."""
+        """Run one artefact on every beat. Faults are in the result, also where it can't be opened at all.
+
+        Raises UnsupportedOperationError if nothing here can run an operation of it.
+        """
         try:
             stored = artefact.weights(files)
             facts = self.facts(artefact, files, stored)
@@ -121,8 +123,8 @@ class ParityCheck:
             outcome = self._run(artefact.open(files), bank)
         except KeyError as error:
             return self.unusable(artefact, f"{error} is missing")
-        except UnsupportedOperationError as error:
-            return self.unusable(artefact, str(error), unsupported=True)
+        except UnsupportedOperationError:
+            raise
         except EdgeEcgError as error:
             return self.unusable(artefact, str(error))
         except Exception as broken:  # whatever ONNX Runtime or NumPy make of a graph that is not as it should be
@@ -166,11 +168,10 @@ class ParityCheck:
             ),
         )
 
-    def unusable(self, artefact: Artefact, fault: str, unsupported: bool = False) -> Parity:
+    def unusable(self, artefact: Artefact, fault: str) -> Parity:
         """The result of an artefact that can't be run."""
         facts = self.facts(artefact, {artefact.references: b""}, [])
-        flips = {"beat_flips": facts["beats"], "recording_flips": facts["recordings"]}
-        return Parity(**facts, faults=(fault,), unsupported=unsupported, **flips)
+        return Parity(**facts, faults=(fault,), beat_flips=facts["beats"], recording_flips=facts["recordings"])
 
     def facts(self, artefact: Artefact, files: Files, stored: list[StoredWeight]) -> dict[str, Any]:
         """What can be said of an artefact without running it."""

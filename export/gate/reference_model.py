@@ -66,7 +66,7 @@ class ReferenceModel:
         return content
 
     @classmethod
-    def from_bytes(cls, content: bytes, architecture: str) -> "ReferenceModel":
+    def from_bytes(cls, content: bytes, architecture: str, version: str = "") -> "ReferenceModel":
         """Read what `to_bytes` wrote. Raises ParityError on anything else."""
         try:
             tensors = safetensors.torch.load(content)
@@ -76,7 +76,7 @@ class ReferenceModel:
             for name, tensor in tensors.items():
                 owner, _, entry = name.partition(".")
                 states.setdefault(owner, {})[entry] = tensor
-            model = build_model(architecture)
+            model = build_model(architecture, version)
             model.load_state_dict(states.pop("model"))
             finetuned = {owner.removeprefix(FINETUNED): fold_batch_norm(model) for owner in states}
             for owner, state in states.items():
