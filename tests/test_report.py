@@ -266,7 +266,7 @@ def test_two_runs_stand_beside_each_other(copied: Path, small_run: Path, tmp_pat
     page = report_of([read_findings(run), read_findings(other)])
     text = assert_self_contained(page).text
     assert "run is right on" in text
-    assert "on 9 of 9 days run is right more often, on 0 other" in text
+    assert "run is right more often on 9 of 9 days, other on 0" in text
     assert len(Parsed(page).of("svg")) == 2
     text = Parsed(report_of([read_findings(run), read_findings(run)])).text
     assert "No difference that these days would show" in text

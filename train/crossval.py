@@ -126,8 +126,9 @@ def crossval_text(result: dict[str, Any]) -> str:
     multiple=True,
     type=click.Choice(list(BASELINES)),
     default=tuple(BASELINES),
+    metavar="NAME",
     show_default="all",
-    help="One to compare with; may be given again.",
+    help=f"One to compare with; may be given again: {', '.join(BASELINES)}.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
