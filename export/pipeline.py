@@ -11,6 +11,7 @@ from edge_ecg.bundle import REFERENCES, REFERENCES_INT8
 from edge_ecg.errors import ParityError, UnsupportedOperationError
 from edge_ecg.inference.golden import golden_steps
 from edge_ecg.inference.references import ReferenceBank
+from edge_ecg.layout import folded
 from export.compression.finetune import finetune
 from export.compression.weights import FLOAT32, INT8
 from export.formats.artefact import Artefact
@@ -88,7 +89,7 @@ def _finetuned_if_need_be(check: ParityCheck, run: Run) -> ParityCheck:
     faults = check.rounding_faults(INT8)
     if not faults:
         return check
-    click.echo(f"  fine-tuning for int8, since by rounding alone {'; '.join(faults)}", err=True)
+    click.echo(folded(f"  fine-tuning for int8, since by rounding alone {'; '.join(faults)}", 4), err=True)
     model, bank = check.reference.model, check.reference.bank
     student = finetune(model, INT8, run.training.values, bank.embeddings)
     reference = replace(check.reference, finetuned={INT8.name: student})

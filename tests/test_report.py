@@ -184,7 +184,7 @@ def test_its_figures_are_those_of_the_files(measured: Path, whole: str) -> None:
         c = f["recordings"]
         assert f"{c['right']} of {c['total']}" in text
         for low, high in (c["accuracy_95"], f["accuracy_95_by_date"]):  # with a narrow space before the sign
-            assert f"{percent(low)} to {percent(high)}" in text
+            assert ("no date with an error" if low == 1 else f"{percent(low)} to {percent(high)}") in text
         assert f"{f['auc']:.3f}" in text
     for row in read_json(measured / "run" / CONFOUNDERS)["pairs"]:
         assert f"{row['pairs']:,}" in text
@@ -196,7 +196,8 @@ def test_its_figures_are_those_of_the_files(measured: Path, whole: str) -> None:
     assert "Found with one date in view." in text
     for right in (total - 5, total):  # simulated drifts, before and after enrolment
         low, high = wilson_interval(right, total)
-        assert f"{right} of {total} ({percent(low)} to {percent(high)})" in text
+        assert f"{right} ({percent(low)} to {percent(high)})" in text
+    assert f"right before, of {total}" in text
 
 
 def test_a_percentage_is_never_rounded_to_all() -> None:
@@ -265,7 +266,7 @@ def test_two_runs_stand_beside_each_other(copied: Path, small_run: Path, tmp_pat
     page = report_of([read_findings(run), read_findings(other)])
     text = assert_self_contained(page).text
     assert "run is right on" in text
-    assert "on 9 of 9 days run is right more often, on 0 other" in text
+    assert "run is right more often on 9 of 9 days, other on 0" in text
     assert len(Parsed(page).of("svg")) == 2
     text = Parsed(report_of([read_findings(run), read_findings(run)])).text
     assert "No difference that these days would show" in text

@@ -16,6 +16,7 @@ from edge_ecg.atomic import write_file
 from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import Dataset, read_dataset
 from edge_ecg.jsonfile import write_json
+from edge_ecg.layout import folded
 from train.data import BeatSet, read_sets
 from train.evaluation.baselines import BASELINES, Method, all_the_same
 from train.evaluation.folds import Fold, comparator, leave_one_out, pooled, run_folds
@@ -102,7 +103,7 @@ def crossval_text(result: dict[str, Any]) -> str:
     missing = [f"No baseline by {name}: it is the same in all recordings." for name in result["all_the_same"]]
     learned = f"learned on {', '.join(result['split']['dates']['train'])} alone"
     blocks = [columns(rows), ["recordings right by date", *columns(dates)], [learned, *columns(split)]]
-    return "\n\n".join("\n".join(lines) for lines in [*blocks, [*missing, result["verdict"]]])
+    return "\n\n".join("\n".join(lines) for lines in [*blocks, [*missing, folded(result["verdict"], 2)]])
 
 
 @click.command()
@@ -125,8 +126,9 @@ def crossval_text(result: dict[str, Any]) -> str:
     multiple=True,
     type=click.Choice(list(BASELINES)),
     default=tuple(BASELINES),
+    metavar="NAME",
     show_default="all",
-    help="One to compare with; may be given again.",
+    help=f"One to compare with; may be given again: {', '.join(BASELINES)}.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")

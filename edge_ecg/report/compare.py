@@ -18,7 +18,9 @@ ALPHA = 0.05  # of the sign test over days
 
 def comparison(every: Sequence[Findings]) -> str:
     """The page. Raises EdgeEcgError where a file lacks an entry, and without matplotlib or Jinja2."""
-    names = [findings.source.name or str(findings.source) for findings in every]
+    names = [findings.source.name for findings in every]
+    if len(set(names)) < len(names):
+        names = [str(findings.source) for findings in every]
     columns = [_figures(findings) for findings in every]
     rows = [(what, [column[what] for column in columns]) for what in columns[0] if any(c[what] for c in columns)]
     return whole_page(
@@ -91,7 +93,7 @@ def verdict(one: Findings, other: Findings, names: tuple[str, str]) -> str:
     by_day = [int(more[dates == date].sum()) for date in np.unique(dates)]
     better, worse = sum(n > 0 for n in by_day), sum(n < 0 for n in by_day)
     share = percent(abs(float(more.mean())))
-    days = f"on {better} of {len(by_day)} days {names[0]} is right more often, on {worse} {names[1]}"
+    days = f"{names[0]} is right more often on {better} of {len(by_day)} days, {names[1]} on {worse}"
     if sign_test(better, worse) >= ALPHA:
         return f"No difference that these days would show: {days}."
     return f"{names[0] if better > worse else names[1]} is right on {share} more of the recordings: {days}."
