@@ -1,4 +1,4 @@
-"""The files of `export.onnx` and `export.coreml` are enough for an app: graphs, references, and what makes votes of logits."""
+"""The files of `export.onnx` and `export.coreml` are all that an app needs: graphs, references, decisions."""
 
 import json
 from pathlib import Path
