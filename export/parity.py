@@ -5,12 +5,14 @@ And are the bundle's own figures and golden vectors true? Everything that is off
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 
+from edge_ecg.atomic import write_file
 from edge_ecg.bundle import GOLDEN, REFERENCES, read_files
 from edge_ecg.console import run_command
 from edge_ecg.contract import Contract
@@ -20,14 +22,20 @@ from edge_ecg.inference.golden import golden_steps
 from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import DecisionRule
-from export.formats.artefact import Files
+from export.compression.weights import FLOAT32
+from export.formats.artefact import Artefact, Files
 from export.formats.coreml import ON_THIS_MAC
 from export.gate.artefacts import RUNNABLE, artefact
+from export.gate.layers import LayerError, layer_errors
 from export.gate.parity_check import Parity, ParityCheck
 from export.gate.reference_model import REFERENCE_MODEL, ReferenceModel
+from export.graphs import Graph, graphs_of, with_weights_of
+from export.pictures import layers_picture
 from train.data import read_beats
 from train.decision.decide import decide
+from train.text import columns
 
+LAYER_BEATS, WORST = 8, 6
 MOST_ERROR = 1e-3  # of the largest number: another machine adds in another order
 MEASURED = (  # figures of a row that follow from its files, and from the beats of the validation set
     ("bytes", "bytes_with_references", "quantized_weights", "weights", "finetuned"),
@@ -50,6 +58,11 @@ class Claims:
         self.rows = {row["engine"]: row for row in manifest["parity"]}
         self.shipped = [a for a in RUNNABLE if self._row(a.name).get("shipped")]
         self._files = files
+
+    def graphs(self, kind: Artefact) -> tuple[Graph, Graph]:
+        """The graphs with the weights that an artefact should have."""
+        exact = graphs_of(self.reference.model)
+        return exact if kind.scheme is FLOAT32 else with_weights_of(self.reference.compressed(kind.scheme), exact)
 
     def _row(self, engine: str) -> dict[str, Any]:
         row: dict[str, Any] = self.rows.get(engine.removesuffix(ON_THIS_MAC), {})
@@ -111,8 +124,18 @@ def _are_numbers(values: Iterable[Any]) -> bool:
 @click.option(
     "--set", "sets", multiple=True, default=("validation", "test"), type=click.Choice(SETS), show_default=True
 )
+@click.option("--layers", is_flag=True, help="Compare ONNX and Core ML operation by operation, the worst first.")
+@click.option("--picture", type=click.Path(path_type=Path), help="With --layers: a PNG of every operation's error.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-def parity(bundle_path: Path, dataset_file: Path, data: Path | None, sets: tuple[str, ...], as_json: bool) -> None:
+def parity(
+    bundle_path: Path,
+    dataset_file: Path,
+    data: Path | None,
+    sets: tuple[str, ...],
+    layers: bool,
+    picture: Path | None,
+    as_json: bool,
+) -> None:
     """Run every artefact of a bundle on the recordings of a dataset and compare it with the reference model.
 
     `--set validation` alone also compares the manifest's figures with what is measured now.
@@ -122,6 +145,17 @@ def parity(bundle_path: Path, dataset_file: Path, data: Path | None, sets: tuple
         raise ParityError(f"{bundle_path}: holds no {REFERENCE_MODEL} to compare with; export the bundle again")
     claims, dataset = Claims(manifest, files), read_dataset(dataset_file, data)
     beats = read_beats([entry for which in sets for entry in dataset.entries(which)], claims.contract)
+    if layers or picture:
+        by_artefact = {
+            kind.name: layer_errors(kind, files, claims.graphs(kind), beats.values[:LAYER_BEATS])
+            for kind in claims.shipped
+            if kind.name.startswith(("onnx", "coreml")) and not kind.name.endswith(ON_THIS_MAC)
+        }
+        if picture:
+            write_file(picture, layers_picture(by_artefact))
+        text = {name: [asdict(row) for row in rows] for name, rows in by_artefact.items()}
+        click.echo(json.dumps(text) if as_json else "\n".join(layers_table(by_artefact)))
+        return
     check = ParityCheck(claims.reference, beats, claims.rule, claims.shift)
     parities = []
     for kind in claims.shipped:
@@ -132,6 +166,17 @@ def parity(bundle_path: Path, dataset_file: Path, data: Path | None, sets: tuple
     faults += claims.faults(dataset, sets, parities)
     if faults:
         raise ParityError("; ".join(faults))
+
+
+def layers_table(by_artefact: dict[str, list[LayerError]]) -> Iterator[str]:
+    """The worst operations of each artefact, each given what the artefact's operations before it gave."""
+    for name, rows in by_artefact.items():
+        cells = [[f"{name}", "graph", "module", "operation", "in the artefact"]]
+        cells += [
+            [f"  {row.error:.1e}", row.graph, row.module or "-", row.operation, row.in_artefact] for row in rows[:WORST]
+        ]
+        yield from columns(cells)
+        yield f"  of {len(rows)} operations; errors are shares of the largest number"
 
 
 def parity_table(parities: Iterable[Parity]) -> Iterable[str]:

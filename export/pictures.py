@@ -1,6 +1,7 @@
 """The picture of a bundle's artefacts: what they weigh against how far they are from the model."""
 
 import io
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -27,6 +28,29 @@ def picture(found: list[dict[str, Any]]) -> bytes:
     axes.set_title("Bytes, error, and beats that vote otherwise (hollow: changes a decision, not shipped)", fontsize=9)
     axes.margins(0.2)
     axes.grid(alpha=0.3)
+    return _png(figure)
+
+
+def layers_picture(by_artefact: Mapping[str, Iterable[Any]]) -> bytes:
+    """The error of every operation in the order of the network, an artefact a line. rows: of `export.gate.layers`."""
+    figure = Figure(figsize=(9, 4.5), layout="constrained")
+    axes = figure.subplots()
+    names: dict[str, int] = {}
+    for rows in by_artefact.values():
+        for row in sorted(rows, key=lambda row: (row.graph == "comparator", row.place)):
+            names.setdefault(f"{row.graph} {row.module or '-'} {row.operation}", len(names))
+    for artefact, rows in by_artefact.items():
+        placed = sorted((names[f"{r.graph} {r.module or '-'} {r.operation}"], max(r.error, 1e-9)) for r in rows)
+        axes.plot(*zip(*placed, strict=True), "o-", markersize=3, linewidth=0.8, label=artefact)
+    axes.set_yscale("log")
+    axes.set_ylabel("largest error, share of the largest number")
+    axes.set_xticks(range(len(names)), list(names), rotation=90, fontsize=6)
+    axes.grid(alpha=0.3)
+    figure.legend(loc="outside upper center", ncols=5, fontsize=8)
+    return _png(figure)
+
+
+def _png(figure: Figure) -> bytes:
     image = io.BytesIO()
     figure.savefig(image, format="png", dpi=110)
     return image.getvalue()
