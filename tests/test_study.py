@@ -111,7 +111,7 @@ def test_a_countdown_says_what_is_left_and_no_more_than_a_line_a_second(monkeypa
     step = countdown(said.append, 5, before=1)
     for line in "abcd":
         step(line)
-    assert said == ["  2/5  a; 2 min left", "  4/5  c; 20 s left", "  5/5  d"]
+    assert said == ["  2/5  a; at most 2 min left", "  4/5  c; at most 20 s left", "  5/5  d"]
     assert [duration(s) for s in (3.4, 89, 91, 600)] == ["3 s", "89 s", "2 min", "10 min"]
 
 

@@ -71,7 +71,7 @@ def train(
 
     def show(row: dict[str, float], _of: int) -> None:
         step(
-            f"loss {row['loss']:.4f}  validation loss {row['validation_loss']:.4f}  "
+            f"loss {row['loss']:.4f}  validation {row['validation_loss']:.4f}  "
             f"beats {row['validation_beat_accuracy']:.2%}"
         )
 

@@ -52,9 +52,10 @@ def share(value: float | None) -> str:
 
 
 def countdown(say: Callable[[str], None], total: int, before: int = 0) -> Callable[[str], None]:
-    """A function that says how many of `total` are done with each line, and how long the others take at that pace.
+    """A function that says how many of `total` are done with each line, and how long the others take at most.
 
-    It says no more than a line a second, and the last one. before: how many were done already, and say nothing of the
+    At the pace so far, since whoever counts begins with the longest. It says no more than a line a second, and the last
+    one. before: how many were done already, and say nothing of the
     pace.
     """
     began, done = time.perf_counter(), before
@@ -68,7 +69,7 @@ def countdown(say: Callable[[str], None], total: int, before: int = 0) -> Callab
             return
         said_at = now
         left_s = (now - began) / (done - before) * (total - done)
-        say(f"{done:3}/{total}  {line}" + (f"; {duration(left_s)} left" if done < total else ""))
+        say(f"{done:3}/{total}  {line}" + (f"; at most {duration(left_s)} left" if done < total else ""))
 
     return step
 
