@@ -12,7 +12,7 @@ from typing import Any
 import click
 import numpy as np
 
-from edge_ecg.atomic import write_file
+from edge_ecg.atomic import refuse_overlap, write_file
 from edge_ecg.bundle import GOLDEN, REFERENCES, read_files
 from edge_ecg.console import run_command
 from edge_ecg.contract import Contract
@@ -140,6 +140,8 @@ def parity(
 
     `--set validation` alone also compares the manifest's figures with what is measured now.
     """
+    if picture:
+        refuse_overlap(picture, [bundle_path, dataset_file])
     manifest, files = read_files(bundle_path)
     if REFERENCE_MODEL not in files:
         raise ParityError(f"{bundle_path}: holds no {REFERENCE_MODEL} to compare with; export the bundle again")
