@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_ecg.bundle import Bundle, load_bundle
+from edge_ecg.bundle import Bundle, load_bundle, sealed
+from edge_ecg.contract import CONTRACT, MOST_COUNT, MOST_NUMBER, RANGES, _numbers
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.readers.apple_format import write_apple_csv
 from edge_ecg.readers.read import read_recording
@@ -233,3 +234,53 @@ def test_swift_refuses_the_files_that_python_refuses_in_the_same_words(swift_too
 def _gist(sentence: str) -> str:
     """A sentence up to its first semicolon, numbers as few digits as both languages show."""
     return sentence.partition(";")[0].partition(" in 'µV")[0][:70]
+
+
+def spoilt_numbers() -> list[tuple[str, object]]:
+    """Every number of the contract at and beyond either end of what Python lets it be, and as what is no number."""
+    numbers = dict(_numbers(CONTRACT))
+    cases: list[tuple[str, object]] = []
+    for name, value in numbers.items():
+        is_count = type(value) is int
+        usual = (0, MOST_COUNT) if is_count else (-MOST_NUMBER, MOST_NUMBER)
+        ends = [limit(CONTRACT) if callable(limit) else limit for limit in RANGES.get(name, usual)]
+        step = [1, -1] if is_count else [max(abs(end), 1e-6) * 1e-3 for end in ends]
+        beyond = [ends[0] - abs(step[0]), ends[1] + abs(step[1])]
+        cases += [(name, int(n) if is_count else float(n)) for n in (*ends, *beyond)]
+        cases += [(name, other) for other in (0, -1, 1e300, True, "1", None, [1], *([value + 0.5] if is_count else []))]
+    return cases
+
+
+@pytest.mark.slow
+def test_swift_takes_the_constants_that_python_takes_and_no_others(swift_tool, small_bundle, tmp_path):
+    manifest = json.loads((small_bundle / "manifest.json").read_bytes())
+    folder = tmp_path / "bundle"
+    shutil.copytree(small_bundle, folder)
+    filters = [
+        [[0.1] * 3 + [1, a1, a2]] for a1, a2 in ((0, 1), (0, 0.999), (1.9, 0.9), (1.91, 0.9), (-2, 0.5), (0, -1))
+    ]
+    cases = [
+        *spoilt_numbers(),
+        *(("detector.bandpass_sos", sos) for sos in (*filters, [], [[1, 0, 0, 2, 0, 0]], [[1001, 0, 0, 1, 0, 0]], "x")),
+    ]
+    accepted = 0
+    for name, value in cases:
+        changed = json.loads(json.dumps(manifest))
+        *above, last = name.split(".")
+        part = changed["contract"]
+        for key in above:
+            part = part[key]
+        part[last] = value
+        (folder / "manifest.json").write_bytes(sealed(changed))
+        try:
+            load_bundle(folder)
+            python = "accepts"
+        except EdgeEcgError:
+            python = "refuses"
+        done = subprocess.run([swift_tool, "replay", folder, tmp_path / "absent.csv"], capture_output=True, text=True)
+        assert done.returncode == 2
+        swift = "refuses" if done.stderr.startswith(f"error: {folder}") else "accepts"
+        assert (name, value, swift) == (name, value, python), done.stderr
+        accepted += python == "accepts"
+    assert accepted > 60
+    assert len(cases) - accepted > 300

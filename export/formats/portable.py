@@ -16,6 +16,7 @@ from edge_ecg.inference.int8 import dequantized, quantize_rows
 from edge_ecg.inference.portable import FORMAT, LAYERS, WEIGHTS, WEIGHTS_INT8, load_portable
 from export.compression.weights import FLOAT32, INT8
 from export.formats.artefact import Artefact, Engine, Files, Graphs, StoredWeight, embedding_length, require_shapes
+from export.formats.expanded import expanded
 from export.formats.onnx import to_onnx
 from export.formats.translation import Translation
 
@@ -26,7 +27,7 @@ def translated(graphs: Graphs) -> tuple[bytes, dict[str, np.ndarray], set[str]]:
     form: dict[str, Any] = {"format": FORMAT}
     fixed: set[str] = set()
     for graph in graphs:
-        translation = Translation(onnx.load_from_string(to_onnx(graph)), tensors)
+        translation = Translation(expanded(onnx.load_from_string(to_onnx(graph))), tensors)
         form[graph.name] = translation.program()
         fixed |= {translation.names[name] for name in graph.buffers & translation.names.keys()}
     layers = [*form["encoder"]["layers"], *form["comparator"]["layers"]]

@@ -48,6 +48,15 @@ class Translation:
         return {"inputs": inputs, "output": output, "layers": _shortened(self._layers, inputs, output)}
 
     def _add(self, node: NodeProto) -> None:
+        try:
+            self._translate(node)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            if isinstance(error, UnsupportedOperationError):
+                raise
+            reason = f"the portable form has no {node.op_type} as this graph uses it"
+            raise UnsupportedOperationError(reason) from error
+
+    def _translate(self, node: NodeProto) -> None:
         if node.op_type in BY_ELEMENT:
             self._by_element(node)
         elif node.op_type in SHAPING:

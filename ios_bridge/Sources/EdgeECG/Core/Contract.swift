@@ -36,7 +36,7 @@ public struct Contract: Hashable, Sendable {
     guard version == Self.supportedVersion else {
       throw EdgeECGError.contract("contract version is \(version), this package reads \(Self.supportedVersion)")
     }
-    sampleRateHz = try entries.integer("sample_rate_hz", in: 1...100_000)
+    sampleRateHz = try entries.integer("sample_rate_hz", in: 512...512)  // of the resampler
     settleSamples = try entries.count("settle_samples")
     beforeRSamples = try entries.integer("before_r_samples", in: 2...100_000)
     afterRSamples = try entries.integer("after_r_samples", in: 4...100_000)
@@ -60,7 +60,7 @@ public struct VotingConstants: Hashable, Sendable {
 
   init(_ json: JSONValue, name: String) throws(EdgeECGError) {
     var entries = try ContractEntries(json, name: name)
-    let rates = Double.leastNonzeroMagnitude...0.5.nextDown
+    let rates = 1e-12...0.49  // at 0 and at 1/2 there is no boundary
     fewestBeats = try entries.integer("fewest_beats", in: 1...ContractEntries.most)
     alpha = try entries.number("alpha", in: rates)
     beta = try entries.number("beta", in: rates)
@@ -92,8 +92,13 @@ struct ContractEntries {
   }
 
   mutating func integer(_ key: String, in range: ClosedRange<Int>) throws(EdgeECGError) -> Int {
-    guard let value = try value(key).integer, range.contains(value) else {
-      throw EdgeECGError.contract("\(name).\(key) is no whole number from \(range.lowerBound) to \(range.upperBound)")
+    try integer(key, from: range.lowerBound, to: range.upperBound)
+  }
+
+  /// Of limits that hang on other entries there may be none between.
+  mutating func integer(_ key: String, from least: Int, to most: Int) throws(EdgeECGError) -> Int {
+    guard let value = try value(key).integer, least <= value, value <= most else {
+      throw EdgeECGError.contract("\(name).\(key) is no whole number from \(least) to \(most)")
     }
     return value
   }
@@ -129,6 +134,11 @@ struct ContractEntries {
       let numbers = row.items?.compactMap { $0.double } ?? []
       guard numbers.count == 6, row.items?.count == 6, numbers[3] == 1, numbers.allSatisfy({ abs($0) <= 1e9 }) else {
         throw EdgeECGError.contract("\(name).\(key) has a row that is not b0 b1 b2 1 a1 a2")
+      }
+      let (a1, a2) = (numbers[4], numbers[5])
+      // Poles inside the unit circle (E. I. Jury's conditions), with a margin for rounding.
+      guard numbers[..<3].allSatisfy({ abs($0) <= 1000 }), abs(a2) < 1 - 1e-6, abs(a1) < 1 + a2 - 1e-9 else {
+        throw EdgeECGError.contract("\(name).\(key) has a filter that does not settle")
       }
       return Bandpass.Section(b0: numbers[0], b1: numbers[1], b2: numbers[2], a1: numbers[4], a2: numbers[5])
     }

@@ -53,33 +53,38 @@ public struct DetectorConstants: Hashable, Sendable {
 
   init(_ json: JSONValue, name: String) throws(EdgeECGError) {
     let window = 1...10_000  // longer windows than this are no part of a heartbeat
+    let part = 0.0...1.0
     let rr = 1.0...1e6  // below one sample, search-back would not move on
     var entries = try ContractEntries(json, name: name)
     bandpassSections = try entries.sections("bandpass_sos")
-    quadratureGain = try entries.number("quadrature_gain")
-    faintestMicrovolts = try entries.number("faintest_uv", in: 0...1e9)
+    quadratureGain = try entries.number("quadrature_gain", in: 0...1000)
+    faintestMicrovolts = try entries.number("faintest_uv", in: 1e-6...1e9)
     refractory = try entries.integer("refractory", in: window)
-    learning = try entries.integer("learning", in: 1...ContractEntries.most)
-    transient = try entries.number("transient")
+    transient = try entries.number("transient", in: 1...1000)
     levelBeats = try entries.integer("level_beats", in: 2...1000)
-    cap = try entries.number("cap")
-    adaptation = try entries.number("adaptation", in: 0...1)
-    threshold = try entries.number("threshold")
+    cap = try entries.number("cap", in: 1...1000)
+    adaptation = try entries.number("adaptation", in: part)
+    threshold = try entries.number("threshold", in: 0...0.99)  // at 1, nothing is above it
     tWaveReach = try entries.count("t_wave_reach")
-    tWaveHeight = try entries.number("t_wave_height")
+    tWaveHeight = try entries.number("t_wave_height", in: part)
     searchBackRR = try entries.number("search_back_rr", in: 0...1000)
-    searchBackPart = try entries.number("search_back_part")
+    searchBackPart = try entries.number("search_back_part", in: part)
     rrStart = try entries.number("rr_start", in: rr)
     rrMin = try entries.number("rr_min", in: rr)
     rrMax = try entries.number("rr_max", in: rrMin...rr.upperBound)
-    fade = try entries.number("fade", in: 0...1)
-    leastFade = try entries.number("least_fade", in: 0...1)
-    envelopeDelay = try entries.integer("envelope_delay", in: 0...window.upperBound)
+    fade = try entries.number("fade", in: part)
+    leastFade = try entries.number("least_fade", in: part)
+    firstDeflection = try entries.number("first_deflection", in: part)
+    sideMargin = try entries.number("side_margin", in: part)
+    // Candidates are placed on raw samples that are still kept ...
+    learning = try entries.integer("learning", from: 1, to: Int(searchBackRR * rrMax))
     refineReach = try entries.integer("refine_reach", in: window)
     smoothSamples = try entries.integer("smooth_samples", in: 1...1000)
     baselineSamples = try entries.integer("baseline_samples", in: 1...refineReach)
-    firstDeflection = try entries.number("first_deflection")
-    sideMargin = try entries.number("side_margin")
+    // ... and that have come by the time, with room for a baseline at either end even at the stream's start.
+    envelopeDelay = try entries.integer(
+      "envelope_delay", from: max(0, refineReach + smoothSamples / 2 - refractory - 1),
+      to: refineReach + 2 - (smoothSamples + 1) / 2 - baselineSamples)
     try entries.requireNoOthers()
   }
 }
