@@ -173,3 +173,28 @@ def test_facts_of_a_bundle_fit_eighty_columns(
     done = edge_ecg(command, small_bundle.name)
     assert done.returncode == 0
     assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("command", ["report", "replay", "import"])
+def test_a_page_replaces_a_page_of_ours_and_nothing_else(
+    command: str, small_bundle: Path, recordings: list[Path], tmp_path: Path
+) -> None:
+    def written(page: Path) -> int:
+        words = {
+            "report": ["report", small_bundle, "--out", page],
+            "replay": ["replay", small_bundle, recordings[0], "--page", page],
+            "import": ["import", recordings[0], "--sheet", page],
+        }[command]
+        return edge_ecg(*words).returncode
+
+    page = tmp_path / "page.html"
+    assert (written(page), written(page)) == (0, 0)
+    (tmp_path / "folder.html").mkdir()
+    for name, content in (("own.html", "<!doctype html><p>mine"), ("settings.json", "{}"), ("empty.html", "")):
+        (tmp_path / name).write_text(content)
+        assert written(tmp_path / name) == 2
+        assert (tmp_path / name).read_text() == content
+    assert written(tmp_path / "folder.html") == 2
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "page.html", "folder.html", "own.html", "settings.json", "empty.html",
+    }  # fmt: skip

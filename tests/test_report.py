@@ -337,12 +337,13 @@ def test_bad_input_is_told_in_one_line_and_the_old_page_stays(
     copied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = tmp_path / "report.html"
-    page.write_text("old")
+    old = '<meta name="generator" content="edge-ecg">'
+    page.write_text(old)
     run, cv = copied / "run", copied / "run/study/crossval"
 
     def tell(*arguments: object) -> str:
         line = told(capsys, *arguments, "--out", page)
-        assert page.read_text() == "old"
+        assert page.read_text() == old
         assert sorted(tmp_path.iterdir()) == [copied, page]
         return line
 

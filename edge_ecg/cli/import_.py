@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from edge_ecg.atomic import refuse_overlap, write_file
-from edge_ecg.cli.options import Reading, told_of_recordings
+from edge_ecg.cli.options import PagePath, Reading, told_of_recordings
 from edge_ecg.cli.picker import glance, pick
 from edge_ecg.console import report_error
 from edge_ecg.datasets.days import days_with_both_states, worth_of
@@ -40,9 +40,7 @@ from edge_ecg.report.contact_sheet import contact_sheet
     help="Label by a CSV file of file-or-time,label; times such as 2024-03-01 or '2024-03-01 08:03'.",
 )
 @click.option("--pick", "picked", is_flag=True, help="Label at the terminal, date by date.")
-@click.option(
-    "--sheet", type=click.Path(path_type=Path), help="Write a page to label in: traces to mark, saved as labels.csv."
-)
+@click.option("--sheet", type=PagePath(), help="Write a page to label in: traces to mark, saved as labels.csv.")
 @click.option("--baseline", metavar="LABEL", help="Which label is the baseline  [the one given first]")
 @told_of_recordings
 @click.option("--json", "as_json", is_flag=True, help="Recordings, or what was written, as JSON on standard output.")

@@ -51,6 +51,27 @@ class Quantity(click.ParamType):
         return number
 
 
+class PagePath(click.Path):
+    """Where a page goes: NAME.html, which is new or a page of ours; no other file is replaced."""
+
+    MARK = b'<meta name="generator" content="edge-ecg">'  # near the top of every page
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        page = Path(str(super().convert(value, param, ctx)))
+        if page.suffix.lower() not in (".html", ".htm"):
+            self.fail(f"{page}: ends with {page.suffix!r}, expected a page: .html", param, ctx)
+        if page.exists() or page.is_symlink():
+            if not page.is_file():
+                self.fail(f"{page}: is there already and is no file; give another name", param, ctx)
+            with page.open("rb") as file:
+                if self.MARK not in file.read(2000):
+                    self.fail(f"{page}: is there already and is no page of edge-ecg; give another name", param, ctx)
+        return page
+
+
 def told_of_recordings(command: Callable[..., Result]) -> Callable[..., Result]:
     """The options of what recordings do not say of themselves; the command gets them as `told`."""
 

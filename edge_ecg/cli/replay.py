@@ -12,7 +12,7 @@ from edge_ecg.atomic import refuse_overlap, write_file
 from edge_ecg.bundle import Bundle, load_bundle
 from edge_ecg.cli.day_baseline import DAY_BASELINE, DAY_BASELINE_FIRST, DayBaselines, day_baselines
 from edge_ecg.cli.live import live_view
-from edge_ecg.cli.options import AS_JSON, LABELS, RECORDINGS, for_each, told_of_recordings
+from edge_ecg.cli.options import AS_JSON, LABELS, RECORDINGS, PagePath, for_each, told_of_recordings
 from edge_ecg.console import is_verbose
 from edge_ecg.contract import CONTRACT
 from edge_ecg.datasets.labelling import labels_by_name
@@ -28,7 +28,7 @@ BUNDLE = click.argument("bundle_path", metavar="BUNDLE", type=click.Path(path_ty
 CHUNK = click.option("--chunk", default=64, show_default=True, type=click.IntRange(1), help="Samples a push.")
 LIVE = click.option("--live", is_flag=True, help="Draw trace, R marks, tally and latency as they come, in real time.")
 ANY_DAY = click.option("--any-day", is_flag=True, help="Judge what is out of date as well: to study a drift.")
-PAGE = click.option("--page", type=click.Path(path_type=Path), help="A page that plays the replay: page.html.")
+PAGE = click.option("--page", type=PagePath(), help="A page that plays the replay: page.html.")
 CONFIDENCE = click.option(
     "--confidence",
     type=click.FloatRange(0.5, 1, min_open=True, max_open=True),

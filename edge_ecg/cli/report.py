@@ -5,15 +5,14 @@ from pathlib import Path
 import click
 
 from edge_ecg.atomic import refuse_overlap, write_file
+from edge_ecg.cli.options import PagePath
 from edge_ecg.report.findings import read_findings
 from edge_ecg.report.report import report_of
 
 
 @click.command("report", short_help="Write what was measured of a run or a bundle as one page.")
 @click.argument("sources", metavar="RUN_OR_BUNDLE...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The page, such as report.html."
-)
+@click.option("--out", required=True, type=PagePath(), help="The page, such as report.html.")
 def report_command(sources: tuple[Path, ...], out: Path) -> None:
     """Write everything that was measured of a training run or a bundle as one page that can be sent.
 
