@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from edge_ecg.atomic import write_file
+from edge_ecg.atomic import refuse_overlap, write_file
 from edge_ecg.bundle import GOLDEN
 from edge_ecg.console import claim_folder
 from edge_ecg.contract import INTENDED_USE
@@ -23,6 +23,7 @@ def export_folder(run_folder: Path, out: Path, artefacts: list[Artefact]) -> Non
 
     Raises ParityError as `export_run` does.
     """
+    refuse_overlap(out, [run_folder])
     run = load_run(run_folder)
     exported = export_run(run, artefacts=artefacts)
     files = {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from edge_ecg.atomic import write_file
+from edge_ecg.atomic import refuse_overlap, write_file
 from edge_ecg.console import claim_folder, run_command
 from edge_ecg.report.artefact_table import artefact_table
 from export.pictures import PICTURE, picture
@@ -18,6 +18,7 @@ from train.run import load_run
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for files, table and picture.")
 def quantize(run_folder: Path, out: Path) -> None:
     """Measure every artefact on the validation beats, and write those that decide as the model, table and picture."""
+    refuse_overlap(out, [run_folder])
     exported = export_run(load_run(run_folder))
     table = json.dumps(exported.rows, indent=1).encode()
     files = {**exported.files, PICTURE: picture(exported.rows), "quantization.json": table}

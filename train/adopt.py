@@ -10,6 +10,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from edge_ecg.atomic import refuse_overlap
 from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.errors import RunError, first_line
@@ -111,6 +112,7 @@ def adopt(
     they were trained on these dates, decisions are surer than they should be.
     """
     torch.set_num_threads(1)
+    refuse_overlap(out, [checkpoint, *([beats_file] if beats_file else [])])
     model = with_weights(arch, read_checkpoint(checkpoint), checkpoint)
     dataset = read_dataset(dataset_file, data)
     sets = {which: read_sets(dataset, [which], beats_file=beats_file) for which in ("train", "validation")}
