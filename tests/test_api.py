@@ -93,7 +93,7 @@ OF_A_PATH: list[Callable[[object], object]] = [
 ]
 
 
-@pytest.mark.parametrize("path", NOT_PATHS, ids=repr)
+@pytest.mark.parametrize("path", NOT_PATHS, ids=lambda path: type(path).__name__)
 def test_what_is_no_path_is_refused(path: object) -> None:
     for takes_a_path in OF_A_PATH:
         with pytest.raises(EdgeEcgError, match="expected the path"):

@@ -178,6 +178,7 @@ def _every_line_of_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("train.text.SECONDS_APART", 0.0)
 
 
+@pytest.mark.slow
 def test_finished_folds_are_kept_and_folds_of_other_beats_are_not(tmp_path: Path) -> None:
     beats, said = made_up_beats(), []
     first = run_folds(beats, leave_one_out(beats), QUICK, tmp_path, said.append)

@@ -22,6 +22,7 @@ def logits_from(folder: Path, encode, compare) -> list[tuple[np.ndarray, np.ndar
     ]
 
 
+@pytest.mark.slow
 def test_an_app_needs_nothing_but_the_files(small_run: Path, tmp_path: Path) -> None:
     out = tmp_path / "onnx"
     done = inside("export.onnx", small_run, "--out", out, "--weights", "fp32")

@@ -17,6 +17,7 @@ from export.gate.reference_model import ReferenceModel
 from export.graphs import Graph, graphs_of, with_weights_of
 from train.run import load_run
 
+pytestmark = pytest.mark.slow
 ROUNDING = 1e-5
 
 

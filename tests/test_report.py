@@ -223,6 +223,7 @@ def cards(page: str) -> list[str]:
     return re.findall(r'<div class="card"><b>(.*?)</b>', page)
 
 
+@pytest.mark.slow
 def test_the_page_leads_with_the_figure_that_flatters_least(copied: Path, small_run: Path) -> None:
     """Dates left out, else test dates with how often they were looked at, else validation with its caveat."""
     run = copied / "run"
@@ -237,6 +238,7 @@ def test_the_page_leads_with_the_figure_that_flatters_least(copied: Path, small_
     assert "These dates stopped the training, so this flatters" in validation
 
 
+@pytest.mark.slow
 def test_a_difference_that_may_be_none_is_called_none(copied: Path) -> None:
     crossval = copied / "run/study/crossval/crossval.json"
     found = read_json(crossval)
