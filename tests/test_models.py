@@ -145,6 +145,26 @@ def test_a_checkpoint_is_never_run(content: object, tmp_path: Path, monkeypatch:
     assert not (tmp_path / "harmed").exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
+def test_a_pipe_is_refused_and_never_waited_for(small_run: Path, small_dataset: Path, tmp_path: Path) -> None:
+    pipe, run = tmp_path / "pipe.safetensors", tmp_path / "run"
+    os.mkfifo(pipe)
+    with pytest.raises(RunError, match="expected a plain file"):
+        read_checkpoint(pipe)
+    with pytest.raises(DatasetError, match="expected a plain file"):
+        read_given_beats(pipe, read_dataset(small_dataset), ("2024-03-01",))
+    run.mkdir()
+    for name in ("config.json", "beats.safetensors", "checkpoint.safetensors"):
+        for file in small_run.glob("*.*"):
+            if file.is_file():
+                (run / file.name).write_bytes(file.read_bytes())
+        (run / name).unlink()
+        os.mkfifo(run / name)
+        with pytest.raises(RunError):
+            load_run(run)
+        (run / name).unlink()
+
+
 @pytest.mark.slow
 def test_adopted_weights_are_the_run_that_they_came_from(small_run: Path, small_dataset: Path, tmp_path: Path) -> None:
     done = inside(

@@ -1,5 +1,6 @@
 """`python -m train.adopt`: a run from weights that somebody else has trained."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from edge_ecg.atomic import refuse_overlap
 from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.errors import RunError, first_line
+from edge_ecg.files import read_small_file
 from train.confounders import CONFOUNDERS, leave_for_the_report
 from train.data import BeatSet, read_sets
 from train.decision.levels import fit_levels
@@ -22,12 +24,11 @@ from train.fit.left_out import evidence_of
 from train.fit.loop import PROGRESS, History, Settings, settings_for
 from train.model.architectures import architecture_of
 from train.model.model import Model
-from train.model.weights import WEIGHTS, write_weights
+from train.model.weights import MOST_BYTES, WEIGHTS, write_weights
 from train.options import ArchitectureName, given_beats
 from train.overview import OVERVIEW
 from train.run import BEATS, CONFIG, METRICS, new_run, write_run
 
-MOST_BYTES = 64 << 20
 NAMED = 8  # entries of a kind in one error
 
 
@@ -37,16 +38,14 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     Nothing in it is run: a pickle may hold tensors and plain containers only.
     """
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise RunError(f"{path}: has {path.stat().st_size:,} bytes, expected at most {MOST_BYTES:,}")
-        content = path.read_bytes()
+        content = read_small_file(path, MOST_BYTES, RunError)
     except OSError as error:
         raise RunError(f"{path}: can't be read: {error.strerror}") from None
     try:
         if path.suffix == ".safetensors":
             state: Any = safetensors.torch.load(content)
         else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # of unpickling, which raises what it likes
         reason = first_line(error)
         raise RunError(f"{path}: expected safetensors or a state dict saved by torch: {reason}") from None

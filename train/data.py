@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable
@@ -15,6 +16,7 @@ import safetensors
 from edge_ecg.contract import CONTRACT, Contract
 from edge_ecg.datasets.dataset_file import SETS, Dataset, Entry
 from edge_ecg.errors import DatasetError
+from edge_ecg.files import plain_handle
 from edge_ecg.readers.read import read_recording
 from edge_ecg.signal.stream import cut_beats
 
@@ -134,10 +136,13 @@ def read_given_beats(path: Path, dataset: Dataset, dates: tuple[str, ...]) -> Be
     as JSON: "recordings": [{"name", "date", "label"}, ...], dates and labels as the dataset file names them.
     """
     try:
+        os.close(plain_handle(path, DatasetError))
         with safetensors.safe_open(path, "numpy") as file:
             values, recording = file.get_tensor("values"), file.get_tensor("recording")
             listed = json.loads((file.metadata() or {})["recordings"])
         names, on, labels = ([str(one[key]) for one in listed] for key in ("name", "date", "label"))
+    except DatasetError:
+        raise
     except (OSError, safetensors.SafetensorError, ValueError, TypeError, KeyError) as error:
         raise DatasetError(
             f"{path}: expected a safetensors file with 'values', 'recording' and a list 'recordings' of name, date "

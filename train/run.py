@@ -9,6 +9,7 @@ No pickle anywhere: a run from a stranger is safe to open.
 """
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from edge_ecg.atomic import write_file
 from edge_ecg.contract import CONTRACT, Contract
 from edge_ecg.datasets.dataset_file import Dataset
 from edge_ecg.errors import EdgeEcgError, RunError
+from edge_ecg.files import plain_handle
 from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.novelty import TrainingDistribution
 from edge_ecg.inference.references import ReferenceBank
@@ -130,6 +132,7 @@ def write_beats(path: Path, sets: dict[str, BeatSet]) -> None:
 def read_beats(path: Path) -> dict[str, BeatSet]:
     """Read what `write_beats` wrote. Raises RunError."""
     try:
+        os.close(plain_handle(path, RunError))
         with safetensors.safe_open(path, "numpy") as file:
             sets = {}
             for which, text in file.metadata().items():
@@ -145,6 +148,8 @@ def read_beats(path: Path) -> dict[str, BeatSet]:
                     np.array(names["days"], "datetime64[D]"),
                 )
             return sets
+    except RunError:
+        raise
     except (OSError, safetensors.SafetensorError, ValueError, KeyError) as error:
         raise RunError(f"{path}: can't be read as the beats of a run: {error}") from None
 
