@@ -74,6 +74,16 @@ import Testing
     #expect(distance(got.map(Double.init), wanted.map(Double.init)) < 1e-5)
   }
 
+  /// Places are rounded down; beyond either end it is the last number there.
+  @Test func floorAndGather() throws {
+    let layers = """
+      {"op":"floor","inputs":["x"],"output":"place","shape":[1,6]},\
+      {"op":"gather","inputs":["v","place"],"output":"y","shape":[1,6]}
+      """
+    let got = try run(layers, input: [1, 6], [-0.5, 0, 1.9, 2, 7.3, 1e9], weights: [("v", [1, 3], [10, 20, 30])])
+    #expect(got == [10, 10, 20, 30, 30, 30])
+  }
+
   @Test(arguments: [(1, 97, 32), (32, 64, 16), (5, 3, 1), (7, 9, 41), (4, 1, 8)])
   func linear(rows: Int, inputs: Int, outputs: Int) throws {
     let (x, weight) = (numbers(rows * inputs, seed: 4), numbers(outputs * inputs, seed: 5))
