@@ -85,7 +85,7 @@ def test_what_is_no_comparator_is_refused_with_the_reason(networks: str, factory
         architecture_of(f"{networks}:{factory}")
 
 
-@pytest.mark.parametrize("name", ["alined", "no_such_module:factory", "", ":", "a b:c", "..x:y"])
+@pytest.mark.parametrize("name", ["alined", "no_such_module:factory", "", ":", "a b:c", "..x:y", "os:abort"])
 def test_a_name_that_leads_nowhere_is_refused(name: str) -> None:
     with pytest.raises(RunError, match="architecture"):
         architecture_of(name)

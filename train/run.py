@@ -5,7 +5,7 @@
     folds/DATE/              a model that has not seen DATE; the levels in config.json are from these
     progress.safetensors     what --resume needs            history.png    loss and accuracy by epoch
 
-No pickle anywhere: a run from a stranger is safe to open.
+No pickle anywhere. An architecture that is not ours is imported by its name: SECURITY.md.
 """
 
 import json

@@ -34,6 +34,8 @@ def found_outside(name: str) -> tuple[Architecture, str]:
     module, _, attribute = path.partition(":")
     if not attribute:
         raise RunError(f"architecture is {name!r}, {EXPECTED}")
+    if module.partition(".")[0] in sys.stdlib_module_names:  # a run may name it: nothing of Python's own is called
+        raise RunError(f"architecture {name}: {module} is of Python's own library, {EXPECTED}")
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)
     try:
