@@ -24,7 +24,7 @@ KINDS = {
     "gemm": "linear", "matmul": "linear", "conv1d": "conv", "convolution": "conv", "reducemean": "mean",
     "reduce_mean": "mean", "reducel2": "norm", "reduce_l2_norm": "norm", "linalg_vector_norm": "norm",
     "real_div": "div", "gatherelements": "gather", "gather_along_axis": "gather", "clamp": "clip", "cat": "concat",
-    "slice_by_index": "slice", "layernormalization": "layer_norm", "tensor": "clip",
+    "slice_by_index": "slice", "layernormalization": "layer_norm",
 }  # fmt: skip
 # These only move numbers about, each form in another way: what they move is compared before and after.
 MOVES = {

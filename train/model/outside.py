@@ -24,7 +24,7 @@ EXPECTED = "expected a name of this version, of an installed package, or package
 
 @lru_cache
 def found_outside(name: str) -> tuple[Architecture, str]:
-    """An architecture that is not ours, and its version; checked by running it on two beats.
+    """An architecture that is not ours, and its version; checked by running it on three beats.
 
     `factory()` gives encoder and comparator, or an `Architecture`. The current folder is looked in as well, as
     `python -m` does. The version is that of the package, or a hash of the module's source. Raises RunError.
