@@ -16,7 +16,7 @@ from edge_ecg.errors import DatasetError, RunError
 from export.formats.onnx import ONNX
 from export.formats.portable import PORTABLE
 from export.pipeline import export_run
-from tests.commands import inside
+from tests.commands import Done, inside
 from train.adopt import read_checkpoint, with_weights
 from train.data import read_given_beats, read_sets
 from train.model.architectures import architecture_of, build_model, version_of
@@ -167,30 +167,22 @@ def test_a_pipe_is_refused_and_never_waited_for(small_run: Path, small_dataset: 
 
 @pytest.mark.slow
 def test_adopted_weights_are_the_run_that_they_came_from(small_run: Path, small_dataset: Path, tmp_path: Path) -> None:
-    done = inside(
-        "train.adopt",
-        small_run / "checkpoint.safetensors",
-        small_dataset,
-        "--arch",
-        "aligned",
-        "--out",
-        tmp_path / "run",
-    )
+    def adopt(*words: object) -> Done:
+        return inside("train.adopt", small_run / "checkpoint.safetensors", *words, "--arch", "aligned")
+
+    done = adopt(small_dataset, "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     figures = [json.loads((run / "metrics.json").read_text())["validation"] for run in (small_run, tmp_path / "run")]
     for what in ("recordings", "beats"):
         assert figures[0][what] == figures[1][what]
-    again = inside(
-        "train.adopt",
-        small_run / "checkpoint.safetensors",
-        small_dataset,
-        "--arch",
-        "aligned",
-        "--out",
-        tmp_path / "run",
-    )
+    again = adopt(small_dataset, "--out", tmp_path / "run")
     assert again.returncode == 2
     assert "holds a run already" in again.stderr
+    for number, data in enumerate((small_dataset, small_dataset.parent)):  # the file, or the folder that it is in
+        out = tmp_path / f"by_data{number}"
+        assert adopt("--data", data, "--out", out).returncode == 0
+        assert (out / "metrics.json").read_bytes() == (tmp_path / "run/metrics.json").read_bytes()
+    assert adopt("--out", tmp_path / "none").returncode == 2
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from torch import Tensor
 from edge_ecg.atomic import refuse_overlap
 from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import read_dataset
+from edge_ecg.datasets.importing import DATASET
 from edge_ecg.errors import RunError, first_line
 from edge_ecg.files import read_small_file
 from train.confounders import CONFOUNDERS, leave_for_the_report
@@ -88,17 +89,17 @@ def evidence_beside_other_dates(model: Model, beats: BeatSet, settings: Settings
 
 @click.command()
 @click.argument("checkpoint", metavar="CHECKPOINT", type=click.Path(path_type=Path))
-@click.argument("dataset_file", metavar="DATASET.toml", type=click.Path(path_type=Path))
+@click.argument("dataset_file", metavar="[DATASET.toml]", required=False, type=click.Path(path_type=Path))
 @click.option("--arch", required=True, type=ArchitectureName(), help="Whose weights they are.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the run.")
-@click.option("--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml].")
+@click.option("--data", type=click.Path(path_type=Path), help="Where the recordings are, or their dataset file.")
 @given_beats
 @click.option(
     "--references", "per_state", type=click.IntRange(1), default=16, show_default=True, help="So many of each state."
 )
 def adopt(
     checkpoint: Path,
-    dataset_file: Path,
+    dataset_file: Path | None,
     arch: str,
     out: Path,
     data: Path | None,
@@ -111,6 +112,12 @@ def adopt(
     they were trained on these dates, decisions are surer than they should be.
     """
     torch.set_num_threads(1)
+    if dataset_file is None:
+        if data is None:
+            raise click.UsageError(
+                "give DATASET.toml, or --data with a dataset file or a folder that holds dataset.toml"
+            )
+        dataset_file, data = (data / DATASET, data) if data.is_dir() else (data, None)
     refuse_overlap(out, [checkpoint, *([beats_file] if beats_file else [])])
     model = with_weights(arch, read_checkpoint(checkpoint), checkpoint)
     dataset = read_dataset(dataset_file, data)
