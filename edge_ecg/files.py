@@ -24,6 +24,12 @@ def plain_handle(path: Path, refusal: type[EdgeEcgError] = EdgeEcgError) -> int:
     return handle
 
 
+def plain_file(path: Path, refusal: type[EdgeEcgError] = EdgeEcgError) -> Path:
+    """The path of a plain file, for a library that opens it by its name. Raises as `plain_handle` does."""
+    os.close(plain_handle(path, refusal))
+    return path
+
+
 def read_small_file(path: Path, most: int, refusal: type[EdgeEcgError] = EdgeEcgError) -> bytes:
     """A file's content. Raises `refusal` for what is no plain file or has more than `most` bytes; OSError."""
     with os.fdopen(plain_handle(path, refusal), "rb") as stream:

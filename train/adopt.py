@@ -1,11 +1,11 @@
 """`python -m train.adopt`: a run from weights that somebody else has trained."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 import safetensors
 import safetensors.torch
 import torch
@@ -21,8 +21,8 @@ from train.confounders import CONFOUNDERS, leave_for_the_report
 from train.data import BeatSet, read_sets
 from train.decision.levels import fit_levels
 from train.evaluate import figures_text
-from train.fit.left_out import evidence_of
-from train.fit.loop import PROGRESS, History, Settings, settings_for
+from train.fit.left_out import evidence_by_date
+from train.fit.loop import PROGRESS, History, settings_for
 from train.model.architectures import architecture_of
 from train.model.model import Model
 from train.model.weights import MOST_BYTES, WEIGHTS, write_weights
@@ -77,16 +77,6 @@ def with_weights(name: str, state: dict[str, Tensor], path: Path) -> Model:
     return model.eval()
 
 
-def evidence_beside_other_dates(model: Model, beats: BeatSet, settings: Settings) -> np.ndarray:
-    """(N,) the evidence of each beat, from references of the other dates."""
-    evidence = np.empty(len(beats.values))
-    dates = set(beats.dates.tolist())
-    for date in dates:
-        of_date = beats.date == date
-        evidence[of_date] = evidence_of(model, beats.on_dates(dates - {date}), beats.values[of_date], settings)
-    return evidence
-
-
 @click.command()
 @click.argument("checkpoint", metavar="CHECKPOINT", type=click.Path(path_type=Path))
 @click.argument("dataset_file", metavar="[DATASET.toml]", required=False, type=click.Path(path_type=Path))
@@ -122,12 +112,12 @@ def adopt(
     model = with_weights(arch, read_checkpoint(checkpoint), checkpoint)
     dataset = read_dataset(dataset_file, data)
     sets = {which: read_sets(dataset, [which], beats_file=beats_file) for which in ("train", "validation")}
-    settings = Settings(**{**vars(settings_for(arch, 0)), "references_per_state": per_state, "epochs": 0})
+    settings = replace(settings_for(arch, 0), references_per_state=per_state, epochs=0)
     claim_folder(out, "train", (WEIGHTS, BEATS, METRICS, CONFIG, OVERVIEW, CONFOUNDERS))
     if (out / PROGRESS).exists() or (out / CONFIG).exists():
         raise RunError(f"{out}: holds a run already; give another folder")
     both = BeatSet.joined(sets.values())
-    levels = fit_levels(both, evidence_beside_other_dates(model, both, settings))
+    levels = fit_levels(both, evidence_by_date(dict.fromkeys(both.dates.tolist(), model), both, settings))
     write_weights(out / WEIGHTS, model)
     run = new_run(out, dataset, settings, sets, model, levels, History(), adopted=checkpoint.name)
     leave_for_the_report(run, dataset)

@@ -6,7 +6,6 @@ Nothing is trained. The beats of the validation dates, which training has not le
 run's model and references.
 """
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,11 @@ from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import Dataset
 from edge_ecg.errors import RunError
 from edge_ecg.jsonfile import write_json
+from edge_ecg.report.findings import weights_sha256
 from train.data import BeatSet
 from train.evaluation.drift import drift, matched_pairs, state_axis
 from train.evaluation.occlusion import RunEvidence, occlusion, without
 from train.evaluation.scores import RecordingScores
-from train.model.weights import WEIGHTS
 from train.overview import OVERVIEW, overview, recording_means_uv, rounded
 from train.run import Run, load_run
 from train.text import between, columns, count, share
@@ -46,7 +45,7 @@ def confounders(finished: Run) -> dict[str, Any]:
     ]
     along = state_axis(run)
     return {
-        "weights_sha256": hashlib.sha256((finished.path / WEIGHTS).read_bytes()).hexdigest(),
+        "weights_sha256": weights_sha256(finished.path),
         "labels": finished.labels,
         "recordings": {
             "date": scores.dates.tolist(),

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import re
 import sys
 from collections.abc import Iterable
@@ -16,7 +15,7 @@ import safetensors
 from edge_ecg.contract import CONTRACT, Contract
 from edge_ecg.datasets.dataset_file import SETS, Dataset, Entry
 from edge_ecg.errors import DatasetError
-from edge_ecg.files import plain_handle
+from edge_ecg.files import plain_file
 from edge_ecg.readers.read import read_recording
 from edge_ecg.signal.stream import cut_beats
 
@@ -136,8 +135,7 @@ def read_given_beats(path: Path, dataset: Dataset, dates: tuple[str, ...]) -> Be
     as JSON: "recordings": [{"name", "date", "label"}, ...], dates and labels as the dataset file names them.
     """
     try:
-        os.close(plain_handle(path, DatasetError))
-        with safetensors.safe_open(path, "numpy") as file:
+        with safetensors.safe_open(plain_file(path, DatasetError), "numpy") as file:
             values, recording = file.get_tensor("values"), file.get_tensor("recording")
             listed = json.loads((file.metadata() or {})["recordings"])
         names, on, labels = ([str(one[key]) for one in listed] for key in ("name", "date", "label"))
@@ -165,7 +163,8 @@ def read_given_beats(path: Path, dataset: Dataset, dates: tuple[str, ...]) -> Be
         raise DatasetError(f"{path}: has no recording of {', '.join(sorted(missing))}, which the dataset names")
     rr_s = values[:, -1].astype(np.float64)
     begins = np.searchsorted(recording, recording)  # where the recording of each beat begins
-    known_at_s = CONTRACT.settle_samples / CONTRACT.sample_rate_hz + np.cumsum(rr_s) - (np.cumsum(rr_s) - rr_s)[begins]
+    passed_s = np.cumsum(rr_s)
+    known_at_s = CONTRACT.settle_samples / CONTRACT.sample_rate_hz + passed_s - (passed_s - rr_s)[begins]
     beats = BeatSet(
         values,
         recording.astype(np.int64),

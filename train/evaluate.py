@@ -5,7 +5,6 @@
 Who looks at test dates again and again, and changes something in between, has no test dates any more.
 """
 
-import hashlib
 import json
 from datetime import datetime
 from pathlib import Path
@@ -18,10 +17,9 @@ from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import SETS, read_dataset
 from edge_ecg.jsonfile import read_json, write_json
 from edge_ecg.layout import folded
-from edge_ecg.report.findings import told
+from edge_ecg.report.findings import told, weights_sha256
 from train.data import read_sets
 from train.decision.decide import decide
-from train.model.weights import WEIGHTS
 from train.options import given_beats
 from train.run import Run, load_run
 from train.text import between, columns, count, share
@@ -97,7 +95,7 @@ def noted(run: Run, which: str, figures: dict[str, Any]) -> int:
         **figures,
         "looks": looks,
         "time": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "weights_sha256": hashlib.sha256((run.path / WEIGHTS).read_bytes()).hexdigest(),
+        "weights_sha256": weights_sha256(run.path),
     }
     write_json(file, sets)
     return looks

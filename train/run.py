@@ -9,7 +9,6 @@ No pickle anywhere. An architecture that is not ours is imported by its name: SE
 """
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from edge_ecg.atomic import write_file
 from edge_ecg.contract import CONTRACT, Contract
 from edge_ecg.datasets.dataset_file import Dataset
 from edge_ecg.errors import EdgeEcgError, RunError
-from edge_ecg.files import plain_handle
+from edge_ecg.files import plain_file
 from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.novelty import TrainingDistribution
 from edge_ecg.inference.references import ReferenceBank
@@ -132,8 +131,7 @@ def write_beats(path: Path, sets: dict[str, BeatSet]) -> None:
 def read_beats(path: Path) -> dict[str, BeatSet]:
     """Read what `write_beats` wrote. Raises RunError."""
     try:
-        os.close(plain_handle(path, RunError))
-        with safetensors.safe_open(path, "numpy") as file:
+        with safetensors.safe_open(plain_file(path, RunError), "numpy") as file:
             sets = {}
             for which, text in file.metadata().items():
                 names = json.loads(text)

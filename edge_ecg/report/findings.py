@@ -115,7 +115,7 @@ def _run(path: Path) -> dict[str, Any]:
         optional["evaluation"] = optional["evaluation"].get("test")
     again = {"confounders": f"train.confounders {path}", "evaluation": f"train.evaluate {path} DATASET.toml"}
     for name, command in again.items():
-        if optional[name] is not None and optional[name].get("weights_sha256") != _weights_of(path):
+        if optional[name] is not None and optional[name].get("weights_sha256") != weights_sha256(path):
             raise RunError(f"{files[name]}: is of other weights; run python -m {command} again")
     with told(files["metrics"]):
         history = metrics.get("history")
@@ -139,7 +139,8 @@ def _run(path: Path) -> dict[str, Any]:
         }
 
 
-def _weights_of(run: Path) -> str:
+def weights_sha256(run: Path) -> str:
+    """What tells the weights of a run from those of another."""
     return hashlib.sha256((run / "checkpoint.safetensors").read_bytes()).hexdigest()
 
 

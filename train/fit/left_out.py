@@ -47,12 +47,18 @@ def left_out_evidence(
         if len(days_with_both_states(state for state in states if state[0] != date)) >= FEWEST_DAYS
     }
     models = train_folds(beats, jobs, settings, folder, progress)
-    told = beats.on_dates(jobs)
-    evidence = np.empty(len(told.values))
-    for date, learned in jobs.items():
-        of_date = told.date == date
-        evidence[of_date] = evidence_of(models[date], beats.on_dates(learned), told.values[of_date], settings)
-    return told, evidence
+    return beats.on_dates(jobs), evidence_by_date(models, beats, settings)
+
+
+def evidence_by_date(models: Mapping[str, Model], beats: BeatSet, settings: Settings) -> np.ndarray:
+    """(N,) the evidence of the beats of some dates, each from its date's model, with references of all other dates."""
+    judged, dates = beats.on_dates(models), set(beats.dates.tolist())
+    evidence = np.empty(len(judged.values))
+    for date, model in models.items():
+        of_date = judged.date == date
+        others = beats.on_dates(dates - {date})
+        evidence[of_date] = evidence_of(model, others, judged.values[of_date], settings)
+    return evidence
 
 
 def evidence_of(model: Model, training: BeatSet, values: np.ndarray, settings: Settings) -> np.ndarray:

@@ -20,6 +20,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from edge_ecg.atomic import write_file
 from edge_ecg.datasets.days import require_days
 from edge_ecg.errors import RunError
+from edge_ecg.files import plain_file
 from train.data import BeatSet
 from train.decision.references import bank_of, choose_references
 from train.fit.pairs import batches, evidence_of_other_dates, pairs, steps_of_epoch
@@ -180,7 +181,7 @@ class Trainer:
         """Go on where the last finished epoch left off. Raises RunError if that run had other settings."""
         path = self._run / PROGRESS
         try:
-            with safetensors.safe_open(path, "pt") as file:
+            with safetensors.safe_open(plain_file(path, RunError), "pt") as file:
                 facts: dict[str, Any] = json.loads(file.metadata()["facts"])
                 names = file.keys()
                 state = {name: file.get_tensor(name) for name in names}
