@@ -16,11 +16,11 @@ from edge_ecg.contract import INTENDED_USE
 from edge_ecg.errors import RunError
 from edge_ecg.report.artefact_table import artefact_table
 from export.formats.artefact import Artefact
-from export.gate.artefacts import ARTEFACTS
+from export.gate.artefacts import ARTEFACTS, BY_ALL
 from export.gate.reference_model import REFERENCE_MODEL
 from export.model_card import CARD, model_card
 from export.pictures import PICTURE, picture
-from export.pipeline import BY_ALL, export_run, golden
+from export.pipeline import export_run, golden
 from train.data import BeatSet
 from train.decision.decide import decide
 from train.decision.novelty import USUAL

@@ -1,6 +1,7 @@
 """What `export.onnx` and `export.coreml` write: the graphs of one format, and all that an app needs beside them."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +19,39 @@ from train.run import Run, load_run
 COMPARATOR = "comparator.json"
 
 
-def export_folder(run_folder: Path, out: Path, artefacts: list[Artefact]) -> None:
-    """Write those artefacts of a run that decide as the model, with comparator.json and golden.json, and print a table.
+def export_command(format_of: str, artefacts: Sequence[Artefact]) -> click.Command:
+    """The command that writes one format's artefacts of a run."""
+    weights_of = [artefact.scheme.name for artefact in artefacts]
 
-    Raises ParityError as `export_run` does.
-    """
-    refuse_overlap(out, [run_folder])
-    run = load_run(run_folder)
-    exported = export_run(run, artefacts=artefacts)
-    files = {
-        **exported.files,
-        COMPARATOR: json.dumps(comparator_json(run, exported)).encode(),
-        GOLDEN: json.dumps(golden(run, exported)).encode(),
-    }
+    @click.command(format_of)
+    @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
+    @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the files.")
+    @click.option("--weights", multiple=True, type=click.Choice(weights_of), default=weights_of, help="[all]")
+    def command(run_folder: Path, out: Path, weights: tuple[str, ...]) -> None:
+        """Write both graphs, the references' embeddings, labels, contract, levels and golden vectors.
+
+        What has been run and decides as the model is written; of the rest it is said why not.
+        """
+        refuse_overlap(out, [run_folder])
+        run = load_run(run_folder)
+        exported = export_run(run, artefacts=[artefact for artefact in artefacts if artefact.scheme.name in weights])
+        files = {
+            **exported.files,
+            COMPARATOR: json.dumps(comparator_json(run, exported)).encode(),
+            GOLDEN: json.dumps(golden(run, exported)).encode(),
+        }
+        write_files(out, files)
+        click.echo("\n".join(artefact_table(exported.rows, exported.not_made)))
+        click.echo(f"{out}: {', '.join(sorted({name.split('/')[0] for name in files}))}")
+
+    return command
+
+
+def write_files(out: Path, files: Mapping[str, bytes]) -> None:
+    """Write files below a folder, in place of those of an earlier export. Raises EdgeEcgError for anybody else's."""
     claim_folder(out, "export", {name.split("/")[0] for name in files})
     for name, content in files.items():
         write_file(out / name, content)
-    click.echo("\n".join(artefact_table(exported.rows, exported.not_made)))
-    click.echo(f"{out}: {', '.join(sorted({name.split('/')[0] for name in files}))}")
 
 
 def comparator_json(run: Run, exported: Exported) -> dict[str, Any]:

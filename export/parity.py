@@ -22,14 +22,13 @@ from edge_ecg.inference.golden import golden_steps
 from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import DecisionRule
-from export.compression.weights import FLOAT32
-from export.formats.artefact import Artefact, Files
-from export.formats.coreml import ON_THIS_MAC
-from export.gate.artefacts import RUNNABLE, artefact
+from export.formats.artefact import Files
+from export.formats.coreml import COREML, ON_THIS_MAC
+from export.formats.onnx import ONNX
+from export.gate.artefacts import BY_ALL, RUNNABLE, artefact
 from export.gate.layers import LayerError, layer_errors
 from export.gate.parity_check import Parity, ParityCheck
 from export.gate.reference_model import REFERENCE_MODEL, ReferenceModel
-from export.graphs import Graph, graphs_of, with_weights_of
 from export.pictures import layers_picture
 from train.data import read_beats
 from train.decision.decide import decide
@@ -59,10 +58,11 @@ class Claims:
         self.shipped = [a for a in RUNNABLE if self._row(a.name).get("shipped")]
         self._files = files
 
-    def graphs(self, kind: Artefact) -> tuple[Graph, Graph]:
-        """The graphs with the weights that an artefact should have."""
-        exact = graphs_of(self.reference.model)
-        return exact if kind.scheme is FLOAT32 else with_weights_of(self.reference.compressed(kind.scheme), exact)
+    def layer_errors(self, beats: np.ndarray) -> dict[str, list[LayerError]]:
+        """By ONNX and Core ML artefact, its operations beside torch's over some beats (N, 384)."""
+        kinds = [kind for kind in self.shipped if kind in (*ONNX, *COREML)]
+        graphs = self.reference.graphs(kind.scheme for kind in kinds)
+        return {kind.name: layer_errors(kind, self._files, graphs[kind.scheme], beats) for kind in kinds}
 
     def _row(self, engine: str) -> dict[str, Any]:
         row: dict[str, Any] = self.rows.get(engine.removesuffix(ON_THIS_MAC), {})
@@ -93,7 +93,7 @@ class Claims:
         """Golden vectors that do not follow from their beats."""
         said = json.loads(self._files[GOLDEN])["beats"]
         beats = np.array([step["beat"] for step in said], np.float32)
-        engine, bank = artefact("onnx fp32").open(self._files), ReferenceBank.from_bytes(self._files[REFERENCES])
+        engine, bank = artefact(BY_ALL).open(self._files), ReferenceBank.from_bytes(self._files[REFERENCES])
         if not same(said, golden_steps(beats, *engine, bank, self.rule)):
             yield f"{GOLDEN}: does not follow from its beats"
 
@@ -146,18 +146,15 @@ def parity(
     if REFERENCE_MODEL not in files:
         raise ParityError(f"{bundle_path}: holds no {REFERENCE_MODEL} to compare with; export the bundle again")
     claims, dataset = Claims(manifest, files), read_dataset(dataset_file, data)
-    beats = read_beats([entry for which in sets for entry in dataset.entries(which)], claims.contract)
+    entries = [entry for which in sets for entry in dataset.entries(which)]
     if layers or picture:
-        by_artefact = {
-            kind.name: layer_errors(kind, files, claims.graphs(kind), beats.values[:LAYER_BEATS])
-            for kind in claims.shipped
-            if kind.name.startswith(("onnx", "coreml")) and not kind.name.endswith(ON_THIS_MAC)
-        }
+        by_artefact = claims.layer_errors(read_beats(entries[:1], claims.contract).values[:LAYER_BEATS])
         if picture:
             write_file(picture, layers_picture(by_artefact))
         text = {name: [asdict(row) for row in rows] for name, rows in by_artefact.items()}
         click.echo(json.dumps(text) if as_json else "\n".join(layers_table(by_artefact)))
         return
+    beats = read_beats(entries, claims.contract)
     check = ParityCheck(claims.reference, beats, claims.rule, claims.shift)
     parities = []
     for kind in claims.shipped:

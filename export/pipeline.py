@@ -15,14 +15,12 @@ from edge_ecg.layout import folded
 from export.compression.finetune import finetune
 from export.compression.weights import FLOAT32, INT8
 from export.formats.artefact import Artefact
-from export.gate.artefacts import ARTEFACTS
+from export.gate.artefacts import ARTEFACTS, BY_ALL
 from export.gate.parity_check import Parity, ParityCheck, interleaved_us, require
 from export.gate.reference_model import ReferenceModel
-from export.graphs import graphs_of, with_weights_of
 from train.run import Run
 
 GOLDEN_BEATS = 8
-BY_ALL = "onnx fp32"  # what every reader of a bundle on a computer runs
 
 
 @dataclass(frozen=True)
@@ -49,8 +47,7 @@ def export_run(run: Run, chosen: np.ndarray | None = None, artefacts: Sequence[A
     reference = check.reference
     bank = replace(reference.bank, distribution=run.distribution())
     references = reference_files(bank)
-    exact = graphs_of(reference.model, run.labels)
-    graphs = {a.scheme: with_weights_of(reference.compressed(a.scheme), exact) for a in artefacts} | {FLOAT32: exact}
+    graphs = reference.graphs((artefact.scheme for artefact in artefacts), run.labels)
     shipped: list[Artefact] = []
     files: dict[str, bytes] = {}
     parities: list[Parity] = []

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import click
 
-from edge_ecg.atomic import refuse_overlap, write_file
-from edge_ecg.console import claim_folder, run_command
+from edge_ecg.atomic import refuse_overlap
+from edge_ecg.console import run_command
 from edge_ecg.report.artefact_table import artefact_table
+from export.folder import write_files
 from export.pictures import PICTURE, picture
 from export.pipeline import export_run
 from train.run import load_run
@@ -22,9 +23,7 @@ def quantize(run_folder: Path, out: Path) -> None:
     exported = export_run(load_run(run_folder))
     table = json.dumps(exported.rows, indent=1).encode()
     files = {**exported.files, PICTURE: picture(exported.rows), "quantization.json": table}
-    claim_folder(out, "export", {name.split("/")[0] for name in files})
-    for name, content in files.items():
-        write_file(out / name, content)
+    write_files(out, files)
     click.echo("\n".join(artefact_table(exported.rows, exported.not_made)))
 
 

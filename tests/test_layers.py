@@ -9,12 +9,11 @@ import pytest
 import torch
 from onnx import TensorProto, numpy_helper
 
-from export.compression.weights import FLOAT32, INT8
 from export.formats.artefact import Artefact
 from export.gate.artefacts import artefact
 from export.gate.layers import layer_errors
 from export.gate.reference_model import ReferenceModel
-from export.graphs import Graph, graphs_of, with_weights_of
+from export.graphs import Graph, graphs_of
 from train.run import load_run
 
 pytestmark = pytest.mark.slow
@@ -27,8 +26,7 @@ def reference(small_run: Path) -> ReferenceModel:
 
 
 def graphs_for(reference: ReferenceModel, kind: Artefact) -> tuple[Graph, Graph]:
-    exact = graphs_of(reference.model)
-    return exact if kind.scheme is FLOAT32 else with_weights_of(reference.compressed(INT8), exact)
+    return reference.graphs([kind.scheme])[kind.scheme]
 
 
 def with_tensor(content: bytes, name: str, change: Callable[[np.ndarray], np.ndarray]) -> bytes:

@@ -6,6 +6,7 @@ from export.formats.onnx import ONNX
 from export.formats.portable import PORTABLE
 
 ARTEFACTS: tuple[Artefact, ...] = (*ONNX, *COREML, *PORTABLE)
+BY_ALL = "onnx fp32"  # what every reader of a bundle on a computer runs
 RUNNABLE = (*ARTEFACTS, *COREML_ON_THIS_MAC)  # a Mac runs the same packages through Core ML as well
 
 

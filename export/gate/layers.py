@@ -64,45 +64,45 @@ def layer_errors(artefact: Artefact, files: Files, graphs: Iterable[Graph], beat
         encoder.name: [{"beat": beat[np.newaxis]} for beat in beats],
         comparator.name: [{"embedding": embedding[np.newaxis], "references": embeddings} for embedding in embeddings],
     }
-    rows: dict[tuple[str, str], LayerError] = {}
+    rows: list[LayerError] = []
     for graph, part in zip((encoder, comparator), artefact.parts, strict=True):
         run = _every_onnx_value(files[part]) if part.endswith(".onnx") else _every_mil_value(part, files)
-        for given in inputs[graph.name]:
-            for row in _compared(graph, given, run(given)):
-                key = row.graph, row.in_artefact
-                if key not in rows or row.error > rows[key].error:
-                    rows[key] = row
-    return sorted(rows.values(), key=lambda row: -row.error)
+        rows += _compared(graph, [(given, run(given)) for given in inputs[graph.name]])
+    return sorted(rows, key=lambda row: -row.error)
 
 
-def _compared(graph: Graph, given: Mapping[str, np.ndarray], values: list[Value]) -> list[LayerError]:
-    """One run of a graph: torch's operations beside the artefact's."""
+def _compared(graph: Graph, runs: list[tuple[Mapping[str, np.ndarray], list[Value]]]) -> list[LayerError]:
+    """Torch's operations beside the artefact's over some runs of a graph: what was given, and the artefact's values."""
     module = graph.program.module()
-    arguments = [torch.from_numpy(given[name]) for name in graph.inputs]
+    arguments = [[torch.from_numpy(given[name]) for name in graph.inputs] for given, _ in runs]
     with torch.no_grad():
         alone = _Followed(module, {})
-        alone.run(*arguments)
-        pairs = _paired(alone.values, values)
-        followed = _Followed(module, pairs)
-        followed.run(*arguments)
+        alone.run(*arguments[0])
+        pairs = _paired(alone.values, runs[0][1])
+        errors: dict[str, float] = dict.fromkeys(pairs, 0.0)
+        for inputs, (_, values) in zip(arguments, runs, strict=True):
+            by_name = {value.name: value.value for value in values}
+            followed = _Followed(module, {name: by_name[theirs] for name, theirs in pairs.items()})
+            followed.run(*inputs)
+            errors = {name: max(error, followed.errors[name]) for name, error in errors.items()}
     return [
-        LayerError(graph.name, followed.modules[name], name, pairs[name].name, place, error)
-        for place, (name, error) in enumerate(followed.errors.items())
+        LayerError(graph.name, followed.modules[name], name, pairs[name], place, error)
+        for place, (name, error) in enumerate(errors.items())
     ]
 
 
-def _paired(expected: list[Value], got: list[Value]) -> dict[str, Value]:
-    """The artefact's values by the name of torch's operation: the same kind and number of values, in the same order."""
+def _paired(expected: list[Value], got: list[Value]) -> dict[str, str]:
+    """The artefact's operation by torch's, by name: of the same kind and shape, in the same order."""
     named = [[v for v in values if v.kind not in MOVES] for values in (expected, got)]
     mine, theirs = ([f"{v.kind} {[n for n in v.value.shape if n > 1]}" for v in values] for values in named)
     blocks = SequenceMatcher(None, mine, theirs, autojunk=False).get_matching_blocks()
-    return {named[0][first + i].name: named[1][second + i] for first, second, size in blocks for i in range(size)}
+    return {named[0][first + i].name: named[1][second + i].name for first, second, size in blocks for i in range(size)}
 
 
 class _Followed(torch.fx.Interpreter):
     """A program in which some operations give the artefact's value; how far that is from theirs is kept."""
 
-    def __init__(self, module: torch.fx.GraphModule, given: Mapping[str, Value]):
+    def __init__(self, module: torch.fx.GraphModule, given: Mapping[str, np.ndarray]):
         super().__init__(module)
         self._given = given
         self.values: list[Value] = []
@@ -120,7 +120,7 @@ class _Followed(torch.fx.Interpreter):
         self.modules[node.name] = stack[-1][0] if stack else ""
         if node.name not in self._given:
             return result
-        value = np.asarray(self._given[node.name].value, np.float32).reshape(result.shape)
+        value = np.asarray(self._given[node.name], np.float32).reshape(result.shape)
         largest = max(float(result.abs().max()), 1e-12)
         self.errors[node.name] = float(np.nan_to_num(np.abs(value - result.numpy()), nan=np.inf).max()) / largest
         return torch.from_numpy(value)

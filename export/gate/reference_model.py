@@ -4,7 +4,7 @@ It travels in the bundle, so that anyone can check the bundle again, with what e
 does not need it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -16,7 +16,7 @@ import torch
 from edge_ecg.errors import EdgeEcgError, ParityError, first_line
 from edge_ecg.inference.references import ReferenceBank
 from export.compression.weights import FLOAT32, Scheme
-from export.graphs import fold_batch_norm
+from export.graphs import Graph, fold_batch_norm, graphs_of, with_weights_of
 from train.model.architectures import build_model
 from train.model.model import Model, embed
 from train.run import Run
@@ -55,6 +55,16 @@ class ReferenceModel:
         if scheme is FLOAT32:
             return self.model
         return self.finetuned.get(scheme.name) or scheme.compressed(self.model)
+
+    def graphs(
+        self, schemes: Iterable[Scheme], labels: tuple[str, str] | None = None
+    ) -> dict[Scheme, tuple[Graph, Graph]]:
+        """By scheme, the graphs with the weights that its artefacts should have; torch exports once for all."""
+        exact = graphs_of(self.model, labels)
+        return {
+            scheme: exact if scheme is FLOAT32 else with_weights_of(self.compressed(scheme), exact)
+            for scheme in dict.fromkeys(schemes)
+        }
 
     def to_bytes(self) -> bytes:
         """The reference model as a safetensors file."""
