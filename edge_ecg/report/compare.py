@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from edge_ecg.contract import INTENDED_USE
-from edge_ecg.report import pictures
 from edge_ecg.report.evidence import strips_of
 from edge_ecg.report.findings import Findings, told
 from edge_ecg.report.page import between, percent, whole_page
+from edge_ecg.report.pictures import outcomes
 from edge_ecg.report.summary import number
 
 ALPHA = 0.05  # of the sign test over days
@@ -36,7 +36,7 @@ def comparison(every: Sequence[Findings]) -> str:
 
 
 def _strips(findings: Findings, place: int) -> Any:
-    return pictures.strips(strips_of(*findings.folds[findings.architecture]), findings.labels, f"strips-{place}")
+    return outcomes.strips(strips_of(*findings.folds[findings.architecture]), findings.labels, f"strips-{place}")
 
 
 def _figures(findings: Findings) -> dict[str, str]:

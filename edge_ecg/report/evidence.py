@@ -7,9 +7,9 @@ import numpy as np
 
 from edge_ecg.contract import CONTRACT
 from edge_ecg.intervals import wilson_interval
-from edge_ecg.report import beat_pictures, pictures
 from edge_ecg.report.findings import Findings
 from edge_ecg.report.page import counted, percent
+from edge_ecg.report.pictures import beats, outcomes
 from edge_ecg.report.summary import by_rank
 
 # Ours first, then baselines from the best down: the colours and lines that pictures and their keys share.
@@ -23,8 +23,8 @@ def recordings(findings: Findings) -> dict[str, Any]:
     o = findings.overview
     examples = o["examples"]
     return {
-        "states": beat_pictures.states(o["mean_beats_uv"], o["spread_uv"], BEAT_MS, findings.labels),
-        "traces": examples and beat_pictures.traces(examples["samples_uv"], examples["rate_hz"], findings.labels),
+        "states": beats.states(o["mean_beats_uv"], o["spread_uv"], BEAT_MS, findings.labels),
+        "traces": examples and beats.traces(examples["samples_uv"], examples["rate_hz"], findings.labels),
         "date": examples and examples["date"],
     }
 
@@ -94,7 +94,7 @@ def by_date(findings: Findings) -> dict[str, Any]:
         date, evidence, is_target = np.array(r["date"]), np.array(r["evidence"], float), np.array(r["is_target"], bool)
         judged = "the validation dates alone"
     return {
-        "picture": pictures.strips(strips_of(date, evidence, is_target), findings.labels),
+        "picture": outcomes.strips(strips_of(date, evidence, is_target), findings.labels),
         "judged": judged,
         "right": int(np.sum((evidence > 0) == is_target)),
         "total": len(evidence),
@@ -129,10 +129,10 @@ def ranking(findings: Findings) -> dict[str, Any]:
         for date, row in ours["by_date"].items()
     }
     return {
-        "roc": pictures.roc(curves, areas),
+        "roc": outcomes.roc(curves, areas),
         "keys": [(f"{colour} {line}", area) for (colour, line), area in zip(SERIES, areas, strict=False)],
-        "reliability": pictures.reliability(bins),
-        "calibration": pictures.calibration_by_date(dates),
+        "reliability": outcomes.reliability(bins),
+        "calibration": outcomes.calibration_by_date(dates),
         "ours": ours,
         "best": methods[names[1]],
     }

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from edge_ecg.contract import CONTRACT
-from edge_ecg.report import beat_pictures, model_pictures, pictures
 from edge_ecg.report.evidence import BEAT_MS, SERIES
 from edge_ecg.report.findings import Findings
+from edge_ecg.report.pictures import beats, model, outcomes
 
 
 def _ms(sample: float) -> float:
@@ -30,7 +30,7 @@ def parts_of_the_beat(findings: Findings) -> dict[str, Any]:
     mean_uv = [np.array(samples, float) for samples in o["mean_beats_uv"]]
     windows = [(_ms(w["from"]), _ms(w["to"]), w["lost"], tuple(w["lost_95"])) for w in o["windows"]]
     return {
-        "picture": beat_pictures.beats(mean_uv, BEAT_MS, windows),
+        "picture": beats.beats(mean_uv, BEAT_MS, windows),
         "width_ms": 1000 * o["width"] / CONTRACT.sample_rate_hz,
         "parts": [(part, _where(part)) for part in o["parts"]],
     }
@@ -51,7 +51,7 @@ def drift(findings: Findings) -> dict[str, Any]:
         date: (row.get("baseline"), row.get("target"))
         for date, row in sorted((found["train"]["embedding"]["dates"] | unseen).items())
     }
-    return {"picture": beat_pictures.levels(by_date, list(unseen))}
+    return {"picture": beats.levels(by_date, list(unseen))}
 
 
 PLANS = {"day's baseline": "the day's baseline", "none": "no baseline", "previous date's": "another day's baseline"}
@@ -71,7 +71,7 @@ def daily_baseline(findings: Findings) -> dict[str, Any]:
     ]
     return {
         "found": found,
-        "picture": pictures.decisions(bars),
+        "picture": outcomes.decisions(bars),
         "means": [
             (f"{float(confidence):.0%}", [(plan, *values) for plan, values in plans.items()])
             for confidence, plans in found["mean"].items()
@@ -95,7 +95,7 @@ def _with_total(figures: dict[str, Any]) -> dict[str, Any]:
 def ablations(findings: Findings) -> dict[str, Any]:
     """One thing changed at a time."""
     assert findings.ablations is not None
-    return {"picture": model_pictures.ablations(findings.ablations["rows"])}
+    return {"picture": model.ablations(findings.ablations["rows"])}
 
 
 def days(findings: Findings) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def days(findings: Findings) -> dict[str, Any]:
     names = sorted(methods, key=lambda name: name != "comparator")[: len(SERIES)]
     series = list(zip(names, SERIES, strict=False))
     return {
-        "picture": pictures.by_days([(name, colour, line, methods[name]) for name, (colour, line) in series]),
+        "picture": outcomes.by_days([(name, colour, line, methods[name]) for name, (colour, line) in series]),
         "keys": [(f"{colour} {line}", name) for name, (colour, line) in series],
     }
 
@@ -117,10 +117,10 @@ def artefacts(findings: Findings) -> dict[str, Any]:
         (row["engine"], row["bytes_with_references"], median(row["beat_us"]) if row.get("beat_us") else None)
         for row in findings.artefacts
     ]
-    return {"picture": model_pictures.artefacts(rows)}
+    return {"picture": model.artefacts(rows)}
 
 
 def learning(findings: Findings) -> dict[str, Any]:
     """Loss and accuracy by epoch."""
     assert findings.history is not None
-    return {"picture": model_pictures.learning(findings.history["epochs"], findings.best_epoch)}
+    return {"picture": model.learning(findings.history["epochs"], findings.best_epoch)}

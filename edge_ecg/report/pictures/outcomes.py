@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from edge_ecg.report.page import Picture
-from edge_ecg.report.svg import COLOURS, HALF_INCHES, LINES, RULE, WIDE_INCHES, drawing, svg_of
+from edge_ecg.report.pictures.svg import COLOURS, HALF_INCHES, LINES, RULE, WIDE_INCHES, drawing, svg_of
 
 
 def strips(by_date: dict[str, tuple[np.ndarray, np.ndarray]], labels: tuple[str, str], name: str = "strips") -> Picture:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from edge_ecg.report.page import Picture
-from edge_ecg.report.svg import COLOURS, RULE, WIDE_INCHES, drawing, svg_of
+from edge_ecg.report.pictures.svg import COLOURS, RULE, WIDE_INCHES, drawing, svg_of
 
 T_WAVE_FROM_MS = 120.0
 
