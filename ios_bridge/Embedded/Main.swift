@@ -1,4 +1,4 @@
-/// The program on the device: `replay BUNDLE RECORDING...` or `open BUNDLE...`; a line of text for whatever happened.
+/// The program on the device: `replay BUNDLE RECORDING` or `open BUNDLE...`; a line of text for whatever happened.
 ///
 /// A bundle is a folder with `manifest.json`, `layers.json`, `weights.safetensors` and `references.safetensors`. A
 /// recording is a file of numbers of eight bytes: the sampling rate, the day as 20240301 or 0, then microvolts.
@@ -8,11 +8,11 @@ struct Main {
 
   static func main() {
     let arguments = Device.arguments()
-    guard let command = arguments.first else { return Line("usage: replay BUNDLE RECORDING... | open BUNDLE...").print() }
+    guard let command = arguments.first else { return Line("usage: replay BUNDLE RECORDING | open BUNDLE...").print() }
     if command == Array("open".utf8) {
       for bundle in arguments.dropFirst() { open(bundle) }
-    } else if arguments.count > 1 {
-      replay(arguments[1], recordings: arguments.dropFirst(2))
+    } else if arguments.count == 3 {
+      replay(arguments[1], recording: arguments[2])
     }
     (Line("meters") + Int(Device.heapPeak) + Int(Device.stackPeak) + Int(Device.ticksAMillion)).print()
   }
@@ -26,36 +26,38 @@ struct Main {
     }
   }
 
-  private static func replay(_ bundle: [UInt8], recordings: ArraySlice<[UInt8]>) {
+  private static func replay(_ bundle: [UInt8], recording: [UInt8]) {
     do throws(EdgeECGError) {
+      guard var file = DeviceFile(recording), case let header = file.doubles(2), header.count == 2 else {
+        throw EdgeECGError.recording("the recording is missing, or has no header")
+      }
+      defer { file.close() }
       _ = Device.lap()
-      let parts = try parts(bundle)
+      var judge = try judge(bundle, sampleRateHz: header[0], date: Int(clamped: header[1]))
       (Line("opened") + Int(Device.lap()) + Int(Device.heapPeak) + Int(Device.stackPeak)).print()
-      for recording in recordings { try replay(recording, parts) }
+      var (spent, most) = (0, 0)
+      while case let samples = file.doubles(chunkSamples), !samples.isEmpty {
+        _ = Device.lap()
+        let judged = try judge.push(samples)
+        let ticks = Int(Device.lap())
+        (spent, most) = (spent + ticks, max(most, ticks))
+        for beat in judged { print(beat) }
+      }
+      (Line("recording") + judge.tally.decision.label + judge.tally.logOdds + spent + most).print()
     } catch {
       (Line("refused:") + error.message).print()
     }
   }
 
-  private static func replay(_ recording: [UInt8], _ parts: BundleParts) throws(EdgeECGError) {
-    guard var file = DeviceFile(recording), case let header = file.doubles(2), header.count == 2 else {
-      throw EdgeECGError.recording("a recording is missing, or has no header")
-    }
-    defer { file.close() }
-    let date = Int(header[1])
-    var judge = try BeatJudge(
+  /// What judges a recording of that rate and day; of the bundle's parts it keeps what it needs.
+  private static func judge(
+    _ bundle: [UInt8], sampleRateHz: Double, date: Int
+  ) throws(EdgeECGError) -> BeatJudge<PortableEncoder, PortableComparator> {
+    let parts = try parts(bundle)
+    return try BeatJudge(
       encoder: parts.encoder, comparator: parts.comparator, references: parts.references, contract: parts.contract,
-      rule: parts.rule, sampleRateHz: header[0],
+      rule: parts.rule, sampleRateHz: sampleRateHz,
       day: CalendarDay(year: date / 10000, month: date / 100 % 100, day: date % 100), dayLevel: nil)
-    var (spent, most, count) = (0, 0, 0)
-    while case let samples = file.doubles(chunkSamples), !samples.isEmpty {
-      _ = Device.lap()
-      let judged = try judge.push(samples)
-      let ticks = Int(Device.lap())
-      (spent, most, count) = (spent + ticks, max(most, ticks), count + samples.count)
-      for beat in judged { print(beat) }
-    }
-    (Line("recording") + judge.tally.decision.label + judge.tally.logOdds + count + spent + most).print()
   }
 
   private static func print(_ judged: Judged) {

@@ -20,23 +20,22 @@ xcc=""
 for option in $cpu; do xcc="$xcc -Xcc $option"; done
 # shellcheck disable=SC2086
 swiftc -target $triple -enable-experimental-feature Embedded -enable-experimental-feature Extern -swift-version 6 \
-  -wmo -parse-as-library -package-name edgeecg -module-name EdgeECG -Xfrontend -function-sections ${OPTIMIZE:--O} $xcc \
+  -wmo -parse-as-library -package-name edgeecg -module-name EdgeECG -Xfrontend -function-sections -Osize $xcc \
   -c ../Sources/EdgeECG/Core/*.swift Device.swift Main.swift -o "$work/core.o"
 
 toolchain=$(dirname "$(dirname "$(readlink -f "$(command -v swiftc)")")")
-unicode=$toolchain/lib/swift/embedded/$triple/libswiftUnicodeDataTables.a
 common="-std=c11 -Wall -Wextra -Werror -O2 -ffunction-sections -fdata-sections"
 case $device in
   m7 | m4f)
     # shellcheck disable=SC2086
-    $gcc $cpu -mthumb $common runtime.c semihosting.c "$work/core.o" "$unicode" -nostartfiles --specs=nano.specs \
+    $gcc $cpu -mthumb $common runtime.c semihosting.c "$work/core.o" -nostartfiles --specs=nano.specs \
       --specs=nosys.specs -T mps2.ld -Wl,--gc-sections,--no-warn-mismatch,-z,noexecstack -lm -o "$out"
     ;;
   *)
     # GNU ld refuses the relocations of Swift's objects; lld does not.
     ln -s "$toolchain/bin/ld.lld" "$work/ld"
     # shellcheck disable=SC2086
-    $gcc $cpu $common -D_GNU_SOURCE runtime.c posix.c "$work/core.o" "$unicode" -static -B"$work" -Wl,--gc-sections \
+    $gcc $cpu $common -D_GNU_SOURCE runtime.c posix.c "$work/core.o" -static -B"$work" -Wl,--gc-sections \
       -lm -o "$out"
     ;;
 esac

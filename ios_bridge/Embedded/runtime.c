@@ -1,7 +1,7 @@
 /* What Embedded Swift asks of a C library and newlib lacks. */
 #include <errno.h>
-#include <locale.h>
 #include <malloc.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -25,3 +25,13 @@ const char *_swift_stdlib_strtod_clocale(const char *text, double *number) {
 uintptr_t __stack_chk_guard = 0x5eed1e55;
 
 void __stack_chk_fail(void) { abort(); }
+
+/* Swift's tables of Unicode, 47 KB, compare texts by what they look like. The names here are compared byte by byte, as
+   Python compares them: no character is composed of others, and each is a letter by itself. */
+uint16_t _swift_stdlib_getNormData(uint32_t scalar) { return (void)scalar, 0; }
+uint32_t _swift_stdlib_getDecompositionEntry(uint32_t scalar) { return (void)scalar, 0; }
+uint32_t _swift_stdlib_getComposition(uint32_t first, uint32_t second) { return (void)first, (void)second, UINT32_MAX; }
+uint8_t _swift_stdlib_getGraphemeBreakProperty(uint32_t scalar) { return (void)scalar, 0; }
+bool _swift_stdlib_isExtendedPictographic(uint32_t scalar) { return (void)scalar, false; }
+bool _swift_stdlib_isInCB_Consonant(uint32_t scalar) { return (void)scalar, false; }
+const uint8_t _swift_stdlib_nfd_decompositions[1] = {0};

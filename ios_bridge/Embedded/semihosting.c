@@ -25,12 +25,12 @@ static int call(int operation, const void *block) {
   return r0;
 }
 
-static void stop(int reason) {
+__attribute__((noreturn)) static void stop(int reason) {
   for (;;) call(SYS_EXIT, (void *)(uintptr_t)reason);
 }
 
 /* A trap of Swift is an undefined instruction, and any fault ends here. */
-static void fault(void) {
+__attribute__((noreturn)) static void fault(void) {
   call(SYS_WRITE0, "trap\n");
   stop(STOPPED_BY_ERROR);
 }
@@ -39,9 +39,12 @@ static void fault(void) {
 void __aeabi_unwind_cpp_pr0(void) {}
 void __aeabi_unwind_cpp_pr1(void) {}
 
-void abort(void) {
+void abort(void) { fault(); }
+
+/* newlib's would bring printf along. */
+void __assert_func(const char *file, int line, const char *function, const char *condition) {
+  (void)file, (void)line, (void)function, (void)condition;
   fault();
-  __builtin_unreachable();
 }
 
 int device_open(const char *path) {
@@ -66,7 +69,7 @@ void device_write(const void *bytes, size_t count) {
 
 /* QEMU gives the program's arguments in one text, with blanks between. */
 int device_argument(int index, char *text, size_t most) {
-  static char line[4096];
+  static char line[1024];
   const void *block[] = {line, (void *)sizeof line};
   if (!line[0] && call(SYS_GET_CMDLINE, block)) return -1;
   const char *word = line;
