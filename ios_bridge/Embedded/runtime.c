@@ -1,17 +1,17 @@
-/* What Embedded Swift asks of a C library and newlib lacks. */
+/* What Embedded Swift asks of a C library. Weak is what newlib lacks and glibc has. */
 #include <errno.h>
 #include <malloc.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 
-int posix_memalign(void **memory, size_t alignment, size_t size) {
+__attribute__((weak)) int posix_memalign(void **memory, size_t alignment, size_t size) {
   *memory = memalign(alignment, size);
   return *memory ? 0 : ENOMEM;
 }
 
 /* The seed of hashed collections: nothing here hangs on their order, so any number will do. */
-void arc4random_buf(void *bytes, size_t count) {
+__attribute__((weak)) void arc4random_buf(void *bytes, size_t count) {
   for (size_t i = 0; i < count; i++) ((uint8_t *)bytes)[i] = (uint8_t)(41 * i + 7);
 }
 
@@ -22,9 +22,9 @@ const char *_swift_stdlib_strtod_clocale(const char *text, double *number) {
   return end;
 }
 
-uintptr_t __stack_chk_guard = 0x5eed1e55;
+__attribute__((weak)) uintptr_t __stack_chk_guard = 0x5eed1e55;
 
-void __stack_chk_fail(void) { abort(); }
+__attribute__((weak)) void __stack_chk_fail(void) { abort(); }
 
 /* Swift's tables of Unicode, 47 KB, compare texts by what they look like. The names here are compared byte by byte, as
    Python compares them: no character is composed of others, and each is a letter by itself. */
