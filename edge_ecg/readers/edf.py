@@ -56,4 +56,11 @@ def _edf_time(edf: Any) -> str | None:
         return None
 
 
-EDF = Format("EDF", frozenset({".edf"}), lambda head: head.startswith(EDF_VERSION), parse_edf)
+EDF = Format(
+    "EDF",
+    "EDF and EDF+; rate, unit and time from its header",
+    frozenset({".edf"}),
+    lambda head: head.startswith(EDF_VERSION),
+    parse_edf,
+    needs="edfio",
+)

@@ -24,9 +24,11 @@ class Format:
     """One format of recordings. A file is known by its content, or by a suffix that no other format has."""
 
     name: str
-    suffixes: frozenset[str]
-    sniff: Callable[[bytes], bool]
+    describes: str  # a line for the documentation: which files, and whence their rate, unit and time
+    suffixes: frozenset[str]  # in small letters, with their point
+    sniff: Callable[[bytes], bool]  # of the first HEAD_BYTES
     read: Callable[[Content, Told], Signal]  # raises RecordingError
+    needs: str = ""  # the package that reads it, where it is an optional one
 
     def knows(self, content: Content) -> bool:
         """Whether the file is of this format, damaged or not."""

@@ -100,4 +100,10 @@ def _sniff(head: bytes) -> bool:
     return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[") and _KEYS.search(head) is not None
 
 
-JSON_EXPORTS = Format("JSON", frozenset(), _sniff, parse_json)
+JSON_EXPORTS = Format(
+    "JSON",
+    "exports of Fitbit, Withings and Health Auto Export, as their documentation says",
+    frozenset(),
+    _sniff,
+    parse_json,
+)

@@ -51,4 +51,10 @@ def parse_opensignals(content: Content, told: Told) -> Signal:
     return Signal(millivolts, "mV", rate_hz, time)
 
 
-OPENSIGNALS = Format("OpenSignals", frozenset(), lambda head: head.startswith(b"# OpenSignals"), parse_opensignals)
+OPENSIGNALS = Format(
+    "OpenSignals",
+    "its text files: BITalino's counts; those of other devices in physical units, with `--unit`",
+    frozenset(),
+    lambda head: head.startswith(b"# OpenSignals"),
+    parse_opensignals,
+)

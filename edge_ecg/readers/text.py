@@ -126,4 +126,11 @@ def _plain(text: str) -> str:
     )
 
 
-TEXT = Format("text", frozenset(), sniff_text, parse_text)
+TEXT = Format(
+    "text",
+    "Apple's ECG CSV in any language and encoding; a value a line, or a table, with any header; "
+    "rate, unit and time as that states them, the rate also from a column of times",
+    frozenset(),
+    sniff_text,
+    parse_text,
+)

@@ -72,4 +72,11 @@ def _with_small_suffix(header: Path, scratch: Path) -> Path:
     return small
 
 
-WFDB = Format("WFDB", frozenset({HEADER}), lambda _head: False, read_wfdb)
+WFDB = Format(
+    "WFDB",
+    "a record as PhysioNet has them; rate, unit and time from its header",
+    frozenset({HEADER}),
+    lambda _head: False,
+    read_wfdb,
+    needs="wfdb",
+)
