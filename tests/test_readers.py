@@ -247,6 +247,41 @@ def test_a_channel_is_told_by_name_or_number(tmp_path, channel):
     assert "is none of them" in error_of(path, channel="ecg9")
 
 
+def test_a_column_is_a_channel_of_every_command(tmp_path):
+    path = str(saved(tmp_path / "a.csv", table(times(512), [-v for v in ECG_UV], POINTS, heading="time,ecg1,ecg2")))
+    plain = str(saved(tmp_path / "b.csv", "\n".join(["fs,512", *POINTS])))
+    said = [
+        CliRunner().invoke(detect_command, ["--json", *given]).stdout for given in ([path, "--column", "3"], [plain])
+    ]
+    found = [json.loads(line)["r_peaks_s"] for line in said]
+    assert found[0] == found[1]
+
+
+LEADS = {
+    APPLE_LEAD: "I"
+    for APPLE_LEAD in ("Lead,Lead I", "Ableitung,Ableitung I", "导联,导联 I", "Dérivation,Dérivation I", "Lead;I")
+} | {"Lead,Lead II": "II", "ECG lead aVF": "aVF", "Name,Elizabeth II": None, "Kategorie,V1": None}
+
+
+@pytest.mark.parametrize("line", LEADS)
+def test_the_lead_is_a_fact_of_the_recording(tmp_path, line):
+    path = saved(tmp_path / "a.csv", "\n".join(["fs,512", line, *POINTS]))
+    assert read_recording(path).lead == LEADS[line]
+    assert read_recording(path, lead=LEADS[line] or "lead v5").lead == (LEADS[line] or "V5")
+    assert "--lead is 'Jane'; expected a lead such as I" in error_of(path, lead="Jane")
+    if LEADS[line]:
+        assert f"says that it is lead {LEADS[line]}, and --lead says III" in error_of(path, lead="III")
+
+
+def test_only_a_known_make_is_a_device(tmp_path):
+    for line, device in {
+        'Device,"Watch6,18"': "Watch6,18",
+        "# Polar H10 0A1B2C": "Polar H10",
+        "Device,Jane's": None,
+    }.items():
+        assert read_recording(saved(tmp_path / "a.csv", "\n".join([line, "fs,512", *POINTS]))).device == device
+
+
 def test_a_heading_names_the_unit(tmp_path):
     values = [f"{value / 1000:.5f}" for value in ECG_UV]
     for heading in ("ECG (mV)", "ECG [mV]", "ecg_mV", "Voltage (millivolts)"):

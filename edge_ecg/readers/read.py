@@ -22,20 +22,20 @@ def read_recording(
     rate_hz: float | None = None,
     unit: str | None = None,
     channel: str | None = None,
+    lead: str | None = None,
 ) -> Recording:
     """The recording in `path`, chosen by content.
 
-    An Apple ECG file in any language, a column or table of numbers, a 1-D `.npy`, the ECG of an EDF file (needs
-    `edfio`) or of a WFDB record given as `100`, `100.hea` or `100.dat` (needs `wfdb`), of a JSON export of Fitbit,
-    Withings or Health Auto Export, or of OpenSignals. Where a file states no rate it is `rate_hz`, default 512 Hz;
-    where it states no unit, `unit`, default microvolts; `channel` is the name or number of the ECG's channel.
+    docs/recordings.md lists the formats; a WFDB record is given as `100`, `100.hea` or `100.dat`. Where a file states
+    no rate it is `rate_hz`, default 512 Hz; where it states no unit, `unit`, default microvolts; `channel` is the name
+    or number of the ECG's channel or column; `lead` the lead where the file says none.
 
-    Raises RecordingError, naming the file, if it can't be read, is not one of these, states a rate or unit that
+    Raises RecordingError, naming the file, if it can't be read, is none of them, states a rate, unit or lead that
     can't be read or differs from what is told, holds an infinite value, misses half of its samples, has a rate
     outside 100 to 2000 Hz, lasts less than 4 s, or can't be an ECG in its unit.
     """
     path_of(path, RecordingError)
-    source, told = os.fspath(path), Told(rate_hz, unit, channel)
+    source, told = os.fspath(path), Told(rate_hz, unit, channel, lead)
     try:
         return read_content(content_at(source), source, told)
     except OSError as error:
