@@ -1,6 +1,6 @@
 """What a format is: by what its files are known, and what reads them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -29,6 +29,8 @@ class Format:
     sniff: Callable[[bytes], bool]  # of the first HEAD_BYTES
     read: Callable[[Content, Told], Signal]  # raises RecordingError
     needs: str = ""  # the package that reads it, where it is an optional one
+    # Where a file may hold several recordings: what reads each of them.
+    each: Callable[[Content, Told], Iterable[Callable[[], Signal]]] | None = None
 
     def knows(self, content: Content) -> bool:
         """Whether the file is of this format, damaged or not."""

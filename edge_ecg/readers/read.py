@@ -4,6 +4,7 @@ Apple writes the person's name and birth date into each file; no reader keeps th
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from edge_ecg.errors import RecordingError
@@ -12,7 +13,7 @@ from edge_ecg.readers.format import HEAD_BYTES, Content
 from edge_ecg.readers.formats import format_of
 from edge_ecg.readers.text import TEXT
 from edge_ecg.readers.wfdb import header_beside
-from edge_ecg.recording import NOTHING_TOLD, Recording, Told, usable
+from edge_ecg.recording import NOTHING_TOLD, Recording, Signal, Told, usable
 
 MAX_FILE_BYTES = 50_000_000
 
@@ -50,6 +51,14 @@ def read_content(content: Content, source: str, told: Told = NOTHING_TOLD) -> Re
         if content.head.startswith(b"PK\x03\x04"):
             raise RecordingError("is a zip archive; expected one recording (replay, detect and import read its ECGs)")
         return usable((format_of(content) or TEXT).read(content, told), source, told)
+    except RecordingError as error:
+        raise RecordingError(f"{source}: {error}") from None
+
+
+def read_part(read: Callable[[], Signal], source: str, told: Told = NOTHING_TOLD) -> Recording:
+    """One of several recordings of a file. Raises RecordingError."""
+    try:
+        return usable(read(), source, told)
     except RecordingError as error:
         raise RecordingError(f"{source}: {error}") from None
 
