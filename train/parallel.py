@@ -134,7 +134,7 @@ def _on_dask(
     # A task and not a scattered value: if the worker that holds it dies, another one makes it again.
     kept = client.submit(_itself, shared, pure=False)
     left, job_of = iter(jobs), {}
-    running = as_completed([])
+    running = as_completed(loop=client.loop)
 
     def submit(most: int) -> None:
         for job in islice(left, most):

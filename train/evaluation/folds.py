@@ -22,7 +22,7 @@ from edge_ecg.report.findings import fold_file
 from train.data import BeatSet, digest_of
 from train.evaluation.baselines import Method
 from train.evaluation.scores import RecordingScores
-from train.fit.left_out import evidence_of
+from train.fit.left_out import evidence_of, kept_model
 from train.fit.loop import Settings, Trainer
 from train.model.architecture import Architecture
 from train.parallel import run_tasks
@@ -45,6 +45,17 @@ def comparator(
     with tempfile.TemporaryDirectory() as folder:
         model = Trainer(settings, training, None, Path(folder), architecture).fit()
     return evidence_of(model, training, judged.values, settings)
+
+
+def kept_comparator(training: BeatSet, judged: BeatSet, settings: Settings, folder: Path) -> np.ndarray:
+    """The same, its model kept below a folder for another use."""
+    model = kept_model(training, settings, place_of(training, folder))
+    return evidence_of(model, training, judged.values, settings)
+
+
+def place_of(training: BeatSet, folder: Path) -> Path:
+    """Where `kept_comparator` keeps the model of some beats."""
+    return folder / digest_of(training)[:16]
 
 
 def leave_one_out(beats: BeatSet) -> list[Fold]:

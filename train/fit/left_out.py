@@ -83,14 +83,23 @@ def train_folds(
 
 def _train(beats: BeatSet, name: str, dates: tuple[str, ...], settings: Settings, folder: Path) -> str:
     """Train on some dates, unless it is done."""
-    training = beats.on_dates(dates)
+    _train_unless_there(beats.on_dates(dates), settings, folder)
+    return name
+
+
+def kept_model(training: BeatSet, settings: Settings, folder: Path) -> Model:
+    """A model of all these beats, trained to its last epoch and kept in a folder for another time."""
+    _train_unless_there(training, settings, folder)
+    return _stored(settings, folder)
+
+
+def _train_unless_there(training: BeatSet, settings: Settings, folder: Path) -> None:
     # Without a validation set the references play no part in training.
     used = asdict(replace(settings, references_per_state=0))
     key = json.dumps({"settings": used, "beats": digest_of(training)}).encode()
     if not ((folder / KEY).exists() and (folder / KEY).read_bytes() == key):
         Trainer(settings, training, None, folder).fit()
         write_file(folder / KEY, key)
-    return name
 
 
 def _stored(settings: Settings, folder: Path) -> Model:
