@@ -2,14 +2,13 @@
 struct PortableEngine: Sendable {
   private let program: PortableProgram
   private let plan: PortablePlan
-  private var values: [Float]
+  private var values: [Float] = []  // made by the first run: a bundle, of which watches run copies, holds none
   private(set) var references: Int
 
   init(_ program: PortableProgram, references: Int) throws(EdgeECGError) {
     self.program = program
     self.references = references
     plan = try PortablePlan(program, references: references)
-    values = [Float](repeating: 0, count: plan.valueCount)
   }
 
   var inputShapes: [[PortableProgram.Size]] { program.inputs.map { $0.shape } }
@@ -21,6 +20,7 @@ struct PortableEngine: Sendable {
   }
 
   mutating func set(_ input: Int, to values: [Float]) {
+    if self.values.isEmpty { self.values = [Float](repeating: 0, count: plan.valueCount) }
     self.values.replaceSubrange(plan.inputs[input], with: values)
   }
 
@@ -32,7 +32,9 @@ struct PortableEngine: Sendable {
         // Without weights there is no place among them, and any address will do.
         let memory = PortableMemory(
           weights: weights.baseAddress ?? UnsafePointer(values), values: values, scratch: values + plan.scratch)
-        for step in plan.steps { step.run(memory) }
+        plan.steps.withUnsafeBufferPointer { steps in  // an array's iterator would copy each
+          for index in steps.indices { steps[index].run(memory) }
+        }
         output.append(contentsOf: UnsafeBufferPointer(start: memory[plan.output.place], count: plan.output.count))
       }
     }
