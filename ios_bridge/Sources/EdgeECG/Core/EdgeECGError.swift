@@ -27,6 +27,11 @@ extension EdgeECGError: CustomStringConvertible {
   public var description: String { message }
 }
 
+/// A name as an error shows it: no more than its beginning.
+func shown(_ name: String) -> String {
+  String(decoding: name.utf8.prefix(60), as: UTF8.self)
+}
+
 /// A shape as an error shows it: `[1, 384]`.
 func shown(_ shape: [Int]) -> String {
   "[" + shape.map { String($0) }.joined(separator: ", ") + "]"

@@ -145,7 +145,7 @@ struct Safetensors: Sendable {
     .bundle("not the expected safetensors file: \(reason)")
   }
 
-  private static func named(_ name: String) -> String { "tensor \(name.prefix(60))" }
+  private static func named(_ name: String) -> String { "tensor \(shown(name))" }
 }
 
 extension Safetensors {
