@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -13,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.io import savemat
 
 from edge_ecg.cli.detect import detect_command
 from edge_ecg.errors import RecordingError
@@ -623,6 +625,109 @@ def test_edf_limits_with_commas_are_numbers(tmp_path):
     np.testing.assert_allclose(read, ECG_UV[:2560], atol=0.05)
     broken = data[:256] + data[256:512].replace(b"-900.5", b"minus!") + data[512:]
     assert "EDF" in error_of(saved(tmp_path / "b.edf", broken)) or "limits" in error_of(tmp_path / "b.edf")
+
+
+def test_bdf_is_read_and_channels_of_other_units_are_passed_by(tmp_path):
+    edfio = pytest.importorskip("edfio")
+    made = {
+        name: edfio.BdfSignal(values[:2560], 256, label=name, physical_dimension=unit, physical_range=(-4000, 4000))
+        for name, unit, values in (("chest", "mmHg", ECG_UV[::-1]), ("ch", "uV", ECG_UV))
+    }
+    path = saved(tmp_path / "a.bdf", edfio.Bdf(list(made.values())).to_bytes())
+    recording = read_recording(path)
+    assert recording.sample_rate_hz == 256
+    np.testing.assert_allclose(recording.samples_uv, ECG_UV[:2560], atol=0.001)  # 24 bits
+    (found,) = find_recordings(tmp_path)
+    assert np.array_equal(found.read().samples_uv, recording.samples_uv)
+
+
+def mat(path, **variables):
+    savemat(path, variables)
+    return path
+
+
+def test_a_matlab_file_is_read_with_its_rate_and_unit(tmp_path):
+    mv = ECG_UV / 1000
+    for variables, told in (
+        ({"ecg": mv, "fs": 250, "unit": "mV"}, {}),
+        ({"ecg": mv[:, None], "Fs": 250.0, "units": "mV"}, {}),
+        ({"time": np.arange(N) / 250, "ecg_mV": mv}, {}),
+        ({"ecg_mV": mv, "ppg": mv[::-1], "samplingRate": 250}, {}),
+        ({"val": np.stack([mv[::-1], mv])}, {"rate_hz": 250, "unit": "mV", "channel": "2"}),
+        ({"II": -mv, "I": mv, "sampling_frequency": 250, "unit": "mV"}, {}),
+    ):
+        recording = read_recording(mat(tmp_path / "a.mat", **variables), **told)
+        assert recording.sample_rate_hz == 250
+        np.testing.assert_allclose(recording.samples_uv, ECG_UV, atol=1e-9)
+    assert recording.lead == "I"
+    savemat(tmp_path / "a.mat", {"ecg": ECG_UV, "fs": 250}, format="4", do_compression=False)
+    assert np.array_equal(read_recording(tmp_path / "a.mat").samples_uv, ECG_UV)
+
+
+def test_a_matlab_file_that_leaves_a_choice_or_is_none_is_refused(tmp_path):
+    path = tmp_path / "a.mat"
+    assert "has 2 channels, none named ECG; --channel says" in error_of(mat(path, val=np.stack([ECG_UV, ECG_UV])))
+    assert "has no array of 400 numbers or more" in error_of(mat(path, fs=250, name="Jane Roe"))
+    assert "is not a readable MATLAB file" in error_of(saved(path, b"MATLAB 5.0 MAT-file" + b"x" * 200))
+    assert "which is HDF5; save it with -v7" in error_of(saved(path, b"MATLAB 7.3 MAT-file" + b" " * 600))
+
+
+def test_a_small_file_of_many_zeros_is_not_unpacked(tmp_path):
+    savemat(tmp_path / "a.mat", {"ecg": np.zeros(25_000_001, np.uint8)}, do_compression=True)
+    assert "lists more than 25,000,000 numbers" in error_of(tmp_path / "a.mat")
+
+
+def test_a_wfdb_record_is_read_from_a_zip_and_from_a_mat_file(tmp_path):
+    wfdb = pytest.importorskip("wfdb")
+    folder = tmp_path / "in"
+    folder.mkdir()
+    wfdb_record(folder, f"r 1 512 {N}\nr.dat 16 1/uV 16 0 0 0 0 ECG\n", ECG_UV)
+    savemat(folder / "m.mat", {"val": ECG_UV.astype("<i2")[None, :]}, format="4")
+    saved(folder / "m.hea", f"m 1 512 {N}\nm.mat 16+24 1/uV 16 0 0 0 0 ECG\n")
+    wfdb.wrsamp("s", 512, ["uV"], ["I"], p_signal=ECG_UV[:, None], fmt=["16"], write_dir=str(folder))
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(folder.iterdir()):
+            archive.write(file, f"records/{file.name.replace('s.hea', 'S.HEA') if file.stem == 's' else file.name}")
+    for source in (folder, tmp_path / "a.zip"):
+        passed = PassedOver()
+        found = {Path(one.name).stem.lower(): one.read() for one in find_recordings(source, passed_over=passed)}
+        assert not passed.names
+        assert sorted(found) == ["m", "r", "s"]
+        for recording in found.values():
+            np.testing.assert_allclose(recording.samples_uv, ECG_UV, atol=1)
+    assert np.array_equal(read_recording(folder / "m.mat").samples_uv, read_recording(folder / "r").samples_uv)
+
+
+def test_a_wfdb_record_of_a_zip_reads_nothing_else(tmp_path):
+    pytest.importorskip("wfdb")
+    for name in ("../r.dat", "/etc/passwd", "gone.dat"):
+        with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+            archive.writestr("in/r.hea", f"r 1 512 {N}\n{name} 16 1/uV 16 0 0 0 0 ECG\n")
+            archive.writestr("r.dat", ECG_UV.astype("<i2").tobytes())
+        for one in find_recordings(tmp_path / "a.zip"):
+            with pytest.raises(RecordingError, match="not beside it|cannot read this record"):
+                one.read()
+
+
+CLINICAL = {
+    "SCP-ECG": b"\0" * 16 + b"SCPECG" + b"\0" * 100,
+    "HL7 aECG": b'<?xml version="1.0"?>\n<AnnotatedECG xmlns="urn:hl7-org:v3">',
+    "DICOM": b"\0" * 128 + b"DICM" + b"\0" * 100,
+    "ISHNE Holter": b"ISHNE1.0" + b"\0" * 600,
+    "MUSE XML": b'<?xml version="1.0"?>\n<RestingECG>',
+    "GDF": b"GDF 2.20" + b"\0" * 300,
+}
+
+
+@pytest.mark.parametrize("name", CLINICAL)
+def test_a_format_of_hospitals_is_refused_by_name_with_its_tool(tmp_path, name):
+    path = saved(tmp_path / "a", CLINICAL[name])
+    said = error_of(path)
+    assert f"is a file of {name}, which is not read here; " in said
+    assert re.search("save2gdf|pydicom", said)
+    (found,) = find_recordings(tmp_path)
+    with pytest.raises(RecordingError, match=name):
+        found.read()
 
 
 # Folders and archives: what is read alone is read there, and what is not read is said.
