@@ -79,6 +79,7 @@ STATED = {
     "Sampling interval: 4 ms": 250,
     "sampling period (s),0.004": 250,
     "dt = 0.002": 500,
+    "2 msec/sample": 500,
     "Abtastrate;250": 250,
     "Fréquence d'échantillonnage : 500 Hz": 500,
     "Frecuencia de muestreo,500": 500,
@@ -195,6 +196,16 @@ TABLES = {
     "padded": (table(times(512), [f"{v},," for v in POINTS], heading="time,ecg,,"), 512),
     "accelerometer": (table(times(512), POINTS, range(N), POINTS, heading="time,ecg,acc_x,acc_y"), 512),
     "pulse wave first": (table(times(512), POINTS[::-1], POINTS, heading="time,ppg,ecg"), 512),
+    "halves of the day": (table([f"{t:%m/%d/%Y %I:%M:%S.%f %p}" for t in CLOCK], POINTS, heading="time,ecg"), 500),
+    "PhysioNet's quotes": (
+        table([f"'0:{i / 500:06.3f}'" for i in range(N)], POINTS, heading="'Elapsed time','MLII'\n'hh:mm:ss.mmm','uV'"),
+        500,
+    ),
+    "packets of a strap": (
+        table([f"{599636646000000000 + i // 73 * 73 * 10**9 // 130}" for i in range(N)], POINTS, heading="ns,ecg"),
+        130,
+    ),
+    "returns alone": (table(times(512), POINTS, heading="time,ecg").replace("\n", "\r"), 512),
     "a constant": (table(times(512), POINTS, ["72"] * N, heading="time,ecg,hr"), 512),
 }
 
@@ -351,6 +362,7 @@ def test_plain_decimals_are_not_left_to_float():
         ("2566-10-05 08:30:00 +0700", "2023-10-05 08:30:00 +0700"),
         ("0005-10-05 08:30:00 +0900", "2023-10-05 08:30:00 +0900"),
         ("0112-10-05 08:30:00 +0800", "2023-10-05 08:30:00 +0800"),
+        ("05.10.2023 08:30:00 +0200", "2023-10-05 08:30:00 +0200"),
         ("1445-03-20 08:30:00 +0300", None),
         ("1402-07-13 08:30:00 +0330", None),
     ],
@@ -705,7 +717,7 @@ def test_a_wfdb_record_of_a_zip_reads_nothing_else(tmp_path):
             archive.writestr("in/r.hea", f"r 1 512 {N}\n{name} 16 1/uV 16 0 0 0 0 ECG\n")
             archive.writestr("r.dat", ECG_UV.astype("<i2").tobytes())
         for one in find_recordings(tmp_path / "a.zip"):
-            with pytest.raises(RecordingError, match="not beside it|cannot read this record"):
+            with pytest.raises(RecordingError, match=r"not beside it|cannot read this record"):
                 one.read()
 
 
@@ -734,6 +746,9 @@ def test_a_format_of_hospitals_is_refused_by_name_with_its_tool(tmp_path, name):
 
 APPLE = "Recorded Date,2023-10-05 08:30:00 +0100\nSample Rate,512 hertz\nUnit,µV\n\n" + "\n".join(POINTS)
 PLAIN = {
+    "leads.csv": table(range(N), POINTS, POINTS[::-1], heading="'sample #','MLII','V5'"),
+    "biosppy.txt": "# Simple Text Format\n# Sampling Rate (Hz):= 512.00\n# Labels:= ECG\tRESP\n"
+    + table(POINTS, POINTS[::-1], separator="\t"),
     "column.csv": "\n".join(POINTS),
     "bom.csv": "\ufeff" + "\n".join(POINTS),
     "text.txt": "\n".join(POINTS),
@@ -746,7 +761,12 @@ PLAIN = {
     "apple.csv": APPLE,
     "withings.json": json.dumps({"body": {"signal": ECG_UV.tolist(), "sampling_frequency": 512}}),
 }
-OTHERS = {"README.md": "Sampled at 512 Hz.\n", "labels.csv": "file,label\na,b\n", "dataset.toml": "name = 'x'\n"}
+OTHERS = {
+    "steps.csv": table(range(0, 60 * N, 60), range(N), [i % 7 for i in range(N)], heading="seconds,steps,stairs"),
+    "README.md": "Sampled at 512 Hz.\n",
+    "labels.csv": "file,label\na,b\n",
+    "dataset.toml": "name = 'x'\n",
+}
 
 
 def test_a_folder_and_a_zip_hold_what_is_read_alone(tmp_path):
@@ -767,7 +787,7 @@ def test_a_folder_and_a_zip_hold_what_is_read_alone(tmp_path):
             assert np.array_equal(recording.samples_uv, ECG_UV), name
             assert recording.sample_rate_hz == alone.sample_rate_hz
         assert sorted(Path(name).name for name in passed.names) == sorted(OTHERS)
-        assert str(passed).startswith("3 passed over as no recordings: ")
+        assert str(passed).startswith("4 passed over as no recordings: ")
 
 
 def test_links_are_followed_once_and_pipes_are_passed_over(tmp_path):

@@ -42,6 +42,11 @@ def of_volts(units: Iterable[str | None]) -> list[int] | None:
     return [i for i, unit in enumerate(units) if not unit or unit.casefold() in MICROVOLTS_PER] or None
 
 
+def names_ecg(name: str) -> bool:
+    """Whether a channel's name says that it is an ECG, or a lead."""
+    return bool(_ECG.search(name.casefold()) or lead_of(name))
+
+
 def lead_of(name: str) -> str | None:
     """The lead that a channel's name says, its unit apart; None if it says none."""
     return lead_in(_UNIT.sub("", " ".join(re.findall(r"[^\W_]+", name.casefold()))))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from edge_ecg.errors import RecordingError
-from edge_ecg.readers.channels import ecg_channel
+from edge_ecg.readers.channels import ecg_channel, names_ecg
 from edge_ecg.readers.decimals import decimals
 from edge_ecg.readers.header import recorded_at_in
 from edge_ecg.readers.times import CLOCK, clock_seconds, grid_of, is_time_name, placed, time_unit
@@ -103,7 +103,9 @@ def number_of_channels(rows: Rows, header: Sequence[str]) -> int:
     headings = _headings(header, separator, len(cells))
     columns, times = _sorted(cells, headings, rows)
     has_index = len(columns) + len(times) < len(cells)
-    return len(columns) if _best_grid(times, headings) or (has_index and len(columns) == 1) else 0
+    is_named = any(names_ecg(headings[column]) for column in columns)
+    is_one = has_index and len(columns) == 1
+    return len(columns) if is_named or is_one or _best_grid(times, headings) else 0
 
 
 def _plain_column(rows: Rows) -> np.ndarray | None:

@@ -83,8 +83,12 @@ def sniff_text(head: bytes) -> bool:
 def _parts(text: str, whole: bool = True) -> tuple[list[str], Rows]:
     """The lines above the values, and the values' rows; with `whole` false, the last row may be cut."""
     header, size = [], 0
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
     for line in text[:MOST_HEADER].splitlines(keepends=True):
         plain = _plain(line).strip()
+        if plain.startswith("'"):  # as PhysioNet quotes
+            plain = plain.replace("'", "")
         if is_row(plain):
             break
         header.append(plain)
@@ -96,7 +100,7 @@ def _parts(text: str, whole: bool = True) -> tuple[list[str], Rows]:
     if not is_plain(body):
         if _LEAD_I.match(body.lstrip('"')):
             header.insert(0, "Lead,Lead I")
-        body = _plain("\n".join(body.splitlines()))
+        body = _plain("\n".join(body.splitlines())).replace("'", "")
     return list(filter(None, header)), Rows(body, first)
 
 
