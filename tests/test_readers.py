@@ -18,7 +18,7 @@ from scipy.io import savemat
 
 from edge_ecg.cli.detect import detect_command
 from edge_ecg.errors import RecordingError
-from edge_ecg.readers.decimals import decimals
+from edge_ecg.readers.decimals import BLOCK, decimals
 from edge_ecg.readers.find import PassedOver, find_recordings
 from edge_ecg.readers.read import read_recording
 from edge_ecg.recording import gregorian_year
@@ -339,6 +339,12 @@ def test_a_column_of_decimals_is_what_float_makes_of_it_or_is_left_to_float(line
     if values is not None:
         expected = np.array([float(line) for line in lines])
         assert values.tobytes() == expected.tobytes()  # to the sign of a zero
+
+
+def test_many_decimals_are_read_in_blocks():
+    lines = POINTS * (1 + 2 * BLOCK // len("\n".join(POINTS)))
+    assert np.array_equal(decimals("\n".join(lines)), np.tile(ECG_UV, len(lines) // N))
+    assert decimals("\n".join([*lines, "1e3"])) is None
 
 
 def test_plain_decimals_are_not_left_to_float():
