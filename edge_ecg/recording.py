@@ -168,20 +168,21 @@ class MicrovoltCheck:
 
     def reset(self) -> None:
         """Start a new recording."""
-        self._heard, self._low_uv, self._high_uv = 0, np.inf, -np.inf
+        self._first: list[np.ndarray] | None = []  # None: checked
+        self._heard = 0
 
     def push(self, samples_uv: np.ndarray) -> None:
         """Take the next samples. Raises RecordingError once the first seconds span too little for an ECG."""
-        first = samples_uv[: max(0, self._wanted - self._heard)]
-        if not len(first):
+        if self._first is None:
             return
-        self._heard += len(first)
+        self._first.append(samples_uv[: self._wanted - self._heard].copy())  # the caller may use its buffer again
+        self._heard += len(samples_uv)
+        if self._heard < self._wanted:
+            return
+        first, self._first = np.concatenate(self._first), None
         finite = first[np.isfinite(first)]
-        if len(finite):
-            self._low_uv = min(self._low_uv, float(finite.min()))
-            self._high_uv = max(self._high_uv, float(finite.max()))
-        span_uv = self._high_uv - self._low_uv
-        if self._heard == self._wanted and 0 < span_uv < STREAM_SPAN_UV:  # a flat line is a matter of quality
+        span_uv = float(finite.max() - finite.min()) if len(finite) else 0.0
+        if 0 < span_uv < STREAM_SPAN_UV:  # a flat line is a matter of quality
             raise RecordingError(
                 f"the first {CHECKED_S:g} s span only {span_uv:.3g} µV; an ECG spans hundreds, so the samples are "
                 "surely in millivolts; push 1000 times as much"

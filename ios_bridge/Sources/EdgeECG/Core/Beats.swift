@@ -34,7 +34,7 @@ public struct BeatCutter: Sendable {
   private let contract: Contract
   private let keepSamples: Int64
   private var quality: Quality
-  private var samples = StreamBuffer()
+  private var samples: StreamBuffer
   private var previousR: Int64?
   private var waiting: [Waiting] = []
 
@@ -43,12 +43,13 @@ public struct BeatCutter: Sendable {
     self.contract = contract
     quality = Quality(contract)
     keepSamples = Int64(longestWaitSamples) + Int64(contract.quality.rrMax + contract.beforeRSamples)
+    samples = StreamBuffer(keeping: Int(clamping: keepSamples))
   }
 
   /// Forgets the stream.
   public mutating func reset() {
     quality.reset()
-    samples = StreamBuffer()
+    samples = StreamBuffer(keeping: Int(clamping: keepSamples))
     previousR = nil
     waiting = []
   }

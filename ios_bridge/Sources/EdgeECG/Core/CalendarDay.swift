@@ -31,7 +31,7 @@ public struct CalendarDay: Hashable, Sendable, CustomStringConvertible {
     guard let gregorian = Self.gregorianYear(year), let ordinal = Self.ordinal(year: gregorian, month: month, day: day)
     else { return nil }
     let padded = { (number: Int, width: Int) in
-      String(repeating: "0", count: max(0, width - String(number).count)) + String(number)
+      String(repeating: "0", count: max(0, width - String(number).utf8.count)) + String(number)
     }
     self.ordinal = ordinal
     description = [padded(gregorian, 4), padded(month, 2), padded(day, 2)].joined(separator: "-")

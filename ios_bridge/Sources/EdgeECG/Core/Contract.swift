@@ -145,8 +145,8 @@ struct ContractEntries {
   }
 
   func requireNoOthers() throws(EdgeECGError) {
-    if let unknown = entries.keys.sorted().first {
-      throw EdgeECGError.contract("\(name) has an unknown entry \(unknown.prefix(60)): it is of another version")
+    if let unknown = entries.keys.min() {
+      throw EdgeECGError.contract("\(name) has an unknown entry \(shown(unknown)): it is of another version")
     }
   }
 }

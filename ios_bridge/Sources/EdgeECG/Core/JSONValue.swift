@@ -229,10 +229,21 @@ private struct JSONParser {
   }
 
   private mutating func fourHexDigits() throws(JSONError) -> UInt32 {
-    guard at + 4 <= bytes.count, bytes[at..<at + 4].allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit }),
-      let code = UInt32(String(decoding: bytes[at..<at + 4], as: UTF8.self), radix: 16)
-    else { throw error("no four hexadecimal digits") }
+    var code: UInt32 = 0
+    for place in at..<at + 4 {
+      guard place < bytes.count, let digit = hexDigit(bytes[place]) else { throw error("no four hexadecimal digits") }
+      code = code << 4 | digit
+    }
     at += 4
     return code
+  }
+}
+
+private func hexDigit(_ byte: UInt8) -> UInt32? {
+  switch byte {
+  case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(byte - UInt8(ascii: "0"))
+  case UInt8(ascii: "a")...UInt8(ascii: "f"): UInt32(byte - UInt8(ascii: "a")) + 10
+  case UInt8(ascii: "A")...UInt8(ascii: "F"): UInt32(byte - UInt8(ascii: "A")) + 10
+  default: nil
   }
 }

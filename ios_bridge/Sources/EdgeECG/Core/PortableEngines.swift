@@ -1,24 +1,14 @@
-/// A program with values of its own: run, it allocates nothing. Copies share the weights.
+/// A plan with values of its own: run, it allocates nothing. Copies share the weights.
 struct PortableEngine: Sendable {
-  private let program: PortableProgram
   private let plan: PortablePlan
   private var values: [Float]
-  private(set) var references: Int
 
   init(_ program: PortableProgram, references: Int) throws(EdgeECGError) {
-    self.program = program
-    self.references = references
     plan = try PortablePlan(program, references: references)
     values = [Float](repeating: 0, count: plan.valueCount)
   }
 
-  var inputShapes: [[PortableProgram.Size]] { program.inputs.map { $0.shape } }
   var outputShape: [Int] { plan.output.shape }
-
-  /// Makes ready for another number of references, if it is another one.
-  mutating func prepare(references: Int) throws(EdgeECGError) {
-    if references != self.references { self = try PortableEngine(program, references: references) }
-  }
 
   mutating func set(_ input: Int, to values: [Float]) {
     self.values.replaceSubrange(plan.inputs[input], with: values)
@@ -50,7 +40,7 @@ public struct PortableEncoder: ECGEncoder {
 
   init(_ program: PortableProgram, beatLength: Int) throws(EdgeECGError) {
     engine = try PortableEngine(program, references: 1)
-    guard engine.inputShapes == [[.fixed(1), .fixed(beatLength)]], engine.outputShape.count == 2,
+    guard program.inputShapes == [[.fixed(1), .fixed(beatLength)]], engine.outputShape.count == 2,
       engine.outputShape[0] == 1
     else {
       throw EdgeECGError.contract(
@@ -76,18 +66,22 @@ public struct PortableComparator: ECGComparator {
   /// The most references that one embedding is compared with.
   public static let mostReferences = 512
 
+  private let program: PortableProgram
   private var engine: PortableEngine
+  private var references: Int
 
   /// Numbers in an embedding.
   public let embeddingLength: Int
 
   init(_ program: PortableProgram, embeddingLength: Int, references: Int) throws(EdgeECGError) {
     try Self.require(references)
+    self.program = program
+    self.references = references
     engine = try PortableEngine(program, references: references)
     let wanted: [[PortableProgram.Size]] = [
       [.fixed(1), .fixed(embeddingLength)], [.references, .fixed(embeddingLength)],
     ]
-    guard engine.inputShapes == wanted, engine.outputShape == [references] else {
+    guard program.inputShapes == wanted, engine.outputShape == [references] else {
       throw EdgeECGError.contract(
         "portable comparator gives \(engine.outputShape) for \(references) references, the contract wants "
           + "embedding [1, \(embeddingLength)], references [R, \(embeddingLength)] -> logit [R]")
@@ -106,7 +100,10 @@ public struct PortableComparator: ECGComparator {
           + "the comparator takes \(embeddingLength)")
     }
     try Self.require(references.count)
-    try engine.prepare(references: references.count)
+    if references.count != self.references {
+      engine = try PortableEngine(program, references: references.count)
+      self.references = references.count
+    }
     engine.set(0, to: embedding)
     engine.set(1, to: references.embeddings)
     engine.run(into: &logits)

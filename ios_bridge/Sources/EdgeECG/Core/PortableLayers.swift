@@ -27,7 +27,7 @@ extension PortablePlanner {
       } else if let function = PortableBinary(rawValue: layer.op) {
         try addBinary(function, layer, x)
       } else {
-        throw EdgeECGError.bundle("the portable form has ops that are not known: \(layer.op.prefix(60))")
+        throw EdgeECGError.bundle("the portable form has ops that are not known: \(shown(layer.op))")
       }
     }
   }
@@ -220,7 +220,7 @@ extension PortablePlanner {
 
   private static func input(_ index: Int, of layer: PortableProgram.Layer) throws(EdgeECGError) -> String {
     guard index < layer.inputs.count else {
-      throw EdgeECGError.bundle("the portable form has \(layer.op.prefix(60)) with \(layer.inputs.count) inputs")
+      throw EdgeECGError.bundle("the portable form has \(shown(layer.op)) with \(layer.inputs.count) inputs")
     }
     return layer.inputs[index]
   }
@@ -250,6 +250,6 @@ extension PortablePlanner {
   }
 
   private static func misfit(_ layer: PortableProgram.Layer, _ x: PortableValue) -> EdgeECGError {
-    .bundle("the portable form has \(layer.op.prefix(60)) that does not fit its input of shape \(shown(x.shape))")
+    .bundle("the portable form has \(shown(layer.op)) that does not fit its input of shape \(shown(x.shape))")
   }
 }

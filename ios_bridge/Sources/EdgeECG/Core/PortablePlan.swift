@@ -104,7 +104,7 @@ struct PortablePlanner {
   @discardableResult
   mutating func define(_ name: String, _ value: PortableValue) throws(EdgeECGError) -> PortableValue {
     guard values.updateValue(value, forKey: name) == nil else {
-      throw EdgeECGError.bundle("the portable \(program.name) defines \(name.prefix(60)) twice")
+      throw EdgeECGError.bundle("the portable \(program.name) defines \(shown(name)) twice")
     }
     return value
   }
@@ -127,7 +127,7 @@ struct PortablePlanner {
     if let value = values[key] { return value }
     let (shape, numbers) = try tensor(name)
     guard shape.count == 2 else {
-      throw EdgeECGError.bundle("tensor \(name.prefix(60)) has shape \(shown(shape)), linear wants (O, I)")
+      throw EdgeECGError.bundle("tensor \(shown(name)) has shape \(shown(shape)), linear wants (O, I)")
     }
     let flipped = (0..<numbers.count).map { numbers[$0 % shape[0] * shape[1] + $0 / shape[0]] }
     return try define(key, keep(flipped, shape: [shape[1], shape[0]]))
@@ -142,11 +142,11 @@ struct PortablePlanner {
 
   private func tensor(_ name: String) throws(EdgeECGError) -> (shape: [Int], values: [Float]) {
     guard program.tensors.entries[name] != nil else {
-      throw EdgeECGError.bundle("the portable \(program.name) uses \(name.prefix(60)), which is not there yet")
+      throw EdgeECGError.bundle("the portable \(program.name) uses \(shown(name)), which is not there yet")
     }
     let tensor = try program.tensors.dequantizedFloats(name)
     guard tensor.shape.allSatisfy({ $0 > 0 }) else {
-      throw EdgeECGError.bundle("tensor \(name.prefix(60)) has shape \(shown(tensor.shape)), expected no empty one")
+      throw EdgeECGError.bundle("tensor \(shown(name)) has shape \(shown(tensor.shape)), expected no empty one")
     }
     return tensor
   }

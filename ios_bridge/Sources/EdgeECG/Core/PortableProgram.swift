@@ -64,6 +64,8 @@ struct PortableProgram: Sendable {
   let layers: [Layer]
   let tensors: Safetensors
 
+  var inputShapes: [[Size]] { inputs.map { $0.shape } }
+
   /// A program with the inputs of these names and no others.
   init(_ json: JSONValue?, name: String, inputs: [String], tensors: Safetensors) throws(EdgeECGError) {
     guard let json, let shapes = json["inputs"], shapes.members?.count == inputs.count,

@@ -33,7 +33,7 @@ public struct RPeakDetector: Sendable {
   private var bandpass: Bandpass
   private var filtered = 0.0  // the last sample through the band-pass
   private var envelope = (0.0, 0.0)  // the last two
-  private(set) var raw = StreamBuffer()  // as far back as an R peak may still be placed
+  private(set) var raw: StreamBuffer  // as far back as an R peak may still be placed
   private var vote = 0.0  // recent beats' say on the side of R, -1 down to 1 up
   private var side = 1.0  // the side that counts
   private var pending: Candidate?  // the highest of late, until the refractory time is over
@@ -53,6 +53,7 @@ public struct RPeakDetector: Sendable {
     self.constants = constants
     memorySamples = Int(clamped: constants.searchBackRR * constants.rrMax) + constants.refractory + 2
     longestWait = memorySamples + constants.envelopeDelay + constants.refineReach + constants.smoothSamples
+    raw = StreamBuffer(keeping: longestWait)
     refractory = Int64(constants.refractory + 2)
     bandpass = Bandpass(constants.bandpassSections)
     deadline = Int64(constants.learning)
@@ -129,9 +130,9 @@ public struct RPeakDetector: Sendable {
       return
     }
     learning = nil
-    let sorted = ([0.0] + learnt.map { $0.height }).sorted(by: >)
+    let sorted = ([0.0] + learnt.map { $0.height }).sorted()
     // A settling transient towers over the second highest, which then is a QRS.
-    let (highest, second) = (sorted[0], sorted[1])
+    let (highest, second) = (sorted[sorted.count - 1], sorted[sorted.count - 2])
     heights = [second > 0 ? min(highest, constants.transient * second) : highest]
     level = heights[0]
     setDeadline(after: 0, now: now)

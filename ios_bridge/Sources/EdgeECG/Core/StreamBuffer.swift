@@ -1,13 +1,22 @@
 /// The latest part of a stream, addressed by index since the stream began.
 ///
 /// Indices are 64 bits wide, so that a watch with 32-bit words counts on after 48 days. Forgotten samples are removed
-/// in bulk, so that a long stream neither grows nor allocates.
+/// in bulk, so that a long stream neither grows nor allocates: the memory is taken once.
 struct StreamBuffer: Sendable {
-  private static let slack = 1024
+  private static let slack = 256  // samples that wait to be forgotten, and room for what comes in at once
+  private static let mostReserved = 32_768
 
   private var samples: [Double] = []
   private var offset: Int64 = 0  // stream index of samples[0]
   private(set) var start: Int64 = 0  // the oldest that is kept
+
+  /// A buffer that takes memory as it is filled.
+  init() {}
+
+  /// A buffer for so many samples that are kept. Memory for more than a minute is taken only when it is filled.
+  init(keeping count: Int) {
+    samples.reserveCapacity(min(count, Self.mostReserved) + 2 * Self.slack)
+  }
 
   /// One past the newest.
   var end: Int64 { offset + Int64(samples.count) }
@@ -35,7 +44,7 @@ struct StreamBuffer: Sendable {
   mutating func forget(before index: Int64) {
     start = max(start, min(index, end))
     let forgotten = Int(start - offset)
-    if forgotten > max(Self.slack, count) {
+    if forgotten > Self.slack {
       samples.removeFirst(forgotten)
       offset = start
     }

@@ -22,9 +22,12 @@ public struct TrainingDistribution: Hashable, Sendable {
   /// What the tensors `distribution.` of a file say of embeddings of `length` numbers, or nothing if it has none of them.
   /// - Throws: ``EdgeECGError/bundle(_:)`` for shapes or numbers that can't be.
   init?(_ file: Safetensors, length: Int) throws(EdgeECGError) {
-    let names = file.entries.keys.filter { $0.hasPrefix("distribution.") }.map { $0.dropFirst("distribution.".count) }
+    let prefix = "distribution.".utf8
+    let names = file.entries.keys.filter { $0.utf8.starts(with: prefix) }.map {
+      String(decoding: $0.utf8.dropFirst(prefix.count), as: UTF8.self)
+    }
     guard !names.isEmpty else { return nil }
-    guard names.allSatisfy({ Self.tensorNames.contains(String($0)) }) else {
+    guard names.allSatisfy({ Self.tensorNames.contains($0) }) else {
       throw EdgeECGError.bundle("what training has seen holds a tensor that is not known: it is of another version")
     }
     func tensor(_ name: String, _ isWanted: ([Int]) -> Bool) throws(EdgeECGError) -> [Double] {

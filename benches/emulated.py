@@ -1,0 +1,116 @@
+"""Emulated devices: what each needs, how its program is built and run, and what it took."""
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+SOURCES = Path(__file__).parent.parent / "ios_bridge" / "Embedded"
+SECONDS = 300  # a program that takes longer hangs
+COUNTED = re.compile(rb"Trace \d+:")  # a line of `-d exec` for each instruction
+
+# Debian's package of each command.
+PACKAGES = {
+    "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
+    "qemu-system-arm": "qemu-system-arm",
+    "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
+    "arm-linux-gnueabihf-gcc": "gcc-arm-linux-gnueabihf libc6-dev-armhf-cross",
+    "qemu-aarch64-static": "qemu-user-static",
+    "qemu-arm-static": "qemu-user-static",
+}
+
+
+class Died(Exception):
+    """A program that did not come to its end: a trap, or it took too long."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """One device and the machine that stands in for it."""
+
+    name: str
+    about: str
+    compiler: str
+    emulator: tuple[str, ...]
+
+    @property
+    def is_bare_metal(self) -> bool:
+        """Whether the program has the machine for itself, with meters of instructions and memory."""
+        return self.emulator[0] == "qemu-system-arm"
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What must be installed."""
+        return ("swiftc", self.compiler, self.emulator[0])
+
+    def build(self, folder: Path) -> Path:
+        """The program, built in a folder. Raises CalledProcessError, the compiler having said why."""
+        program = folder / f"{self.name}.elf"
+        subprocess.run([SOURCES / "build.sh", self.name, program], check=True)
+        return program
+
+    def run(self, program: Path, folder: Path, *arguments: str) -> list[list[str]]:
+        """The words of each line that the program prints, started in `folder`. Raises Died."""
+        done = subprocess.run(
+            self._command(program, arguments),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=SECONDS,
+        )
+        lines = done.stdout.decode(errors="replace").splitlines()
+        if done.returncode or not lines or not lines[-1].startswith("meters"):
+            raise Died(f"{self.name}: {' '.join(arguments[:2])} ended with {done.returncode} after {lines[-1:]}")
+        return [line.split() for line in lines]
+
+    def instructions(self, program: Path, folder: Path, *arguments: str) -> int:
+        """How many instructions a run takes from its start to its end, each one counted (user mode)."""
+        one_by_one = ("-singlestep", "-d", "exec,nochain", "-D", "/dev/stderr")
+        command = [self.emulator[0], *one_by_one, str(program), *arguments]
+        with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as running:
+            assert running.stderr is not None
+            return sum(chunk.count(b"\n") for chunk in iter(lambda: running.stderr.read(1 << 20), b""))
+
+    def _command(self, program: Path, arguments: tuple[str, ...]) -> list[str]:
+        if not self.is_bare_metal:
+            return [*self.emulator, str(program), *arguments]
+        given = "".join(f",arg={word}" for word in (self.name, *arguments))
+        return [*self.emulator, "-semihosting-config", f"enable=on,target=native{given}", "-kernel", str(program)]
+
+
+def _board(machine: str, cpu: str) -> tuple[str, ...]:
+    return ("qemu-system-arm", "-M", machine, "-cpu", cpu, "-nographic", "-icount", "shift=0")
+
+
+DEVICES = (
+    Device("m7", "Cortex-M7, double-precision FPU", "arm-none-eabi-gcc", _board("mps2-an500", "cortex-m7")),
+    Device("m4f", "Cortex-M4, single-precision FPU", "arm-none-eabi-gcc", _board("mps2-an386", "cortex-m4")),
+    Device("aarch64", "64-bit Arm, Linux", "aarch64-linux-gnu-gcc", ("qemu-aarch64-static",)),
+    Device("arm32", "32-bit Arm (armv7), Linux", "arm-linux-gnueabihf-gcc", ("qemu-arm-static",)),
+)
+
+
+def missing(commands: tuple[str, ...]) -> list[str]:
+    """Those of some commands that are not installed, after an attempt to install them where that may be done."""
+    absent = [name for name in commands if not shutil.which(name)]
+    packages = sorted({package for name in absent for package in PACKAGES.get(name, "").split()})
+    if packages and shutil.which("apt-get") and _is_root():
+        print(f"installing {' '.join(packages)}", flush=True)
+        subprocess.run(["apt-get", "update", "-qq"], check=False, capture_output=True)
+        subprocess.run(["apt-get", "install", "-qq", "-y", *packages], check=False, capture_output=True)
+    return [name for name in absent if not shutil.which(name)]
+
+
+def _is_root() -> bool:
+    return subprocess.run(["id", "-u"], capture_output=True, text=True, check=True).stdout.strip() == "0"
+
+
+def sizes(program: Path) -> tuple[int, int]:
+    """Bytes of code with its constants, and of memory that is taken before the program starts."""
+    text, data, bss = (
+        subprocess.run(["arm-none-eabi-size", program], capture_output=True, text=True, check=True)
+        .stdout.splitlines()[1]
+        .split()[:3]
+    )
+    return int(text) + int(data), int(data) + int(bss)
