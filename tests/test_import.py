@@ -572,3 +572,20 @@ def test_a_table_of_dates_that_does_not_fit_is_refused(tmp_path: Path, rows: str
     except DatasetError as error:
         said = str(error)
     assert says in said
+
+
+def test_missing_samples_survive_an_import(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for day in (1, 2, 3, 4):
+        for number in (1, 2):
+            rows = [f"{i},{'' if i in (0, 700) else value}" for i, value in enumerate(ecg_uv(10 * day + number))]
+            (folder / f"ecg_2024-03-0{day}_{number}.csv").write_text("\n".join(["fs: 512", "n,ecg lead II", *rows]))
+    table = tmp_path / "labels.csv"
+    table.write_text("".join(f"ecg_2024-03-0{d}_{n}.csv,{'ab'[n - 1]}\n" for d in (1, 2, 3, 4) for n in (1, 2)))
+    assert imported(folder, "--out", tmp_path / "data", "--labels", table).return_value == 0
+    for entry in read_dataset(tmp_path / "data/dataset.toml").entries("test"):
+        recording = read_recording(entry.path)
+        assert recording.lead == "II"
+        assert np.flatnonzero(np.isnan(recording.samples_uv)).tolist() == [0, 700]
+        np.testing.assert_array_equal(recording.samples_uv[1:700], ecg_uv(41 if entry.label == "a" else 42)[1:700])

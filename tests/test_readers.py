@@ -838,3 +838,22 @@ def test_every_file_from_the_field_is_right(ecg_data, file):
                 continue
             assert 68 <= heart_rate_bpm(r_peak_times_s(recording)) <= 76, path
             assert 980 <= np.nanmax(recording.samples_uv) - np.nanmin(recording.samples_uv) <= 1110, path
+
+
+@pytest.mark.parametrize("file", ["edf", "folder_scan", "rate_ignored", "refused", "wfdb"])
+def test_every_file_from_the_field_is_the_same_in_a_folder_and_in_a_zip(ecg_data, tmp_path, file):
+    folder = ecg_data / "field" / file
+    alone = {path.name.casefold(): path for path in folder.iterdir() if path.suffix.lower() != ".dat"}
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in folder.iterdir():
+            archive.write(path, f"in/{path.name}")
+    for source in (folder, tmp_path / "a.zip"):
+        passed = PassedOver()
+        found = {Path(one.name).name.casefold(): one.read() for one in find_recordings(source, passed_over=passed)}
+        assert found.keys() == alone.keys()
+        assert not passed.names
+        for name, recording in found.items():
+            one = read_recording(alone[name])
+            np.testing.assert_array_equal(recording.samples_uv, one.samples_uv)
+            besides = {"samples_uv": None, "source": None}
+            assert vars(recording) | besides == vars(one) | besides

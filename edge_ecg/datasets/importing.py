@@ -12,8 +12,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from edge_ecg.atomic import atomic_folder, refuse_overlap
 from edge_ecg.datasets.dataset_file import dataset_toml
 from edge_ecg.datasets.dates import Dates
@@ -89,8 +87,6 @@ def _recorded_at(recording: Recording, told: str | None) -> str:
     """Date, time and zone, or the date alone where no more is known. Raises DatasetError without a date."""
     if recording.day is None and told is None:
         raise DatasetError(f"{recording.source}: says no date that is known; --dates takes a table of file,date")
-    if np.isnan(recording.samples_uv).any():
-        raise DatasetError(f"{recording.source}: misses samples, which a column of numbers can't hold")
     text = recording.recorded_at or ""
     try:
         datetime.fromisoformat(text[:19])
