@@ -23,7 +23,7 @@ from train.evaluation.folds import Fold, comparator, leave_one_out, pooled, run_
 from train.evaluation.scores import beside_the_best, counts, earned_its_place, figures
 from train.fit.loop import Settings, settings_for
 from train.model.architectures import DEFAULT_ARCHITECTURE
-from train.options import ArchitectureName, given_beats
+from train.options import ArchitectureName, given_beats, on_scheduler
 from train.text import between, columns, count, share
 
 WRITES = ("folds", "crossval.json", "crossval.txt")
@@ -139,6 +139,7 @@ def crossval_text(result: dict[str, Any]) -> str:
     help=f"One to compare with; may be given again: {', '.join(BASELINES)}.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True)
+@on_scheduler
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def crossval(
     dataset_file: Path,

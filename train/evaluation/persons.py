@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import false_discovery_control, permutation_test
 
+from train.evaluation.baselines import SEE_NO_ECG
+
 FALSE_DISCOVERIES = 0.05  # the share of false ones among all that are found, on average at most
 FEWEST_PERSONS = 3  # for a model with the person as a random effect
 Found = dict[str, Any]  # what person.json holds
@@ -57,11 +59,17 @@ def adjusted(p: Sequence[float]) -> list[float]:
 def together(persons: Sequence[Found], ours: str, rivals: Sequence[str]) -> dict[str, Any]:
     """For how many persons there is an effect and for how many ours beats the rivals, with the p values by person.
 
-    Persons without figures take no part; they are counted.
+    Rivals that see no ECG are not beaten or not: for how many persons one is better, is told apart. Persons without
+    figures take no part; they are counted.
     """
     judged = [found for found in persons if ours in found["methods"]]
     # What sees the same in all recordings of a person is no baseline of theirs.
-    own = [[name for name in rivals if name in found["methods"]] for found in judged]
+    own = [[name for name in rivals if name in f["methods"] and name not in SEE_NO_ECG] for f in judged]
+    given_away = [
+        found["person"]
+        for found in judged
+        if best_of(found, [ours, *(name for name in SEE_NO_ECG if name in found["methods"])]) != ours
+    ]
     effect = adjusted([found["methods"][ours]["permutation_p"] for found in judged])
     better = adjusted([beats_all_p(f, ours, names) if names else 1.0 for f, names in zip(judged, own, strict=True)])
     by_person = {
@@ -78,6 +86,7 @@ def together(persons: Sequence[Found], ours: str, rivals: Sequence[str]) -> dict
         "false_discoveries": FALSE_DISCOVERIES,
         "with_effect": [found["person"] for found, p in zip(judged, effect, strict=True) if p <= FALSE_DISCOVERIES],
         "better": [found["person"] for found, p in zip(judged, better, strict=True) if p <= FALSE_DISCOVERIES],
+        "given_away": given_away,
         "by_person": by_person,
         "mixed": mixed_effects(judged, ours),
         "failures": failures(persons),
