@@ -1,4 +1,4 @@
-"""A study of many: persons fail alone and stay apart, what is found counts dates, and any engine gives the same table."""
+"""A study of many: persons fail alone and stay apart, finds count dates, and any engine gives the same table."""
 
 import csv
 import os
