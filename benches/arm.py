@@ -1,6 +1,6 @@
 """The Python runtime on emulated 64-bit Arm, against this machine: `python -m benches.arm BUNDLE RECORDING...`
 
-A small Debian for arm64 (debootstrap) and the wheels that such a machine would install (numpy, scipy, onnxruntime, ...),
+A small Debian for arm64 (debootstrap) and the wheels that such a machine would install (numpy, onnxruntime and so on),
 at this environment's versions, run under user-mode QEMU. Every field of a replay but its timings, and every beat, must
 be the same in float32 and int8; evidence may differ in its last digits. Real silicon may pick other kernels of ONNX
 Runtime than the emulated processor does, which has dot products and no i8mm.
