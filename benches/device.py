@@ -193,12 +193,12 @@ def _spoilt(content: bytes, spans: list[tuple[int, int, str]]) -> bytes:
 def _opens(parts: dict[str, bytes]) -> bool:
     try:
         bundle = opened(parts)
-        bundle.comparator(
-            bundle.encoder(np.ones((1, bundle.contract.beat_length), np.float32)), bundle.references.embeddings
-        )
+        embedding = bundle.encoder(np.ones((1, bundle.contract.beat_length), np.float32))
+        bundle.comparator(embedding, bundle.references.embeddings)
+        taken = json.loads(parts["layers.json"])["encoder"]["inputs"]["beat"]
+        return taken == [1, bundle.contract.beat_length] and embedding.shape[1] == bundle.references.embeddings.shape[1]
     except (EdgeEcgError, ValueError, LookupError, RecursionError, TypeError):
         return False
-    return True
 
 
 def refusals(device: Device, program: Path, folder: Path, wanted: dict[str, bool]) -> list[str]:
@@ -262,7 +262,7 @@ def check(devices: list[Device], bundle_path: Path, paths: list[Path], out: Path
         wanted = {name: replay(bundle, recording) for name, recording in recordings.items()}
         refused = bad_bundles(folder / "bad")
         with ThreadPoolExecutor(2) as pool:
-            programs = list(pool.map(lambda device: device.build(folder), devices))
+            programs = list(pool.map(Device.build, devices))
         measured, told = {}, []
         for device, program in zip(devices, programs, strict=True):
             try:

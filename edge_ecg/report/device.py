@@ -78,7 +78,7 @@ class DeviceFigures:
 
 
 def read_device_figures(path: Path, files: Mapping[str, bytes]) -> DeviceFigures:
-    """The figures of one bundle, whose files these are. Raises RunError if they are no figures, or of another bundle."""
+    """The figures of the bundle whose files these are. Raises RunError for another bundle's, and for no figures."""
     content = read_json(path)
     try:
         require_shape(content, SHAPE, "an entry")
@@ -87,7 +87,5 @@ def read_device_figures(path: Path, files: Mapping[str, bytes]) -> DeviceFigures
     weights = files.get(WEIGHTS_INT8, files[WEIGHTS]) if content["form"] == "int8" else files[WEIGHTS]
     ours = {"layers.json": files[LAYERS], "weights.safetensors": weights}
     if content["sha256"] != {name: hashlib.sha256(part).hexdigest() for name, part in ours.items()}:
-        raise RunError(
-            f"{path}: was measured with another bundle; measure this one: python -m benches.device BUNDLE ..."
-        )
+        raise RunError(f"{path}: is of another bundle; measure this one: python -m benches.device BUNDLE ...")
     return DeviceFigures(content["form"], content["recordings"], content["seconds"], content["devices"])
