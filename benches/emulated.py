@@ -46,7 +46,7 @@ class Device:
         return ("swiftc", self.compiler, self.emulator[0])
 
     def build(self) -> Path:
-        """The program, built unless it is newer than its sources. Raises CalledProcessError, the compiler having spoken."""
+        """The program, built if a source is newer. Raises CalledProcessError; the compiler says why."""
         program = BUILT / f"{self.name}.elf"
         changed = max(path.stat().st_mtime for folder in (SOURCES, CORE) for path in folder.iterdir())
         if program.exists() and program.stat().st_mtime > changed:

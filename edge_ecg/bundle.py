@@ -1,7 +1,8 @@
 """The bundle: everything a device needs of one person's comparator, verified before it is used.
 
-A folder (or the same files in one zip) with `manifest.json`, which holds the contract and the size
-and SHA-256 of every other file. Nothing in it can run code: ONNX, safetensors and JSON.
+A folder, the same files in one zip, or the few that a device needs in one file as `edge-ecg pack` writes it:
+`manifest.json`, which holds the contract and the size and SHA-256 of every other file, and these. Nothing in it can run
+code: ONNX, safetensors and JSON.
 """
 
 import hashlib
@@ -18,14 +19,23 @@ from typing import Any
 
 from edge_ecg.atomic import atomic_folder
 from edge_ecg.contract import Contract
-from edge_ecg.errors import BundleError, ContractError, EdgeEcgError, first_line
-from edge_ecg.files import path_of, plain_handle
+from edge_ecg.errors import (
+    AlteredBundleError,
+    BundleError,
+    BundleVersionError,
+    ContractError,
+    EdgeEcgError,
+    first_line,
+)
+from edge_ecg.files import path_of, plain_handle, read_small_file
 from edge_ecg.inference.comparator import Comparator, OnnxComparator
 from edge_ecg.inference.encoder import Encoder, OnnxEncoder
 from edge_ecg.inference.levels import Levels
+from edge_ecg.inference.portable import LAYERS, WEIGHTS, portable_engines
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import DecisionRule
-from edge_ecg.manifest import MANIFEST_SHAPE, require_shape
+from edge_ecg.manifest import MANIFEST_SHAPE, PACKED_SHAPE, require_shape
+from edge_ecg.packfile import is_packed, unpacked
 from edge_ecg.zipfiles import opened_zip
 
 SCHEMA_VERSION = 2
@@ -33,6 +43,8 @@ MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
 ENCODER, COMPARATOR = "encoder.onnx", "comparator.onnx"
 REFERENCES, REFERENCES_INT8, GOLDEN = "references.safetensors", "references_int8.safetensors", "golden.json"
 REQUIRED_FILES = (ENCODER, COMPARATOR, REFERENCES)
+DEVICE_FILES = (LAYERS, WEIGHTS, REFERENCES)
+PACKED_FROM = "packed_from"  # the entry that only a packed bundle's manifest has
 MOST_MANIFEST_BYTES = 4_000_000
 MOST_FILE_BYTES = 64_000_000
 MOST_FILES = 1000
@@ -59,23 +71,29 @@ class Bundle:
 
 
 def load_bundle(path: str | Path) -> Bundle:
-    """Open and verify a bundle (folder or zip). Raises BundleError on anything missing, altered or unsafe."""
+    """Open and verify a bundle: a folder, a zip, or what `edge-ecg pack` wrote, which the portable engine judges.
+
+    Raises BundleError on anything missing or unsafe; of its kinds AlteredBundleError on what is not as it was written,
+    BundleVersionError on a schema of another version.
+    """
     path = path_of(path, BundleError)
     manifest, files = read_files(path)
     try:
-        require_shape(manifest, MANIFEST_SHAPE, "the manifest")
+        is_thin = PACKED_FROM in manifest
+        require_shape(manifest, PACKED_SHAPE if is_thin else MANIFEST_SHAPE, "the manifest")
         baseline, target = manifest["labels"]
         if baseline == target:
             raise ContractError(f"both labels are {baseline!r}, expected two different names")
         contract = Contract.from_json(manifest["contract"])
         rule = DecisionRule((baseline, target), Levels.from_json(manifest["levels"]), contract.voting)
-        encoder = OnnxEncoder(files[ENCODER], contract.beat_length)
-        comparator = OnnxComparator(files[COMPARATOR], encoder.embedding_length)
         references = ReferenceBank.from_bytes(files[REFERENCES])
-        if references.embeddings.shape[1] != encoder.embedding_length:
+        engines = (
+            portable_engines(files[LAYERS], files[WEIGHTS], contract.beat_length) if is_thin else _onnx(files, contract)
+        )
+        encoder, comparator, length = engines
+        if references.embeddings.shape[1] != length:
             raise ContractError(
-                f"references have {references.embeddings.shape[1]} numbers each, "
-                f"the encoder gives {encoder.embedding_length}"
+                f"references have {references.embeddings.shape[1]} numbers each, the encoder gives {length}"
             )
     except EdgeEcgError as error:
         raise BundleError(f"{path}: {error}") from None
@@ -84,12 +102,22 @@ def load_bundle(path: str | Path) -> Bundle:
     return Bundle(path, manifest, contract, rule.labels, encoder, comparator, references, rule)
 
 
+def _onnx(files: Mapping[str, bytes], contract: Contract) -> tuple[Encoder, Comparator, int]:
+    encoder = OnnxEncoder(files[ENCODER], contract.beat_length)
+    return encoder, OnnxComparator(files[COMPARATOR], encoder.embedding_length), encoder.embedding_length
+
+
 def read_files(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     """A bundle's manifest and the verified content of every file that it lists. Raises BundleError."""
     path = path_of(path, BundleError)
     try:
         if path.is_dir():
             return _verified(path, partial(_read_below, path))
+        with os.fdopen(plain_handle(path, BundleError), "rb") as stream:
+            start = stream.read(9)
+        if is_packed(start):
+            content = read_small_file(path, MOST_FILE_BYTES, BundleError)
+            return _verified(path, partial(_read_packed, path, unpacked(path, content)))
         with opened_zip(path, BundleError) as archive:
             return _verified(path, partial(_read_member, archive))
     except FileNotFoundError as error:
@@ -157,9 +185,9 @@ def _verified(path: Path, read: Callable[[str, int], bytes]) -> tuple[dict[str, 
     """Manifest and files of a bundle that this version reads."""
     manifest = _sealed_manifest(path, read)
     if manifest.get("schema") != SCHEMA_VERSION:
-        raise BundleError(f"{path}: schema is {manifest.get('schema')}, this edge_ecg reads {SCHEMA_VERSION}")
+        raise BundleVersionError(f"{path}: schema is {manifest.get('schema')}, this edge_ecg reads {SCHEMA_VERSION}")
     files = _listed_files(path, manifest, read)
-    for name in REQUIRED_FILES:
+    for name in DEVICE_FILES if PACKED_FROM in manifest else REQUIRED_FILES:
         if name not in files:
             raise BundleError(f"{path}: the manifest lists no {name}")
     return manifest, files
@@ -172,9 +200,9 @@ def _sealed_manifest(path: Path, read: Callable[[str, int], bytes]) -> dict[str,
         manifest = json.loads(raw)
         unaltered = isinstance(manifest, dict) and sealed(manifest) == raw
     except (ValueError, RecursionError):
-        raise BundleError(f"{path}: {MANIFEST} is not JSON as a bundle has it") from None
+        raise AlteredBundleError(f"{path}: {MANIFEST} is not JSON as a bundle has it") from None
     if not unaltered:
-        raise BundleError(f"{path}: {MANIFEST} does not match its own SHA-256: it was altered")
+        raise AlteredBundleError(f"{path}: {MANIFEST} does not match its own SHA-256: it was altered")
     return manifest
 
 
@@ -192,7 +220,9 @@ def _listed_files(path: Path, manifest: dict[str, Any], read: Callable[[str, int
             raise BundleError(f"{path}: {name} declares {size} bytes, expected 0 to {MOST_FILE_BYTES}")
         content = read(name, size)
         if len(content) != size or hashlib.sha256(content).hexdigest() != facts.get("sha256"):
-            raise BundleError(f"{path}: {name} does not match its size and SHA-256 in the manifest: it was altered")
+            raise AlteredBundleError(
+                f"{path}: {name} does not match its size and SHA-256 in the manifest: it was altered"
+            )
         files[name] = content
     return files
 
@@ -206,6 +236,13 @@ def _read_below(folder: Path, name: str, most: int) -> bytes:
             raise BundleError(f"{folder}: {name} goes through a link, expected a plain file")
     with os.fdopen(plain_handle(file, BundleError), "rb") as stream:
         return stream.read(most + 1)
+
+
+def _read_packed(path: Path, files: Mapping[str, bytes], name: str, most: int) -> bytes:
+    """At most `most` + 1 bytes of a packed bundle's file."""
+    if name not in files:
+        raise AlteredBundleError(f"{path}: {name} is missing: it was altered")
+    return files[name][: most + 1]
 
 
 def _read_member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:

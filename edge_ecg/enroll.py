@@ -20,7 +20,16 @@ from typing import Any
 
 import numpy as np
 
-from edge_ecg.bundle import GOLDEN, REFERENCES, REFERENCES_INT8, Bundle, load_bundle, read_files, write_bundle
+from edge_ecg.bundle import (
+    GOLDEN,
+    PACKED_FROM,
+    REFERENCES,
+    REFERENCES_INT8,
+    Bundle,
+    load_bundle,
+    read_files,
+    write_bundle,
+)
 from edge_ecg.errors import BundleError, RecordingError
 from edge_ecg.inference.golden import golden_steps
 from edge_ecg.inference.novelty import TrainingDistribution
@@ -148,6 +157,8 @@ def enroll(bundle: Bundle, recordings: Iterable[Recording]) -> Enrolment:
 
     Raises BundleError if the bundle can't be enrolled, RecordingError if no recording can be used.
     """
+    if PACKED_FROM in bundle.manifest:
+        raise BundleError(f"{bundle.path}: is packed for a device; enrol the whole bundle, and pack what comes of it")
     if bundle.references.distribution is None:
         raise BundleError(
             f"{bundle.path}: does not say what training has seen; train on more dates, or export it again"

@@ -17,6 +17,14 @@ class BundleError(EdgeEcgError):
     """A bundle that is incomplete, altered or unsafe to open."""
 
 
+class AlteredBundleError(BundleError):
+    """A bundle that is not as it was written: to be copied or sent again."""
+
+
+class BundleVersionError(BundleError):
+    """A whole bundle of another schema: to be exported again, or read by a newer version."""
+
+
 class DatasetError(EdgeEcgError):
     """A dataset file or folder that can't be trained on as it is described."""
 

@@ -62,6 +62,13 @@ MANIFEST_SHAPE: Shape = {
     "tools": {"*": TEXT},
     "enrolment?": {"recordings": COUNT, "dates": [TEXT], "distance": NUMBER},
 }
+PACKED_SHAPE: Shape = {  # of what `edge-ecg pack` wrote
+    "packed_from": TEXT,
+    **{
+        entry: MANIFEST_SHAPE[entry]
+        for entry in ("intended_use", "labels", "contract", "levels", "model", "enrolment?")
+    },
+}
 GOLDEN_SHAPE: Shape = {"beats": [{"beat": [NUMBER]}]}
 
 

@@ -21,6 +21,7 @@ CHECKED_S = 10.0  # of a stream, for its unit
 # An ECG spans less if its millivolts are taken for microvolts; what an amplifier makes with its lead off spans more.
 STREAM_SPAN_UV = 6.0
 MIN_FINITE_SHARE = 0.5  # missing samples are NaN, and the runtime knows gaps; but a recording is more than gaps
+_LEAD = re.compile(r"(?:^| )(m?l?i{1,3}|d[123]|av[rlf]|m?v[1-9]r?|cm[1-6]|cc5|cs[1-6])$", re.ASCII)
 _DAY = re.compile(r"(?<!\d)(\d{4})-(\d{2})-(\d{2})(?!\d)", re.ASCII)
 
 
@@ -38,6 +39,8 @@ class Recording:
     source: str  # the path as the user gave it
     recorded_at: str | None = None  # as the file says it, e.g. 2021-12-17 12:58:58 +0800, or the day alone
     rate_is_assumed: bool = False  # neither the file nor the user said one
+    lead: str | None = None  # such as I, II, V5 or MLII; None where nobody said it
+    device: str | None = None  # its model, such as Watch5,1
 
     @property
     def duration_s(self) -> float:
@@ -109,6 +112,8 @@ class Signal(NamedTuple):
     unit: str | None = None
     sample_rate_hz: float | None = None
     recorded_at: str | None = None
+    lead: str | None = None
+    device: str | None = None  # its model; never a name that somebody gave to it
 
 
 class Told(NamedTuple):
@@ -117,6 +122,7 @@ class Told(NamedTuple):
     rate_hz: float | None = None
     unit: str | None = None
     channel: str | None = None
+    lead: str | None = None
 
 
 NOTHING_TOLD = Told()
@@ -147,7 +153,8 @@ def usable(signal: Signal, source: str, told: Told = NOTHING_TOLD) -> Recording:
     samples_uv = _microvolts(values, _unit(signal.unit, told.unit))
     samples_uv.setflags(write=False)
     is_assumed = signal.sample_rate_hz is None and told.rate_hz is None
-    return Recording(samples_uv, float(rate_hz), source, signal.recorded_at, is_assumed)
+    lead = _lead(signal.lead, told.lead)
+    return Recording(samples_uv, float(rate_hz), source, signal.recorded_at, is_assumed, lead, signal.device)
 
 
 class MicrovoltCheck:
@@ -159,20 +166,21 @@ class MicrovoltCheck:
 
     def reset(self) -> None:
         """Start a new recording."""
-        self._heard, self._low_uv, self._high_uv = 0, np.inf, -np.inf
+        self._first: list[np.ndarray] | None = []  # None: checked
+        self._heard = 0
 
     def push(self, samples_uv: np.ndarray) -> None:
         """Take the next samples. Raises RecordingError once the first seconds span too little for an ECG."""
-        first = samples_uv[: max(0, self._wanted - self._heard)]
-        if not len(first):
+        if self._first is None:
             return
-        self._heard += len(first)
+        self._first.append(samples_uv[: self._wanted - self._heard].copy())  # the caller may use its buffer again
+        self._heard += len(samples_uv)
+        if self._heard < self._wanted:
+            return
+        first, self._first = np.concatenate(self._first), None
         finite = first[np.isfinite(first)]
-        if len(finite):
-            self._low_uv = min(self._low_uv, float(finite.min()))
-            self._high_uv = max(self._high_uv, float(finite.max()))
-        span_uv = self._high_uv - self._low_uv
-        if self._heard == self._wanted and 0 < span_uv < STREAM_SPAN_UV:  # a flat line is a matter of quality
+        span_uv = float(finite.max() - finite.min()) if len(finite) else 0.0
+        if 0 < span_uv < STREAM_SPAN_UV:  # a flat line is a matter of quality
             raise RecordingError(
                 f"the first {CHECKED_S:g} s span only {span_uv:.3g} µV; an ECG spans hundreds, so the samples are "
                 "surely in millivolts; push 1000 times as much"
@@ -213,6 +221,28 @@ def _unit(stated: str | None, told: str | None) -> str:
     if stated is not None and not names:  # of a damaged header it may be a name, and is not shown
         raise RecordingError("unit is not known; expected µV, mV or V; --unit says it")
     return names[0] if names else "µV"
+
+
+def _lead(stated: str | None, told: str | None) -> str | None:
+    if told is not None and (not isinstance(told, str) or not lead_in(told)):
+        raise RecordingError(f"--lead is {told!r:.40}; expected a lead such as I, II or V5")
+    told = told and lead_in(told)
+    if stated and told and stated != told:
+        raise RecordingError(f"says that it is lead {stated}, and --lead says {told}; give none for it")
+    return stated or told
+
+
+def lead_in(name: str) -> str | None:
+    """The lead that a channel's name is, or ends with, as the field writes it; None if it names none.
+
+    >>> lead_in("Lead I"), lead_in("ECG mlii"), lead_in("avf"), lead_in("ECG 1")
+    ('I', 'MLII', 'aVF', None)
+    """
+    found = _LEAD.search(" ".join(re.findall(r"[^\W_]+", name.casefold())))
+    if not found:
+        return None
+    lead = {"d1": "i", "d2": "ii", "d3": "iii"}.get(found[1], found[1])
+    return f"aV{lead[2:].upper()}" if lead.startswith("av") else lead.upper()
 
 
 def _microvolts(values: np.ndarray, unit: str) -> np.ndarray:

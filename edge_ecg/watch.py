@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from math import isfinite
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from edge_ecg.errors import BundleError, RecordingError
 from edge_ecg.inference.levels import DayLevel
 from edge_ecg.inference.novelty import OUT_OF_DATE, OUT_OF_DISTRIBUTION
 from edge_ecg.inference.votes import NOT_A_NUMBER, Decision, Vote, cast_vote
-from edge_ecg.recording import RATE_RANGE_HZ, MicrovoltCheck, Recording, is_finite, one_lead, require_recording
+from edge_ecg.recording import RATE_RANGE_HZ, MicrovoltCheck, Recording, is_finite, require_recording
 from edge_ecg.signal.beats import Beat
 from edge_ecg.signal.stream import BeatStream, cut_beats
 
@@ -119,9 +120,9 @@ class Watch:
         touches, its RR interval included, comes back without a vote. Raises RecordingError unless samples are numbers
         in one dimension, and after ten seconds that span too little to be in microvolts.
         """
-        samples_uv = one_lead(samples_uv)
-        self._microvolts.push(samples_uv)
-        return [self._judge(beat) for beat in self._beats.push(samples_uv)]
+        beats = self._beats.push(samples_uv)  # which are checked there
+        self._microvolts.push(np.asarray(samples_uv))
+        return [self._judge(beat) for beat in beats]
 
     def gap(self, seconds: float) -> list[Judged]:
         """Declare that the sensor gave nothing for a while: the same as pushing that many missing samples."""
@@ -140,9 +141,9 @@ class Watch:
         if references.distribution and references.distribution.distances(embedding)[0] > references.distribution.limit:
             return self._skipped(beat, OUT_OF_DISTRIBUTION)
         logits = self._bundle.comparator(embedding, references.embeddings)
-        if not (np.isfinite(embedding).all() and np.isfinite(logits).all()):
-            return self._skipped(beat, NOT_A_NUMBER)
         vote = cast_vote(logits, references)
+        if not (isfinite(embedding.sum()) and isfinite(vote.evidence)):
+            return self._skipped(beat, NOT_A_NUMBER)
         return Judged(beat, vote, self._tally.add(vote, beat.known_at_s))
 
     def _skipped(self, beat: Beat, *reasons: str) -> Judged:

@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 from edge_ecg.datasets.dataset_file import read_dataset
-from edge_ecg.errors import DatasetError
+from edge_ecg.datasets.origins import Origin, mixtures
+from edge_ecg.errors import DatasetError, EdgeEcgError
+from edge_ecg.recording import Told
+from edge_ecg.simulation.synthetic import record, synthetic_person
+from train.data import BeatSet, mixed, read_beats
 
 GOOD = """
 [labels]
@@ -20,6 +24,12 @@ test = ["0103"]
 [files]
 layout = "{date}/{label}/*.csv"
 exclude = ["d"]
+"""
+TOLD = """
+[[told]]
+match = "*/c/*"
+rate_hz = 250
+lead = "II"
 """
 
 
@@ -134,3 +144,89 @@ def test_the_authors_split(ecg_data: Path) -> None:
         targets = sum(entry.is_target for entry in entries)
         counts[which] = (len(entries) - targets, targets)
     assert counts == {"train": (95, 65), "validation": (32, 35), "test": (25, 7)}
+
+
+def test_what_files_do_not_say_is_told_by_pattern(tmp_path: Path) -> None:
+    told = """
+[[told]]
+match = "*/a/*"
+rate_hz = 130
+unit = "mV"
+column = "ecg"
+lead = "II"
+[[told]]
+match = "0101/*"
+rate_hz = 250
+"""
+    entries = read_dataset(write(tmp_path, GOOD + told)).entries("train")
+    assert [entry.told for entry in entries] == [Told(130, "mV", "ecg", "II"), Told(250), Told(250)]
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ("[told]\nrate_hz = 130", "told is no list of tables"),
+        ("[[told]]\nrate_hz = 130", r"\[\[told\]\] has rate_hz; expected match and some of"),
+        ('[[told]]\nmatch = "*"', r"\[\[told\]\] has match; expected match and some of"),
+        ('[[told]]\nmatch = "*"\nrate = 130', r"\[\[told\]\] has match, rate; expected match and some of"),
+        ('[[told]]\nmatch = "*"\nrate_hz = "130"', "says that rate_hz is '130'"),
+        ('[[told]]\nmatch = "*"\nrate_hz = nan', "says that rate_hz is nan"),
+        ('[[told]]\nmatch = "*"\nunit = 3', "says that unit is 3"),
+        ('[[told]]\nmatch = "polar/*"\nunit = "uV"', "of 'polar/.*' matches no recording"),
+    ],
+)
+def test_a_mistake_in_what_is_told_is_named(tmp_path: Path, told: str, reason: str) -> None:
+    with pytest.raises(DatasetError, match=reason):
+        read_dataset(write(tmp_path, f"{GOOD}{told}\n")).entries("train")
+
+
+def origins(*of: tuple[str, float, str | None, str | None]) -> list[tuple[str, Origin]]:
+    return [(label, Origin(*origin)) for label, *origin in of]
+
+
+@pytest.mark.parametrize(
+    ("of", "says"),
+    [
+        ([("rest", 512, "I", "Watch5,1"), ("load", 511.6, "I", "Watch5,1")], []),
+        (
+            [("rest", 512, "I", "Watch5,1"), ("load", 130, "I", "Polar H10")],
+            [
+                "rest was recorded at 512 Hz, load at 130 Hz: the sample rate may pass for the state",
+                "rest was recorded by device Watch5,1, load by device Polar H10: the device may pass for the state",
+            ],
+        ),
+        (
+            [("rest", 512, "I", None), ("load", 512, "II", None)],
+            ["rest was recorded from lead I, load from lead II: the lead may pass for the state"],
+        ),
+        (
+            [(label, 512, lead, None) for label in ("rest", "load") for lead in ("I", "II", None)],
+            ["several leads are mixed, I and II and unknown: differences between them hide those of the states"],
+        ),
+    ],
+)
+def test_a_lead_or_device_that_could_pass_for_the_state_is_named(of: list, says: list[str]) -> None:
+    assert mixtures(origins(*of), ("rest", "load")) == says
+
+
+def test_training_reads_what_is_told_and_warns_of_what_it_mixes(tmp_path: Path) -> None:
+    person = synthetic_person(1)
+    for label, words in (("a", ["Lead,Lead I"]), ("c", [])):
+        folder = tmp_path / "0101" / label
+        folder.mkdir(parents=True)
+        uv = record(person, "target", 0, number=0, duration_s=8).samples_uv
+        (folder / "one.csv").write_text("\n".join([*words, "", *(f"{value:.1f}" for value in uv)]))
+    (tmp_path / "dataset.toml").write_text(GOOD.replace('["0102"]', "['9']").replace('["0103"]', "['8']") + TOLD)
+    dataset = read_dataset(tmp_path / "dataset.toml")
+    beats = read_beats(dataset.entries("train"))
+    assert beats.sample_rates_hz.tolist() == [512, 250]
+    assert [origin.lead for origin in BeatSet.joined([beats]).on_dates(["0101"]).origins] == ["I", "II"]
+    assert mixed(beats, dataset.labels) == [
+        "rest was recorded at 512 Hz, load at 250 Hz: the sample rate may pass for the state",
+        "rest was recorded from lead I, load from lead II: the lead may pass for the state",
+    ]
+    text = GOOD.replace('["0102"]', "['9']").replace('["0103"]', "['8']") + TOLD.replace("c/*", "*")
+    (tmp_path / "dataset.toml").write_text(text)
+    entries = read_dataset(tmp_path / "dataset.toml").entries("train")
+    with pytest.raises(EdgeEcgError, match="says that it is lead I, and --lead says II"):
+        read_beats(entries)

@@ -22,6 +22,7 @@ from docs.notebook import executed
 from docs.pages import README, ROOT, TUTORIAL, blocks, clone, commands, typed
 from docs.pictures import DRAWN, NOTEBOOKS, PICTURES, SHOWN
 from edge_ecg.bundle import load_bundle
+from edge_ecg.readers.formats import formats
 from train.run import load_run
 
 PAGES = [README, ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -77,6 +78,11 @@ def after_protocol(folder: Path, printed: str) -> None:
     assert (folder / "study/dataset.toml").is_file()
 
 
+def after_recordings(folder: Path, printed: str) -> None:
+    for form in formats():
+        assert f"{form.name} recordings" in printed
+
+
 def after_bundle(folder: Path, printed: str) -> None:
     assert "verified" in printed
     assert json.loads((folder / "manifest.json").read_text()) == load_bundle(folder / "bundle").manifest
@@ -109,6 +115,7 @@ def after_models(folder: Path, printed: str) -> None:
 OUTCOMES: dict[str, Callable[[Path, str], None]] = {
     "index.md": after_index,
     "commands.md": after_commands,
+    "recordings.md": after_recordings,
     "apple.md": after_apple,
     "models.md": after_models,
     "protocol.md": after_protocol,
@@ -218,6 +225,11 @@ def test_no_page_is_left_out_of_the_table_of_contents() -> None:
     index = (ROOT / "docs/index.md").read_text(encoding="utf-8")
     for page in (ROOT / "docs").glob("*.md"):
         assert re.search(rf"^({page.stem}|e\[vx\]\*)$", index, re.MULTILINE) or page.stem == "index"
+
+
+def test_the_table_of_recordings_is_the_table_of_formats() -> None:
+    rows = re.findall(r"^\| (\w+) \| (.+) \|$", (ROOT / "docs/recordings.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert rows[1 : 1 + len(list(formats()))] == [(form.name, form.describes) for form in formats()]
 
 
 @pytest.mark.slow

@@ -18,9 +18,9 @@ FLOORS = {
     "edge_ecg": (
         {"errors", "interrupts", "layout"},
         {"contract", "atomic", "files", "manifest"},
-        {"console", "zipfiles", "recording", "inference", "jsonfile", "intervals"},
+        {"console", "zipfiles", "packfile", "recording", "inference", "jsonfile", "intervals"},
         {"signal", "readers", "bundle"},
-        {"watch", "sign", "datasets"},
+        {"watch", "sign", "pack", "datasets"},
         {"replay", "enroll", "simulation"},
         {"__init__"},
         {"report"},

@@ -247,6 +247,41 @@ def test_a_channel_is_told_by_name_or_number(tmp_path, channel):
     assert "is none of them" in error_of(path, channel="ecg9")
 
 
+def test_a_column_is_a_channel_of_every_command(tmp_path):
+    path = str(saved(tmp_path / "a.csv", table(times(512), [-v for v in ECG_UV], POINTS, heading="time,ecg1,ecg2")))
+    plain = str(saved(tmp_path / "b.csv", "\n".join(["fs,512", *POINTS])))
+    said = [
+        CliRunner().invoke(detect_command, ["--json", *given]).stdout for given in ([path, "--column", "3"], [plain])
+    ]
+    found = [json.loads(line)["r_peaks_s"] for line in said]
+    assert found[0] == found[1]
+
+
+LEADS = {
+    APPLE_LEAD: "I"
+    for APPLE_LEAD in ("Lead,Lead I", "Ableitung,Ableitung I", "导联,导联 I", "Dérivation,Dérivation I", "Lead;I")
+} | {"Lead,Lead II": "II", "ECG lead aVF": "aVF", "Name,Elizabeth II": None, "Kategorie,V1": None}
+
+
+@pytest.mark.parametrize("line", LEADS)
+def test_the_lead_is_a_fact_of_the_recording(tmp_path, line):
+    path = saved(tmp_path / "a.csv", "\n".join(["fs,512", line, *POINTS]))
+    assert read_recording(path).lead == LEADS[line]
+    assert read_recording(path, lead=LEADS[line] or "lead v5").lead == (LEADS[line] or "V5")
+    assert "--lead is 'Jane'; expected a lead such as I" in error_of(path, lead="Jane")
+    if LEADS[line]:
+        assert f"says that it is lead {LEADS[line]}, and --lead says III" in error_of(path, lead="III")
+
+
+def test_only_a_known_make_is_a_device(tmp_path):
+    for line, device in {
+        'Device,"Watch6,18"': "Watch6,18",
+        "# Polar H10 0A1B2C": "Polar H10",
+        "Device,Jane's": None,
+    }.items():
+        assert read_recording(saved(tmp_path / "a.csv", "\n".join([line, "fs,512", *POINTS]))).device == device
+
+
 def test_a_heading_names_the_unit(tmp_path):
     values = [f"{value / 1000:.5f}" for value in ECG_UV]
     for heading in ("ECG (mV)", "ECG [mV]", "ecg_mV", "Voltage (millivolts)"):
@@ -359,6 +394,148 @@ def test_withings_and_health_auto_export_are_read(tmp_path):
     assert np.array_equal(recording.samples_uv, ECG_UV)
     saved(path, json.dumps({"data": {"ecg": [{**one, "samplingFrequency": 256}]}}))
     assert "256 Hz; by its times it is 512 Hz" in error_of(path)
+
+
+SECONDS = [i / 512 for i in range(N)]
+VOLTS = ECG_UV / 1e6
+HEALTH = {"samplingFrequency": 512, "startDate": "2023-10-05T08:30:00.000+0100", "device": "Watch6,7"}
+OF_APPLE_HEALTH = {
+    "react-native-health": {**HEALTH, "voltageMeasurements": [*map(list, zip(SECONDS, VOLTS, strict=True))]},
+    "react-native-healthkit": {
+        "startDate": HEALTH["startDate"],
+        "samplingFrequencyHz": 512,
+        "voltages": [{"timeSinceSampleStart": t, "voltage": v} for t, v in zip(SECONDS, VOLTS, strict=True)],
+    },
+    "flutter's health": {
+        "samplingFrequency": 512,
+        "voltageValues": [{"voltage": v, "timeSinceSampleStart": t} for t, v in zip(SECONDS, VOLTS, strict=True)],
+    },
+    "HealthKitReporter": {
+        "harmonized": {
+            "samplingFrequency": 512,
+            "voltageMeasurements": [
+                {"harmonized": {"value": v, "unit": "V"}, "timeSinceSampleStart": t}
+                for t, v in zip(SECONDS, VOLTS, strict=True)
+            ],
+        }
+    },
+    "Health Auto Export in millivolts": {
+        "data": {
+            "ecg": [
+                {**HEALTH, "voltageMeasurements": [{"date": "-", "voltage": v * 1e3, "units": "mV"} for v in VOLTS]}
+            ]
+        }
+    },
+    "in nanovolts": {**HEALTH, "voltageMeasurements": [{"voltage": v * 1e3, "unit": "nV"} for v in ECG_UV]},
+}
+
+
+@pytest.mark.parametrize("app", OF_APPLE_HEALTH)
+def test_what_apps_hand_on_of_apple_health_is_read(tmp_path, app):
+    recording = read_recording(saved(tmp_path / "a.json", json.dumps(OF_APPLE_HEALTH[app])))
+    assert (recording.sample_rate_hz, recording.lead) == (512, "I")
+    np.testing.assert_allclose(recording.samples_uv, ECG_UV, rtol=1e-12)
+    if app == "react-native-health":
+        assert (recording.recorded_at, recording.device) == ("2023-10-05 08:30:00 +0100", "Watch6,7")
+
+
+def test_google_health_is_read_as_its_documentation_says(tmp_path):
+    point = {"interval": {"startTime": "2023-10-05T08:30:00Z"}, "samplingFrequencyHertz": 250}
+    counts = np.rint(ECG_UV / 1000 * 10922).astype(int).tolist()
+    point |= {"millivoltsScalingFactor": 10922, "waveformSamples": counts}
+    recording = read_recording(saved(tmp_path / "a.json", json.dumps({"dataPoints": [{"electrocardiogram": point}]})))
+    assert (recording.sample_rate_hz, recording.recorded_at, recording.lead) == (250, "2023-10-05 08:30:00 Z", "I")
+    np.testing.assert_allclose(recording.samples_uv, ECG_UV, atol=0.05)
+
+
+def sampled(values, **entries):
+    data = " ".join("E" if np.isnan(v) else f"{v}" for v in values)
+    return {"origin": {"value": 0, "unit": "uV"}, "period": 1000 / 512, "dimensions": 1, "data": data} | entries
+
+
+def component(lead, values, **entries):
+    coding = {"system": "urn:oid:2.16.840.1.113883.6.24", "code": "131329", "display": f"MDC_ECG_ELEC_POTL_{lead}"}
+    return {"code": {"coding": [coding]}, "valueSampledData": sampled(values, **entries)}
+
+
+def fhir(*components, **entries):
+    return {
+        "resourceType": "Observation",
+        "code": {"coding": [{"code": "HKElectrocardiogram"}]},
+        "effectivePeriod": {"start": "2023-10-05T08:30:00.123+01:00"},
+        "component": list(components),
+    } | entries
+
+
+HERTZ = {"code": {}, "valueQuantity": {"unit": "hertz", "value": 512}}
+THIRDS = np.array_split(ECG_UV, 3)
+OF_FHIR = {
+    "one piece": fhir(component("I", ECG_UV)),
+    "three pieces, the rate beside them": fhir(HERTZ, *(component("I", third) for third in THIRDS)),
+    "seconds for milliseconds, as HealthKitOnFHIR writes them": fhir(HERTZ, component("I", ECG_UV, period=1 / 512)),
+    "counts": fhir(
+        component("I", (ECG_UV - 20) / 1.612, origin={"value": 20, "code": "uV"}, factor=1.612),
+    ),
+    "millivolts": fhir(component("I", ECG_UV / 1000, origin={"value": 0, "unit": "mV"})),
+    "R5": fhir(component("I", ECG_UV, period=None, interval=1000 / 512, intervalUnit="ms")),
+    "several leads": fhir(*(component(lead, ECG_UV * sign) for lead, sign in (("II", -1), ("I", 1), ("III", 2)))),
+    "a bundle": {"resourceType": "Bundle", "entry": [{"resource": fhir(component("I", ECG_UV))}]},
+    "no components": fhir(valueSampledData=sampled(ECG_UV), code={"text": "ECG lead I"}),
+}
+OF_FHIR["R5"]["component"][0]["valueSampledData"].pop("period")
+
+
+@pytest.mark.parametrize("shape", OF_FHIR)
+def test_an_ecg_in_fhir_is_read(tmp_path, shape):
+    recording = read_recording(saved(tmp_path / "a.json", json.dumps(OF_FHIR[shape])))
+    assert (recording.sample_rate_hz, recording.lead) == (512, "I")
+    assert recording.recorded_at == "2023-10-05 08:30:00 +01:00"
+    np.testing.assert_allclose(recording.samples_uv, ECG_UV, atol=1e-9)
+
+
+def test_an_error_in_fhir_is_a_missing_sample(tmp_path):
+    values = ECG_UV.copy()
+    values[[0, 700]] = np.nan
+    path = saved(tmp_path / "a.json", json.dumps(fhir(component("I", values))))
+    assert np.flatnonzero(np.isnan(read_recording(path).samples_uv)).tolist() == [0, 700]
+
+
+@pytest.mark.parametrize(
+    ("resource", "says"),
+    [
+        (fhir({**HERTZ, "valueQuantity": {"unit": "Hz", "value": 250}}, component("I", ECG_UV)), "by its period it is"),
+        (fhir(component("I", ECG_UV, period=0)), "without a period in milliseconds"),
+        (fhir(component("I", ECG_UV, dimensions=2)), "of 2 dimensions"),
+        (fhir(component("I", ECG_UV, origin={"value": 0})), "unit is not known; expected µV, mV or V; --unit says it"),
+        (fhir(component("I", ECG_UV, data="1 2 x")), "is an ECG of FHIR that is not as its app writes it"),
+        (fhir(component("I", THIRDS[0]), component("I", THIRDS[1], period=4)), "several units or periods"),
+    ],
+)
+def test_an_ecg_in_fhir_that_says_too_little_is_refused(tmp_path, resource, says):
+    assert says in error_of(saved(tmp_path / "a.json", json.dumps(resource)))
+
+
+def test_each_recording_of_an_export_is_found_alone_in_a_folder_and_in_a_zip(tmp_path):
+    bad = {"data": {"ecg": [{**HEALTH, "voltageMeasurements": [[0, 0]]}]}}
+    content = json.dumps([fhir(component("I", ECG_UV)), OF_APPLE_HEALTH["react-native-health"], bad])
+    path = saved(tmp_path / "in" / "a.json", content) if (tmp_path / "in").mkdir() is None else None
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(path, "a.json")
+    for source in (path, tmp_path / "in", tmp_path / "a.zip"):
+        found = list(find_recordings(source))
+        assert [Path(one.name).name for one in found] == ["a.json#1", "a.json#2", "a.json#3"]
+        for one in found[:2]:
+            np.testing.assert_allclose(one.read().samples_uv, ECG_UV, atol=1e-9)
+        with pytest.raises(RecordingError, match=r"a\.json#3: holds 1 value"):
+            found[2].read()
+
+
+def test_json_is_bounded(tmp_path):
+    assert "more than 1,000,000 lists" in error_of(
+        saved(tmp_path / "a.json", '{"signal": [' + "[]," * 1_000_001 + "[]]}")
+    )
+    assert "can't be read to its end" in error_of(saved(tmp_path / "b.json", '{"signal":' + "[" * 100_000))
+    assert "can't be read to its end" in error_of(saved(tmp_path / "c.json", '{"signal":[' + "9" * 10_000 + "]}"))
 
 
 def test_other_json_is_no_recording(tmp_path):

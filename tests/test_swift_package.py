@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_ecg.pack import pack_bundle
+
 pytestmark = pytest.mark.slow
 PACKAGE = Path(__file__).parent.parent
 TOOLCHAIN = "/opt/swift/usr/bin"
@@ -20,9 +22,12 @@ let package = Package(
   targets: [.executableTarget(name: "Consumer", dependencies: [.product(name: "EdgeECG", package: "IDENTITY")])])
 """
 MAIN = """import EdgeECG
-let bundle = try ECGBundle(path: CommandLine.arguments[1])
-let replayed = try Watch.replay(Recording(contentsOf: CommandLine.arguments[2]), through: bundle)
-print(replayed.judged.count, replayed.decision.label)
+import Foundation
+
+let (bundle, recording) = (CommandLine.arguments[1], CommandLine.arguments[2])
+let replayed = try Watch.replay(
+  Recording(contentsOf: URL(fileURLWithPath: recording)), through: ECGBundle(contentsOf: URL(fileURLWithPath: bundle)))
+print(replayed.judged.count, replayed.decision.outcome)
 """
 
 
@@ -38,7 +43,7 @@ def run(*command: str | Path, cwd: Path) -> str:
 
 
 @pytest.mark.parametrize("by", ["path", "url"])
-def test_a_new_package_replays_a_recording(tmp_path, by):
+def test_a_new_package_replays_a_recording_through_a_packed_bundle(small_bundle, tmp_path, by):
     tool, repository = swift(), tmp_path / "edge-ecg"
     if by == "url":  # what is committed, as a stranger gets it
         run("git", "clone", "--quiet", PACKAGE, repository, cwd=tmp_path)
@@ -51,7 +56,8 @@ def test_a_new_package_replays_a_recording(tmp_path, by):
     manifest = MANIFEST.replace("DEPENDENCY", dependency).replace("IDENTITY", identity)
     (consumer / "Package.swift").write_text(manifest)
     (consumer / "Sources/Consumer/main.swift").write_text(MAIN)
-    said = run(tool, "run", "Consumer", GOLDEN / "bundle", GOLDEN / "plain.csv", cwd=consumer)
+    pack_bundle(small_bundle, tmp_path / "person.ecgbundle")
+    said = run(tool, "run", "Consumer", tmp_path / "person.ecgbundle", GOLDEN / "plain.csv", cwd=consumer)
     beats, label = said.splitlines()[-1].split()
     assert int(beats) > 5
     assert label in {"baseline", "target", "inconclusive"}

@@ -12,7 +12,9 @@ import pytest
 
 from edge_ecg.bundle import Bundle, load_bundle, sealed
 from edge_ecg.contract import CONTRACT, MOST_COUNT, MOST_NUMBER, RANGES, _numbers
-from edge_ecg.errors import EdgeEcgError
+from edge_ecg.errors import BundleVersionError, EdgeEcgError
+from edge_ecg.pack import pack_bundle
+from edge_ecg.packfile import packed, unpacked
 from edge_ecg.readers.apple_format import write_apple_csv
 from edge_ecg.readers.read import read_recording
 from edge_ecg.recording import Recording
@@ -137,6 +139,38 @@ def test_swift_follows_python_on_every_held_out_recording(swift_tool, small, ecg
     assert len(files) == 99
     for path, line in zip(files, swift_replay(swift_tool, small, files), strict=True):
         assert_same(small, path, line)
+
+
+@pytest.fixture(scope="session")
+def pack(small_bundle, tmp_path_factory) -> Path:
+    """The small bundle as one file for a watch."""
+    out = tmp_path_factory.mktemp("pack") / "person.ecgbundle"
+    pack_bundle(small_bundle, out)
+    return out
+
+
+def test_swift_decides_by_a_packed_bundle_as_python_does(swift_tool, pack, synthetic_files, ecg_data):
+    files = [*synthetic_files, *sorted((ecg_data / "watch/1006").glob("*/*.csv"))]
+    assert len(files) > 30
+    for path, line in zip(files, swift_replay(swift_tool, load_bundle(pack), files), strict=True):
+        assert_same(load_bundle(pack), path, line)
+
+
+def test_swift_and_python_tell_an_altered_pack_from_one_of_another_schema(swift_tool, pack, tmp_path):
+    good, altered = pack.read_bytes(), tmp_path / "altered.ecgbundle"
+    for place in np.random.default_rng(18).choice(len(good), 40, replace=False):
+        altered.write_bytes(good[:place] + bytes([good[place] ^ 64]) + good[place + 1 :])
+        done = subprocess.run([swift_tool, "verify", altered], capture_output=True, text=True)
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+        assert done.stderr.startswith(f"error: {altered}: ")
+        assert "altered" in done.stderr
+    files = unpacked(pack, good)
+    newer = json.loads(files["manifest.json"]) | {"schema": 3}
+    altered.write_bytes(packed({**files, "manifest.json": sealed(newer)}))
+    done = subprocess.run([swift_tool, "verify", altered], capture_output=True, text=True)
+    assert done.stderr == f"error: {altered}: schema is 3, this package reads 2\n"
+    with pytest.raises(BundleVersionError, match="schema is 3"):
+        load_bundle(altered)
 
 
 def test_swift_verifies_the_golden_vectors_of_a_bundle(swift_tool, small):

@@ -14,7 +14,7 @@ from edge_ecg.datasets.days import require_days, worth_of
 from edge_ecg.errors import RunError
 from edge_ecg.layout import folded
 from train.confounders import CONFOUNDERS, leave_for_the_report
-from train.data import BeatSet, read_sets
+from train.data import BeatSet, mixed, read_sets
 from train.evaluate import figures_text
 from train.fit.history import history_png
 from train.fit.left_out import left_out_levels
@@ -62,6 +62,8 @@ def train(
     claim_folder(out, "train", (WEIGHTS, PROGRESS, BEATS, METRICS, HISTORY, CONFIG, FOLDS, OVERVIEW, CONFOUNDERS))
     _refuse_a_run(out, resume)  # that another process finished meanwhile
     click.echo(folded(worth_of(len(days)), 2))
+    for warning in mixed(BeatSet.joined(sets.values()), dataset.labels):
+        click.secho(folded(f"weak: {warning}", 6), fg="yellow", err=True)
     settings = settings_for(arch, seed, epochs)
     trainer = Trainer(settings, sets["train"], sets["validation"], out)
     if resume and (out / PROGRESS).exists():  # a run that was killed early has nothing to go on with

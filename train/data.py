@@ -14,6 +14,7 @@ import safetensors
 
 from edge_ecg.contract import CONTRACT, Contract
 from edge_ecg.datasets.dataset_file import SETS, Dataset, Entry
+from edge_ecg.datasets.origins import Origin, mixtures
 from edge_ecg.errors import DatasetError
 from edge_ecg.files import plain_file
 from edge_ecg.readers.read import read_recording
@@ -32,6 +33,7 @@ class BeatSet:
     recording_is_target: np.ndarray  # (M,) bool
     sample_rates_hz: np.ndarray  # (M,) as recorded, before resampling
     days: np.ndarray  # (M,) datetime64[D], of the calendar; NaT where the recording does not say
+    origins: tuple[Origin, ...] = ()  # (M,) what they were made with; none in a run that was read again
 
     @property
     def is_target(self) -> np.ndarray:
@@ -63,8 +65,11 @@ class BeatSet:
             np.concatenate([first + beats.recording for first, beats in zip(firsts, each, strict=False)]),
             np.concatenate([beats.known_at_s for beats in each]),
             tuple(source for beats in each for source in beats.sources),
-            *(np.concatenate([getattr(b, n) for b in each]) for n in ("dates", "recording_is_target")),
-            *(np.concatenate([getattr(b, n) for b in each]) for n in ("sample_rates_hz", "days")),
+            np.concatenate([beats.dates for beats in each]),
+            np.concatenate([beats.recording_is_target for beats in each]),
+            np.concatenate([beats.sample_rates_hz for beats in each]),
+            np.concatenate([beats.days for beats in each]),
+            tuple(origin for beats in each for origin in beats.origins),
         )
 
     def on_dates(self, dates: Iterable[str]) -> "BeatSet":
@@ -80,21 +85,22 @@ class BeatSet:
             self.recording_is_target[keep],
             self.sample_rates_hz[keep],
             self.days[keep],
+            tuple(origin for origin, kept in zip(self.origins, keep, strict=False) if kept),
         )
 
 
 def read_beats(entries: Iterable[Entry], contract: Contract = CONTRACT) -> BeatSet:
     """Read recordings and cut their beats. Raises DatasetError for a recording without a beat."""
-    values, known_at_s, read, rates, days, counts = [], [], [], [], [], []
+    values, known_at_s, read, origins, days, counts = [], [], [], [], [], []
     for entry in entries:
-        recording = read_recording(entry.path)
+        recording = read_recording(entry.path, *entry.told)
         beats = cut_beats(recording, contract)
         if not beats:
             raise DatasetError(f"{entry.path}: no beat was found; leave the recording out of the dataset")
         values += [beat.values for beat in beats]
         known_at_s += [beat.known_at_s for beat in beats]
         read.append(entry)
-        rates.append(recording.sample_rate_hz)
+        origins.append(Origin(recording.sample_rate_hz, recording.lead, recording.device))
         days.append(recording.day)
         counts.append(len(beats))
     return BeatSet(
@@ -104,8 +110,9 @@ def read_beats(entries: Iterable[Entry], contract: Contract = CONTRACT) -> BeatS
         tuple(f"{entry.date}/{entry.label}/{entry.path.name}" for entry in read),
         np.array([entry.date for entry in read]),
         np.array([entry.is_target for entry in read]),
-        np.array(rates),
+        np.array([origin.sample_rate_hz for origin in origins]),
         np.array(days, "datetime64[D]"),
+        tuple(origins),
     )
 
 
@@ -176,6 +183,12 @@ def read_given_beats(path: Path, dataset: Dataset, dates: tuple[str, ...]) -> Be
         np.full(len(names), "NaT", "datetime64[D]"),
     )
     return beats.on_dates(dates)
+
+
+def mixed(beats: BeatSet, labels: tuple[str, str]) -> list[str]:
+    """What of the recordings' origins could pass for a difference between the states, a sentence each."""
+    targets = beats.recording_is_target.tolist()
+    return mixtures([(labels[of], origin) for of, origin in zip(targets, beats.origins, strict=False)], labels)
 
 
 def digest_of(beats: BeatSet) -> str:

@@ -21,6 +21,7 @@ import torch
 from edge_ecg.atomic import write_file
 from edge_ecg.contract import CONTRACT, Contract
 from edge_ecg.datasets.dataset_file import Dataset
+from edge_ecg.datasets.origins import UNKNOWN
 from edge_ecg.errors import EdgeEcgError, RunError
 from edge_ecg.files import plain_file
 from edge_ecg.inference.levels import Levels
@@ -90,6 +91,8 @@ def new_run(
             "dates": dataset.dates,
             "recordings": {w: len(b.sources) for w, b in sets.items()},
             "beats": {w: len(b.values) for w, b in sets.items()},
+            "leads": sorted({origin.lead or UNKNOWN for b in sets.values() for origin in b.origins}),
+            "devices": sorted({origin.device or UNKNOWN for b in sets.values() for origin in b.origins}),
         },
         "levels": levels and levels.to_json(),
         "parameters": model.parameter_count,

@@ -10,6 +10,7 @@ from edge_ecg.cli.doctor import doctor_command
 from edge_ecg.cli.enroll import enroll_command
 from edge_ecg.cli.import_ import import_command
 from edge_ecg.cli.inspect import inspect_command
+from edge_ecg.cli.pack import pack_command
 from edge_ecg.cli.plot import plot_command
 from edge_ecg.cli.profile import profile_command
 from edge_ecg.cli.replay import replay_command
@@ -35,6 +36,7 @@ for command in (
     plot_command,
     enroll_command,
     import_command,
+    pack_command,
     sign_command,
     verify_command,
     profile_command,

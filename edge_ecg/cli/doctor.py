@@ -13,7 +13,9 @@ from pathlib import Path
 import click
 import onnxruntime as ort
 
+from edge_ecg.errors import RecordingError
 from edge_ecg.layout import folded
+from edge_ecg.readers.formats import formats
 
 # The newest torch that a coremltools release was tested with, from its own start-up check.
 TESTED_TOGETHER = {"9.0": "2.7"}
@@ -40,6 +42,7 @@ def findings() -> Iterator[Finding]:
     yield _swift()
     yield _onnx_runtime()
     yield _int8()
+    yield from _formats()
 
 
 def _python() -> Finding:
@@ -54,7 +57,6 @@ def _packages() -> Iterator[Finding]:
         "onnx": "ONNX files",
         "onnxscript": "ONNX files",
         "matplotlib": "pictures of training and quantization",
-        "wfdb": "PhysioNet records",
     }
     for name, purpose in needs.items():
         found = installed(name)
@@ -113,6 +115,19 @@ def _int8() -> Finding:
     found = "none that are known" if words else "unknown on this system"
     follows = "int8 sums may saturate in pairs: run `python -m export.parity` here before trusting the int8 ONNX files"
     return Finding("int8 instructions", False, found, follows)
+
+
+def _formats() -> Iterator[Finding]:
+    """What is read here, from the table of formats."""
+    try:
+        known = list(formats())
+    except RecordingError as error:  # of a package that adds one
+        yield Finding("formats", False, str(error), "no recording is read before it is mended or gone")
+        return
+    for form in known:
+        here = installed(form.needs) if form.needs else ""
+        found = "read here" if here == "" else f"{form.needs} {here or 'is not installed'}"
+        yield Finding(f"{form.name} recordings", here is not None, found, form.describes)
 
 
 def _cpu_words() -> set[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from edge_ecg.bundle import Bundle, load_bundle
+from edge_ecg.bundle import PACKED_FROM, Bundle, load_bundle
 from edge_ecg.layout import folded
 from edge_ecg.report.artefact_table import artefact_table
 
@@ -46,13 +46,16 @@ def _inspected(bundle: Bundle) -> Iterable[str]:
         )
     else:
         yield "levels        none: training had too few dates, so that nothing is decided"
-    for which, figures in m["metrics"].items():
+    for which, figures in m.get("metrics", {}).items():
         c, (low, high) = figures["recordings"], figures["recordings"]["accuracy_95"]
         yield (
             f"{which:13} {c['right']}/{c['total']} recordings right ({low:.0%} to {high:.0%}), "
             f"dates {', '.join(figures['dates'])}"
         )
-    yield from artefact_table(m["parity"], m.get("not_made") or {})
+    if PACKED_FROM in m:
+        yield f"packed        from the bundle whose manifest has SHA-256 {m[PACKED_FROM]}"
+    else:
+        yield from artefact_table(m["parity"], m.get("not_made") or {})
     yield f"intended use  {m['intended_use']}"
     for name, facts in m["files"].items():
         yield f"  {facts['bytes']:>9,}  {name}"

@@ -77,10 +77,14 @@ def told_of_recordings(command: Callable[..., Result]) -> Callable[..., Result]:
 
     @click.option("--rate", "rate_hz", type=Finite(*RATE_RANGE_HZ), help="Hertz, where a file says no rate.")
     @click.option("--unit", help="uV, mV or V, where a file says no unit.")
-    @click.option("--channel", help="The ECG's channel or column: its name, or its number from 1.")
+    @click.option(
+        "--channel", "--column", "channel", help="The ECG's channel or column: its name, or its number from 1."
+    )
+    @click.option("--lead", help="I, II, V5, where a file says no lead.")
     @functools.wraps(command)
-    def with_told(*args: Any, rate_hz: float | None, unit: str | None, channel: str | None, **others: Any) -> Result:
-        return command(*args, told=Told(rate_hz, unit, channel), **others)
+    def with_told(*args: Any, **others: Any) -> Result:
+        told = Told(*(others.pop(name) for name in Told._fields))
+        return command(*args, told=told, **others)
 
     return with_told
 

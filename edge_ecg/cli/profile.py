@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from edge_ecg.bundle import load_bundle
+from edge_ecg.bundle import PACKED_FROM, load_bundle
+from edge_ecg.errors import BundleError
 from edge_ecg.layout import folded
 from edge_ecg.report.profile import profile
 
@@ -19,5 +20,8 @@ def profile_command(bundle_path: Path, device: Path | None, as_json: bool) -> No
 
     With --device also the instructions, code and memory that were counted on emulated devices.
     """
-    costs = profile(load_bundle(bundle_path), device)
+    bundle = load_bundle(bundle_path)
+    if PACKED_FROM in bundle.manifest:
+        raise BundleError(f"{bundle_path}: is packed for a device; give the whole bundle, whose graphs are timed")
+    costs = profile(bundle, device)
     click.echo(json.dumps(costs.to_json()) if as_json else "\n".join(folded(line, 20) for line in costs.lines()))

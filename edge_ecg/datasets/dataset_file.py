@@ -5,11 +5,13 @@ import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from edge_ecg.errors import DatasetError
 from edge_ecg.files import read_small_file
+from edge_ecg.recording import NOTHING_TOLD, Told, is_finite
 
 MOST_BYTES = 4_000_000
 SETS = ("train", "validation", "test")
@@ -23,6 +25,7 @@ class Entry:
     date: str
     label: str
     is_target: bool
+    told: Told = NOTHING_TOLD  # what the dataset file says of it
 
 
 @dataclass(frozen=True)
@@ -36,12 +39,14 @@ class Dataset:
     dates: dict[str, tuple[str, ...]]  # by set
     layout: str  # such as "{date}/{label}/*.csv", below the root
     exclude: tuple[str, ...]  # folders that are left out on purpose
+    told: tuple[tuple[str, Told], ...] = ()  # of files that match a pattern below the root; the first that does
 
     def entries(self, which: str) -> list[Entry]:
         """The recordings of one set, in the order of date, label and name.
 
-        Raises DatasetError if a date has no recordings, the set lacks a state, or a file is in two places of the
-        dataset: in two sets, or with two labels. Files are told apart by where links lead.
+        Raises DatasetError if a date has no recordings, the set lacks a state, a pattern of [[told]] matches nothing,
+        or a file is in two places of the dataset: in two sets, or with two labels. Files are told apart by where links
+        lead.
         """
         found = self._found(which)
         for label in self.labels:
@@ -54,6 +59,9 @@ class Dataset:
                 if first is not entry:
                     places = f"{other} as {first.label} of {first.date} and in {name} as {entry.label} of {entry.date}"
                     raise DatasetError(f"{entry.path}: stands in {places}")
+        for pattern, _ in self.told:
+            if not any(self._matches(entry.path, pattern) for _, entry in place.values()):
+                raise DatasetError(f"{self.root}: [[told]] of {pattern!r} matches no recording of the dataset")
         return found
 
     def _found(self, which: str, may_be_empty: bool = False) -> list[Entry]:
@@ -61,7 +69,7 @@ class Dataset:
         found = []
         for date in self.dates[which]:
             of_date = [
-                Entry(path, date, label, label == self.labels[1])
+                Entry(path, date, label, label == self.labels[1], self._told(path))
                 for label in self.labels
                 for folder in self.folders[label]
                 for path in self._files(date, folder)
@@ -71,6 +79,12 @@ class Dataset:
                 raise DatasetError(f"{self.root}: no recordings of {date} ({which}), looked for {pattern}")
             found += of_date
         return found
+
+    def _told(self, path: Path) -> Told:
+        return next((told for pattern, told in self.told if self._matches(path, pattern)), NOTHING_TOLD)
+
+    def _matches(self, path: Path, pattern: str) -> bool:
+        return fnmatchcase(path.relative_to(self.root).as_posix(), pattern)
 
     def _files(self, date: str, folder: str) -> list[Path]:
         pattern = self._pattern(date, folder)
@@ -119,7 +133,8 @@ def read_dataset(path: str | Path, root: str | Path | None = None) -> Dataset:
     if not root.is_dir():
         raise DatasetError(f"{root}: expected the folder with the recordings of {path.name}")
     baseline, target = folders
-    return Dataset(str(content.get("name", path.stem)), root, (baseline, target), folders, dates, layout, exclude)
+    name, told = str(content.get("name", path.stem)), _told(path, content.get("told", []))
+    return Dataset(name, root, (baseline, target), folders, dates, layout, exclude, told)
 
 
 def _table(path: Path, content: dict[str, Any], name: str) -> dict[str, Any]:
@@ -127,6 +142,26 @@ def _table(path: Path, content: dict[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise DatasetError(f"{path}: has no table [{name}]")
     return table
+
+
+def _told(path: Path, tables: Any) -> tuple[tuple[str, Told], ...]:
+    """What [[told]] says of the recordings that match: rate, unit, channel or column, lead."""
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise DatasetError(f"{path}: told is no list of tables; expected [[told]] with match and what is told")
+    told = []
+    for table in tables:
+        said = {{"column": "channel"}.get(key, key): value for key, value in table.items() if key != "match"}
+        if not isinstance(table.get("match"), str) or not said or not set(said) <= set(Told._fields):
+            fields = "match and some of rate_hz, unit, channel, column, lead"
+            raise DatasetError(f"{path}: [[told]] has {', '.join(table) or 'nothing'}; expected {fields}")
+        for key, value in said.items():
+            is_good = is_finite(value) and not isinstance(value, bool) if key == "rate_hz" else isinstance(value, str)
+            if not is_good:
+                raise DatasetError(
+                    f'{path}: [[told]] says that {key} is {value!r}; expected rate_hz = 130, unit = "uV"'
+                )
+        told.append((table["match"], Told(**said)))
+    return tuple(told)
 
 
 def _names(path: Path, entry: str, value: Any, may_be_empty: bool = False) -> tuple[str, ...]:

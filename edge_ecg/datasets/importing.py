@@ -72,7 +72,8 @@ def list_recordings(sources: Sequence[Path], find: Find = find_recordings) -> Li
             content = hashlib.sha256(recording.samples_uv.tobytes() + at.encode()).digest()
             if content not in seen:
                 seen.add(content)
-                items.append(Item(found.name, at, recording.sample_rate_hz, recording.duration_s))
+                facts = recording.sample_rate_hz, recording.duration_s, recording.lead, recording.device
+                items.append(Item(found.name, at, *facts))
     items.sort(key=lambda item: (item.date, item.time, item.name))
     return Listing(items, refused, read - len(items))
 
@@ -122,7 +123,7 @@ def write_data(
                     continue
                 item = chosen.pop(found.name)
                 label, recording = labels[item.name], found.read()
-                content = anonymous_csv(recording.samples_uv, recording.sample_rate_hz, item.recorded_at)
+                content = anonymous_csv(recording, item.recorded_at)
                 _write(fresh, _free_name(f"{item.date}/{label}", item, written), content, written)
                 counts[item.date][label] += 1
         if split:

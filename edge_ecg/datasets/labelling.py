@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_ecg.datasets.days import FEWEST_DAYS
+from edge_ecg.datasets.origins import Origin, mixtures
 from edge_ecg.errors import DatasetError
 from edge_ecg.files import read_small_file
 from edge_ecg.inference.votes import INCONCLUSIVE
@@ -30,6 +31,8 @@ class Item:
     recorded_at: str  # 2024-03-01 08:03:00 +0000
     sample_rate_hz: float
     duration_s: float
+    lead: str | None = None
+    device: str | None = None
 
     @property
     def date(self) -> str:
@@ -193,10 +196,8 @@ def weaknesses(items: Sequence[Item], labels: Labels, pair: tuple[str, str]) -> 
     for first, second in (pair, pair[::-1]) if len(whole) > 1 else ():
         if all(_is_before(states[first], states[second]) for states in whole.values()):
             found.append(f"{first} comes before {second} on every date: time of day may pass for the state")
-    rates = [{round(i.sample_rate_hz) for i in items if labels.get(i.name) == label} for label in pair]
-    if rates[0] != rates[1]:
-        said = [" and ".join(f"{rate}" for rate in sorted(of_label)) for of_label in rates]
-        found.append(f"{pair[0]} was sampled at {said[0]} Hz, {pair[1]} at {said[1]}: the watch may pass for the state")
+    origins = [(labels[i.name], Origin(i.sample_rate_hz, i.lead, i.device)) for i in items if i.name in labels]
+    found += mixtures(origins, pair)
     counts = [sum(label == name for label in labels.values()) for name in pair]
     if max(counts) > 2 * min(counts):
         found.append(f"{counts[0]} recordings of {pair[0]}, {counts[1]} of {pair[1]}: the larger group weighs more")

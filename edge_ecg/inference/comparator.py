@@ -11,7 +11,7 @@ from edge_ecg.inference.session import Session
 class Comparator(Protocol):
     """Anything that takes embedding (1, D) and references (R, D) and gives (R,) logits of "different"."""
 
-    def __call__(self, embedding: np.ndarray, references: np.ndarray) -> np.ndarray: ...
+    def __call__(self, embedding: np.ndarray, references: np.ndarray, /) -> np.ndarray: ...
 
 
 class OnnxComparator:

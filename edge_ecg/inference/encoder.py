@@ -11,7 +11,7 @@ from edge_ecg.inference.session import Session
 class Encoder(Protocol):
     """Anything that turns a beat (1, 384) into an embedding (1, D), both float32."""
 
-    def __call__(self, beat: np.ndarray) -> np.ndarray: ...
+    def __call__(self, beat: np.ndarray, /) -> np.ndarray: ...
 
 
 class OnnxEncoder:

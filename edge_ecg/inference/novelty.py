@@ -21,6 +21,7 @@ docs/experiments.md)
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -66,11 +67,17 @@ class TrainingDistribution:
 
     def distances(self, embeddings: np.ndarray) -> np.ndarray:
         """How far (N, D) embeddings lie from what training has seen: (N,), near 1 for a usual beat."""
-        away = embeddings[:, np.newaxis].astype(np.float64) - self.centres  # (N, 2, D)
-        along = away @ self.directions.T
-        elsewhere = np.maximum(0.0, (away**2).sum(2) - (along**2).sum(2))
-        squared = (along**2 / self.variances[:-1]).sum(2) + elsewhere / self.variances[-1]
-        return np.asarray(np.sqrt(squared.min(1) / self.centres.shape[1]))
+        axes, weights = self._squares
+        squared = np.square((embeddings[:, np.newaxis] - self.centres) @ axes) @ weights  # (N, 2)
+        return np.asarray(np.sqrt(np.maximum(squared.min(1), 0.0)))
+
+    @cached_property
+    def _squares(self) -> tuple[np.ndarray, np.ndarray]:
+        """The distance as a weighted sum of squares: all numbers by the last variance, then what differs from it."""
+        length = self.centres.shape[1]
+        precisions = 1 / self.variances
+        weights = np.append(np.full(length, precisions[-1]), precisions[:-1] - precisions[-1])
+        return np.hstack((np.eye(length), self.directions.T)), weights / length
 
     def is_out_of_date(self, day: date | None) -> bool:
         """Whether a day is further from all known days than these span, and than a week; never, if none is known."""

@@ -104,6 +104,19 @@ class Program:
         return values[self._output]
 
 
+def portable_engines(layers: bytes, weights: bytes, beat_length: int) -> tuple[Program, Program, int]:
+    """Encoder, comparator and the numbers in an embedding, of a portable form for such beats. Raises BundleError."""
+    encoder, comparator = load_portable(layers, weights)
+    try:
+        embedding = encoder(np.zeros((1, beat_length), np.float32))
+        logits = comparator(embedding, np.concatenate([embedding, embedding]))
+    except (LookupError, AttributeError, TypeError, ValueError) as error:
+        raise BundleError(f"the portable form can't be run: {error}") from None
+    if embedding.shape[:-1] != (1,) or logits.shape != (2,):
+        raise BundleError(f"the portable form gives {embedding.shape} and {logits.shape}, expected (1, D) and (R,)")
+    return encoder, comparator, embedding.shape[1]
+
+
 def load_portable(layers: bytes, weights: bytes) -> tuple[Program, Program]:
     """Encoder and comparator of a portable form. Raises BundleError."""
     try:

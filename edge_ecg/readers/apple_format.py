@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_ecg.errors import RecordingError
+from edge_ecg.recording import Recording
 
 
 @dataclass(frozen=True)
@@ -91,14 +92,15 @@ def write_apple_csv(
     Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
 
 
-def anonymous_csv(samples_uv: np.ndarray, sample_rate_hz: float, recorded_at: str) -> bytes:
-    """A recording as an Apple file that says nothing of the person: date, rate and unit, then the values."""
+def anonymous_csv(recording: Recording, recorded_at: str) -> bytes:
+    """A recording as an Apple file that says nothing of the person: date, rate, lead and unit, then the values."""
     lines = [
         f"{_ENGLISH.recorded},{recorded_at}",
-        f"{_ENGLISH.rate},{_written(sample_rate_hz, '.')}{_ENGLISH.hertz}",
+        f"{_ENGLISH.rate},{_written(recording.sample_rate_hz, '.')}{_ENGLISH.hertz}",
+        *([f"{_ENGLISH.lead},Lead {recording.lead}"] if recording.lead else []),
         f"{_ENGLISH.unit},µV",
         "",
-        *(_written(value, ".") for value in samples_uv),
+        *(_written(value, ".") for value in recording.samples_uv),
     ]
     return ("\n".join(lines) + "\n").encode()
 

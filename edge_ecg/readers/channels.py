@@ -4,10 +4,10 @@ import re
 from collections.abc import Sequence
 
 from edge_ecg.errors import RecordingError
+from edge_ecg.recording import lead_in
 
 _ECG = re.compile(r"ecg|ekg|electrocardio|elektrokardio")
-_LEAD = re.compile(r"(?:lead |ableitung |abl )?(m?l?i{1,3}|d[123]|av[rlf]|m?v[1-6]r?|cm[1-6]|cc5|cs[1-6])")
-_LEADS_I = {"i", "mli", "d1"}
+_LEADS_I = {"I", "MLI"}
 _UNIT = re.compile(r" (?:[mμu]v|v|(?:micro|milli)?volts?)$")
 _ANOTHER = re.compile(
     r"ppg|pleth|pulse|resp|breath|thora|abdo|abp|art\b|bp\b|cvp|pap\b|icp|press|spo2|sao2|eeg|emg|eog|eda|gsr|acc|"
@@ -26,7 +26,7 @@ def ecg_channel(names: Sequence[str], told: str | None, allowed: Sequence[int] |
         return _told(plain, told)
     left = [i for i in (range(len(names)) if allowed is None else allowed) if not _ANOTHER.search(plain[i])]
     named = [i for i in left if _ECG.search(plain[i])]
-    leads = {i: found[1] for i in left if (found := _LEAD.fullmatch(_UNIT.sub("", _ECG.sub("", plain[i])).strip()))}
+    leads = {i: lead for i in left if (lead := lead_of(names[i]))}
     of_lead_i = [i for i, lead in leads.items() if lead in _LEADS_I]
     if of_lead_i or leads:
         return (of_lead_i or list(leads))[0]
@@ -35,6 +35,11 @@ def ecg_channel(names: Sequence[str], told: str | None, allowed: Sequence[int] |
             return some[0]
     many = f"{len(names)} channels, {len(named) or 'none'} named ECG" if len(names) > 1 else "no channel named ECG"
     raise RecordingError(f"has {many}; --channel says which one is it, by its name or its number from 1")
+
+
+def lead_of(name: str) -> str | None:
+    """The lead that a channel's name says, its unit apart; None if it says none."""
+    return lead_in(_UNIT.sub("", " ".join(re.findall(r"[^\W_]+", name.casefold()))))
 
 
 def _told(plain: list[str], told: str) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from edge_ecg.errors import RecordingError
-from edge_ecg.readers.channels import ecg_channel
+from edge_ecg.readers.channels import ecg_channel, lead_of
 from edge_ecg.readers.format import Content, Format
 from edge_ecg.recording import Signal, Told
 
@@ -27,12 +27,14 @@ def parse_edf(content: Content, told: Told) -> Signal:
             edf = edfio.read_edf(with_points(content.read()), lazy_load_data=False, header_encoding="latin-1")
         if not edf.is_continuous:
             raise RecordingError("is an EDF file with gaps; expected one recording without")
-        channel = edf.signals[ecg_channel(edf.labels, told.channel)]
+        which = ecg_channel(edf.labels, told.channel)
+        channel = edf.signals[which]
         limits = channel.physical_min, channel.physical_max, channel.digital_min, channel.digital_max
         if not np.isfinite(limits).all() or limits[0] == limits[1] or limits[2] >= limits[3]:
             raise RecordingError("has no limits from which its scale follows; expected those of its header")
         unit = channel.physical_dimension or None
-        return Signal(np.array(channel.data, dtype=np.float64), unit, channel.sampling_frequency, _edf_time(edf))
+        values, rate_hz = np.array(channel.data, dtype=np.float64), channel.sampling_frequency
+        return Signal(values, unit, rate_hz, _edf_time(edf), lead_of(edf.labels[which]))
     except RecordingError:
         raise
     except Exception:  # whatever the parser trips over; its message may quote the header, and so the person
@@ -56,4 +58,11 @@ def _edf_time(edf: Any) -> str | None:
         return None
 
 
-EDF = Format("EDF", frozenset({".edf"}), lambda head: head.startswith(EDF_VERSION), parse_edf)
+EDF = Format(
+    "EDF",
+    "EDF and EDF+; rate, unit and time from its header",
+    frozenset({".edf"}),
+    lambda head: head.startswith(EDF_VERSION),
+    parse_edf,
+    needs="edfio",
+)

@@ -18,8 +18,8 @@ from typing import NoReturn
 from edge_ecg.errors import RecordingError
 from edge_ecg.files import path_of
 from edge_ecg.readers.format import HEAD_BYTES, Content
-from edge_ecg.readers.formats import format_of
-from edge_ecg.readers.read import read_content, read_recording
+from edge_ecg.readers.formats import format_of, formats
+from edge_ecg.readers.read import content_at, read_content, read_part, read_recording
 from edge_ecg.readers.wfdb import header_beside
 from edge_ecg.recording import NOTHING_TOLD, Recording, Told
 from edge_ecg.zipfiles import opened_zip
@@ -78,7 +78,7 @@ def find_recordings(
         elif source.is_file() and _is_archive(source):
             found = _archived(source, told, passed)
         else:
-            found = iter([Found(os.fspath(path), partial(read_recording, path, *told))])
+            found = _of_file(source, os.fspath(path), told)
         nothing = True
         for one in found:
             nothing = False
@@ -87,6 +87,35 @@ def find_recordings(
         raise RecordingError(f"{source}: cannot be read: {error.strerror or type(error).__name__}") from None
     if nothing:
         raise RecordingError(f"{source}: holds no ECG; expected Apple's export.zip, or a folder with recordings")
+
+
+def _of_file(path: Path, source: str, told: Told) -> Iterator[Found]:
+    whole = Found(source, partial(read_recording, source, *told))
+    try:
+        content = content_at(source)
+    except (RecordingError, OSError):
+        content = None  # reading it says what is wrong
+    if content is None:
+        yield whole
+    else:
+        yield from _each(content, whole, told)
+
+
+def _each(content: Content, whole: Found, told: Told) -> Iterator[Found]:
+    """The recordings of a file: the one that it is, or each of an export of several, numbered as `name#2`."""
+    read_each = next((form.each for form in formats() if form.each and form.knows(content)), None)
+    if read_each is None or told.channel is not None:
+        yield whole
+        return
+    try:
+        parts = list(read_each(content, told))
+    except RecordingError:
+        parts = []  # reading it says what is wrong
+    if len(parts) < 2:
+        yield whole
+    for number, part in enumerate(parts if len(parts) > 1 else [], 1):
+        source = f"{whole.name}#{number}"
+        yield Found(source, partial(read_part, part, source, told))
 
 
 def _is_archive(file: Path) -> bool:
@@ -113,7 +142,7 @@ def _below(folder: Path, told: Told, passed: PassedOver) -> Iterator[Found]:
             count += 1
             if count > MOST_RECORDINGS:
                 raise RecordingError(f"{folder}: holds more than {MOST_RECORDINGS} recordings")
-            yield Found(str(file), partial(read_recording, file, *told))
+            yield from _of_file(file, str(file), told)
 
 
 def _is_recording(file: Path, passed: PassedOver) -> bool:
@@ -164,7 +193,7 @@ def _archived(path: Path, told: Told, passed: PassedOver) -> Iterator[Found]:
                 if count > MOST_RECORDINGS or total_bytes > MOST_TOTAL_BYTES:
                     most = f"{MOST_RECORDINGS} recordings or {MOST_TOTAL_BYTES / 1e9:.0f} GB of them"
                     raise RecordingError(f"{path}: holds more than {most}")
-                yield Found(source, partial(read_content, content, source, told))
+                yield from _each(content, Found(source, partial(read_content, content, source, told)), told)
 
 
 def _sniffed(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Content | str | None:

@@ -1,6 +1,6 @@
 """What a format is: by what its files are known, and what reads them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -24,9 +24,13 @@ class Format:
     """One format of recordings. A file is known by its content, or by a suffix that no other format has."""
 
     name: str
-    suffixes: frozenset[str]
-    sniff: Callable[[bytes], bool]
+    describes: str  # a line for the documentation: which files, and whence their rate, unit and time
+    suffixes: frozenset[str]  # in small letters, with their point
+    sniff: Callable[[bytes], bool]  # of the first HEAD_BYTES
     read: Callable[[Content, Told], Signal]  # raises RecordingError
+    needs: str = ""  # the package that reads it, where it is an optional one
+    # Where a file may hold several recordings: what reads each of them.
+    each: Callable[[Content, Told], Iterable[Callable[[], Signal]]] | None = None
 
     def knows(self, content: Content) -> bool:
         """Whether the file is of this format, damaged or not."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from edge_ecg.errors import RecordingError
 from edge_ecg.readers.apple_format import LOCALES
 from edge_ecg.readers.times import PER_SECOND
-from edge_ecg.recording import MICROVOLTS_PER, RATE_RANGE_HZ, gregorian_year, is_same_rate
+from edge_ecg.recording import MICROVOLTS_PER, RATE_RANGE_HZ, gregorian_year, is_same_rate, lead_in
 
 Fields = list[tuple[str, str]]  # key and value of each line
 
@@ -33,6 +33,10 @@ _SHORT_RATE_KEYS = {
     ),
 }
 _UNIT_KEYS = {locale.unit.casefold() for locale in LOCALES.values()} | {"units", "unité", "unidad", "единица", "単位"}
+_LEAD_KEYS = {locale.lead.casefold() for locale in LOCALES.values()}
+_DEVICES = re.compile(
+    r"\bWatch\d\d?,\d\d?\b|\bPolar (?:H\d\d?|OH1|Verity Sense)\b|\bMovesense\b|\bBITalino\b", re.IGNORECASE
+)
 _RECORDED_KEYS = {locale.recorded.casefold() for locale in LOCALES.values()}
 _RECORDED_WORDS = re.compile(r"record|start|begin|acqui|measure|captur|aufzeichn|aufnahme")
 
@@ -183,6 +187,18 @@ def stated_unit(fields: Fields, heading: str = "") -> str | None:
     last_words = (re.findall(r"[^\W\d_]+", value)[-1:] for value in plain)
     seen = {word for words in last_words for word in words if word.casefold() in MICROVOLTS_PER}
     return next((word for word in sorted(seen) if len(word) > 1), None)  # a lone V may be anything
+
+
+def stated_lead(fields: Fields) -> str | None:
+    """The lead of a line that is about it: `Lead,Lead I`, in any language the value repeats the key."""
+    about = (value for key, value in fields if key in _LEAD_KEYS or (key and value.casefold().startswith(f"{key} ")))
+    return next(filter(None, map(lead_in, about)), None)
+
+
+def stated_device(text: str) -> str | None:
+    """The model of the device that a text names. Only known makes: any other name may be its owner's."""
+    found = _DEVICES.search(text)
+    return found[0] if found else None
 
 
 def recorded_at(fields: Fields) -> str | None:

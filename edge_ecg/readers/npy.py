@@ -22,4 +22,10 @@ def parse_npy(content: Content, _told: Told) -> Signal:
     return Signal(values.astype(np.float64))
 
 
-NPY = Format("NumPy", frozenset({".npy"}), lambda head: head.startswith(b"\x93NUMPY"), parse_npy)
+NPY = Format(
+    "NumPy",
+    "`.npy`, one dimension of integers, float32 or float64; says neither rate nor unit",
+    frozenset({".npy"}),
+    lambda head: head.startswith(b"\x93NUMPY"),
+    parse_npy,
+)

@@ -10,7 +10,7 @@ import numpy as np
 from edge_ecg.errors import RecordingError
 from edge_ecg.readers.channels import ecg_channel
 from edge_ecg.readers.format import Content, Format
-from edge_ecg.readers.header import recorded_at_in
+from edge_ecg.readers.header import recorded_at_in, stated_device
 from edge_ecg.recording import Signal, Told
 
 _SUPPLY_MV, _GAIN = 3300.0, 1100.0  # of BITalino's ECG sensor
@@ -43,12 +43,18 @@ def parse_opensignals(content: Content, told: Told) -> Signal:
         raise RecordingError("is an OpenSignals file whose rows are not all numbers in its columns") from None
     time = recorded_at_in(f"{device.get('date', '')} {device.get('time', '')}")
     if told.unit is not None:
-        return Signal(values, None, rate_hz, time)
+        return Signal(values, None, rate_hz, time, device=stated_device(kind))
     known = kind.startswith("bitalino") and len(bits) > channel and bits[channel] in (6, 10)  # its converters
     if not known or not (values == np.rint(values)).all():
         raise RecordingError("is an OpenSignals file that does not say what a count is; export it in physical units")
     millivolts = (values / 2 ** bits[channel] - 0.5) * _SUPPLY_MV / _GAIN
-    return Signal(millivolts, "mV", rate_hz, time)
+    return Signal(millivolts, "mV", rate_hz, time, device="BITalino")
 
 
-OPENSIGNALS = Format("OpenSignals", frozenset(), lambda head: head.startswith(b"# OpenSignals"), parse_opensignals)
+OPENSIGNALS = Format(
+    "OpenSignals",
+    "its text files: BITalino's counts; those of other devices in physical units, with `--unit`",
+    frozenset(),
+    lambda head: head.startswith(b"# OpenSignals"),
+    parse_opensignals,
+)

@@ -4,6 +4,7 @@ Apple writes the person's name and birth date into each file; no reader keeps th
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from edge_ecg.errors import RecordingError
@@ -12,7 +13,7 @@ from edge_ecg.readers.format import HEAD_BYTES, Content
 from edge_ecg.readers.formats import format_of
 from edge_ecg.readers.text import TEXT
 from edge_ecg.readers.wfdb import header_beside
-from edge_ecg.recording import NOTHING_TOLD, Recording, Told, usable
+from edge_ecg.recording import NOTHING_TOLD, Recording, Signal, Told, usable
 
 MAX_FILE_BYTES = 50_000_000
 
@@ -22,20 +23,20 @@ def read_recording(
     rate_hz: float | None = None,
     unit: str | None = None,
     channel: str | None = None,
+    lead: str | None = None,
 ) -> Recording:
     """The recording in `path`, chosen by content.
 
-    An Apple ECG file in any language, a column or table of numbers, a 1-D `.npy`, the ECG of an EDF file (needs
-    `edfio`) or of a WFDB record given as `100`, `100.hea` or `100.dat` (needs `wfdb`), of a JSON export of Fitbit,
-    Withings or Health Auto Export, or of OpenSignals. Where a file states no rate it is `rate_hz`, default 512 Hz;
-    where it states no unit, `unit`, default microvolts; `channel` is the name or number of the ECG's channel.
+    docs/recordings.md lists the formats; a WFDB record is given as `100`, `100.hea` or `100.dat`. Where a file states
+    no rate it is `rate_hz`, default 512 Hz; where it states no unit, `unit`, default microvolts; `channel` is the name
+    or number of the ECG's channel or column; `lead` the lead where the file says none.
 
-    Raises RecordingError, naming the file, if it can't be read, is not one of these, states a rate or unit that
+    Raises RecordingError, naming the file, if it can't be read, is none of them, states a rate, unit or lead that
     can't be read or differs from what is told, holds an infinite value, misses half of its samples, has a rate
     outside 100 to 2000 Hz, lasts less than 4 s, or can't be an ECG in its unit.
     """
     path_of(path, RecordingError)
-    source, told = os.fspath(path), Told(rate_hz, unit, channel)
+    source, told = os.fspath(path), Told(rate_hz, unit, channel, lead)
     try:
         return read_content(content_at(source), source, told)
     except OSError as error:
@@ -50,6 +51,14 @@ def read_content(content: Content, source: str, told: Told = NOTHING_TOLD) -> Re
         if content.head.startswith(b"PK\x03\x04"):
             raise RecordingError("is a zip archive; expected one recording (replay, detect and import read its ECGs)")
         return usable((format_of(content) or TEXT).read(content, told), source, told)
+    except RecordingError as error:
+        raise RecordingError(f"{source}: {error}") from None
+
+
+def read_part(read: Callable[[], Signal], source: str, told: Told = NOTHING_TOLD) -> Recording:
+    """One of several recordings of a file. Raises RecordingError."""
+    try:
+        return usable(read(), source, told)
     except RecordingError as error:
         raise RecordingError(f"{source}: {error}") from None
 

@@ -10,9 +10,18 @@ import unicodedata
 from collections.abc import Sequence
 
 from edge_ecg.errors import RecordingError
+from edge_ecg.readers.channels import lead_of
 from edge_ecg.readers.columns import Rows, is_plain, is_row, number_of_channels, signal_of
 from edge_ecg.readers.format import Content, Format
-from edge_ecg.readers.header import fields_of, names_a_rate, recorded_at, stated_rate_hz, stated_unit
+from edge_ecg.readers.header import (
+    fields_of,
+    names_a_rate,
+    recorded_at,
+    stated_device,
+    stated_lead,
+    stated_rate_hz,
+    stated_unit,
+)
 from edge_ecg.recording import Signal, Told
 
 # What text that is no Unicode may be: the first in which a rate is named.
@@ -47,8 +56,9 @@ def parse_text(content: Content, told: Told) -> Signal:
     fields = fields_of(header)
     rate_hz = told.rate_hz if told.rate_hz and not _is_clear(header) else stated_rate_hz(fields)
     read = signal_of(rows, header, told, rate_hz)
-    unit = stated_unit(fields, read.heading)
-    return Signal(read.values, unit, read.rate_hz, recorded_at(fields) or read.recorded_at)
+    unit, time = stated_unit(fields, read.heading), recorded_at(fields) or read.recorded_at
+    lead = lead_of(read.heading) or stated_lead(fields)
+    return Signal(read.values, unit, read.rate_hz, time, lead, stated_device("\n".join(value for _, value in fields)))
 
 
 def _is_clear(header: Sequence[str]) -> bool:
@@ -82,9 +92,12 @@ def _parts(text: str, whole: bool = True) -> tuple[list[str], Rows]:
     else:
         size = len(text)
     body = text[size:] if whole else text[size:].rpartition("\n")[0]
+    first = len(header) + 1
     if not is_plain(body):
+        if _LEAD_I.match(body.lstrip('"')):
+            header.insert(0, "Lead,Lead I")
         body = _plain("\n".join(body.splitlines()))
-    return list(filter(None, header)), Rows(body, len(header) + 1)
+    return list(filter(None, header)), Rows(body, first)
 
 
 def _decoded(data: bytes, whole: bool = True) -> str:
@@ -126,4 +139,11 @@ def _plain(text: str) -> str:
     )
 
 
-TEXT = Format("text", frozenset(), sniff_text, parse_text)
+TEXT = Format(
+    "text",
+    "Apple's ECG CSV in any language and encoding; a value a line, or a table, with any header; "
+    "rate, unit and time as that states them, the rate also from a column of times",
+    frozenset(),
+    sniff_text,
+    parse_text,
+)

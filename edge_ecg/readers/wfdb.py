@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_ecg.errors import RecordingError
-from edge_ecg.readers.channels import ecg_channel
+from edge_ecg.readers.channels import ecg_channel, lead_of
 from edge_ecg.readers.format import Content, Format
 from edge_ecg.recording import Signal, Told
 
@@ -49,9 +49,8 @@ def _signal(wfdb, header: Path, told: Told) -> Signal:  # type: ignore[no-untype
     if isinstance(facts, wfdb.MultiRecord):
         whole = wfdb.rdrecord(record)
         channel = ecg_channel(whole.sig_name, told.channel)
-        return Signal(
-            np.array(whole.p_signal[:, channel], np.float64), str(whole.units[channel]), float(whole.fs), time
-        )
+        values = np.array(whole.p_signal[:, channel], np.float64)
+        return Signal(values, str(whole.units[channel]), float(whole.fs), time, lead_of(whole.sig_name[channel]))
     channel = ecg_channel(facts.sig_name, told.channel)
     file = header.parent / facts.file_name[channel]
     if file.exists() and not file.is_file():
@@ -59,7 +58,8 @@ def _signal(wfdb, header: Path, told: Told) -> Signal:  # type: ignore[no-untype
     # Not smoothed: several samples a frame are a rate of their own, which the average would hide.
     read = wfdb.rdrecord(record, channels=[channel], smooth_frames=False)
     rate_hz = float(read.fs) * read.samps_per_frame[0]
-    return Signal(np.array(read.e_p_signal[0], np.float64), str(read.units[0]), rate_hz, time)
+    values, lead = np.array(read.e_p_signal[0], np.float64), lead_of(facts.sig_name[channel])
+    return Signal(values, str(read.units[0]), rate_hz, time, lead)
 
 
 def _with_small_suffix(header: Path, scratch: Path) -> Path:
@@ -72,4 +72,11 @@ def _with_small_suffix(header: Path, scratch: Path) -> Path:
     return small
 
 
-WFDB = Format("WFDB", frozenset({HEADER}), lambda _head: False, read_wfdb)
+WFDB = Format(
+    "WFDB",
+    "a record as PhysioNet has them; rate, unit and time from its header",
+    frozenset({HEADER}),
+    lambda _head: False,
+    read_wfdb,
+    needs="wfdb",
+)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_ecg.bundle import MANIFEST, load_bundle
+from edge_ecg.bundle import MANIFEST, PACKED_FROM, load_bundle
 from edge_ecg.errors import EdgeEcgError, RunError
 from edge_ecg.jsonfile import read_json
 
@@ -160,6 +160,8 @@ def _bundle(path: Path) -> dict[str, Any]:
             f"{path}: holds neither config.json nor {MANIFEST}, expected a finished training run or a bundle"
         )
     manifest = load_bundle(path).manifest
+    if PACKED_FROM in manifest:
+        raise RunError(f"{path}: is packed for a device and holds no figures; give the whole bundle")
     file = path / MANIFEST
     with told(file):
         return {

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edge_ecg.contract import CONTRACT, Contract
+from edge_ecg.signal.buffer import StreamBuffer
 from edge_ecg.signal.quality import Quality, interpolated
 from edge_ecg.signal.rpeaks import RPeak
 
@@ -34,47 +35,47 @@ class BeatCutter:
         """`longest_wait_samples`: how long after it happened a peak may still be found."""
         self._contract = contract
         self._quality = Quality(contract)
-        self._keep_samples = longest_wait_samples + contract.quality.rr_max + contract.before_r_samples
+        # A peak that is cut was found after the last push, or waits for the samples behind it.
+        wait_samples = max(longest_wait_samples, contract.after_r_samples)
+        self._samples_uv = StreamBuffer(wait_samples + contract.quality.rr_max + contract.before_r_samples)
         self.reset()
 
     def reset(self) -> None:
         """Forget the stream."""
         self._quality.reset()
-        self._samples_uv = np.empty(0)
-        self._first_index = 0  # of the oldest sample that is kept
+        self._samples_uv.reset()
         self._previous_r: int | None = None
         self._waiting: deque[tuple[RPeak, int]] = deque()  # peaks with their RR interval in samples
 
     def push(self, samples_uv: np.ndarray, peaks: list[RPeak]) -> list[Beat]:
         """Take the next samples and the peaks that the detector found by then; return the beats completed."""
-        self._samples_uv = np.concatenate([self._samples_uv, samples_uv])
-        heard = self._first_index + len(self._samples_uv)
+        self._samples_uv.push(samples_uv)
         for peak in peaks:
             if self._previous_r is not None:
                 self._waiting.append((peak, peak.index - self._previous_r))
             self._previous_r = peak.index
         beats = []
-        while self._waiting and self._waiting[0][0].index + self._contract.after_r_samples <= heard:
+        while self._waiting and self._waiting[0][0].index + self._contract.after_r_samples <= self._samples_uv.end:
             peak, rr_samples = self._waiting.popleft()
             if peak.index >= self._contract.before_r_samples:
                 beat = self._cut(peak, rr_samples)
                 if peak.index - self._contract.before_r_samples >= self._contract.settle_samples:
                     beats.append(beat)
-        self._forget_before(heard - self._keep_samples)
         return beats
 
     def _cut(self, peak: RPeak, rr_samples: int) -> Beat:
         end = peak.index + self._contract.after_r_samples
         start = peak.index - self._contract.before_r_samples
-        stretch = self._between(start - min(rr_samples, self._contract.quality.rr_max), end)
+        stretch = self._samples_uv.between(start - min(rr_samples, self._contract.quality.rr_max), end)
         values = np.empty(self._contract.beat_length, np.float32)
-        window = interpolated(stretch)[-self._contract.window_samples :]
+        whole = interpolated(stretch)
+        window = whole[-self._contract.window_samples :]
         is_turned = self._points_down(window)
         values[:-1] = -window if is_turned else window
         values[-1] = rr_samples / self._contract.sample_rate_hz
         wakes = -(-max(end, peak.confirmed_at) // self._contract.block_samples)
         known_at_s = wakes * self._contract.block_samples / self._contract.sample_rate_hz
-        return Beat(peak.index, known_at_s, values, is_turned, self._quality.reasons(stretch, rr_samples))
+        return Beat(peak.index, known_at_s, values, is_turned, self._quality.reasons(stretch, whole, rr_samples))
 
     def _points_down(self, window: np.ndarray) -> bool:
         """Whether R lies below the baseline at the window's two ends."""
@@ -82,12 +83,3 @@ class BeatCutter:
         top = float(window[r - around_r : r + around_r + 1].sum()) / (2 * around_r + 1)
         baseline = float(window[:ends].sum() + window[-ends:].sum()) / (2 * ends)
         return top < baseline
-
-    def _between(self, start: int, end: int) -> np.ndarray:
-        return self._samples_uv[max(start - self._first_index, 0) : end - self._first_index]
-
-    def _forget_before(self, index: int) -> None:
-        oldest = self._waiting[0][0].index - self._keep_samples if self._waiting else index
-        drop = max(0, min(index, oldest) - self._first_index)
-        self._samples_uv = self._samples_uv[drop:]
-        self._first_index += drop

@@ -31,22 +31,19 @@ class Quality:
         """Forget the stream."""
         self._uncertain: tuple[str, ...] = ()  # what was wrong around the previous R
 
-    def reasons(self, stretch_uv: np.ndarray, rr_samples: int) -> tuple[str, ...]:
-        """Why the beat at the end of `stretch_uv` must not vote; nothing if it may.
+    def reasons(self, stretch_uv: np.ndarray, whole_uv: np.ndarray, rr_samples: int) -> tuple[str, ...]:
+        """Why the beat at the end of a stretch must not vote; nothing if it may.
 
-        stretch_uv: microvolts at 512 Hz from the start of the previous R's window to the end of this one.
+        stretch_uv: microvolts at 512 Hz from the start of the previous R's window to the end of this one, as they came;
+        whole_uv: the same `interpolated`.
         """
         c = self._constants
         reasons: list[str] = []
-        if not isfinite(stretch_uv.sum()):
-            missing = ~np.isfinite(stretch_uv)
-            if longest_run(missing) > c.interpolated:
-                reasons.append(MISSING)
-            stretch_uv = interpolated(stretch_uv)
-        held = np.abs(stretch_uv[1:] - stretch_uv[:-1]) <= c.held_uv
-        if np.count_nonzero(held) >= c.held and longest_run(held) >= c.held:
+        if whole_uv is not stretch_uv and longest_run(~np.isfinite(stretch_uv)) > c.interpolated:
+            reasons.append(MISSING)
+        if _has_run(np.abs(whole_uv[1:] - whole_uv[:-1]) <= c.held_uv, c.held):
             reasons.append(FLAT)
-        uncertain, shape = self._of_window(stretch_uv[-self._window_samples :])
+        uncertain, shape = self._of_window(whole_uv[-self._window_samples :])
         reasons += dict.fromkeys((*uncertain, *self._uncertain))
         self._uncertain = uncertain
         if not c.rr_min <= rr_samples <= c.rr_max:
@@ -66,13 +63,13 @@ class Quality:
             uncertain.append(LEAD_OFF)
         after = window[self._r + c.qrs :]
         rough = after[c.noise_lag : -c.noise_lag] - 0.5 * (after[: -2 * c.noise_lag] + after[2 * c.noise_lag :])
-        if float((rough * rough).sum()) > NOISE_GAIN * len(rough) * (c.noise_part * height) ** 2:
+        if float(rough @ rough) > NOISE_GAIN * len(rough) * (c.noise_part * height) ** 2:
             uncertain.append(NOISE)
         baseline, near = (left + right) / 2, c.clipped_part * span
         # Only a deflection has a rail to hit: the baseline is flat by nature.
-        high = qrs >= top - near if top - baseline > span / 3 else None
-        low = qrs <= bottom + near if baseline - bottom > span / 3 else None
-        if any(np.count_nonzero(m) >= c.clipped and longest_run(m) >= c.clipped for m in (high, low) if m is not None):
+        is_high = top - baseline > span / 3 and _has_run(qrs >= top - near, c.clipped)
+        is_low = baseline - bottom > span / 3 and _has_run(qrs <= bottom + near, c.clipped)
+        if is_high or is_low:
             shape.append(CLIPPED)
         if abs(right - left) > c.wander_part * height:
             shape.append(WANDER)
@@ -80,14 +77,21 @@ class Quality:
 
 
 def interpolated(samples: np.ndarray) -> np.ndarray:
-    """The samples with a straight line across every gap; at the ends the nearest sample is held."""
+    """The samples with a straight line across every gap; at the ends the nearest is held; all NaN if none is finite.
+
+    Samples without a gap come back as they are, not copied.
+    """
     if isfinite(samples.sum()):
         return samples
     finite = np.isfinite(samples)
     if not finite.any():
-        return samples
+        return np.full(len(samples), np.nan)
     at = np.arange(len(samples))
     return np.interp(at, at[finite], samples[finite])
+
+
+def _has_run(mask: np.ndarray, length: int) -> bool:
+    return bool(np.count_nonzero(mask) >= length) and longest_run(mask) >= length
 
 
 def longest_run(mask: np.ndarray) -> int:

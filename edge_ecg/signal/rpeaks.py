@@ -1,12 +1,14 @@
 """R peaks from samples: a causal detector that gives the same answer however the stream is cut."""
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import NamedTuple
 
 import numpy as np
 
 from edge_ecg.contract import CONTRACT, DetectorConstants
 from edge_ecg.signal.bandpass import Bandpass
+from edge_ecg.signal.buffer import StreamBuffer
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,15 @@ class RPeakDetector:
         self._constants = c = constants
         self._bandpass = Bandpass(c.bandpass_sos)
         self._memory_samples = int(c.search_back_rr * c.rr_max) + c.refractory + 2
+        self._ramp = np.arange(2 * (c.refine_reach + c.smooth_samples))
         self.longest_wait = self._memory_samples + c.envelope_delay + c.refine_reach + c.smooth_samples
+        self._raw = StreamBuffer(self.longest_wait)  # as far back as an R peak may still be placed
         self.reset()
 
     def reset(self) -> None:
         """Forget the stream."""
         self._bandpass.reset()
-        self._heard = 0
-        self._raw = np.zeros(0)  # as far back as an R peak may still be placed
+        self._raw.reset()
         self._filtered = np.zeros(1)  # the last sample of the last push
         self._envelope = np.zeros(2)  # the last two
         self._pending: _Candidate | None = None  # the highest of late, until the refractory time is over
@@ -89,22 +92,21 @@ class RPeakDetector:
         if not len(samples):
             return []
         candidates = self._candidates(samples)
-        self._raw = np.concatenate((self._raw[-self.longest_wait :], samples))
-        self._heard += len(samples)
+        self._raw.push(samples)
         for candidate in candidates:
             self._wait_until(candidate.at + 1)
             if self._pending is None or candidate.height > self._pending.height:
                 self._pending = candidate
-        self._wait_until(self._heard)
+        self._wait_until(self._raw.end)
         found, self._found = self._found, []
         return found
 
     def finish(self) -> list[RPeak]:
         """The peaks near the end that still waited for samples, as if the last were held; ends the stream."""
-        heard, c = self._heard, self._constants
+        heard, c = self._raw.end, self._constants
         if not heard:
             return []
-        found = self.push(np.full(c.envelope_delay + c.refine_reach + c.refractory, self._raw[-1]))
+        found = self.push(np.full(c.envelope_delay + c.refine_reach + c.refractory, self._last_sample()))
         if self._learning:
             self._learn(heard)
             found, self._found = self._found, []
@@ -112,23 +114,25 @@ class RPeakDetector:
         return [RPeak(p.index, min(p.confirmed_at, heard)) for p in whole]
 
     def _finite(self, samples: np.ndarray) -> np.ndarray:
-        finite = np.isfinite(samples)
-        if finite.all():
+        if isfinite(samples.sum()):
             return samples
-        before = self._raw[-1:] if self._heard else np.zeros(1)
+        finite = np.isfinite(samples)
         source = np.maximum.accumulate(np.where(finite, np.arange(1, len(samples) + 1), 0))
-        return np.concatenate((before, samples))[source]
+        return np.concatenate(([self._last_sample()], samples))[source]
+
+    def _last_sample(self) -> float:
+        return float(self._raw.between(self._raw.end - 1, self._raw.end)[0]) if self._raw.end else 0.0
 
     def _candidates(self, samples: np.ndarray) -> list[_Candidate]:
         filtered = np.concatenate((self._filtered, self._bandpass.push(samples)))
         now, step = filtered[1:], (filtered[1:] - filtered[:-1]) * self._constants.quadrature_gain
         envelope = np.concatenate((self._envelope, np.sqrt(now * now + step * step)))
         self._filtered, self._envelope = filtered[-1:], envelope[-2:]
-        middle = envelope[1:-1]
-        is_peak = (middle > envelope[:-2]) & (middle >= envelope[2:])
-        maxima = np.flatnonzero(is_peak & (middle > self._constants.faintest_uv))
-        indices = (maxima + (self._heard - 1)).tolist()
-        return [_Candidate(*pair) for pair in zip(indices, middle[maxima].tolist(), strict=True)]
+        is_rising = envelope[1:] > envelope[:-1]
+        (maxima,) = (is_rising[:-1] > is_rising[1:]).nonzero()
+        first, faintest = self._raw.end - 1, self._constants.faintest_uv
+        heights = envelope[1:][maxima].tolist()
+        return [_Candidate(first + at, h) for at, h in zip(maxima.tolist(), heights, strict=True) if h > faintest]
 
     def _wait_until(self, now: int) -> None:
         """Let the deadlines pass that fall due up to `now`, in their order."""
@@ -231,19 +235,19 @@ class RPeakDetector:
     def _deflections(self, candidate: _Candidate) -> tuple[int, int, int]:
         """Where the raw samples are highest and lowest around a QRS, and which is its R (1 up, -1 down)."""
         c = self._constants
-        oldest = self._heard - len(self._raw)
         centre = candidate.at - c.envelope_delay
         margin = c.refine_reach + c.smooth_samples // 2
         first = max(centre - margin, 0)
-        raw = self._raw[first - oldest : centre + margin + 1 - oldest]
+        raw = self._raw.between(first, centre + margin + 1)
         # A short mean against muscle noise, as a sum in a fixed order; the scale does not matter here.
-        window = np.zeros(len(raw) - c.smooth_samples + 1)
-        for tap in range(c.smooth_samples):
-            window += raw[tap : tap + len(window)]
+        length = len(raw) - c.smooth_samples + 1
+        window = raw[:length]
+        for tap in range(1, c.smooth_samples):
+            window = window + raw[tap : tap + length]
         # The baseline is the line through the two ends.
         ends = c.baseline_samples
-        left, right = window[:ends].mean(), window[-ends:].mean()
-        window = window - left - (right - left) / (len(window) - ends) * np.arange(len(window))
+        left, right = window[:ends].sum() / ends, window[-ends:].sum() / ends
+        window = window - left - (right - left) / (len(window) - ends) * self._ramp[: len(window)]
         top, bottom = int(window.argmax()), int(window.argmin())
         early, late = min(top, bottom), max(top, bottom)
         r = early if abs(window[early]) >= c.first_deflection * abs(window[late]) else late

@@ -28,24 +28,17 @@ class BeatStream:
         self._resampler.reset()
         self._detector.reset()
         self._cutter.reset()
-        self._heard: list[np.ndarray] = []  # since the last wake
-        self._heard_samples = 0
+        self._heard = np.zeros(0)  # since the last wake
 
     def push(self, samples_uv: np.ndarray) -> list[Beat]:
         """Take the next samples, any number of them; return the beats completed by the last wake.
 
         Raises RecordingError for what is no list of numbers in one dimension.
         """
-        resampled = self._resampler.push(one_lead(samples_uv))
-        self._heard.append(resampled)
-        self._heard_samples += len(resampled)
-        if self._heard_samples < self._block_samples:
-            return []
-        heard = np.concatenate(self._heard)
-        asleep = len(heard) % self._block_samples
-        awake = heard[: len(heard) - asleep]
-        self._heard, self._heard_samples = [heard[len(awake) :]], asleep
-        return self._cutter.push(awake, self._detector.push(awake))
+        heard = np.concatenate((self._heard, self._resampler.push(one_lead(samples_uv))))
+        wakes_at = len(heard) - len(heard) % self._block_samples
+        awake, self._heard = heard[:wakes_at], heard[wakes_at:]
+        return self._cutter.push(awake, self._detector.push(awake)) if wakes_at else []
 
 
 def cut_beats(recording: Recording, contract: Contract = CONTRACT) -> list[Beat]:

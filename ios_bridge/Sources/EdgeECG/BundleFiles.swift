@@ -1,10 +1,65 @@
 import Foundation
 
+/// The files of a bundle, by name.
+protocol BundleSource {
+  /// At most `most` + 1 bytes of the plain file `name`.
+  func read(_ name: String, most: Int) throws(EdgeECGError) -> [UInt8]
+}
+
+/// The files in a packed bundle: a safetensors file in which each of them is a tensor of bytes.
+struct PackedFiles: BundleSource {
+  let name: String
+  private let files: [String: [UInt8]]
+
+  /// - Throws: ``EdgeECGError/alteredBundle(_:)`` unless writing these files again gives the same bytes.
+  init(_ content: [UInt8], name: String) throws(EdgeECGError) {
+    self.name = name
+    var files: [String: [UInt8]] = [:]
+    do throws(EdgeECGError) {
+      let container = try Safetensors(content)
+      for name in container.entries.keys { files[name] = try container.unsignedBytes(name).values }
+    } catch {
+      throw Self.altered(name)
+    }
+    // Python sorts by code point, which in UTF-8 is the order of the bytes.
+    let sorted = files.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+    guard Safetensors.write(bytes: sorted.map { ($0.key, $0.value) }) == content else { throw Self.altered(name) }
+    self.files = files
+  }
+
+  func read(_ file: String, most: Int) throws(EdgeECGError) -> [UInt8] {
+    guard let content = files[file] else {
+      throw EdgeECGError.alteredBundle("\(name): \(file) is missing: it was altered")
+    }
+    return content
+  }
+
+  private static func altered(_ name: String) -> EdgeECGError {
+    .alteredBundle("\(name): is no packed bundle as `edge-ecg pack` writes it: it was altered or cut short")
+  }
+}
+
 /// Files below one folder, each opened through no link and read no further than asked.
-struct BundleFiles: Sendable {
+struct BundleFiles: BundleSource {
   let folder: String
 
-  /// At most `most` + 1 bytes of the plain file `name`.
+  /// Whether there is a folder at `path`.
+  static func isFolder(_ path: String) -> Bool {
+    var facts = stat()
+    return stat(path, &facts) == 0 && facts.st_mode & S_IFMT == S_IFDIR
+  }
+
+  /// The file of a packed bundle.
+  static func contents(of path: String, most: Int) throws(EdgeECGError) -> [UInt8] {
+    switch plainFile(path, most: most, flags: 0) {
+    case .success(let content) where content.count <= most: return content
+    case .success: throw EdgeECGError.bundle("\(path): has more than \(most) bytes, which is too many for a bundle")
+    case .failure(.notPlain): throw EdgeECGError.bundle("\(path): is neither a folder nor a plain file")
+    case .failure(.system(let code)):
+      throw EdgeECGError.bundle("\(path): can't be read: \(String(cString: strerror(code)))")
+    }
+  }
+
   func read(_ name: String, most: Int) throws(EdgeECGError) -> [UInt8] {
     var path = folder
     for part in name.split(separator: "/") {
@@ -14,18 +69,28 @@ struct BundleFiles: Sendable {
         throw EdgeECGError.bundle("\(folder): \(name) goes through a link, expected a plain file")
       }
     }
+    switch Self.plainFile(path, most: most, flags: O_NOFOLLOW) {
+    case .success(let content): return content
+    case .failure(.notPlain): throw EdgeECGError.bundle("\(folder): \(name) is no plain file")
+    case .failure(.system(ENOENT)):
+      throw EdgeECGError.bundle("\(folder): \(name) is missing, expected a bundle with its files")
+    case .failure(.system(let code)):
+      throw EdgeECGError.bundle("\(folder): \(name) can't be read: \(String(cString: strerror(code)))")
+    }
+  }
+
+  /// What the file at `path` holds, at most `most` + 1 bytes of it.
+  private static func plainFile(_ path: String, most: Int, flags: Int32) -> Result<[UInt8], FileProblem> {
     // O_NONBLOCK: opening a pipe must not wait for a writer.
-    let handle = open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC)
-    guard handle >= 0 else { throw Self.failure(errno, folder, name) }
+    let handle = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | flags)
+    guard handle >= 0 else { return .failure(.system(errno)) }
     defer { close(handle) }
     var facts = stat()
-    guard fstat(handle, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else {
-      throw EdgeECGError.bundle("\(folder): \(name) is no plain file")
+    guard fstat(handle, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else { return .failure(.notPlain) }
+    guard let content = bytes(of: handle, most: min(Int(clamping: facts.st_size), most + 1)) else {
+      return .failure(.system(errno))
     }
-    guard let content = Self.bytes(of: handle, most: min(Int(clamping: facts.st_size), most + 1)) else {
-      throw Self.failure(errno, folder, name)
-    }
-    return content
+    return .success(content)
   }
 
   private static func bytes(of handle: Int32, most: Int) -> [UInt8]? {
@@ -42,10 +107,9 @@ struct BundleFiles: Sendable {
     }
     return failed ? nil : content
   }
+}
 
-  private static func failure(_ code: Int32, _ folder: String, _ name: String) -> EdgeECGError {
-    code == ENOENT
-      ? .bundle("\(folder): \(name) is missing, expected a bundle with its files")
-      : .bundle("\(folder): \(name) can't be read: \(String(cString: strerror(code)))")
-  }
+private enum FileProblem: Error {
+  case notPlain
+  case system(Int32)
 }

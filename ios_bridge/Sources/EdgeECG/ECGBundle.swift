@@ -1,15 +1,19 @@
+import Foundation
+
 /// A verified bundle, ready to judge beats: everything a device needs of one person's comparator.
 ///
-/// A folder with `manifest.json`, which holds the contract and the size and SHA-256 of every other file. Nothing in
-/// it can run code: JSON and safetensors here, Core ML and ONNX for others. `Bundle` in Python; Foundation has a
-/// `Bundle` already.
+/// A folder with `manifest.json`, which holds the contract and the size and SHA-256 of every other file, or the few
+/// files that a device needs in one, as `edge-ecg pack` writes it. Nothing in it can run code: JSON and safetensors
+/// here, Core ML and ONNX for others. `Bundle` in Python; Foundation has a `Bundle` already.
 public struct ECGBundle: Sendable {
   /// The manifest's schema that this package reads.
   public static let schemaVersion = 2
 
-  /// The folder as the user gave it.
-  public let path: String
-  /// All that is known of the bundle: training facts, metrics with intervals, parity figures, tool versions.
+  /// Where it came from, as the user gave it.
+  public let source: String
+  /// The folder that it was opened from; nothing for a packed bundle.
+  public let folder: URL?
+  /// All that is known of the bundle. Of a whole one: training facts, metrics with intervals, parity, tool versions.
   public let manifest: JSONValue
   /// The numbers that the bundle was made with.
   public let contract: Contract
@@ -26,16 +30,35 @@ public struct ECGBundle: Sendable {
   /// What beats are compared with.
   public var references: ReferenceBank
 
-  /// Opens and verifies the bundle in the folder `path`.
-  /// - Throws: ``EdgeECGError/bundle(_:)`` on anything missing, altered or unsafe.
-  public init(path: String) throws(EdgeECGError) {
+  /// Opens and verifies a bundle: a folder, or a file that `edge-ecg pack` wrote.
+  /// - Throws: ``EdgeECGError/bundle(_:)`` on anything missing or unsafe, ``EdgeECGError/alteredBundle(_:)`` on what is
+  ///   not as it was written, ``EdgeECGError/bundleVersion(_:)`` on another schema.
+  public init(contentsOf url: URL) throws(EdgeECGError) {
+    let path = url.relativePath
+    if BundleFiles.isFolder(path) {
+      try self.init(BundleFiles(folder: path), source: path, folder: url)
+    } else {
+      let content = try BundleFiles.contents(of: path, most: Self.mostFileBytes)
+      try self.init(PackedFiles(content, name: path), source: path, folder: nil)
+    }
+  }
+
+  /// Opens and verifies the content of a file that `edge-ecg pack` wrote.
+  /// - Throws: as ``init(contentsOf:)`` does.
+  public init(data: some DataProtocol) throws(EdgeECGError) {
+    let name = "packed bundle"
+    try self.init(PackedFiles([UInt8](data), name: name), source: name, folder: nil)
+  }
+
+  private init(_ files: some BundleSource, source: String, folder: URL?) throws(EdgeECGError) {
     let wanted = [PortableForm.layersFile, PortableForm.weightsFile, Self.referencesFile]
-    let (manifest, files) = try Self.verifiedFiles(path, keeping: wanted)
+    let (manifest, contents) = try Self.verifiedFiles(files, source, keeping: wanted)
     do throws(EdgeECGError) {
       let parts = try BundleParts(
-        manifest: manifest, layers: files[PortableForm.layersFile] ?? [],
-        weights: files[PortableForm.weightsFile] ?? [], references: files[Self.referencesFile] ?? [])
-      self.path = path
+        manifest: manifest, layers: contents[PortableForm.layersFile] ?? [],
+        weights: contents[PortableForm.weightsFile] ?? [], references: contents[Self.referencesFile] ?? [])
+      self.source = source
+      self.folder = folder
       self.manifest = manifest
       contract = parts.contract
       rule = parts.rule
@@ -44,7 +67,7 @@ public struct ECGBundle: Sendable {
       comparator = parts.comparator
       references = parts.references
     } catch {
-      throw EdgeECGError.bundle("\(path): \(error)")
+      throw EdgeECGError.bundle("\(source): \(error)")
     }
   }
 
@@ -70,12 +93,12 @@ extension ECGBundle {
 
   /// The manifest, and the verified content of the files in `keeping`; all others are verified as well.
   private static func verifiedFiles(
-    _ path: String, keeping: [String]
+    _ source: some BundleSource, _ path: String, keeping: [String]
   ) throws(EdgeECGError) -> (manifest: JSONValue, files: [String: [UInt8]]) {
-    let source = BundleFiles(folder: path)
     let manifest = try verifiedManifest(try source.read(manifestFile, most: mostManifestBytes), path)
     guard manifest["schema"]?.integer == schemaVersion else {
-      throw EdgeECGError.bundle("\(path): the schema is another one, this package reads \(schemaVersion)")
+      let schema = manifest["schema"]?.integer.map { String($0) } ?? "none"
+      throw EdgeECGError.bundleVersion("\(path): schema is \(schema), this package reads \(schemaVersion)")
     }
     guard let listed = manifest["files"]?.members, listed.count <= mostFiles else {
       throw EdgeECGError.bundle("\(path): the manifest lists no files, or more than \(mostFiles)")
@@ -93,7 +116,7 @@ extension ECGBundle {
       }
       let content = try source.read(name, most: size)
       guard content.count == size, SHA256.hexDigest(of: content) == facts["sha256"]?.text else {
-        throw EdgeECGError.bundle(
+        throw EdgeECGError.alteredBundle(
           "\(path): \(name) does not match its size and SHA-256 in the manifest: it was altered")
       }
       if keeping.contains(name) { files[name] = content }
@@ -105,11 +128,13 @@ extension ECGBundle {
   private static func verifiedManifest(_ content: [UInt8], _ path: String) throws(EdgeECGError) -> JSONValue {
     guard content.count <= mostManifestBytes, let manifest = try? JSONValue(parsing: content),
       let members = manifest.members
-    else { throw EdgeECGError.bundle("\(path): \(manifestFile) is not JSON as a bundle has it") }
+    else { throw EdgeECGError.alteredBundle("\(path): \(manifestFile) is not JSON as a bundle has it") }
     let sealed = JSONValue.object(members.filter { $0.key != "sha256" })
     guard manifest.canonicalText() == content, manifest.hasCanonicalNumbers,
       SHA256.hexDigest(of: sealed.canonicalText()) == manifest["sha256"]?.text
-    else { throw EdgeECGError.bundle("\(path): \(manifestFile) does not match its own SHA-256: it was altered") }
+    else {
+      throw EdgeECGError.alteredBundle("\(path): \(manifestFile) does not match its own SHA-256: it was altered")
+    }
     return manifest
   }
 

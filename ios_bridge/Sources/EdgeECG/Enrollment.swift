@@ -48,10 +48,10 @@ public struct Enrollment: Hashable, Sendable {
   ///   ``EdgeECGError/recording(_:)`` if no recording can be used, or those of fewer than three dates.
   public init(_ bundle: ECGBundle, recordings: [Recording]) throws(EdgeECGError) {
     guard let distribution = bundle.references.distribution else {
-      throw EdgeECGError.bundle("\(bundle.path): does not say what training has seen; export it again")
+      throw EdgeECGError.bundle("\(bundle.source): does not say what training has seen; export it again")
     }
     guard bundle.manifest["enrolment"] == nil else {
-      throw EdgeECGError.bundle("\(bundle.path): is enrolled already; give the bundle that training made")
+      throw EdgeECGError.bundle("\(bundle.source): is enrolled already; give the bundle that training made")
     }
     samples = try recordings.map { recording throws(EdgeECGError) in try Self.sample(bundle, distribution, recording) }
     let used = samples.filter { $0.rejected == nil }

@@ -3,12 +3,13 @@ import Foundation
 extension Recording {
   private static let mostFileBytes = 50_000_000
 
-  /// The recording in the file at `path`, chosen by content and extension.
+  /// The recording in a file, chosen by content and extension.
   ///
   /// An Apple ECG file in any language (its own rate and unit), a column of numbers or a 1-D `.npy` (512 Hz,
   /// microvolts). WFDB and EDF, which Python reads as well, are refused by name.
   /// - Throws: ``EdgeECGError/recording(_:)``, naming the file, if it can't be read or can't be an ECG.
-  public init(contentsOf path: String) throws(EdgeECGError) {
+  public init(contentsOf url: URL) throws(EdgeECGError) {
+    let path = url.relativePath
     do throws(EdgeECGError) {
       if Self.isRecord(path) {
         throw EdgeECGError.recording("is a WFDB record, which only Edge ECG for Python reads")

@@ -7,6 +7,7 @@ public struct Watch: Sendable {
 
   private let sampleRateHz: Double
   private var judge: BeatJudge<AnyEncoder, AnyComparator>
+  private var microvolts: MicrovoltCheck
 
   /// A watch that judges by `bundle`, for recordings of `sampleRateHz`.
   ///
@@ -24,20 +25,26 @@ public struct Watch: Sendable {
       encoder: AnyEncoder(engine: bundle.encoder), comparator: AnyComparator(engine: bundle.comparator),
       references: bundle.references, contract: bundle.contract, rule: bundle.rule, sampleRateHz: sampleRateHz, day: day,
       dayLevel: dayBaseline?.level)
+    microvolts = MicrovoltCheck(sampleRateHz: sampleRateHz)  // a rate that was found to be one
   }
 
   /// Starts a new recording of the same day.
   public mutating func reset() {
     judge.reset()
+    microvolts = MicrovoltCheck(sampleRateHz: sampleRateHz)
   }
 
   /// Takes the next raw samples in microvolts, any number of them; returns the beats judged since.
   ///
   /// A sample that is not a finite number is a missing one. Gaps up to 16 ms are interpolated; what a longer one touches,
   /// its RR interval included, comes back without a vote.
-  /// - Throws: what the bundle's engines throw; the portable ones throw nothing here.
+  /// - Throws: ``EdgeECGError/recording(_:)`` after ten seconds that span too little to be in microvolts, and what the
+  ///   bundle's engines throw; the portable ones throw nothing here.
   public mutating func push(_ samplesMicrovolts: some Sequence<Double>) throws(EdgeECGError) -> [Judged] {
-    try judge.push(samplesMicrovolts)
+    guard !microvolts.isDone else { return try judge.push(samplesMicrovolts) }
+    let samples = Array(samplesMicrovolts)  // looked at twice
+    try microvolts.push(samples)
+    return try judge.push(samples)
   }
 
   /// Declares that the sensor gave nothing for a while: the same as pushing that many missing samples.

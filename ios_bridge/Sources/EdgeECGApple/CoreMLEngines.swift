@@ -107,11 +107,11 @@
 
     func compiled(_ package: String, of bundle: ECGBundle) async throws -> URL {
       let files = (bundle.manifest["files"]?.members ?? []).filter { $0.key.hasPrefix(package + "/") }
-      guard !files.isEmpty else { throw EdgeECGError.bundle("\(bundle.path): holds no \(package)") }
+      guard !files.isEmpty else { throw EdgeECGError.bundle("\(bundle.source): holds no \(package)") }
       let hashes = files.map { "\($0.key) \($0.value["sha256"]?.text ?? "")" }.joined(separator: "\n")
       let kept = folder.appendingPathComponent("\(SHA256.hexDigest(of: Array(hashes.utf8))).mlmodelc")
       if FileManager.default.fileExists(atPath: kept.path) { return kept }
-      let source = URL(fileURLWithPath: bundle.path).appendingPathComponent(package)
+      let source = (bundle.folder ?? URL(fileURLWithPath: "/")).appendingPathComponent(package)
       let fresh = try await MLModel.compileModel(at: source)
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
       do {

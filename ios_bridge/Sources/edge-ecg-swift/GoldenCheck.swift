@@ -12,11 +12,11 @@ struct GoldenCheck {
   private var otherVotes = 0
 
   /// - Throws: `EdgeECGError.bundle` if the bundle has no golden vectors.
-  init(_ bundle: ECGBundle) throws {
+  init(_ bundle: ECGBundle, _ folder: URL) throws {
     guard bundle.hash(ofFile: "golden.json") != nil,
-      let content = FileManager.default.contents(atPath: "\(bundle.path)/golden.json"),
+      let content = try? Data(contentsOf: folder.appendingPathComponent("golden.json")),
       let golden = try? JSONValue(parsing: [UInt8](content)), let steps = golden["beats"]?.items
-    else { throw EdgeECGError.bundle("\(bundle.path): golden.json holds no beats to check") }
+    else { throw EdgeECGError.bundle("\(bundle.source): golden.json holds no beats to check") }
     var encoder = bundle.encoder
     var comparator = bundle.comparator
     var embedding: [Float] = []

@@ -62,7 +62,7 @@ import Testing
     var tally = Tally(try Self.rule())
     for second in 1...3 { tally.add(Self.vote(-4), seconds: Double(second)) }
     let first = tally.decision.provisional
-    #expect(first == Decision.Provisional(label: "fasting", beats: 3, seconds: 3))
+    #expect(first == Decision.Provisional(outcome: .baseline, label: "fasting", beats: 3, seconds: 3))
     #expect(tally.decision.label == "fasting")
     for second in 4...40 { tally.add(Self.vote(4), seconds: Double(second)) }
     #expect(tally.logOdds > 3)

@@ -100,10 +100,10 @@ import Testing
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let text = Self.values.map { "\($0)" }.joined(separator: "\n")
     try text.write(toFile: folder + "/a.dat", atomically: false, encoding: .utf8)
-    #expect(try Recording(contentsOf: folder + "/a.dat").samplesMicrovolts == Self.values)
+    #expect(try Recording(contentsOf: url(folder + "/a.dat")).samplesMicrovolts == Self.values)
     try "a 1 512 2500".write(toFile: folder + "/a.hea", atomically: false, encoding: .utf8)
     for name in ["a.dat", "a.hea", "a"] {
-      let error = try #require(throws: EdgeECGError.self) { try Recording(contentsOf: "\(folder)/\(name)") }
+      let error = try #require(throws: EdgeECGError.self) { try Recording(contentsOf: url("\(folder)/\(name)")) }
       #expect(error.message.contains("WFDB"))
     }
   }

@@ -8,7 +8,7 @@ enum Golden {
   static let bundlePath = folder + "/bundle"
   static let recordings = ["plain", "german", "inverted", "late", "again"]
 
-  static func bundle() throws -> ECGBundle { try ECGBundle(path: bundlePath) }
+  static func bundle() throws -> ECGBundle { try ECGBundle(contentsOf: url(bundlePath)) }
 
   static func bytes(_ path: String) -> [UInt8] { FileManager.default.contents(atPath: path).map { [UInt8]($0) } ?? [] }
 
@@ -18,7 +18,7 @@ enum Golden {
   }
 
   static func recording(_ name: String) throws -> Recording {
-    try Recording(contentsOf: "\(folder)/\(name).csv")
+    try Recording(contentsOf: url("\(folder)/\(name).csv"))
   }
 
   static func ofThreeDates() throws -> [Recording] { try ["plain", "german", "inverted"].map(recording) }
@@ -27,6 +27,8 @@ enum Golden {
     try JSONValue(parsing: bytes(bundlePath + "/manifest.json"))["contract"] ?? .null
   }
 }
+
+func url(_ path: String) -> URL { URL(fileURLWithPath: path) }
 
 extension JSONValue {
   var doubles: [Double] { items?.compactMap(\.double) ?? [] }

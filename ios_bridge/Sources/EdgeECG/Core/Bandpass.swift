@@ -1,7 +1,7 @@
 /// The band where the QRS complex is loudest: a causal filter with carried memory, for the detector only.
 ///
 /// Any chunk size gives the same output, bit for bit. The sections run one after the other as transposed direct
-/// form II, in the order of operations of `scipy.signal.lfilter`. The filter starts as if the first sample had
+/// form II, in the order of operations of `scipy.signal.sosfilt`. The filter starts as if the first sample had
 /// lasted for ever, so that an electrode offset makes no swing: a band-pass answers a constant with zero, and
 /// subtracting the first sample from all others is the same as that memory.
 public struct Bandpass: Sendable {
@@ -37,9 +37,9 @@ public struct Bandpass: Sendable {
     var value = sample - origin
     for index in sections.indices {
       let section = sections[index]
-      let filtered = memory[index].z0 + section.b0 * value
-      memory[index].z0 = memory[index].z1 + value * section.b1 - filtered * section.a1
-      memory[index].z1 = value * section.b2 - filtered * section.a2
+      let filtered = section.b0 * value + memory[index].z0
+      memory[index].z0 = section.b1 * value - section.a1 * filtered + memory[index].z1
+      memory[index].z1 = section.b2 * value - section.a2 * filtered
       value = filtered
     }
     return value

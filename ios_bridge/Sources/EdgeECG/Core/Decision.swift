@@ -1,3 +1,8 @@
+/// What the evidence says: one of the two states, or that it is not enough.
+public enum Outcome: String, Hashable, Sendable, CaseIterable {
+  case baseline, target, inconclusive
+}
+
 /// What is known so far of a recording, and final if the recording ends here.
 public struct Decision: Hashable, Sendable {
   /// The label while the evidence is not enough, or no longer.
@@ -5,7 +10,9 @@ public struct Decision: Hashable, Sendable {
 
   /// The first label that the evidence was enough for.
   public struct Provisional: Hashable, Sendable {
-    /// One of the two labels.
+    /// One of the two states.
+    public let outcome: Outcome
+    /// Its label.
     public let label: String
     /// Beats that had voted by then.
     public let beats: Int
@@ -13,12 +20,14 @@ public struct Decision: Hashable, Sendable {
     public let seconds: Double
 
     /// A label, and when it was first said.
-    public init(label: String, beats: Int, seconds: Double) {
-      (self.label, self.beats, self.seconds) = (label, beats, seconds)
+    public init(outcome: Outcome, label: String, beats: Int, seconds: Double) {
+      (self.outcome, self.label, self.beats, self.seconds) = (outcome, label, beats, seconds)
     }
   }
 
-  /// One of the two labels, or "inconclusive".
+  /// One of the two states, or neither.
+  public let outcome: Outcome
+  /// Its label, or "inconclusive".
   public let label: String
   /// 0.5 to 1: how sure of the label, or of the likelier one while inconclusive; no surer than so many dates support.
   public let confidence: Double
@@ -35,16 +44,17 @@ public struct Decision: Hashable, Sendable {
 
   /// What is known.
   public init(
-    label: String, confidence: Double, provisional: Provisional?, votesForBaseline: Int, votesForTarget: Int,
+    outcome: Outcome, label: String, confidence: Double, provisional: Provisional?, votesForBaseline: Int,
+    votesForTarget: Int,
     unusable: Int
   ) {
-    (self.label, self.confidence, self.provisional) = (label, confidence, provisional)
+    (self.outcome, self.label, self.confidence, self.provisional) = (outcome, label, confidence, provisional)
     (self.votesForBaseline, self.votesForTarget) = (votesForBaseline, votesForTarget)
     (self.beats, self.unusable) = (votesForBaseline + votesForTarget, unusable)
   }
 
   /// Whether it is one of the two states.
-  public var isConclusive: Bool { label != Decision.inconclusive }
+  public var isConclusive: Bool { outcome != .inconclusive }
 }
 
 /// What turns the votes of one model into decisions. Without levels nothing is ever decided.
@@ -116,7 +126,8 @@ public struct Tally: Sendable {
     evidence += vote.evidence
     if let levels = rule.levels { logOdds = levels.logOdds(level: level, beats: beats, day: day) }
     if provisional == nil, let said {
-      provisional = Decision.Provisional(label: said, beats: beats, seconds: seconds)
+      provisional = Decision.Provisional(
+        outcome: said, label: rule.labels[said], beats: beats, seconds: seconds)
     }
     return decision
   }
@@ -130,9 +141,9 @@ public struct Tally: Sendable {
 
   /// What is known now.
   public var decision: Decision {
-    let holds = provisional != nil && said == provisional?.label
+    let outcome = said.flatMap { $0 == provisional?.outcome ? $0 : nil } ?? .inconclusive
     return Decision(
-      label: holds ? said ?? Decision.inconclusive : Decision.inconclusive, confidence: confidence,
+      outcome: outcome, label: rule.labels[outcome], confidence: confidence,
       provisional: provisional, votesForBaseline: votesForBaseline, votesForTarget: votesForTarget,
       unusable: unusable)
   }
@@ -146,9 +157,9 @@ public struct Tally: Sendable {
   private var beats: Int { votesForBaseline + votesForTarget }
 
   /// What the beats so far say, whatever was said before.
-  private var said: String? {
+  private var said: Outcome? {
     guard isEnough, !(lower < logOdds && logOdds < upper) else { return nil }
-    return logOdds > 0 ? rule.labels.target : rule.labels.baseline
+    return logOdds > 0 ? .target : .baseline
   }
 
   private var confidence: Double {
@@ -158,6 +169,7 @@ public struct Tally: Sendable {
 }
 
 #if !hasFeature(Embedded)
+  extension Outcome: Codable {}
   extension Decision: Codable {}
   extension Decision.Provisional: Codable {}
 #endif

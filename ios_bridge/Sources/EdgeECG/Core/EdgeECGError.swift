@@ -5,13 +5,19 @@ public enum EdgeECGError: Error, Hashable, Sendable {
   case recording(String)
   /// Two parts that don't agree on the contract.
   case contract(String)
-  /// A bundle that is incomplete, altered or unsafe to open.
+  /// A bundle that is incomplete, does not fit together or is unsafe to open.
   case bundle(String)
+  /// A bundle that is not as it was written: to be copied or sent again.
+  case alteredBundle(String)
+  /// A whole bundle of another schema: to be read by a newer app, or exported again.
+  case bundleVersion(String)
 
   /// The sentence for a person.
   public var message: String {
     switch self {
-    case .recording(let message), .contract(let message), .bundle(let message): message
+    case .recording(let message), .contract(let message), .bundle(let message), .alteredBundle(let message),
+      .bundleVersion(let message):
+      message
     }
   }
 }

@@ -59,7 +59,7 @@ public struct ReferenceBank: Hashable, Sendable {
   public var safetensors: [UInt8] {
     Safetensors.write(
       floats: [("embeddings", [count, embeddingLength], embeddings)] + (distribution?.tensors ?? []),
-      bytes: ("is_target", isTarget.map { $0 ? 1 : 0 }))
+      bytes: [("is_target", isTarget.map { $0 ? 1 : 0 })])
   }
 
   /// The same bank, all of it `by` (one embedding) further on: what enrolment does.

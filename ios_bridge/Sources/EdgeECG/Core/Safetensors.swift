@@ -151,18 +151,21 @@ struct Safetensors: Sendable {
 extension Safetensors {
   typealias FloatTensor = (name: String, shape: [Int], values: [Float])
 
-  /// A file of float32 tensors and one of bytes, in this order.
-  static func write(floats: [FloatTensor], bytes: (name: String, values: [UInt8])) -> [UInt8] {
+  /// A file of float32 tensors, then of tensors of bytes, in this order.
+  static func write(floats: [FloatTensor] = [], bytes: [(name: String, values: [UInt8])]) -> [UInt8] {
     var (entries, data): ([String], [UInt8]) = ([], [])
     for (name, shape, values) in floats {
       let start = data.count
       for value in values { withUnsafeBytes(of: value.bitPattern.littleEndian) { data.append(contentsOf: $0) } }
       entries.append(#""\#(name)":{"dtype":"F32","shape":\#(shape),"data_offsets":[\#(start),\#(data.count)]}"#)
     }
-    let (start, end) = (data.count, data.count + bytes.values.count)
-    entries.append(#""\#(bytes.name)":{"dtype":"U8","shape":[\#(end - start)],"data_offsets":[\#(start),\#(end)]}"#)
+    for (name, values) in bytes {
+      let (start, end) = (data.count, data.count + values.count)
+      data += values
+      entries.append(#""\#(name)":{"dtype":"U8","shape":[\#(end - start)],"data_offsets":[\#(start),\#(end)]}"#)
+    }
     var header = Array("{\(entries.joined(separator: ","))}".utf8)
     header += [UInt8](repeating: UInt8(ascii: " "), count: (8 - header.count % 8) % 8)
-    return withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) } + header + data + bytes.values
+    return withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) } + header + data
   }
 }

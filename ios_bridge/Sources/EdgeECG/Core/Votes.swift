@@ -10,6 +10,15 @@ public struct Labels: Hashable, Sendable {
     self.baseline = baseline
     self.target = target
   }
+
+  /// What an outcome is called.
+  public subscript(outcome: Outcome) -> String {
+    switch outcome {
+    case .baseline: baseline
+    case .target: target
+    case .inconclusive: Decision.inconclusive
+    }
+  }
 }
 
 /// What the references say of one beat.
