@@ -1,13 +1,11 @@
 """What a bundle's core took on emulated devices: read from the file that `python -m benches.device --json` left."""
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edge_ecg.errors import BundleError, RunError
-from edge_ecg.inference.portable import LAYERS, WEIGHTS, WEIGHTS_INT8
 from edge_ecg.jsonfile import read_json
 from edge_ecg.manifest import COUNT, POSITIVE, TEXT, require_shape
 
@@ -17,7 +15,7 @@ CYCLES_AN_INSTRUCTION = 1.5
 NANOJOULES_A_CYCLE = {"m4f": 0.3, "m7": 0.9}
 SHAPE = {
     "form": TEXT,
-    "sha256": {"layers.json": TEXT, "weights.safetensors": TEXT},
+    "bundle_sha256": TEXT,
     "recordings": COUNT,
     "seconds": POSITIVE,
     "devices": {
@@ -77,15 +75,13 @@ class DeviceFigures:
         )
 
 
-def read_device_figures(path: Path, files: Mapping[str, bytes]) -> DeviceFigures:
-    """The figures of the bundle whose files these are. Raises RunError for another bundle's, and for no figures."""
+def read_device_figures(path: Path, bundle_sha256: str) -> DeviceFigures:
+    """The figures of the bundle whose manifest has that SHA-256. Raises RunError for another's, and for no figures."""
     content = read_json(path)
     try:
         require_shape(content, SHAPE, "an entry")
     except BundleError as error:
         raise RunError(f"{path}: is no file of python -m benches.device: {error}") from None
-    weights = files.get(WEIGHTS_INT8, files[WEIGHTS]) if content["form"] == "int8" else files[WEIGHTS]
-    ours = {"layers.json": files[LAYERS], "weights.safetensors": weights}
-    if content["sha256"] != {name: hashlib.sha256(part).hexdigest() for name, part in ours.items()}:
-        raise RunError(f"{path}: is of another bundle; measure this one: python -m benches.device BUNDLE ...")
+    if content["bundle_sha256"] != bundle_sha256:
+        raise RunError(f"{path}: is of another bundle; measure this one: python -m benches.device BUNDLE RECORDING...")
     return DeviceFigures(content["form"], content["recordings"], content["seconds"], content["devices"])

@@ -109,10 +109,10 @@ def profile(bundle: Bundle, device_figures: Path | None = None) -> Profile:
 
     Raises BundleError if it has no portable form, RunError if the file is of another bundle.
     """
-    _, files = read_files(bundle.path)
+    manifest, files = read_files(bundle.path)
     if LAYERS not in files:
         raise BundleError(f"{bundle.path}: holds no {LAYERS} to count; export it again")
-    device = read_device_figures(device_figures, files) if device_figures else None
+    device = read_device_figures(device_figures, manifest["sha256"]) if device_figures else None
     form, tensors = json.loads(files[LAYERS]), safetensors.numpy.load(files[WEIGHTS])
     beat = np.ones((1, bundle.contract.beat_length), np.float32)
     beat[0, : bundle.contract.window_samples] = 100 * np.sin(np.arange(bundle.contract.window_samples))
