@@ -535,6 +535,30 @@ def test_an_ecg_in_fhir_that_says_too_little_is_refused(tmp_path, resource, says
     assert says in error_of(saved(tmp_path / "a.json", json.dumps(resource)))
 
 
+PLAIN_JSON = [
+    {"ecg": ECG_UV.tolist(), "fs": 250},
+    {"ECG_mV": (ECG_UV / 1000).tolist(), "sampleRate": 250, "device": "x"},
+    {"data": {"ppg": ECG_UV[::-1].tolist(), "ecg": (ECG_UV / 1000).tolist(), "unit": "mV", "sampling_rate": "250 Hz"}},
+    {"II": (-ECG_UV).tolist(), "I": ECG_UV.tolist(), "samplingFrequency": 250, "units": "uV"},
+]
+
+
+@pytest.mark.parametrize("content", PLAIN_JSON, ids=lambda content: next(iter(content)))
+def test_json_that_names_an_ecg_and_its_rate_is_read(tmp_path, content):
+    (tmp_path / "in").mkdir()
+    recording = read_recording(saved(tmp_path / "in/a.json", json.dumps(content)))
+    assert recording.sample_rate_hz == 250
+    np.testing.assert_allclose(recording.samples_uv, ECG_UV, atol=1e-9)
+    if re.search("ecg", next(iter(content)), re.IGNORECASE):  # in the beginning of the file
+        (found,) = find_recordings(tmp_path / "in")
+        assert np.array_equal(found.read().samples_uv, recording.samples_uv)
+
+
+def test_json_without_a_rate_is_refused(tmp_path):
+    path = saved(tmp_path / "a.json", json.dumps({"ecg": ECG_UV.tolist()}))
+    assert "is JSON of no app that is known" in error_of(path)
+
+
 def test_each_recording_of_an_export_is_found_alone_in_a_folder_and_in_a_zip(tmp_path):
     bad = {"data": {"ecg": [{**HEALTH, "voltageMeasurements": [[0, 0]]}]}}
     content = json.dumps([fhir(component("I", ECG_UV)), OF_APPLE_HEALTH["react-native-health"], bad])
