@@ -4,7 +4,7 @@ import Foundation
 /// Fresh references on the device: what an ``EdgeECG/Enrollment`` moved, kept for the bundle it was made with.
 ///
 /// A file belongs to one bundle by the hash of that bundle's own references; after a new bundle comes, old files are
-/// not read. On Apple platforms the file is encrypted while the device is locked.
+/// not read. On Apple platforms the file is encrypted while the device is locked, and not part of a backup.
 public struct EnrolledReferences: Sendable {
   private let folder: URL
 
@@ -18,10 +18,14 @@ public struct EnrolledReferences: Sendable {
     let enrollment = try Enrollment(bundle, recordings: recordings)
     let enrolled = bundle.withReferences(enrollment.references)
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    #if os(Linux)
-      let options: Data.WritingOptions = .atomic
-    #else
+    #if canImport(Darwin)
       let options: Data.WritingOptions = [.atomic, .completeFileProtection]
+      var place = folder
+      var values = URLResourceValues()
+      values.isExcludedFromBackup = true  // of the folder: a file loses it when it is written anew
+      try place.setResourceValues(values)
+    #else
+      let options: Data.WritingOptions = .atomic
     #endif
     try Data(enrolled.references.safetensors).write(to: file(for: bundle), options: options)
     return (enrolled, enrollment)
