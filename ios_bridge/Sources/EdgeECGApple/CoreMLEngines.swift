@@ -42,7 +42,7 @@
 
   /// The bundle's encoder through Core ML.
   ///
-  /// Not on the watch: watchOS can't compile a model, and ``EdgeECG/PortableEncoder`` is the one to use there.
+  /// Not on the watch: watchOS can't compile a model, and `PortableEncoder` is the one to use there.
   public struct CoreMLEncoder: ECGEncoder {
     private let graph: CoreMLGraph
     /// Numbers in a beat.

@@ -1,7 +1,7 @@
 import EdgeECG
 import Foundation
 
-/// Fresh references on the device: what an ``EdgeECG/Enrollment`` moved, kept for the bundle it was made with.
+/// Fresh references on the device: what an `Enrollment` moved, kept for the bundle it was made with.
 ///
 /// A file belongs to one bundle by the hash of that bundle's own references; after a new bundle comes, old files are
 /// not read. On Apple platforms the file is encrypted while the device is locked, and not part of a backup.
@@ -32,7 +32,7 @@ public struct EnrolledReferences: Sendable {
   }
 
   /// The bundle with the references that were kept for it, or as it is if there are none.
-  /// - Throws: ``EdgeECG/EdgeECGError/bundle(_:)`` if the kept file is damaged, or is there and can't be read: while
+  /// - Throws: `EdgeECGError.bundle` if the kept file is damaged, or is there and can't be read: while
   ///   the device is locked it is encrypted, and judging by the unenrolled references would be another judgement.
   public func applied(to bundle: ECGBundle) throws -> ECGBundle {
     let content: Data

@@ -50,7 +50,9 @@ public final class ECGJudge {
   }
 
   /// Judges the recording that `read` gives, at a pace at which the tally is seen to move.
-  /// - Parameter read: the recording, and why a decision on it should be doubted.
+  /// - Parameters:
+  ///   - pace: how long each quarter of a second of ECG is shown.
+  ///   - read: the recording, and why a decision on it should be doubted.
   public func judge(
     pace: Duration = .milliseconds(20), _ read: @escaping @Sendable () async throws -> (Recording, doubt: String?)
   ) async {

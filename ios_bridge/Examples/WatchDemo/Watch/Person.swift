@@ -12,7 +12,9 @@ import Foundation
 
   /// Opens the bundle that is here, and each that the iPhone sends.
   func followBundles() async {
-    if FileManager.default.fileExists(atPath: BundleReceiver.kept.path) { await judge.open(BundleReceiver.kept) }
+    let isKept = FileManager.default.fileExists(atPath: BundleReceiver.kept.path)
+    let shipped = Bundle.main.url(forResource: "person", withExtension: "ecgbundle")
+    if let url = isKept ? BundleReceiver.kept : shipped { await judge.open(url) }
     for await url in receiver.received() { await judge.open(url) }
   }
 
