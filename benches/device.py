@@ -11,7 +11,6 @@ The exit code is 1 if anything differs.
 
 import argparse
 import base64
-import hashlib
 import json
 import struct
 import sys
@@ -24,14 +23,16 @@ from typing import Any
 import numpy as np
 
 from benches.emulated import DEVICES, Device, Died, missing, sizes
-from edge_ecg.bundle import MANIFEST, REFERENCES, Bundle, read_files
+from edge_ecg.bundle import DEVICE_FILES, MANIFEST, PACKED_FROM, REFERENCES, Bundle
 from edge_ecg.console import report_error
 from edge_ecg.contract import Contract
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.inference.levels import Levels
-from edge_ecg.inference.portable import LAYERS, WEIGHTS, WEIGHTS_INT8, load_portable
+from edge_ecg.inference.portable import LAYERS, WEIGHTS, load_portable
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import DecisionRule
+from edge_ecg.pack import pack_bundle
+from edge_ecg.packfile import packed, unpacked
 from edge_ecg.readers.read import read_recording
 from edge_ecg.recording import Recording
 from edge_ecg.replay import Replayed, replay
@@ -41,33 +42,15 @@ EVIDENCE_TOLERANCE = 1e-3  # sums of float32 in another order
 SAID = 8  # bad bundles a run: a command line has an end
 
 
-def prepare(bundle_path: Path, folder: Path) -> tuple[dict[str, bytes], str]:
-    """Write a bundle as the devices read it; returns its files and the name of their form."""
-    manifest, files = golden_files() if bundle_path == GOLDEN / "bundle" else read_files(bundle_path)
-    if LAYERS not in files:
-        raise EdgeEcgError(f"{bundle_path}: holds no {LAYERS} to run; export it again")
-    form = "int8" if WEIGHTS_INT8 in files else "float32"
-    parts = {
-        MANIFEST: json.dumps({entry: manifest[entry] for entry in ("contract", "labels", "levels")}).encode(),
-        "layers.json": files[LAYERS],
-        "weights.safetensors": files[WEIGHTS_INT8 if form == "int8" else WEIGHTS],
-        REFERENCES: files[REFERENCES],
-    }
-    write(folder, parts)
-    return parts, form
-
-
-def golden_files() -> tuple[dict[str, Any], dict[str, bytes]]:
-    """The golden bundle, which holds what a device needs and no ONNX."""
-    files = {name: (GOLDEN / "bundle" / name).read_bytes() for name in (LAYERS, WEIGHTS, REFERENCES)}
-    return json.loads((GOLDEN / "bundle" / MANIFEST).read_bytes()), files
-
-
-def write(folder: Path, parts: dict[str, bytes]) -> None:
-    """Some files in a new folder."""
-    folder.mkdir(parents=True)
-    for name, content in parts.items():
-        (folder / name).write_bytes(content)
+def device_files(path: Path) -> tuple[dict[str, bytes], str]:
+    """What a device needs of a bundle, as `edge-ecg pack` writes it, and the SHA-256 of the bundle's manifest."""
+    if path == GOLDEN / "bundle":  # holds nothing else
+        files = {name: (path / name).read_bytes() for name in (MANIFEST, *DEVICE_FILES)}
+        return files, json.loads(files[MANIFEST])["sha256"]
+    with tempfile.TemporaryDirectory() as scratch:
+        pack_bundle(path, Path(scratch) / "person.ecgbundle")
+        files = unpacked(path, (Path(scratch) / "person.ecgbundle").read_bytes())
+    return files, json.loads(files[MANIFEST])[PACKED_FROM]
 
 
 def write_recording(recording: Recording, path: Path) -> None:
@@ -84,7 +67,7 @@ def opened(parts: dict[str, bytes]) -> Bundle:
         raise EdgeEcgError("both labels are alike")
     contract = Contract.from_json(manifest["contract"])
     rule = DecisionRule((baseline, target), Levels.from_json(manifest["levels"]), contract.voting)
-    encoder, comparator = load_portable(parts["layers.json"], parts["weights.safetensors"])
+    encoder, comparator = load_portable(parts[LAYERS], parts[WEIGHTS])
     references = ReferenceBank.from_bytes(parts[REFERENCES])
     return Bundle(Path("portable"), manifest, contract, rule.labels, encoder, comparator, references, rule)
 
@@ -169,17 +152,12 @@ def measure(
 
 def bad_bundles(folder: Path) -> dict[str, bool]:
     """Write the golden bundle spoilt in each of the known ways; by name, whether Python refuses its parts as well."""
-    parts, _ = prepare(GOLDEN / "bundle", folder / "good")
-    original = {
-        MANIFEST: (GOLDEN / "bundle" / MANIFEST).read_bytes(),
-        REFERENCES: (GOLDEN / "bundle" / REFERENCES).read_bytes(),
-    }
+    good, _ = device_files(GOLDEN / "bundle")
     refused = {}
     for name, spoilt in json.loads((GOLDEN / "bad.json").read_text(encoding="utf-8")).items():
-        bad = dict(parts | original)
-        for file, spans in spoilt.items():
-            bad[file] = _spoilt(original[file], spans) if spans is not None else b""
-        write(folder / name, bad)
+        bad = good | {file: _spoilt(good[file], spans) for file, spans in spoilt.items() if spans is not None}
+        bad = {file: content for file, content in bad.items() if spoilt.get(file, ()) is not None}
+        (folder / name).write_bytes(packed(bad))
         refused[name] = not _opens(bad)
     return refused
 
@@ -193,12 +171,12 @@ def _spoilt(content: bytes, spans: list[tuple[int, int, str]]) -> bytes:
 def _opens(parts: dict[str, bytes]) -> bool:
     try:
         bundle = opened(parts)
-        bundle.comparator(
-            bundle.encoder(np.ones((1, bundle.contract.beat_length), np.float32)), bundle.references.embeddings
-        )
+        embedding = bundle.encoder(np.ones((1, bundle.contract.beat_length), np.float32))
+        bundle.comparator(embedding, bundle.references.embeddings)
+        taken = json.loads(parts[LAYERS])["encoder"]["inputs"]["beat"]
+        return taken == [1, bundle.contract.beat_length] and embedding.shape[1] == bundle.references.embeddings.shape[1]
     except (EdgeEcgError, ValueError, LookupError, RecursionError, TypeError):
         return False
-    return True
 
 
 def refusals(device: Device, program: Path, folder: Path, wanted: dict[str, bool]) -> list[str]:
@@ -254,7 +232,10 @@ def check(devices: list[Device], bundle_path: Path, paths: list[Path], out: Path
         return 0
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        parts, form = prepare(bundle_path, folder / "bundle")
+        (folder / "bad").mkdir()
+        parts, sha256 = device_files(bundle_path)
+        (folder / "bundle").write_bytes(packed(parts))
+        form = "int8" if b'"I8"' in parts[WEIGHTS] else "float32"
         recordings = {f"r{number}": read_recording(path) for number, path in enumerate(paths)}
         for name, recording in recordings.items():
             write_recording(recording, folder / name)
@@ -262,7 +243,7 @@ def check(devices: list[Device], bundle_path: Path, paths: list[Path], out: Path
         wanted = {name: replay(bundle, recording) for name, recording in recordings.items()}
         refused = bad_bundles(folder / "bad")
         with ThreadPoolExecutor(2) as pool:
-            programs = list(pool.map(lambda device: device.build(folder), devices))
+            programs = list(pool.map(Device.build, devices))
         measured, told = {}, []
         for device, program in zip(devices, programs, strict=True):
             try:
@@ -281,9 +262,8 @@ def check(devices: list[Device], bundle_path: Path, paths: list[Path], out: Path
         content = {
             "about": "python -m benches.device: instructions and bytes of the core on emulated devices",
             "form": form,
-            "sha256": {
-                name: hashlib.sha256(parts[name]).hexdigest() for name in ("layers.json", "weights.safetensors")
-            },
+            "bundle_sha256": sha256,
+            "bundle_bytes": len(packed(parts)),
             "recordings": len(wanted),
             "seconds": round(seconds, 1),
             "devices": measured,

@@ -1,14 +1,14 @@
 """Emulated devices: what each needs, how its program is built and run, and what it took."""
 
-import re
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-SOURCES = Path(__file__).parent.parent / "ios_bridge" / "Embedded"
+REPOSITORY = Path(__file__).parent.parent
+SOURCES, CORE = REPOSITORY / "ios_bridge" / "Embedded", REPOSITORY / "ios_bridge" / "Sources" / "EdgeECG" / "Core"
+BUILT = REPOSITORY / "out" / "device"
 SECONDS = 300  # a program that takes longer hangs
-COUNTED = re.compile(rb"Trace \d+:")  # a line of `-d exec` for each instruction
 
 # Debian's package of each command.
 PACKAGES = {
@@ -18,6 +18,7 @@ PACKAGES = {
     "arm-linux-gnueabihf-gcc": "gcc-arm-linux-gnueabihf libc6-dev-armhf-cross",
     "qemu-aarch64-static": "qemu-user-static",
     "qemu-arm-static": "qemu-user-static",
+    "debootstrap": "debootstrap",
 }
 
 
@@ -44,9 +45,13 @@ class Device:
         """What must be installed."""
         return ("swiftc", self.compiler, self.emulator[0])
 
-    def build(self, folder: Path) -> Path:
-        """The program, built in a folder. Raises CalledProcessError, the compiler having said why."""
-        program = folder / f"{self.name}.elf"
+    def build(self) -> Path:
+        """The program, built if a source is newer. Raises CalledProcessError; the compiler says why."""
+        program = BUILT / f"{self.name}.elf"
+        changed = max(path.stat().st_mtime for folder in (SOURCES, CORE) for path in folder.iterdir())
+        if program.exists() and program.stat().st_mtime > changed:
+            return program
+        BUILT.mkdir(parents=True, exist_ok=True)
         subprocess.run([SOURCES / "build.sh", self.name, program], check=True)
         return program
 

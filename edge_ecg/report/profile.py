@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import safetensors.numpy
 from edge_ecg.bundle import Bundle, read_files
 from edge_ecg.errors import BundleError
 from edge_ecg.inference.portable import LAYERS, OPS, WEIGHTS, WEIGHTS_INT8, spelt_out
+from edge_ecg.report.device import DeviceFigures, read_device_figures
 
 BEATS_PER_SECOND = 75 / 60
 # A watch-class core, assumed and not measured: one multiply-add every third cycle of 1.5 GHz in plain Swift without
@@ -55,6 +57,7 @@ class Profile:
     weight_bytes: dict[str, int]  # by artefact
     reference_bytes: int
     beat_us: float  # one beat through ONNX Runtime, here
+    device: DeviceFigures | None = None  # what was counted on emulated devices
 
     def to_json(self) -> dict[str, Any]:
         """Everything, with the sums."""
@@ -68,6 +71,7 @@ class Profile:
             "reference_bytes": self.reference_bytes,
             "onnx_beat_us": self.beat_us,
             "watch_estimate_us": sum(c.watch_s for c in self.layers) * 1e6,
+            **({"devices": self.device.to_json()} if self.device else {}),
             "layers": [asdict(c) for c in self.layers],
         }
 
@@ -96,13 +100,19 @@ class Profile:
             f"watch, an estimate  {facts['watch_estimate_us'] / 1000:.1f} ms a beat, assuming 0.5 billion "
             "multiply-adds and 1 billion written numbers a second, and 1 us a layer; not measured on a watch"
         )
+        if self.device:
+            yield from self.device.lines()
 
 
-def profile(bundle: Bundle) -> Profile:
-    """Count and time a bundle's layers. Raises BundleError if it has no portable form."""
-    _, files = read_files(bundle.path)
+def profile(bundle: Bundle, device_figures: Path | None = None) -> Profile:
+    """Count and time a bundle's layers; with a file of `python -m benches.device`, say what devices took as well.
+
+    Raises BundleError if it has no portable form, RunError if the file is of another bundle.
+    """
+    manifest, files = read_files(bundle.path)
     if LAYERS not in files:
         raise BundleError(f"{bundle.path}: holds no {LAYERS} to count; export it again")
+    device = read_device_figures(device_figures, manifest["sha256"]) if device_figures else None
     form, tensors = json.loads(files[LAYERS]), safetensors.numpy.load(files[WEIGHTS])
     beat = np.ones((1, bundle.contract.beat_length), np.float32)
     beat[0, : bundle.contract.window_samples] = 100 * np.sin(np.arange(bundle.contract.window_samples))
@@ -113,7 +123,7 @@ def profile(bundle: Bundle) -> Profile:
     for _ in range(TIMED_RUNS):
         bundle.comparator(bundle.encoder(beat), references)
     beat_us = (time.perf_counter() - began) / TIMED_RUNS * 1e6
-    return Profile(layers, _weight_bytes(files), len(files["references.safetensors"]), beat_us)
+    return Profile(layers, _weight_bytes(files), len(files["references.safetensors"]), beat_us, device)
 
 
 def _layers(

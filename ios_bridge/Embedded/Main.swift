@@ -1,7 +1,7 @@
 /// The program on the device: `replay BUNDLE RECORDING` or `open BUNDLE...`; a line of text for whatever happened.
 ///
-/// A bundle is a folder with `manifest.json`, `layers.json`, `weights.safetensors` and `references.safetensors`. A
-/// recording is a file of numbers of eight bytes: the sampling rate, the day as 20240301 or 0, then microvolts.
+/// A bundle is what `edge-ecg pack` writes; its hashes are for whoever puts it on the device. A recording is a file of
+/// numbers of eight bytes: the sampling rate, the day as 20240301 or 0, then microvolts.
 @main
 struct Main {
   private static let chunkSamples = 64
@@ -71,17 +71,17 @@ struct Main {
   }
 
   private static func parts(_ bundle: [UInt8]) throws(EdgeECGError) -> BundleParts {
-    func file(_ name: StaticString) -> [UInt8] {
-      Device.content(bundle + [UInt8(ascii: "/")] + name.withUTF8Buffer { Array($0) })
-    }
+    let packed = try Safetensors(Device.content(bundle))
+    func file(_ name: String) throws(EdgeECGError) -> [UInt8] { try packed.unsignedBytes(name).values }
+    let text = try file("manifest.json")
     let manifest: JSONValue
     do throws(JSONError) {
-      manifest = try JSONValue(parsing: file("manifest.json"))
+      manifest = try JSONValue(parsing: text)
     } catch {
       throw EdgeECGError.bundle("the manifest is not JSON: \(error.description)")
     }
     return try BundleParts(
-      manifest: manifest, layers: file("layers.json"), weights: file("weights.safetensors"),
+      manifest: manifest, layers: file(PortableForm.layersFile), weights: file(PortableForm.weightsFile),
       references: file("references.safetensors"))
   }
 }

@@ -46,7 +46,7 @@ public struct PortableEncoder: ECGEncoder {
       engine.outputShape[0] == 1
     else {
       throw EdgeECGError.contract(
-        "portable encoder gives \(engine.outputShape), the contract wants beat [1, \(beatLength)] -> embedding [1, D]")
+        "portable encoder gives \(shown(engine.outputShape)), the contract wants beat [1, \(beatLength)] -> embedding [1, D]")
     }
     self.beatLength = beatLength
     embeddingLength = engine.outputShape[1]
@@ -85,7 +85,7 @@ public struct PortableComparator: ECGComparator {
     ]
     guard program.inputShapes == wanted, engine.outputShape == [references] else {
       throw EdgeECGError.contract(
-        "portable comparator gives \(engine.outputShape) for \(references) references, the contract wants "
+        "portable comparator gives \(shown(engine.outputShape)) for \(references) references, the contract wants "
           + "embedding [1, \(embeddingLength)], references [R, \(embeddingLength)] -> logit [R]")
     }
     self.embeddingLength = embeddingLength

@@ -1,0 +1,49 @@
+"""Both graphs of a bundle, float32 and int8, on recordings: `python -m benches.replayed BUNDLE RECORDING...`
+
+Prints a line of JSON each, for two machines to be compared; needs the runtime alone.
+"""
+
+import json
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from edge_ecg.bundle import Bundle, load_bundle, read_files
+from edge_ecg.inference.comparator import OnnxComparator
+from edge_ecg.inference.encoder import OnnxEncoder
+from edge_ecg.readers.read import read_recording
+from edge_ecg.replay import replay
+
+TIMED = ("latency_us", "realtime_factor", "late_chunks")
+
+
+def forms(path: Path) -> Iterator[tuple[str, Bundle]]:
+    """The bundle, and the bundle with its int8 graphs, if it has them."""
+    bundle = load_bundle(path)
+    yield "float32", bundle
+    files = read_files(path)[1]
+    if "encoder_int8.onnx" in files:
+        encoder = OnnxEncoder(files["encoder_int8.onnx"], bundle.contract.beat_length)
+        comparator = OnnxComparator(files["comparator_int8.onnx"], encoder.embedding_length)
+        yield "int8", replace(bundle, encoder=encoder, comparator=comparator)
+
+
+def said(form: str, bundle: Bundle, path: Path) -> dict[str, Any]:
+    """All that does not hang on time: what `edge-ecg replay --json` prints, and each beat with its evidence."""
+    replayed = replay(bundle, read_recording(path))
+    facts = {name: fact for name, fact in replayed.to_json().items() if name not in TIMED}
+    beats = [
+        [judged.beat.r_index, judged.unusable, judged.vote and judged.vote[:3], judged.decision.label]
+        for judged in replayed.judged
+    ]
+    evidence = [judged.vote.evidence for judged in replayed.judged if judged.vote]
+    return {"form": form, "machine": platform.machine(), "facts": facts, "beats": beats, "evidence": evidence}
+
+
+if __name__ == "__main__":
+    for form, bundle in forms(Path(sys.argv[1])):
+        for recording in sys.argv[2:]:
+            print(json.dumps(said(form, bundle, Path(recording))), flush=True)

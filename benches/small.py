@@ -1,0 +1,32 @@
+"""A small bundle of a synthetic person, for what needs one quickly: `python -m benches.small FOLDER`.
+
+FOLDER gets `person/` (a data set of nine dates), `run/` (a few epochs) and `bundle/`; what is there already is kept.
+"""
+
+import sys
+from pathlib import Path
+
+import click
+
+from edge_ecg.simulation.synthetic import synthetic_person, write_dataset
+from export.bundle import export_bundle
+from train.__main__ import train
+
+
+def small_bundle(folder: Path) -> Path:
+    """The bundle below a folder, made if it is not there."""
+    person, run, bundle = folder / "person", folder / "run", folder / "bundle"
+    if not bundle.exists():
+        if not person.exists():
+            write_dataset(person, synthetic_person(1), recordings_per_state=2)
+        _done(train, str(person / "dataset.toml"), "--out", str(run), "--resume")
+        _done(export_bundle, str(run), "--out", str(bundle))
+    return bundle
+
+
+def _done(command: click.Command, *arguments: str) -> None:
+    command.main(list(arguments), standalone_mode=False)
+
+
+if __name__ == "__main__":
+    print(small_bundle(Path(sys.argv[1])))
