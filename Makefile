@@ -63,8 +63,8 @@ wheel-test: $(INSTALLED)
 	EDGE_ECG_WHEEL_TEST=1 $(BIN)/python -m pytest tests/test_packaging.py
 
 # Put a bundle into the sample app, for Xcode: make ios-demo BUNDLE=out/demo/bundle
-ios-demo:
-	ios_bridge/Examples/WatchDemo/add-bundle.sh $(BUNDLE)
+ios-demo: $(INSTALLED)
+	$(BIN)/edge-ecg pack $(BUNDLE) --out ios_bridge/Examples/WatchDemo/Watch/person.ecgbundle
 
 # PYTHONWARNINGS: setuptools warns at length of what an editable installation is.
 $(INSTALLED): pyproject.toml constraints.txt
