@@ -141,7 +141,9 @@ def usable(signal: Signal, source: str, told: Told = NOTHING_TOLD) -> Recording:
     if len(values) < 2:
         raise RecordingError(f"holds {len(values) or 'no'} value{'' if len(values) else 's'}; expected a recording")
     if not RATE_RANGE_HZ[0] <= rate_hz <= RATE_RANGE_HZ[1]:
-        raise RecordingError(f"sample rate is {rate_hz:g} Hz; expected {RATE_RANGE_HZ[0]:g} to {RATE_RANGE_HZ[1]:g} Hz")
+        why = "; at a lower one R peaks and T waves are placed too roughly" if rate_hz < RATE_RANGE_HZ[0] else ""
+        expected = f"expected {RATE_RANGE_HZ[0]:g} to {RATE_RANGE_HZ[1]:g} Hz"
+        raise RecordingError(f"sample rate is {rate_hz:g} Hz; {expected}{why}")
     duration_s = len(values) / rate_hz
     if duration_s < MIN_DURATION_S:
         settle_s = CONTRACT.settle_samples / CONTRACT.sample_rate_hz

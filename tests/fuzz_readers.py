@@ -83,7 +83,7 @@ def write_seeds(corpus: Path, data: Path, good_bundle: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         good = good_files(Path(scratch))
     made = {
-        "recording": [content for name, content in good.items() if name.endswith((".csv", ".npy", ".edf"))],
+        "recording": [content for name, content in good.items() if not name.endswith((".zip", ".hea", ".dat"))],
         "archive": [content for name, content in good.items() if name.endswith(".zip")],
         "bundle": [zipped(good_bundle)],
         "manifest": [(good_bundle / MANIFEST).read_bytes()],

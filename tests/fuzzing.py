@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
+from scipy.io import savemat
 
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.readers.apple_format import write_apple_csv
@@ -52,6 +53,21 @@ def good_files(folder: Path) -> Files:
     (folder / "times.csv").write_text("time,ecg\n" + "\n".join(f"{i / 512:.6f},{v}" for i, v in enumerate(ecg_uv)))
     app = {"body": {"signal": ecg_uv.tolist(), "sampling_frequency": 512}, "name": SECRET}
     (folder / "app.json").write_text(json.dumps(app))
+    fitbit = {"startTime": "2024-03-01T08:00:00.000", "samplingFrequencyHz": "512", "scalingFactor": 10922}
+    counts = np.rint(ecg_uv * 10.922).astype(int).tolist()
+    (folder / "fitbit.json").write_text(
+        json.dumps({"ecgReadings": [{**fitbit, "waveformSamples": counts}], "x": SECRET})
+    )
+    voltages = [[i / 512, v / 1e6] for i, v in enumerate(ecg_uv.tolist())]
+    health = {"startDate": "2024-03-01T08:00:00+0100", "samplingFrequency": 512, "voltageMeasurements": voltages}
+    (folder / "health.json").write_text(json.dumps([{"id": SECRET, **health}, health]))
+    sampled = {"origin": {"value": 0, "unit": "uV"}, "period": 1000 / 512, "data": " ".join(map(str, ecg_uv))}
+    lead = {"code": {"coding": [{"code": "131329", "display": "MDC_ECG_ELEC_POTL_I"}]}, "valueSampledData": sampled}
+    observation = {"resourceType": "Observation", "subject": {"display": SECRET}, "component": [lead]}
+    (folder / "fhir.json").write_text(json.dumps(observation))
+    for version in ("4", "5"):
+        words = {"ecg": ecg_uv, "fs": 512, "unit": "uV", "subject": SECRET}
+        savemat(folder / f"v{version}.mat", words, format=version, do_compression=version == "5")
     header = {"device": "bitalino", "sampling rate": 512, "label": ["A1"], "sensor": ["ECG"], "column": ["n", "A1"]}
     device = json.dumps({SECRET: {**header, "resolution": [4, 10]}})
     counts = "\n".join(f"{i % 16}\t{512 + round(v / 3)}" for i, v in enumerate(ecg_uv))
@@ -62,12 +78,18 @@ def good_files(folder: Path) -> Files:
     with zipfile.ZipFile(folder / "export.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.write(folder / "en.csv", "apple_health_export/electrocardiograms/ecg_1.csv")
         archive.write(folder / "de.csv", "apple_health_export/electrocardiograms/ecg_2.csv")
+    with zipfile.ZipFile(folder / "record.zip", "w") as archive:
+        archive.write(folder / "record.hea", "record.hea")
+        archive.write(folder / "record.dat", "record.dat")
+        archive.write(folder / "health.json", "health.json")
     with zipfile.ZipFile(folder / "stored.zip", "w") as archive:  # the reader of recordings sees its mutations
         archive.write(folder / "de.csv", "electrocardiograms/ecg.csv")
     if find_spec("edfio"):
         edf = import_module("edfio")
         signal = edf.EdfSignal(ecg_uv[:2048], 256, label="ECG", physical_dimension="uV", physical_range=(-4000, 4000))
         edf.Edf([signal], patient=edf.Patient(name=SECRET)).write(folder / "a.edf")
+        signal = edf.BdfSignal(ecg_uv[:2048], 256, label="ECG", physical_dimension="uV", physical_range=(-4000, 4000))
+        edf.Bdf([signal], patient=edf.Patient(name=SECRET)).write(folder / "a.bdf")
     return Files((path.name, path.read_bytes()) for path in sorted(folder.iterdir()))
 
 

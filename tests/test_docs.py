@@ -4,6 +4,7 @@ Every command of every page runs for real, training and exports as well, in the 
 in a folder with nothing but `examples`, as in a clean clone after `make demo`; other pages where the tutorial ended.
 """
 
+import csv
 import doctest
 import importlib
 import json
@@ -83,6 +84,15 @@ def after_recordings(folder: Path, printed: str) -> None:
         assert f"{form.name} recordings" in printed
 
 
+def after_cohort(folder: Path, printed: str) -> None:
+    assert "3 persons, 3 with figures, 0 not finished" in printed
+    for person in ("S0001", "S0002", "S0003"):
+        assert load_bundle(folder / "result/persons" / person / "bundle").labels == ("fasting", "after")
+    with (folder / "result/cohort.csv").open(newline="") as file:
+        assert {row["person"] for row in csv.DictReader(file)} == {"S0001", "S0002", "S0003"}
+    assert "<html" in (folder / "result/cohort.html").read_text(encoding="utf-8")
+
+
 def after_bundle(folder: Path, printed: str) -> None:
     assert "verified" in printed
     assert json.loads((folder / "manifest.json").read_text()) == load_bundle(folder / "bundle").manifest
@@ -120,6 +130,7 @@ OUTCOMES: dict[str, Callable[[Path, str], None]] = {
     "models.md": after_models,
     "protocol.md": after_protocol,
     "bundle.md": after_bundle,
+    "cohort.md": after_cohort,
     "stream.md": after_stream,
     "SECURITY.md": after_security,
 }

@@ -33,7 +33,11 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 
 @pytest.mark.parametrize(
-    "name", ["en.csv", "de.csv", "utf16.csv", "columns.csv", "times.csv", "app.json", "opensignals.txt", "a.npy"]
+    "name",
+    [
+        *("en.csv", "de.csv", "utf16.csv", "columns.csv", "times.csv", "app.json", "fitbit.json", "health.json"),
+        *("fhir.json", "opensignals.txt", "a.npy", "v4.mat", "v5.mat"),
+    ],
 )
 @fuzzed
 @given(seed=SEEDS)
@@ -51,15 +55,16 @@ def test_wfdb_records(tmp_path: Path, files: dict[str, bytes], seed: int) -> Non
     answers(lambda: read_recording(tmp_path / "record.hea"))
 
 
+@pytest.mark.parametrize("name", ["a.edf", "a.bdf"])
 @fuzzed
 @given(seed=SEEDS)
-def test_edf_files(tmp_path: Path, files: dict[str, bytes], seed: int) -> None:
+def test_edf_files(tmp_path: Path, files: dict[str, bytes], name: str, seed: int) -> None:
     pytest.importorskip("edfio")
-    (tmp_path / "a.edf").write_bytes(mutated(files["a.edf"], seed))
-    answers(lambda: read_recording(tmp_path / "a.edf"))
+    (tmp_path / name).write_bytes(mutated(files[name], seed))
+    answers(lambda: read_recording(tmp_path / name))
 
 
-@pytest.mark.parametrize("name", ["export.zip", "stored.zip"])
+@pytest.mark.parametrize("name", ["export.zip", "stored.zip", "record.zip"])
 @fuzzed
 @given(seed=SEEDS)
 def test_archives(tmp_path: Path, files: dict[str, bytes], name: str, seed: int) -> None:

@@ -524,3 +524,68 @@ def test_what_is_listed_and_written_fits_eighty_columns(tmp_path: Path, monkeypa
         assert max(map(len, lines)) <= 80
     assert "weak: " in written.stderr
     assert ".csv" in listed.stdout  # of a name the end stays
+
+
+def column(path: Path, day: int = 1) -> Path:
+    """A recording that says neither date nor rate."""
+    path.write_text("\n".join(f"{value:.3f}" for value in ecg_uv(day)))
+    return path
+
+
+def test_dates_from_a_table_stand_for_those_that_files_do_not_say(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in (1, 2, 3):
+        column(folder / f"r{number}.csv", number)
+    write_apple_csv(folder / "dated.csv", ecg_uv(4), 512.0, "2024-03-01 08:00:00 +0100")
+    table = tmp_path / "dates.csv"
+    table.write_text("file,date\nr1.csv,2024-03-02\nin/r2.csv,2024-03-01 08:03\nr3.csv,01.03.2024 9:30 PM +0100\n")
+    result = imported(folder, "--dates", table, "--json")
+    assert result.return_value == 0, result.stderr
+    found = {Path(item["name"]).name: item["recorded_at"] for item in map(json.loads, result.stdout.splitlines())}
+    assert found == {
+        "dated.csv": "2024-03-01 08:00:00 +0100",
+        "r1.csv": "2024-03-02",
+        "r2.csv": "2024-03-01 08:03:00",
+        "r3.csv": "2024-03-01 21:30:00 +0100",
+    }
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ("a.csv,2024-03-01\nb.csv,2024-03-01\n", "line 2 ('b.csv') matches no recording"),
+        ("a.csv,soon\n", "line 1 has 'soon'; expected a date such as 2024-03-01"),
+        ("a.csv,03/01/2024\n", "line 1 has '03/01/2024'; expected a date"),
+        ("a.csv,2024-03-01\na.csv,2024-03-02\n", "line 2 dates 'a.csv' a second time, differently"),
+        ("a.csv\n", "line 1 has 1 columns; expected file,date"),
+        ("2024-02-02.csv,2024-03-01\n", "says that it is of 2024-02-02, and --dates says 2024-03-01"),
+    ],
+)
+def test_a_table_of_dates_that_does_not_fit_is_refused(tmp_path: Path, rows: str, says: str) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    column(folder / ("a.csv" if rows.startswith("a.csv") else "2024-02-02.csv"))
+    (tmp_path / "dates.csv").write_text(rows)
+    try:
+        said = imported(folder, "--dates", tmp_path / "dates.csv").stderr  # a recording's fault leaves the others
+    except DatasetError as error:
+        said = str(error)
+    assert says in said
+
+
+def test_missing_samples_survive_an_import(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for day in (1, 2, 3, 4):
+        for number in (1, 2):
+            rows = [f"{i},{'' if i in (0, 700) else value}" for i, value in enumerate(ecg_uv(10 * day + number))]
+            (folder / f"ecg_2024-03-0{day}_{number}.csv").write_text("\n".join(["fs: 512", "n,ecg lead II", *rows]))
+    table = tmp_path / "labels.csv"
+    table.write_text("".join(f"ecg_2024-03-0{d}_{n}.csv,{'ab'[n - 1]}\n" for d in (1, 2, 3, 4) for n in (1, 2)))
+    assert imported(folder, "--out", tmp_path / "data", "--labels", table).return_value == 0
+    for entry in read_dataset(tmp_path / "data/dataset.toml").entries("test"):
+        recording = read_recording(entry.path)
+        assert recording.lead == "II"
+        assert np.flatnonzero(np.isnan(recording.samples_uv)).tolist() == [0, 700]
+        np.testing.assert_array_equal(recording.samples_uv[1:700], ecg_uv(41 if entry.label == "a" else 42)[1:700])

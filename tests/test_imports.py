@@ -36,6 +36,9 @@ FLOORS = {
         {"overview"},
         {"ablations", "confounders", "crossval", "daily_baseline", "evaluate", "learning_curve"},
         {"study"},
+        {"training"},
+        {"person"},
+        {"cohort"},
         {"__main__", "adopt"},
     ),
     "export": (

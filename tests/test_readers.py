@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -13,10 +14,11 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.io import savemat
 
 from edge_ecg.cli.detect import detect_command
 from edge_ecg.errors import RecordingError
-from edge_ecg.readers.decimals import decimals
+from edge_ecg.readers.decimals import BLOCK, decimals
 from edge_ecg.readers.find import PassedOver, find_recordings
 from edge_ecg.readers.read import read_recording
 from edge_ecg.recording import gregorian_year
@@ -77,6 +79,7 @@ STATED = {
     "Sampling interval: 4 ms": 250,
     "sampling period (s),0.004": 250,
     "dt = 0.002": 500,
+    "2 msec/sample": 500,
     "Abtastrate;250": 250,
     "Fréquence d'échantillonnage : 500 Hz": 500,
     "Frecuencia de muestreo,500": 500,
@@ -193,6 +196,16 @@ TABLES = {
     "padded": (table(times(512), [f"{v},," for v in POINTS], heading="time,ecg,,"), 512),
     "accelerometer": (table(times(512), POINTS, range(N), POINTS, heading="time,ecg,acc_x,acc_y"), 512),
     "pulse wave first": (table(times(512), POINTS[::-1], POINTS, heading="time,ppg,ecg"), 512),
+    "halves of the day": (table([f"{t:%m/%d/%Y %I:%M:%S.%f %p}" for t in CLOCK], POINTS, heading="time,ecg"), 500),
+    "PhysioNet's quotes": (
+        table([f"'0:{i / 500:06.3f}'" for i in range(N)], POINTS, heading="'Elapsed time','MLII'\n'hh:mm:ss.mmm','uV'"),
+        500,
+    ),
+    "packets of a strap": (
+        table([f"{599636646000000000 + i // 73 * 73 * 10**9 // 130}" for i in range(N)], POINTS, heading="ns,ecg"),
+        130,
+    ),
+    "returns alone": (table(times(512), POINTS, heading="time,ecg").replace("\n", "\r"), 512),
     "a constant": (table(times(512), POINTS, ["72"] * N, heading="time,ecg,hr"), 512),
 }
 
@@ -328,6 +341,12 @@ def test_a_column_of_decimals_is_what_float_makes_of_it_or_is_left_to_float(line
         assert values.tobytes() == expected.tobytes()  # to the sign of a zero
 
 
+def test_many_decimals_are_read_in_blocks():
+    lines = POINTS * (1 + 2 * BLOCK // len("\n".join(POINTS)))
+    assert np.array_equal(decimals("\n".join(lines)), np.tile(ECG_UV, len(lines) // N))
+    assert decimals("\n".join([*lines, "1e3"])) is None
+
+
 def test_plain_decimals_are_not_left_to_float():
     assert np.array_equal(decimals("\n".join(POINTS)), ECG_UV)
 
@@ -349,6 +368,7 @@ def test_plain_decimals_are_not_left_to_float():
         ("2566-10-05 08:30:00 +0700", "2023-10-05 08:30:00 +0700"),
         ("0005-10-05 08:30:00 +0900", "2023-10-05 08:30:00 +0900"),
         ("0112-10-05 08:30:00 +0800", "2023-10-05 08:30:00 +0800"),
+        ("05.10.2023 08:30:00 +0200", "2023-10-05 08:30:00 +0200"),
         ("1445-03-20 08:30:00 +0300", None),
         ("1402-07-13 08:30:00 +0330", None),
     ],
@@ -625,10 +645,116 @@ def test_edf_limits_with_commas_are_numbers(tmp_path):
     assert "EDF" in error_of(saved(tmp_path / "b.edf", broken)) or "limits" in error_of(tmp_path / "b.edf")
 
 
+def test_bdf_is_read_and_channels_of_other_units_are_passed_by(tmp_path):
+    edfio = pytest.importorskip("edfio")
+    made = {
+        name: edfio.BdfSignal(values[:2560], 256, label=name, physical_dimension=unit, physical_range=(-4000, 4000))
+        for name, unit, values in (("chest", "mmHg", ECG_UV[::-1]), ("ch", "uV", ECG_UV))
+    }
+    path = saved(tmp_path / "a.bdf", edfio.Bdf(list(made.values())).to_bytes())
+    recording = read_recording(path)
+    assert recording.sample_rate_hz == 256
+    np.testing.assert_allclose(recording.samples_uv, ECG_UV[:2560], atol=0.001)  # 24 bits
+    (found,) = find_recordings(tmp_path)
+    assert np.array_equal(found.read().samples_uv, recording.samples_uv)
+
+
+def mat(path, **variables):
+    savemat(path, variables)
+    return path
+
+
+def test_a_matlab_file_is_read_with_its_rate_and_unit(tmp_path):
+    mv = ECG_UV / 1000
+    for variables, told in (
+        ({"ecg": mv, "fs": 250, "unit": "mV"}, {}),
+        ({"ecg": mv[:, None], "Fs": 250.0, "units": "mV"}, {}),
+        ({"time": np.arange(N) / 250, "ecg_mV": mv}, {}),
+        ({"ecg_mV": mv, "ppg": mv[::-1], "samplingRate": 250}, {}),
+        ({"val": np.stack([mv[::-1], mv])}, {"rate_hz": 250, "unit": "mV", "channel": "2"}),
+        ({"II": -mv, "I": mv, "sampling_frequency": 250, "unit": "mV"}, {}),
+    ):
+        recording = read_recording(mat(tmp_path / "a.mat", **variables), **told)
+        assert recording.sample_rate_hz == 250
+        np.testing.assert_allclose(recording.samples_uv, ECG_UV, atol=1e-9)
+    assert recording.lead == "I"
+    savemat(tmp_path / "a.mat", {"ecg": ECG_UV, "fs": 250}, format="4", do_compression=False)
+    assert np.array_equal(read_recording(tmp_path / "a.mat").samples_uv, ECG_UV)
+
+
+def test_a_matlab_file_that_leaves_a_choice_or_is_none_is_refused(tmp_path):
+    path = tmp_path / "a.mat"
+    assert "has 2 channels, none named ECG; --channel says" in error_of(mat(path, val=np.stack([ECG_UV, ECG_UV])))
+    assert "has no array of 400 numbers or more" in error_of(mat(path, fs=250, name="Jane Roe"))
+    assert "is not a readable MATLAB file" in error_of(saved(path, b"MATLAB 5.0 MAT-file" + b"x" * 200))
+    assert "which is HDF5; save it with -v7" in error_of(saved(path, b"MATLAB 7.3 MAT-file" + b" " * 600))
+
+
+def test_a_small_file_of_many_zeros_is_not_unpacked(tmp_path):
+    savemat(tmp_path / "a.mat", {"ecg": np.zeros(25_000_001, np.uint8)}, do_compression=True)
+    assert "lists more than 25,000,000 numbers" in error_of(tmp_path / "a.mat")
+
+
+def test_a_wfdb_record_is_read_from_a_zip_and_from_a_mat_file(tmp_path):
+    wfdb = pytest.importorskip("wfdb")
+    folder = tmp_path / "in"
+    folder.mkdir()
+    wfdb_record(folder, f"r 1 512 {N}\nr.dat 16 1/uV 16 0 0 0 0 ECG\n", ECG_UV)
+    savemat(folder / "m.mat", {"val": ECG_UV.astype("<i2")[None, :]}, format="4")
+    saved(folder / "m.hea", f"m 1 512 {N}\nm.mat 16+24 1/uV 16 0 0 0 0 ECG\n")
+    wfdb.wrsamp("s", 512, ["uV"], ["I"], p_signal=ECG_UV[:, None], fmt=["16"], write_dir=str(folder))
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(folder.iterdir()):
+            archive.write(file, f"records/{file.name.replace('s.hea', 'S.HEA') if file.stem == 's' else file.name}")
+    for source in (folder, tmp_path / "a.zip"):
+        passed = PassedOver()
+        found = {Path(one.name).stem.lower(): one.read() for one in find_recordings(source, passed_over=passed)}
+        assert not passed.names
+        assert sorted(found) == ["m", "r", "s"]
+        for recording in found.values():
+            np.testing.assert_allclose(recording.samples_uv, ECG_UV, atol=1)
+    assert np.array_equal(read_recording(folder / "m.mat").samples_uv, read_recording(folder / "r").samples_uv)
+
+
+def test_a_wfdb_record_of_a_zip_reads_nothing_else(tmp_path):
+    pytest.importorskip("wfdb")
+    for name in ("../r.dat", "/etc/passwd", "gone.dat"):
+        with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+            archive.writestr("in/r.hea", f"r 1 512 {N}\n{name} 16 1/uV 16 0 0 0 0 ECG\n")
+            archive.writestr("r.dat", ECG_UV.astype("<i2").tobytes())
+        for one in find_recordings(tmp_path / "a.zip"):
+            with pytest.raises(RecordingError, match=r"not beside it|cannot read this record"):
+                one.read()
+
+
+CLINICAL = {
+    "SCP-ECG": b"\0" * 16 + b"SCPECG" + b"\0" * 100,
+    "HL7 aECG": b'<?xml version="1.0"?>\n<AnnotatedECG xmlns="urn:hl7-org:v3">',
+    "DICOM": b"\0" * 128 + b"DICM" + b"\0" * 100,
+    "ISHNE Holter": b"ISHNE1.0" + b"\0" * 600,
+    "MUSE XML": b'<?xml version="1.0"?>\n<RestingECG>',
+    "GDF": b"GDF 2.20" + b"\0" * 300,
+}
+
+
+@pytest.mark.parametrize("name", CLINICAL)
+def test_a_format_of_hospitals_is_refused_by_name_with_its_tool(tmp_path, name):
+    path = saved(tmp_path / "a", CLINICAL[name])
+    said = error_of(path)
+    assert f"is a file of {name}, which is not read here; " in said
+    assert re.search("save2gdf|pydicom", said)
+    (found,) = find_recordings(tmp_path)
+    with pytest.raises(RecordingError, match=name):
+        found.read()
+
+
 # Folders and archives: what is read alone is read there, and what is not read is said.
 
 APPLE = "Recorded Date,2023-10-05 08:30:00 +0100\nSample Rate,512 hertz\nUnit,µV\n\n" + "\n".join(POINTS)
 PLAIN = {
+    "leads.csv": table(range(N), POINTS, POINTS[::-1], heading="'sample #','MLII','V5'"),
+    "biosppy.txt": "# Simple Text Format\n# Sampling Rate (Hz):= 512.00\n# Labels:= ECG\tRESP\n"
+    + table(POINTS, POINTS[::-1], separator="\t"),
     "column.csv": "\n".join(POINTS),
     "bom.csv": "\ufeff" + "\n".join(POINTS),
     "text.txt": "\n".join(POINTS),
@@ -641,7 +767,12 @@ PLAIN = {
     "apple.csv": APPLE,
     "withings.json": json.dumps({"body": {"signal": ECG_UV.tolist(), "sampling_frequency": 512}}),
 }
-OTHERS = {"README.md": "Sampled at 512 Hz.\n", "labels.csv": "file,label\na,b\n", "dataset.toml": "name = 'x'\n"}
+OTHERS = {
+    "steps.csv": table(range(0, 60 * N, 60), range(N), [i % 7 for i in range(N)], heading="seconds,steps,stairs"),
+    "README.md": "Sampled at 512 Hz.\n",
+    "labels.csv": "file,label\na,b\n",
+    "dataset.toml": "name = 'x'\n",
+}
 
 
 def test_a_folder_and_a_zip_hold_what_is_read_alone(tmp_path):
@@ -662,7 +793,7 @@ def test_a_folder_and_a_zip_hold_what_is_read_alone(tmp_path):
             assert np.array_equal(recording.samples_uv, ECG_UV), name
             assert recording.sample_rate_hz == alone.sample_rate_hz
         assert sorted(Path(name).name for name in passed.names) == sorted(OTHERS)
-        assert str(passed).startswith("3 passed over as no recordings: ")
+        assert str(passed).startswith("4 passed over as no recordings: ")
 
 
 def test_links_are_followed_once_and_pipes_are_passed_over(tmp_path):
@@ -707,3 +838,22 @@ def test_every_file_from_the_field_is_right(ecg_data, file):
                 continue
             assert 68 <= heart_rate_bpm(r_peak_times_s(recording)) <= 76, path
             assert 980 <= np.nanmax(recording.samples_uv) - np.nanmin(recording.samples_uv) <= 1110, path
+
+
+@pytest.mark.parametrize("file", ["edf", "folder_scan", "rate_ignored", "refused", "wfdb"])
+def test_every_file_from_the_field_is_the_same_in_a_folder_and_in_a_zip(ecg_data, tmp_path, file):
+    folder = ecg_data / "field" / file
+    alone = {path.name.casefold(): path for path in folder.iterdir() if path.suffix.lower() != ".dat"}
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in folder.iterdir():
+            archive.write(path, f"in/{path.name}")
+    for source in (folder, tmp_path / "a.zip"):
+        passed = PassedOver()
+        found = {Path(one.name).name.casefold(): one.read() for one in find_recordings(source, passed_over=passed)}
+        assert found.keys() == alone.keys()
+        assert not passed.names
+        for name, recording in found.items():
+            one = read_recording(alone[name])
+            np.testing.assert_array_equal(recording.samples_uv, one.samples_uv)
+            besides = {"samples_uv": None, "source": None}
+            assert vars(recording) | besides == vars(one) | besides

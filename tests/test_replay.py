@@ -161,6 +161,20 @@ def test_an_inverted_lead_is_judged_and_said(small_bundle: Path, bundle: Bundle,
         assert line["lead_is_inverted"] == is_inverted
 
 
+def test_another_lead_than_the_bundles_is_said_once(
+    small_bundle: Path, bundle: Bundle, held_out: list[Path], tmp_path: Path
+) -> None:
+    assert bundle.manifest["training"]["dataset"]["leads"] == ["I"]
+    for path in held_out[:2]:
+        text = path.read_text(encoding="utf-8")
+        assert "Lead,Lead I\n" in text or "Ableitung,Ableitung I\n" in text
+        (tmp_path / path.name).write_text(re.sub(r"(Lead|Ableitung) I\n", r"\1 II\n", text), encoding="utf-8")
+    shown = CliRunner().invoke(cli, ["replay", str(small_bundle), str(tmp_path)])
+    assert "2 from lead II" in shown.stderr
+    assert "learned from lead I" in shown.stderr
+    assert "lead" not in CliRunner().invoke(cli, ["replay", str(small_bundle), str(held_out[0])]).stderr
+
+
 def test_half_of_the_beats_are_not_most(bundle: Bundle, recording: Recording) -> None:
     plain, turned = replay(bundle, recording), replay(bundle, Faults(invert=True)(recording))
     half = replace(plain, judged=plain.judged + turned.judged)

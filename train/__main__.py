@@ -7,24 +7,22 @@ from pathlib import Path
 import click
 import torch
 
-from edge_ecg.atomic import write_file
 from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.datasets.days import require_days, worth_of
 from edge_ecg.errors import RunError
 from edge_ecg.layout import folded
-from train.confounders import CONFOUNDERS, leave_for_the_report
+from train.confounders import CONFOUNDERS
 from train.data import BeatSet, mixed, read_sets
 from train.evaluate import figures_text
-from train.fit.history import history_png
-from train.fit.left_out import left_out_levels
 from train.fit.loop import PROGRESS, Trainer, settings_for
 from train.model.architectures import DEFAULT_ARCHITECTURE
 from train.model.weights import WEIGHTS
 from train.options import ArchitectureName, given_beats
 from train.overview import OVERVIEW
-from train.run import BEATS, CONFIG, FOLDS, HISTORY, METRICS, new_run, write_run
+from train.run import BEATS, CONFIG, FOLDS, HISTORY, METRICS
 from train.text import countdown
+from train.training import train_run
 
 
 @click.command()
@@ -77,23 +75,17 @@ def train(
             f"beats {row['validation_beat_accuracy']:.2%}"
         )
 
-    model = trainer.fit(show)
-    both = BeatSet.joined(sets.values())
-    dates = len(set(both.dates.tolist()))
+    dates = len({date for beats in sets.values() for date in beats.dates.tolist()})
     with click.progressbar(length=dates, label="leaving dates out", file=sys.stderr) as bar:
-        levels = left_out_levels(both, settings, out / FOLDS, lambda _: bar.update(1))
-    if levels is None:
+        finished, figures = train_run(trainer, dataset, sets, out, show, lambda _: bar.update(1))
+    if finished.config["levels"] is None:
         said = (
             "too few days with both states to tell how much days differ: every recording will be inconclusive; record "
             "both states on more days"
         )
         click.echo(folded(said, 2), err=True)
-    finished = new_run(out, dataset, settings, sets, model, levels, trainer.history)
-    write_file(out / HISTORY, history_png(trainer.history))
-    leave_for_the_report(finished, dataset)
-    figures = write_run(finished, trainer.history)
     click.echo(figures_text(figures, dataset.labels))
-    click.echo(f"{model.parameter_count} parameters, {time.perf_counter() - began:.0f} s, in {out}")
+    click.echo(f"{finished.model.parameter_count} parameters, {time.perf_counter() - began:.0f} s, in {out}")
 
 
 def _refuse_a_run(out: Path, resume: bool) -> None:

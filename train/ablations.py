@@ -26,6 +26,7 @@ from train.evaluation.baselines import Method
 from train.evaluation.folds import Fold, comparator, leave_one_out, pooled, run_folds
 from train.evaluation.scores import RecordingScores, roc_auc
 from train.fit.loop import Settings
+from train.options import on_scheduler
 from train.text import columns
 
 WRITES = ("folds", "ablations.json")
@@ -91,6 +92,7 @@ def ablations_text(rows: list[dict[str, Any]]) -> str:
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for scores and figures.")
 @click.option("--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml].")
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="How many, from 0 on.")
+@on_scheduler
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def ablations(dataset_file: Path, out: Path, data: Path | None, seeds: int, as_json: bool) -> None:
     """Change one thing at a time and leave out one date at a time: what does each step bring?"""

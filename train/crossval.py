@@ -23,21 +23,26 @@ from train.evaluation.folds import Fold, comparator, leave_one_out, pooled, run_
 from train.evaluation.scores import beside_the_best, counts, earned_its_place, figures
 from train.fit.loop import Settings, settings_for
 from train.model.architectures import DEFAULT_ARCHITECTURE
-from train.options import ArchitectureName, given_beats
+from train.options import ArchitectureName, given_beats, on_scheduler
 from train.text import between, columns, count, share
 
 WRITES = ("folds", "crossval.json", "crossval.txt")
 
 
 def methods_for(
-    beats: BeatSet, architectures: Iterable[str], seed: int, baselines: Iterable[str] = BASELINES
+    beats: BeatSet,
+    architectures: Iterable[str],
+    seed: int,
+    baselines: Iterable[str] = BASELINES,
+    epochs: int | None = None,
+    compared: Method = comparator,
 ) -> dict[str, tuple[Method, Settings]]:
     """The baselines that have something to go by in these recordings, then the comparators, each with its settings."""
     silent = all_the_same(beats)
-    usual = settings_for(DEFAULT_ARCHITECTURE, seed)
+    usual = settings_for(DEFAULT_ARCHITECTURE, seed, epochs)
     return {
         **{name: (BASELINES[name], usual) for name in baselines if name not in silent},
-        **{name: (comparator, settings_for(name, seed)) for name in architectures},
+        **{name: (compared, settings_for(name, seed, epochs)) for name in architectures},
     }
 
 
@@ -49,12 +54,15 @@ def cross_validate(
     out: Path,
     say: Callable[[str], None],
     baselines: Collection[str] = tuple(BASELINES),
+    epochs: int | None = None,
+    compared: Method = comparator,
 ) -> dict[str, Any]:
     """Judge every date and the dataset's own split by models that have not seen them, and write the figures.
 
-    architectures: ours first, the others are more baselines.
+    architectures: ours first, the others are more baselines. epochs: in place of the usual number. compared: how a
+    comparator is trained and judges.
     """
-    methods = methods_for(beats, architectures, seed, baselines)
+    methods = methods_for(beats, architectures, seed, baselines, epochs, compared)
     split = Fold("split", dataset.dates["train"], dataset.dates["validation"] + dataset.dates["test"])
     folds = [*leave_one_out(beats), split]
     judged = run_folds(beats, folds, methods, out, say)
@@ -131,6 +139,7 @@ def crossval_text(result: dict[str, Any]) -> str:
     help=f"One to compare with; may be given again: {', '.join(BASELINES)}.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True)
+@on_scheduler
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def crossval(
     dataset_file: Path,

@@ -29,7 +29,7 @@ from train.evaluation.baselines import BASELINES, Method
 from train.evaluation.folds import Fold, comparator, pooled, run_folds
 from train.evaluation.scores import RecordingScores
 from train.fit.loop import Settings
-from train.options import given_beats
+from train.options import given_beats, on_scheduler
 from train.text import columns, share
 
 WRITES = ("folds", "learning_curve.json", "learning_curve.png")
@@ -140,6 +140,7 @@ def learning_curve_png(result: dict[str, Any]) -> bytes:
 )
 @click.option("--seed", default=0, show_default=True)
 @given_beats
+@on_scheduler
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def learning_curve(
     dataset_file: Path, out: Path, data: Path | None, draws: int, seed: int, beats_file: Path | None, as_json: bool

@@ -7,6 +7,7 @@ import click
 
 from edge_ecg.errors import RunError
 from train.model.architectures import ARCHITECTURES, architecture_of
+from train.parallel import require_dask, tasks_on
 
 
 class ArchitectureName(click.ParamType):
@@ -30,4 +31,19 @@ given_beats = click.option(
     "beats_file",
     type=click.Path(path_type=Path),
     help="A safetensors file with the beats, in place of the recordings (docs/models.md).",
+)
+
+
+def _run_there(context: click.Context, _option: click.Parameter, address: str | None) -> None:
+    if address is not None:
+        require_dask()
+        context.with_resource(tasks_on(address))
+
+
+on_scheduler = click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    expose_value=False,
+    callback=_run_there,
+    help="Run on the workers of a Dask scheduler, which see the same files (docs/cohort.md) [here, one task a core].",
 )

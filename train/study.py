@@ -30,7 +30,7 @@ from train.evaluation.baselines import BASELINES
 from train.evaluation.folds import leave_groups_out
 from train.fit.loop import settings_for
 from train.model.architectures import DEFAULT_ARCHITECTURE
-from train.options import given_beats
+from train.options import given_beats, on_scheduler
 from train.run import Run, load_run
 from train.text import columns, duration
 
@@ -122,6 +122,7 @@ def chosen(_context: click.Context, _option: click.Parameter, value: str | None)
 @given_beats
 @click.option("--quick", is_flag=True, help="A coarse answer in minutes: fewer trainings, draws and baselines.")
 @click.option("--only", "parts", callback=chosen, metavar="PART,PART", help=f"Of {', '.join(NAMES)}.")
+@on_scheduler
 def study(
     run_folder: Path,
     dataset_file: Path,

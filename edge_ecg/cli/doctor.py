@@ -126,8 +126,10 @@ def _formats() -> Iterator[Finding]:
         return
     for form in known:
         here = installed(form.needs) if form.needs else ""
-        found = "read here" if here == "" else f"{form.needs} {here or 'is not installed'}"
-        yield Finding(f"{form.name} recordings", here is not None, found, form.describes)
+        found = f"{form.needs} {here or 'is not installed'}" if form.needs else "read here"
+        if form.is_refused:
+            found = "refused by name"
+        yield Finding(f"{form.name} recordings", here is not None and not form.is_refused, found, form.describes)
 
 
 def _cpu_words() -> set[str]:

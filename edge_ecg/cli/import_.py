@@ -12,6 +12,7 @@ from edge_ecg.atomic import refuse_overlap, write_file
 from edge_ecg.cli.options import PagePath, Reading, told_of_recordings
 from edge_ecg.cli.picker import glance, pick
 from edge_ecg.console import report_error
+from edge_ecg.datasets.dates import Dates
 from edge_ecg.datasets.days import days_with_both_states, worth_of
 from edge_ecg.datasets.importing import DATASET, Imported, Listing, list_recordings, refuse_to_lose, write_data
 from edge_ecg.datasets.labelling import Item, Labels, by_table, by_windows
@@ -39,6 +40,13 @@ from edge_ecg.report.contact_sheet import contact_sheet
     type=click.Path(path_type=Path),
     help="Label by a CSV file of file-or-time,label; times such as 2024-03-01 or '2024-03-01 08:03'.",
 )
+@click.option(
+    "--dates",
+    "dates_table",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="A CSV file of file,date for recordings that say none; dates such as 2024-03-01 or '2024-03-01 08:03'.",
+)
 @click.option("--pick", "picked", is_flag=True, help="Label at the terminal, date by date.")
 @click.option("--sheet", type=PagePath(), help="Write a page to label in: traces to mark, saved as labels.csv.")
 @click.option("--baseline", metavar="LABEL", help="Which label is the baseline  [the one given first]")
@@ -49,6 +57,7 @@ def import_command(
     out: Path | None,
     windows: tuple[str, ...],
     table: Path | None,
+    dates_table: Path | None,
     picked: bool,
     sheet: Path | None,
     baseline: str | None,
@@ -73,7 +82,8 @@ def import_command(
     if baseline is not None and out is None:
         raise click.UsageError("--baseline needs --out")
     reading = Reading(told)
-    listing = list_recordings(sources, lambda source: _progress(reading.find(source), "reading"))
+    dates = Dates(dates_table) if dates_table else None
+    listing = list_recordings(sources, lambda source: _progress(reading.find(source), "reading"), dates)
     for sentence in listing.refused:
         reading.code = report_error(sentence)
     code = reading.finish()

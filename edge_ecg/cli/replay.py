@@ -1,6 +1,7 @@
 """`edge-ecg replay`: recordings through a bundle, chunk by chunk, to a decision for each."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from edge_ecg.cli.options import AS_JSON, LABELS, RECORDINGS, PagePath, for_each
 from edge_ecg.console import is_verbose
 from edge_ecg.contract import CONTRACT
 from edge_ecg.datasets.labelling import labels_by_name
+from edge_ecg.datasets.origins import UNKNOWN
 from edge_ecg.inference.novelty import OUT_OF_DATE, span_of
 from edge_ecg.inference.votes import INCONCLUSIVE
 from edge_ecg.layout import folded, tail
@@ -105,11 +107,15 @@ def replay_each(
         chunk = min(chunk, CONTRACT.block_samples)  # so that a step holds one beat
     played: list[Played] = []
     out_of_date: list[str] = []
+    learned = _leads(bundle)
+    other_leads: Counter[str] = Counter()
 
     def work(recording: Recording) -> Replayed | None:
         if baselines.holds(recording):
             return None  # nothing to print
         recording = faults(recording) if faults else recording
+        if recording.lead and learned and recording.lead not in learned:
+            other_leads[recording.lead] += 1
         view = live_view(bundle, recording) if live else None
         steps: list[Step] = []
 
@@ -149,9 +155,21 @@ def replay_each(
             "and levels drift; enrol fresh ones of the baseline, of three dates (edge-ecg enroll)",
             err=True,
         )
+    if other_leads:
+        said = " and ".join(f"{count} from lead {lead}" for lead, count in other_leads.items())
+        click.echo(folded(f"{said}: {bundle.path} learned from lead {' and '.join(sorted(learned))}", 2), err=True)
     if not as_json:
         click.echo(folded(_footer(bundle)))
     return code
+
+
+def _leads(bundle: Bundle) -> set[str]:
+    """The leads of the recordings that a bundle was trained on; none if nobody said them all."""
+    try:
+        leads = {str(lead) for lead in bundle.manifest["training"]["dataset"]["leads"]}
+    except (KeyError, TypeError):  # one from before, or forged
+        return set()
+    return leads if UNKNOWN not in leads else set()
 
 
 def open_bundle(path: Path, any_day: bool) -> Bundle:

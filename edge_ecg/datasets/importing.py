@@ -12,10 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from edge_ecg.atomic import atomic_folder, refuse_overlap
 from edge_ecg.datasets.dataset_file import dataset_toml
+from edge_ecg.datasets.dates import Dates
 from edge_ecg.datasets.labelling import Item, Labels, split_by_date, two_labels, weaknesses
 from edge_ecg.errors import DatasetError, EdgeEcgError
 from edge_ecg.readers.apple_format import anonymous_csv
@@ -52,8 +51,12 @@ class Imported:
         return {**vars(self), "out": str(self.out), "labels": list(self.labels)}
 
 
-def list_recordings(sources: Sequence[Path], find: Find = find_recordings) -> Listing:
-    """All recordings at the sources with a date, by time. Raises RecordingError for a source that can not be read."""
+def list_recordings(sources: Sequence[Path], find: Find = find_recordings, dates: Dates | None = None) -> Listing:
+    """All recordings at the sources with a date, by time.
+
+    dates: of recordings whose files say none. Raises RecordingError for a source that can not be read, DatasetError
+    for a row of dates that fits no recording.
+    """
     if isinstance(sources, str | os.PathLike):
         raise DatasetError(f"sources is {os.fspath(sources)!r:.60}, expected a list of paths")
     items: list[Item] = []
@@ -64,7 +67,7 @@ def list_recordings(sources: Sequence[Path], find: Find = find_recordings) -> Li
         for found in find(source):
             try:
                 recording = found.read()
-                at = _recorded_at(recording)
+                at = _recorded_at(recording, dates.of(found.name) if dates else None)
             except EdgeEcgError as error:
                 refused.append(str(error))
                 continue
@@ -74,22 +77,25 @@ def list_recordings(sources: Sequence[Path], find: Find = find_recordings) -> Li
                 seen.add(content)
                 facts = recording.sample_rate_hz, recording.duration_s, recording.lead, recording.device
                 items.append(Item(found.name, at, *facts))
+    if dates:
+        dates.require_all_used()
     items.sort(key=lambda item: (item.date, item.time, item.name))
     return Listing(items, refused, read - len(items))
 
 
-def _recorded_at(recording: Recording) -> str:
+def _recorded_at(recording: Recording, told: str | None) -> str:
     """Date, time and zone, or the date alone where no more is known. Raises DatasetError without a date."""
-    if recording.day is None:
-        raise DatasetError(f"{recording.source}: says no date that is known; put it into DATE/LABEL by hand")
-    if np.isnan(recording.samples_uv).any():
-        raise DatasetError(f"{recording.source}: misses samples, which a column of numbers can't hold")
+    if recording.day is None and told is None:
+        raise DatasetError(f"{recording.source}: says no date that is known; --dates takes a table of file,date")
     text = recording.recorded_at or ""
     try:
         datetime.fromisoformat(text[:19])
     except ValueError:
         text = ""
-    return f"{recording.day} {text[11:]}".strip()
+    said = f"{recording.day or ''} {text[11:]}".strip()
+    if told and said and not (told.startswith(said) or said.startswith(told)):
+        raise DatasetError(f"{recording.source}: says that it is of {said}, and --dates says {told}; give none for it")
+    return max(said, told or "", key=len)
 
 
 def write_data(

@@ -92,7 +92,7 @@ def by_table(items: Sequence[Item], path: Path) -> Labels:
     Raises DatasetError for a row that matches no recording, or a file name that matches several.
     """
     labels: Labels = {}
-    for number, wanted, label in _rows(path):
+    for number, wanted, label in table_rows(path):
         matching = _matching(items, wanted)
         if not matching:
             raise DatasetError(f"{path}: line {number} ({wanted[:60]!r}) matches no recording")
@@ -103,25 +103,25 @@ def by_table(items: Sequence[Item], path: Path) -> Labels:
 
 def labels_by_name(path: Path) -> Labels:
     """Labels by path or file name, from the same kind of table, of recordings that are still to be found."""
-    return {name: label for _, name, label in _rows(path) if label}
+    return {name: label for _, name, label in table_rows(path) if label}
 
 
-def _rows(path: Path) -> list[tuple[int, str, str]]:
-    """The rows of a table of `file-or-time,label` with their numbers, without a heading and empty ones."""
+def table_rows(path: Path, columns: str = "file-or-time,label") -> list[tuple[int, str, str]]:
+    """The rows of a table of two columns with their numbers, without a heading and empty ones. Raises DatasetError."""
     try:
         content = read_small_file(path, MOST_BYTES, DatasetError)
         rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"))))
     except OSError as error:
         raise DatasetError(f"{path}: can't be read: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error):
-        raise DatasetError(f"{path}: expected a CSV file in UTF-8, file-or-time,label") from None
+        raise DatasetError(f"{path}: expected a CSV file in UTF-8, {columns}") from None
     found = []
     for number, row in enumerate(rows, 1):
         cells = [cell.strip() for cell in row]
         if not any(cells) or (number == 1 and cells[0].casefold() in LABELS_HEADER):
             continue
         if len(cells) != 2 or not cells[0]:
-            raise DatasetError(f"{path}: line {number} has {len(cells)} columns; expected file-or-time,label")
+            raise DatasetError(f"{path}: line {number} has {len(cells)} columns; expected {columns}")
         found.append((number, cells[0], cells[1]))
     return found
 

@@ -93,14 +93,20 @@ def write_apple_csv(
 
 
 def anonymous_csv(recording: Recording, recorded_at: str) -> bytes:
-    """A recording as an Apple file that says nothing of the person: date, rate, lead and unit, then the values."""
+    """A recording as an Apple file that says nothing of the person: date, rate, lead and unit, then the values.
+
+    Where samples are missing, each value has its number before it, so that an empty one stands out.
+    """
+    values = ["" if np.isnan(value) else _written(value, ".") for value in recording.samples_uv]
+    if "" in values:
+        values = ["Sample,ECG", *(f"{number},{value}" for number, value in enumerate(values))]
     lines = [
         f"{_ENGLISH.recorded},{recorded_at}",
         f"{_ENGLISH.rate},{_written(recording.sample_rate_hz, '.')}{_ENGLISH.hertz}",
         *([f"{_ENGLISH.lead},Lead {recording.lead}"] if recording.lead else []),
         f"{_ENGLISH.unit},µV",
         "",
-        *(_written(value, ".") for value in recording.samples_uv),
+        *values,
     ]
     return ("\n".join(lines) + "\n").encode()
 

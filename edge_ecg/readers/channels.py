@@ -1,10 +1,10 @@
 """Which of several channels is the ECG: the one that is named so, or the one that the user names."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from edge_ecg.errors import RecordingError
-from edge_ecg.recording import lead_in
+from edge_ecg.recording import MICROVOLTS_PER, lead_in
 
 _ECG = re.compile(r"ecg|ekg|electrocardio|elektrokardio")
 _LEADS_I = {"I", "MLI"}
@@ -35,6 +35,16 @@ def ecg_channel(names: Sequence[str], told: str | None, allowed: Sequence[int] |
             return some[0]
     many = f"{len(names)} channels, {len(named) or 'none'} named ECG" if len(names) > 1 else "no channel named ECG"
     raise RecordingError(f"has {many}; --channel says which one is it, by its name or its number from 1")
+
+
+def of_volts(units: Iterable[str | None]) -> list[int] | None:
+    """The channels whose unit is one of volts, or not said; None, for all of them, if there is none."""
+    return [i for i, unit in enumerate(units) if not unit or unit.casefold() in MICROVOLTS_PER] or None
+
+
+def names_ecg(name: str) -> bool:
+    """Whether a channel's name says that it is an ECG, or a lead."""
+    return bool(_ECG.search(name.casefold()) or lead_of(name))
 
 
 def lead_of(name: str) -> str | None:

@@ -9,13 +9,14 @@ from typing import NamedTuple
 import numpy as np
 
 from edge_ecg.errors import RecordingError
-from edge_ecg.readers.channels import ecg_channel
+from edge_ecg.readers.channels import ecg_channel, names_ecg
 from edge_ecg.readers.decimals import decimals
 from edge_ecg.readers.header import recorded_at_in
 from edge_ecg.readers.times import CLOCK, clock_seconds, grid_of, is_time_name, placed, time_unit
 from edge_ecg.recording import Told, is_same_rate
 
 FEWEST_ROWS = 20  # in the beginning of a file that looks like a recording
+BEGINNING = 20_000  # characters of it
 
 _NUMERIC = re.compile(r"(?=.*(?:\d|nan|inf))(?:[-+\d.,; \t]|(?<=[\d.,])e(?=[-+\d])|nan|inf(?:inity)?)+", re.IGNORECASE)
 _NUMBERS = re.compile(r"[-+\d.,; \t\n]*")
@@ -103,18 +104,33 @@ def number_of_channels(rows: Rows, header: Sequence[str]) -> int:
     headings = _headings(header, separator, len(cells))
     columns, times = _sorted(cells, headings, rows)
     has_index = len(columns) + len(times) < len(cells)
-    return len(columns) if _best_grid(times, headings) or (has_index and len(columns) == 1) else 0
+    is_named = any(names_ecg(headings[column]) for column in columns)
+    is_one = has_index and len(columns) == 1
+    return len(columns) if is_named or is_one or _best_grid(times, headings) else 0
 
 
 def _plain_column(rows: Rows) -> np.ndarray | None:
     """The numbers, at once, where there are points and no columns."""
     values = decimals(rows.body.strip())
+    if values is None and "," in rows.body:
+        return _decimal_commas(rows.body)
     if values is not None or not is_plain(rows.body):
         return values
     try:
         return np.fromiter(map(float, rows.texts), np.float64, len(rows.texts))
     except ValueError:
         return None
+
+
+def _decimal_commas(body: str) -> np.ndarray | None:
+    """The numbers, at once, where commas can only be decimal: what comes before them falls, as no index does."""
+    try:
+        first = [float(line.partition(",")[0]) for line in body[:BEGINNING].split("\n")[:-1]]
+    except ValueError:
+        return None
+    if "." in body or len(first) < FEWEST_ROWS or np.mean(np.diff(first) < 0) < 0.1:
+        return None
+    return decimals(body.strip().replace(",", "."))
 
 
 def is_plain(body: str) -> bool:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+BLOCK = 1 << 20  # characters at once: more would need much memory
 MOST_DIGITS = 15  # an integer of so many is exact in a double, and so is the power of ten that divides it
 _POWERS = 10 ** np.arange(MOST_DIGITS + 1, dtype=np.int64)
 _NEWLINE, _MINUS, _POINT, _ZERO = b"\n-.0"
@@ -14,7 +15,19 @@ def decimals(column: str) -> np.ndarray | None:
     """
     if not column.isascii():
         return None
-    text = np.frombuffer(f"{column}\n".encode(), np.uint8)
+    text, found, begin = f"{column}\n".encode(), [], 0
+    while begin < len(text):
+        end = text.find(b"\n", begin + BLOCK) + 1 or len(text)
+        values = _block(np.frombuffer(text[begin:end], np.uint8))
+        if values is None:
+            return None
+        found.append(values)
+        begin = end
+    return np.concatenate(found)
+
+
+def _block(text: np.ndarray) -> np.ndarray | None:
+    """The numbers of whole lines."""
     ends = np.flatnonzero(text == _NEWLINE)
     starts = np.concatenate(([0], ends[:-1] + 1))
     is_negative = text[starts] == _MINUS

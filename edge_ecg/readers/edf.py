@@ -1,4 +1,4 @@
-"""A recording as EDF: the ECG's channel, its rate and unit from the header (needs `edfio`)."""
+"""A recording as EDF or BDF: the ECG's channel, its rate and unit from the header (needs `edfio`)."""
 
 import warnings
 from typing import Any
@@ -6,17 +6,18 @@ from typing import Any
 import numpy as np
 
 from edge_ecg.errors import RecordingError
-from edge_ecg.readers.channels import ecg_channel, lead_of
+from edge_ecg.readers.channels import ecg_channel, lead_of, of_volts
 from edge_ecg.readers.format import Content, Format
 from edge_ecg.recording import Signal, Told
 
 EDF_VERSION = b"0       "  # the first eight bytes of every EDF file
+BDF_VERSION = b"\xffBIOSEMI"
 _FIXED, _OF_CHANNEL = 256, 256  # bytes of the header: once, and for each channel
 _NUMBERS = slice(104, 136)  # of a channel's: physical and digital limits
 
 
 def parse_edf(content: Content, told: Told) -> Signal:
-    """The signal in an EDF file. Raises RecordingError."""
+    """The signal in an EDF or BDF file. Raises RecordingError."""
     try:
         import edfio  # optional
     except ImportError:
@@ -24,10 +25,15 @@ def parse_edf(content: Content, told: Told) -> Signal:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # a file that is shorter than its header says is only warned of
-            edf = edfio.read_edf(with_points(content.read()), lazy_load_data=False, header_encoding="latin-1")
+            data = with_points(content.read())
+            edf = (
+                edfio.read_bdf(data, header_encoding="latin-1")
+                if content.head.startswith(BDF_VERSION)
+                else edfio.read_edf(data, lazy_load_data=False, header_encoding="latin-1")
+            )
         if not edf.is_continuous:
             raise RecordingError("is an EDF file with gaps; expected one recording without")
-        which = ecg_channel(edf.labels, told.channel)
+        which = ecg_channel(edf.labels, told.channel, of_volts(one.physical_dimension for one in edf.signals))
         channel = edf.signals[which]
         limits = channel.physical_min, channel.physical_max, channel.digital_min, channel.digital_max
         if not np.isfinite(limits).all() or limits[0] == limits[1] or limits[2] >= limits[3]:
@@ -60,9 +66,9 @@ def _edf_time(edf: Any) -> str | None:
 
 EDF = Format(
     "EDF",
-    "EDF and EDF+; rate, unit and time from its header",
-    frozenset({".edf"}),
-    lambda head: head.startswith(EDF_VERSION),
+    "EDF, EDF+ and BDF; rate, unit and time from its header",
+    frozenset({".edf", ".bdf"}),
+    lambda head: head.startswith((EDF_VERSION, BDF_VERSION)),
     parse_edf,
     needs="edfio",
 )

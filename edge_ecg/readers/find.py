@@ -19,8 +19,8 @@ from edge_ecg.errors import RecordingError
 from edge_ecg.files import path_of
 from edge_ecg.readers.format import HEAD_BYTES, Content
 from edge_ecg.readers.formats import format_of, formats
-from edge_ecg.readers.read import content_at, read_content, read_part, read_recording
-from edge_ecg.readers.wfdb import header_beside
+from edge_ecg.readers.read import MAX_FILE_BYTES, content_at, read_content, read_part, read_recording
+from edge_ecg.readers.wfdb import HEADER, SAMPLES, header_beside
 from edge_ecg.recording import NOTHING_TOLD, Recording, Told
 from edge_ecg.zipfiles import opened_zip
 
@@ -28,7 +28,7 @@ from edge_ecg.zipfiles import opened_zip
 ECG_FOLDER = "electrocardiograms"
 MOST_MEMBERS = 50_000  # an export has a file for each workout route
 MOST_RECORDINGS = 20_000
-MOST_RECORDING_BYTES = 4_000_000  # 30 s at 512 Hz are 150 KB
+MOST_RECORDING_BYTES = MAX_FILE_BYTES  # as alone
 MOST_TOTAL_BYTES = 2_000_000_000
 MOST_RATIO = 100  # numbers as text shrink to a third
 MOST_DEPTH = 12
@@ -155,7 +155,7 @@ def _is_recording(file: Path, passed: PassedOver) -> bool:
     except OSError:
         passed.add(str(file), "unreadable")
         return False
-    if file.suffix.lower() == ".dat" and header_beside(file):
+    if file.suffix.lower() in SAMPLES and header_beside(file):
         return False  # it is read with its header
     if format_of(content) or _is_of_apple(file.parent.name, file.name):
         return True
@@ -175,6 +175,8 @@ def _archived(path: Path, told: Told, passed: PassedOver) -> Iterator[Found]:
             most = f"an export of the Health app has at most {MOST_MEMBERS}"
             raise RecordingError(f"{path}: holds {len(members)} files; {most}")
         names, places = set[str](), set[int]()
+        named = (info.filename.casefold() for info in members)
+        headers = {name.removesuffix(HEADER) for name in named if name.endswith(HEADER)}
         count = total_bytes = 0
         for info in sorted((info for info in members if _is_wanted(info, passed)), key=lambda info: info.filename):
             if info.filename in names or info.header_offset in places:
@@ -182,6 +184,9 @@ def _archived(path: Path, told: Told, passed: PassedOver) -> Iterator[Found]:
                 continue
             names.add(info.filename)
             places.add(info.header_offset)
+            stem, suffix = os.path.splitext(info.filename)  # noqa: PTH122
+            if suffix.lower() in SAMPLES and stem.casefold() in headers:
+                continue  # it is read with its header
             name = "".join(letter if letter.isprintable() else "?" for letter in info.filename)
             source, content = f"{path}/{name}", _sniffed(archive, info)
             if isinstance(content, str):  # what is wrong with a recording
@@ -204,7 +209,8 @@ def _sniffed(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Content | str |
         return "is encrypted; expected the zip as Apple wrote it" if should_be or is_csv else None
     try:
         read = partial(_member, archive, info, MOST_RECORDING_BYTES + 1)
-        content = Content(info.filename, _member(archive, info, HEAD_BYTES), read)
+        beside = partial(_beside, archive, info.filename)
+        content = Content(info.filename, _member(archive, info, HEAD_BYTES), read, beside=beside)
     except RecordingError as error:
         return str(error)
     if not format_of(content) and not should_be:
@@ -229,6 +235,17 @@ def _is_wanted(info: zipfile.ZipInfo, passed: PassedOver) -> bool:
     else:
         return True
     return False
+
+
+def _beside(archive: zipfile.ZipFile, member: str, name: str) -> bytes:
+    """Another file of a member's folder, such as the samples of a record. Raises RecordingError."""
+    try:
+        info = archive.getinfo(str(PurePosixPath(member).with_name(name)))
+    except (KeyError, ValueError):
+        raise RecordingError("names a file that is not beside it in the archive") from None
+    if info.flag_bits & 1 or info.file_size > min(MOST_RECORDING_BYTES, MOST_RATIO * max(info.compress_size, 1)):
+        raise RecordingError("names a file beside it that is encrypted or unpacks to more than a recording has")
+    return _member(archive, info, MOST_RECORDING_BYTES)
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes:

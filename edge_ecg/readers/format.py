@@ -17,6 +17,8 @@ class Content:
     head: bytes
     read: Callable[[], bytes]
     path: Path | None = None  # None in an archive
+    # Of an archive: another file of the same folder; raises RecordingError.
+    beside: Callable[[str], bytes] | None = None
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Format:
     sniff: Callable[[bytes], bool]  # of the first HEAD_BYTES
     read: Callable[[Content, Told], Signal]  # raises RecordingError
     needs: str = ""  # the package that reads it, where it is an optional one
+    is_refused: bool = False  # known by name alone: `read` says what converts it
     # Where a file may hold several recordings: what reads each of them.
     each: Callable[[Content, Told], Iterable[Callable[[], Signal]]] | None = None
 

@@ -58,6 +58,7 @@ _NUMBER = r"(?<![-\d])(?<!\d[.,\s])(\d+(?:[.,]\d+)?(?:e[-+]?\d+)?)"
 _HERTZ = r"\s*\(?\[?(k?)(?:hert|herc|hz|赫|ヘルツ|헤르츠|герц|гц|херц|χερτζ|هرتز|הרץ|เฮิรตซ์)"
 _PER_SECOND = r"\s*(k?)(?:sps\b|s/s\b|/ ?s\b|(?:samples?|points?|values?)?\s*(?:per|/)\s*s(?:ec(?:onds?)?)?\b)"
 _RATE = re.compile(f"{_NUMBER}(?:{_HERTZ}|{_PER_SECOND})", re.IGNORECASE)
+_STEP = re.compile(_NUMBER + r"\s*(s|sec|ms|msec|us)\s*/\s*sample", re.IGNORECASE)
 _KILO = re.compile(r"k(?:hz|hert)", re.IGNORECASE)
 _INTERVAL = re.compile(_NUMBER + r"\s*(s|sec|seconds?|ms|msec|milliseconds?|[µμu]s|ns)?\b", re.IGNORECASE)
 # Hertz in any other language: Apple's file names 511 to 514 of them, as no heart beats, alone in the field.
@@ -100,6 +101,7 @@ def stated_rate_hz(fields: Fields) -> float | None:
     """
     rates = [_of_key(key, value) for key, value in fields if _is_rate_key(key, value)]
     rates += [1 / interval for key, value in fields if (interval := _interval_s(key, value))]
+    rates += [PER_SECOND[found[2].casefold()[:2].rstrip("e")] / _number(found[1]) for found in _steps(fields)]
     if not rates:
         rates = [rate for key, value in fields if (rate := _named(key, value))]
         rates = [rate for rate in rates if RATE_RANGE_HZ[0] <= rate <= RATE_RANGE_HZ[1]] or rates[:1]
@@ -167,6 +169,12 @@ def _interval_s(key: str, value: str) -> float | None:
     return number / (PER_SECOND[unit] if unit else next(fits, 1.0))
 
 
+def _steps(fields: Fields) -> list[re.Match[str]]:
+    """Where a step is named as `2 msec/sample`, as AcqKnowledge does."""
+    found = (_STEP.fullmatch(value) for _, value in fields)
+    return [match for match in found if match and _number(match[1])]
+
+
 def _number(text: str) -> float:
     return float(text.replace(",", "."))
 
@@ -216,6 +224,7 @@ def recorded_at_in(text: str, needs_zone: bool = False) -> str | None:
     The year becomes Gregorian where only years differ; of another calendar nothing is known, so neither is the date.
     """
     text = re.sub(r"\d", lambda digit: str(unicodedata.decimal(digit[0])), unicodedata.normalize("NFKC", text))
+    text = re.sub(r"\b(\d\d?)\.(\d\d?)\.(\d{4})\b", r"\3-\2-\1", text)  # with points, the day comes first
     found, in_words = _RECORDED_AT.search(text), None if needs_zone else _IN_WORDS.search(text)
     if found and (found["zone"] or not needs_zone):
         day = _day(found["y"], found["m"], found["d"])

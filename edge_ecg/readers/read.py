@@ -12,7 +12,7 @@ from edge_ecg.files import path_of
 from edge_ecg.readers.format import HEAD_BYTES, Content
 from edge_ecg.readers.formats import format_of
 from edge_ecg.readers.text import TEXT
-from edge_ecg.readers.wfdb import header_beside
+from edge_ecg.readers.wfdb import HEADER, SAMPLES, header_beside
 from edge_ecg.recording import NOTHING_TOLD, Recording, Signal, Told, usable
 
 MAX_FILE_BYTES = 50_000_000
@@ -66,7 +66,7 @@ def read_part(read: Callable[[], Signal], source: str, told: Told = NOTHING_TOLD
 def content_at(source: str) -> Content:
     """The file at a path, or the header of the WFDB record that it names. Raises RecordingError or OSError."""
     path = Path(source)
-    if path.suffix.lower() in {".dat", ".hea"} or not path.exists():
+    if path.suffix.lower() in {HEADER, *SAMPLES} or not path.exists():
         path = header_beside(path) or path
     size = path.stat().st_size
     if not path.is_file():  # a pipe would wait for ever

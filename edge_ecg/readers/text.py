@@ -49,7 +49,7 @@ def parse_text(content: Content, told: Told) -> Signal:
     a rate or column that can't be told.
     """
     header, rows = _parts(_decoded(content.read()))
-    if not len(rows.texts):
+    if not rows.body.strip():
         kind = {"{": "JSON", "[": "JSON", "<": "XML"}.get(content.head.lstrip()[:1].decode("latin-1"))
         what = f"is {kind} of no app that is known" if kind else "no line is a number"
         raise RecordingError(f"{what}; expected an Apple ECG file or one value a line")
@@ -74,7 +74,7 @@ def sniff_text(head: bytes) -> bool:
     """Whether the beginning of a file is that of a recording: it names a rate in hertz, or one column is an ECG's."""
     try:
         header, rows = _parts(_decoded(head, whole=False), whole=False)
-        names = names_a_rate(fields_of(header)) and len(rows.texts) > 0
+        names = names_a_rate(fields_of(header)) and bool(rows.body.strip())
         return names or number_of_channels(rows, header) > 0
     except RecordingError:
         return False
@@ -83,8 +83,12 @@ def sniff_text(head: bytes) -> bool:
 def _parts(text: str, whole: bool = True) -> tuple[list[str], Rows]:
     """The lines above the values, and the values' rows; with `whole` false, the last row may be cut."""
     header, size = [], 0
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
     for line in text[:MOST_HEADER].splitlines(keepends=True):
         plain = _plain(line).strip()
+        if plain.startswith("'"):  # as PhysioNet quotes
+            plain = plain.replace("'", "")
         if is_row(plain):
             break
         header.append(plain)
@@ -96,7 +100,7 @@ def _parts(text: str, whole: bool = True) -> tuple[list[str], Rows]:
     if not is_plain(body):
         if _LEAD_I.match(body.lstrip('"')):
             header.insert(0, "Lead,Lead I")
-        body = _plain("\n".join(body.splitlines()))
+        body = _plain("\n".join(body.splitlines())).replace("'", "")
     return list(filter(None, header)), Rows(body, first)
 
 

@@ -9,11 +9,16 @@ from edge_ecg.errors import RecordingError
 from edge_ecg.recording import RATE_RANGE_HZ
 
 PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+ISO_TIME = len("2023-10-05T08:30:00")
 A_GAP = 1.75  # usual steps: a longer one lost samples
 MOST_OFF = 1.5  # steps between a time and its place in the grid: times may be rounded to a step
 CLOCK = re.compile(
-    r"(?:\d{1,4}[-./]\d\d?[-./]\d{1,4}[T ])?(?:(\d\d?):)?(\d\d?):(\d\d(?:[.,]\d{1,9})?)(?:Z|[-+]\d\d:?\d\d)?(?=[;,\t])"
+    r"(?:\d{1,4}[-./]\d\d?[-./]\d{1,4}[T ])?(?:(\d\d?):)?(\d\d?):(\d\d(?:[.,]\d{1,9})?) ?(?:([ap])\.?m\.?)?"
+    r"(?:Z|[-+]\d\d:?\d\d)?(?=[;,\t])",
+    re.IGNORECASE,
 )
+_ZONE = re.compile(r"(?:Z|[-+]\d\d:?\d\d)$")
+_ISO_MARKS = str.maketrans("", "", "0123456789-:.T ")
 _TIME_NAME = re.compile(
     r"\btime|stamp\b|\bzeit|\btemps|\btiempo|\btempo|elapsed|\bsec|\b[mμun]s\b|^[tx]\b|时间|時間|время"
 )
@@ -34,13 +39,31 @@ def time_unit(heading: str) -> str | None:
 
 
 def clock_seconds(column: Sequence[str]) -> np.ndarray:
-    """Times of day in seconds, on through midnight."""
+    """Times of day in seconds, on through midnight; those of dates, from the first on."""
+    if (times := _iso_seconds(column)) is not None:
+        return times
     found = [CLOCK.match(cell + ",") for cell in column]
     if not all(found):
         raise RecordingError("has a column of times that are not all times")
     parts = [match.groups() for match in found if match]
-    seconds = np.array([3600 * int(h or 0) + 60 * int(m) + float(s.replace(",", ".")) for h, m, s in parts])
+    hours = [int(h or 0) if not half else int(h or 0) % 12 + 12 * (half in "pP") for h, _, _, half in parts]
+    seconds = np.array([60 * int(m) + float(s.replace(",", ".")) for _, m, s, _ in parts]) + 3600 * np.array(hours)
     return seconds + 86_400 * np.cumsum(np.diff(seconds, prepend=seconds[0]) < -43_200)
+
+
+def _iso_seconds(column: Sequence[str]) -> np.ndarray | None:
+    """Seconds since the first of dates and times in ISO 8601 of one length and zone, at once; None for others."""
+    zone = _ZONE.search(column[0], ISO_TIME) if len(column[0]) > ISO_TIME else None
+    cells = [cell.removesuffix(zone[0]) for cell in column] if zone else column
+    text = "".join(cells)
+    alike = len(text) == len(cells[0]) * len(cells) and text.count("-") == text.count(":") == 2 * len(cells)
+    if not alike or text.translate(_ISO_MARKS):
+        return None
+    try:
+        times = np.array(cells, "datetime64[ns]")
+    except ValueError:
+        return None
+    return (times - times[0]) / np.timedelta64(1, "s")
 
 
 def _words(heading: str) -> str:
@@ -53,6 +76,7 @@ def grid_of(times: np.ndarray, unit: str | None = None) -> tuple[float, np.ndarr
 
     unit: a key of PER_SECOND; without it the step says which, since no two of them fit a rate of 100 to 2000 Hz.
     """
+    times = _spread(times)
     steps = np.diff(times)
     if len(steps) < 2 or not np.isfinite(times).all() or steps.min() < 0 or steps.max() <= 0:
         return None
@@ -71,6 +95,16 @@ def grid_of(times: np.ndarray, unit: str | None = None) -> tuple[float, np.ndarr
         if RATE_RANGE_HZ[0] * 0.99 <= rate_hz <= RATE_RANGE_HZ[1] * 1.01:
             return _rounded(rate_hz, 2 * float(np.abs(off).max()) / float(times[-1] - times[0])), indices
     return None
+
+
+def _spread(times: np.ndarray) -> np.ndarray:
+    """The times of samples that came in packets of one time each, as a chest strap sends them: even in a packet."""
+    starts = np.flatnonzero(np.diff(times, prepend=np.nan) != 0)
+    sizes = np.diff(starts)
+    if len(sizes) < 4 or sizes[0] < 2 or (sizes != sizes[0]).any():
+        return times
+    step = float(np.median(np.diff(times[starts]))) / sizes[0]
+    return times + step * (np.arange(len(times)) - np.repeat(starts, np.append(sizes, len(times) - starts[-1])))
 
 
 def rate_of(times_s: np.ndarray) -> float | None:

@@ -6,33 +6,31 @@ from pathlib import Path
 import numpy as np
 
 from edge_ecg.errors import RecordingError
-from edge_ecg.readers.channels import ecg_channel, lead_of
+from edge_ecg.readers.channels import ecg_channel, lead_of, of_volts
 from edge_ecg.readers.format import Content, Format
 from edge_ecg.recording import Signal, Told
 
-HEADER = ".hea"
+HEADER, SAMPLES = ".hea", (".dat", ".mat")
 
 
 def header_beside(path: Path) -> Path | None:
     """The header of the record that `path` names, as `100`, `100.hea` or `100.dat`; None if there is none."""
-    record = path.with_suffix("") if path.suffix.lower() in {HEADER, ".dat"} else path
+    record = path.with_suffix("") if path.suffix.lower() in {HEADER, *SAMPLES} else path
     headers = (Path(f"{record}{suffix}") for suffix in (HEADER, HEADER.upper()))
     return next((header for header in headers if header.is_file()), None)
 
 
 def read_wfdb(content: Content, told: Told) -> Signal:
     """The signal of a WFDB record, given by its header. Raises RecordingError."""
-    if content.path is None:
-        raise RecordingError("is a WFDB record in an archive; unpack it, its samples are in a file of their own")
     try:
         import wfdb  # optional, and slow to import: it brings pandas
     except ImportError:
         raise RecordingError("is a WFDB record, which needs wfdb: pip install -e '.[wfdb]' in the clone") from None
     try:
-        if content.path.suffix == HEADER:
+        if content.path and content.path.suffix == HEADER:
             return _signal(wfdb, content.path, told)
-        with tempfile.TemporaryDirectory() as scratch:  # `wfdb` finds a header by its suffix in small letters only
-            return _signal(wfdb, _with_small_suffix(content.path, Path(scratch)), told)
+        with tempfile.TemporaryDirectory() as scratch:
+            return _signal(wfdb, _laid_out(wfdb, content, Path(scratch)), told)
     except RecordingError:
         raise
     except Exception as error:  # whatever the parser trips over; its message may quote the header, and so the person
@@ -48,10 +46,10 @@ def _signal(wfdb, header: Path, told: Told) -> Signal:  # type: ignore[no-untype
     time = facts.base_datetime and facts.base_datetime.isoformat(" ")
     if isinstance(facts, wfdb.MultiRecord):
         whole = wfdb.rdrecord(record)
-        channel = ecg_channel(whole.sig_name, told.channel)
+        channel = ecg_channel(whole.sig_name, told.channel, of_volts(whole.units))
         values = np.array(whole.p_signal[:, channel], np.float64)
         return Signal(values, str(whole.units[channel]), float(whole.fs), time, lead_of(whole.sig_name[channel]))
-    channel = ecg_channel(facts.sig_name, told.channel)
+    channel = ecg_channel(facts.sig_name, told.channel, of_volts(facts.units))
     file = header.parent / facts.file_name[channel]
     if file.exists() and not file.is_file():
         raise RecordingError("is a WFDB record whose samples are no plain file")
@@ -62,13 +60,27 @@ def _signal(wfdb, header: Path, told: Told) -> Signal:  # type: ignore[no-untype
     return Signal(values, str(read.units[0]), rate_hz, time, lead)
 
 
-def _with_small_suffix(header: Path, scratch: Path) -> Path:
-    """A folder in which the files of the record stand under the names that it gives them."""
-    for file in header.parent.iterdir():
-        if file.is_file() and file != header:
-            (scratch / file.name).symlink_to(file.absolute())
-    small = scratch / header.with_suffix(HEADER).name
-    small.write_bytes(header.read_bytes())
+def _laid_out(wfdb, content: Content, scratch: Path) -> Path:  # type: ignore[no-untyped-def]
+    """The header in a folder where the files of the record stand under the names that it gives them.
+
+    `wfdb` reads files, and finds a header by its suffix in small letters only.
+    """
+    small = scratch / Path(content.name).with_suffix(HEADER).name
+    small.write_bytes(content.read())
+    if content.path:
+        for file in content.path.parent.iterdir():
+            if file.is_file() and file != content.path:
+                (scratch / file.name).symlink_to(file.absolute())
+        return small
+    facts = wfdb.rdheader(str(small.with_suffix("")))
+    segments = [name for name in getattr(facts, "seg_name", None) or () if name != "~"]
+    for name in dict.fromkeys([f"{name}{HEADER}" for name in segments] or facts.file_name):
+        if Path(name).name != name or not content.beside:
+            raise RecordingError("is a WFDB record whose samples are not beside it")
+        (scratch / name).write_bytes(content.beside(name))
+    for name in dict.fromkeys(name for one in segments for name in wfdb.rdheader(str(scratch / one)).file_name or ()):
+        if name != "~" and Path(name).name == name and content.beside:
+            (scratch / name).write_bytes(content.beside(name))
     return small
 
 

@@ -56,6 +56,7 @@ class Person:
     breathing_hz: float
     baseline: State
     target: State
+    drift: float = 1.0  # how much the days differ, as a multiple of the usual
 
     def state(self, name: str) -> State:
         """The state of that name. Raises EdgeEcgError for a name that is not in STATES."""
@@ -172,15 +173,15 @@ def record(
 
 
 def _day(person: Person, day: int) -> Day:
-    normal = np.random.default_rng([person.seed, day]).normal
+    normal, drift = np.random.default_rng([person.seed, day]).normal, person.drift
     return Day(
-        gain=np.exp(normal(0, 0.10)),
-        axis=normal(0, 0.06),
-        p_gain=np.exp(normal(0, 0.15)),
-        t_gain=np.exp(normal(0, 0.12)),
-        t_width=np.exp(normal(0, 0.05)),
-        t_shift_ms=normal(0, 2.5),
-        heart_rate_bpm=normal(0, 5.0),
+        gain=np.exp(drift * normal(0, 0.10)),
+        axis=drift * normal(0, 0.06),
+        p_gain=np.exp(drift * normal(0, 0.15)),
+        t_gain=np.exp(drift * normal(0, 0.12)),
+        t_width=np.exp(drift * normal(0, 0.05)),
+        t_shift_ms=drift * normal(0, 2.5),
+        heart_rate_bpm=drift * normal(0, 5.0),
     )
 
 

@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from joblib import delayed
 
 from edge_ecg.enroll import Sample, enroll_samples
 from edge_ecg.errors import RecordingError
@@ -25,7 +23,7 @@ from train.evaluation.outcomes import Outcome, baselines_of, day_level, decided,
 from train.evaluation.simulated_drift import DRIFTS, Drift
 from train.fit.loop import Settings
 from train.model.model import Model, compare, embed
-from train.parallel import in_processes
+from train.parallel import run_tasks
 
 EARLIER_DATES, EACH = 3, 4  # what enrols: so many baselines of so many dates before
 
@@ -107,13 +105,12 @@ class LeftOut:
 def drifts(folds: Iterable[LeftOut]) -> dict[str, dict[str, dict[str, Any]]]:
     """By drift, before and after enrolment, without and with the day's baseline: the figures of all dates."""
     folds = list(folds)
-    found = dict(in_processes(delayed(_under)(folds, name) for name in DRIFTS))
+    found = dict(run_tasks(_under, folds, [(name,) for name in DRIFTS]))
     return {name: found[name] for name in DRIFTS}
 
 
 def _under(folds: list[LeftOut], name: str) -> tuple[str, dict[str, dict[str, Any]]]:
-    """The figures under one drift, in a process of its own."""
-    torch.set_num_threads(1)
+    """The figures under one drift."""
     drift = DRIFTS[name]
     banks: dict[str, list[ReferenceBank | None]] = {"before": [fold.bank for fold in folds]}
     banks |= {"after": [fold.enrolled(drift) for fold in folds]}

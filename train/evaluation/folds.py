@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from joblib import delayed
 
 from edge_ecg.errors import DatasetError
 from edge_ecg.jsonfile import read_json, write_json
@@ -24,10 +22,10 @@ from edge_ecg.report.findings import fold_file
 from train.data import BeatSet, digest_of
 from train.evaluation.baselines import Method
 from train.evaluation.scores import RecordingScores
-from train.fit.left_out import evidence_of
+from train.fit.left_out import evidence_of, kept_model
 from train.fit.loop import Settings, Trainer
 from train.model.architecture import Architecture
-from train.parallel import in_processes
+from train.parallel import run_tasks
 from train.text import countdown
 
 
@@ -49,6 +47,17 @@ def comparator(
     return evidence_of(model, training, judged.values, settings)
 
 
+def kept_comparator(training: BeatSet, judged: BeatSet, settings: Settings, folder: Path) -> np.ndarray:
+    """The same, its model kept below a folder for another use."""
+    model = kept_model(training, settings, place_of(training, folder))
+    return evidence_of(model, training, judged.values, settings)
+
+
+def place_of(training: BeatSet, folder: Path) -> Path:
+    """Where `kept_comparator` keeps the model of some beats."""
+    return folder / digest_of(training)[:16]
+
+
 def leave_one_out(beats: BeatSet) -> list[Fold]:
     """Every date left out once. Raises DatasetError if the dates left have one state only."""
     dates = sorted(set(beats.dates.tolist()))
@@ -68,7 +77,6 @@ def leave_groups_out(beats: BeatSet, groups: int) -> list[Fold]:
 
 def run_fold(method: Method, settings: Settings, beats: BeatSet, fold: Fold) -> RecordingScores:
     """Let a method learn from some dates, and score the recordings of others."""
-    torch.set_num_threads(1)
     training, judged = beats.on_dates(fold.learned), beats.on_dates(fold.judged)
     return RecordingScores.of(judged, method(training, judged, settings))
 
@@ -80,10 +88,10 @@ def run_folds(
     out: Path,
     progress: Callable[[str], None] = lambda line: None,
 ) -> dict[str, list[RecordingScores]]:
-    """Every fold by every method, in parallel processes of one thread each. A finished fold is taken from its file."""
+    """Every fold by every method, in parallel tasks of one thread each. A finished fold is taken from its file."""
     digest = digest_of(beats)
     jobs = {
-        fold_file(out, name, fold.name): (_key(digest, settings, fold), name, method, settings, beats, fold)
+        fold_file(out.absolute(), name, fold.name): (_key(digest, settings, fold), name, method, settings, fold)
         for name, (method, settings) in reversed(methods.items())  # the longest jobs first
         for fold in folds
     }
@@ -91,7 +99,7 @@ def run_folds(
     if len(due) < len(jobs):
         progress(f"{len(jobs) - len(due)} of {len(jobs)} folds are there already")
     step = countdown(progress, len(due))
-    for line in in_processes(delayed(_fold)(file, *job) for file, job in due.items()):
+    for line in run_tasks(_fold, beats, [(file, *job) for file, job in due.items()]):
         step(line)
     return {name: [_scores_in(fold_file(out, name, fold.name)) for fold in folds] for name in methods}
 
@@ -101,7 +109,7 @@ def _key(digest: str, settings: Settings, fold: Fold) -> str:
     return hashlib.sha256(json.dumps([digest, asdict(settings), asdict(fold)]).encode()).hexdigest()
 
 
-def _fold(file: Path, key: str, name: str, method: Method, settings: Settings, beats: BeatSet, fold: Fold) -> str:
+def _fold(beats: BeatSet, file: Path, key: str, name: str, method: Method, settings: Settings, fold: Fold) -> str:
     """Do one fold, write its file, and say how it went."""
     began = time.perf_counter()
     scores = run_fold(method, settings, beats, fold)

@@ -10,8 +10,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
-import torch
-from joblib import delayed
 
 from edge_ecg.atomic import write_file
 from edge_ecg.datasets.days import FEWEST_DAYS, days_with_both_states
@@ -23,7 +21,7 @@ from train.fit.loop import Settings, Trainer
 from train.model.architectures import build_model
 from train.model.model import Model, compare, embed
 from train.model.weights import WEIGHTS, read_weights
-from train.parallel import in_processes
+from train.parallel import run_tasks
 
 KEY = "fold.json"
 
@@ -77,22 +75,31 @@ def train_folds(
     progress: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Model]:
     """By name, a model trained on some dates; one of the same beats and settings is taken from its folder."""
-    jobs = (delayed(_train)(name, beats.on_dates(dates), settings, folder / name) for name, dates in learned.items())
-    for name in in_processes(jobs):
+    jobs = [(name, tuple(dates), settings, folder.absolute() / name) for name, dates in learned.items()]
+    for name in run_tasks(_train, beats, jobs):
         progress(name)
     return {name: _stored(settings, folder / name) for name in learned}
 
 
-def _train(name: str, training: BeatSet, settings: Settings, folder: Path) -> str:
-    """Train in a process of its own, unless it is done."""
-    torch.set_num_threads(1)
+def _train(beats: BeatSet, name: str, dates: tuple[str, ...], settings: Settings, folder: Path) -> str:
+    """Train on some dates, unless it is done."""
+    _train_unless_there(beats.on_dates(dates), settings, folder)
+    return name
+
+
+def kept_model(training: BeatSet, settings: Settings, folder: Path) -> Model:
+    """A model of all these beats, trained to its last epoch and kept in a folder for another time."""
+    _train_unless_there(training, settings, folder)
+    return _stored(settings, folder)
+
+
+def _train_unless_there(training: BeatSet, settings: Settings, folder: Path) -> None:
     # Without a validation set the references play no part in training.
     used = asdict(replace(settings, references_per_state=0))
     key = json.dumps({"settings": used, "beats": digest_of(training)}).encode()
     if not ((folder / KEY).exists() and (folder / KEY).read_bytes() == key):
         Trainer(settings, training, None, folder).fit()
         write_file(folder / KEY, key)
-    return name
 
 
 def _stored(settings: Settings, folder: Path) -> Model:

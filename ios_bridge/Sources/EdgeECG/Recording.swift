@@ -41,7 +41,8 @@ public struct Recording: Hashable, Sendable {
       throw EdgeECGError.recording("holds \(values.isEmpty ? "no values" : "1 value"); expected a recording")
     }
     guard Self.rateRangeHz.contains(signal.sampleRateHz) else {
-      throw EdgeECGError.recording("sample rate is \(signal.sampleRateHz) Hz; expected 100 to 2000 Hz")
+      let why = signal.sampleRateHz < 100 ? "; at a lower one R peaks and T waves are placed too roughly" : ""
+      throw EdgeECGError.recording("sample rate is \(signal.sampleRateHz) Hz; expected 100 to 2000 Hz\(why)")
     }
     let duration = Double(values.count) / signal.sampleRateHz
     guard duration >= Self.minDurationSeconds else {

@@ -27,11 +27,21 @@ public struct BeatStream: Sendable {
 
   /// Takes the next samples, any number of them; returns the beats completed by the last wake.
   public mutating func push(_ samplesMicrovolts: some Sequence<Double>) -> [Beat] {
-    resampler.push(samplesMicrovolts) { heard.append($0) }
+    if resampler.passesAll {
+      heard.append(contentsOf: samplesMicrovolts)
+    } else {
+      resampler.push(samplesMicrovolts) { heard.append($0) }
+    }
     guard heard.count >= blockSamples else { return [] }
-    let awake = heard.prefix(heard.count / blockSamples * blockSamples)
-    let beats = cutter.push(awake, peaks: detector.push(awake))
-    heard.removeFirst(awake.count)
+    // Wake by wake, so that a whole recording at once needs no more memory than a second of it.
+    var beats: [Beat] = []
+    var worked = 0
+    while heard.count - worked >= blockSamples {
+      let block = heard[worked..<worked + blockSamples]
+      beats += cutter.push(block, peaks: detector.push(block))
+      worked += blockSamples
+    }
+    heard.removeFirst(worked)
     return beats
   }
 }

@@ -1,16 +1,16 @@
 /// A plan with values of its own: run, it allocates nothing. Copies share the weights.
 struct PortableEngine: Sendable {
   private let plan: PortablePlan
-  private var values: [Float]
+  private var values: [Float] = []  // made by the first run: a bundle, of which watches run copies, holds none
 
   init(_ program: PortableProgram, references: Int) throws(EdgeECGError) {
     plan = try PortablePlan(program, references: references)
-    values = [Float](repeating: 0, count: plan.valueCount)
   }
 
   var outputShape: [Int] { plan.output.shape }
 
   mutating func set(_ input: Int, to values: [Float]) {
+    if self.values.isEmpty { self.values = [Float](repeating: 0, count: plan.valueCount) }
     self.values.replaceSubrange(plan.inputs[input], with: values)
   }
 
@@ -22,7 +22,9 @@ struct PortableEngine: Sendable {
         // Without weights there is no place among them, and any address will do.
         let memory = PortableMemory(
           weights: weights.baseAddress ?? UnsafePointer(values), values: values, scratch: values + plan.scratch)
-        for step in plan.steps { step.run(memory) }
+        plan.steps.withUnsafeBufferPointer { steps in  // an array's iterator would copy each
+          for index in steps.indices { steps[index].run(memory) }
+        }
         output.append(contentsOf: UnsafeBufferPointer(start: memory[plan.output.place], count: plan.output.count))
       }
     }

@@ -61,19 +61,19 @@ public struct Quality: Sendable {
     let steps = zip(interpolated, interpolated.dropFirst()).lazy.map { abs($1 - $0) }
     if longestRun(steps, where: { $0 <= constants.heldMicrovolts }) >= constants.held { reasons.append(.flat) }
     let window = Array(interpolated.suffix(windowSamples))
-    let around = uncertainty(of: window)
+    let extent = extent(of: window)
+    let around = uncertainty(of: window, extent)
     for reason in around + uncertain where !reasons.contains(reason) { reasons.append(reason) }
     uncertain = around
     if !(constants.rrMin...constants.rrMax).contains(rrSamples) { reasons.append(.rhythm) }
-    return reasons + bends(of: window)
+    return reasons + bends(of: window, extent)
   }
 
   /// What makes the place of R uncertain.
-  private func uncertainty(of window: [Double]) -> [UnusableReason] {
+  private func uncertainty(of window: [Double], _ extent: Extent) -> [UnusableReason] {
     var reasons: [UnusableReason] = []
-    let (low, high) = range(window[...])
     let span = constants.leastSpanMicrovolts...constants.mostSpanMicrovolts
-    if !span.contains(high - low) || abs(baselines(of: window).left) > constants.mostOffsetMicrovolts {
+    if !span.contains(extent.span) || abs(extent.left) > constants.mostOffsetMicrovolts {
       reasons.append(.leadOff)
     }
     let lag = constants.noiseLag
@@ -82,23 +82,21 @@ public struct Quality: Sendable {
       let rough = window[index] - 0.5 * (window[index - lag] + window[index + lag])
       return rough * rough
     }
-    let least = constants.noisePart * height(of: window)
+    let least = constants.noisePart * extent.height
     if pairwiseSum(squares[...]) > Self.noiseGain * Double(squares.count) * (least * least) { reasons.append(.noise) }
     return reasons
   }
 
   /// What only bends the beat.
-  private func bends(of window: [Double]) -> [UnusableReason] {
+  private func bends(of window: [Double], _ extent: Extent) -> [UnusableReason] {
     var reasons: [UnusableReason] = []
-    let (low, high) = range(window[...])
-    let (bottom, top) = range(qrs(of: window))
-    let (left, right) = baselines(of: window)
-    let (baseline, near, span) = ((left + right) / 2, constants.clippedPart * (high - low), high - low)
+    let (bottom, top, span) = (extent.bottom, extent.top, extent.span)
+    let (baseline, near) = ((extent.left + extent.right) / 2, constants.clippedPart * span)
     // Only a deflection has a rail to hit: the baseline is flat by nature.
     let railAbove = top - baseline > span / 3 ? longestRun(qrs(of: window)) { $0 >= top - near } : 0
     let railBelow = baseline - bottom > span / 3 ? longestRun(qrs(of: window)) { $0 <= bottom + near } : 0
     if max(railAbove, railBelow) >= constants.clipped { reasons.append(.clipped) }
-    if abs(right - left) > constants.wanderPart * height(of: window) { reasons.append(.wander) }
+    if abs(extent.right - extent.left) > constants.wanderPart * extent.height { reasons.append(.wander) }
     return reasons
   }
 
@@ -106,16 +104,22 @@ public struct Quality: Sendable {
     window[r - constants.qrs..<r + constants.qrs]
   }
 
-  private func height(of window: [Double]) -> Double {
-    let (bottom, top) = range(qrs(of: window))
-    return top - bottom
+  /// How far a window reaches, in microvolts.
+  private struct Extent {
+    let span: Double  // of the whole window
+    let bottom: Double  // of the QRS
+    let top: Double
+    let left: Double  // the baseline before the beat
+    let right: Double  // and after it
+
+    var height: Double { top - bottom }
   }
 
-  private func baselines(of window: [Double]) -> (left: Double, right: Double) {
-    let count = constants.baseline
-    return (
-      pairwiseSum(window.prefix(count)) / Double(count), pairwiseSum(window.suffix(count)) / Double(count)
-    )
+  private func extent(of window: [Double]) -> Extent {
+    let (whole, qrs, count) = (range(window[...]), range(qrs(of: window)), constants.baseline)
+    return Extent(
+      span: whole.high - whole.low, bottom: qrs.low, top: qrs.high,
+      left: pairwiseSum(window.prefix(count)) / Double(count), right: pairwiseSum(window.suffix(count)) / Double(count))
   }
 
   /// Lowest and highest; NaN if the samples are.

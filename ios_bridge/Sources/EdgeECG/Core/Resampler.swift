@@ -26,6 +26,9 @@ public struct Resampler: Sendable {
     self.targetHz = Double(targetHz)
   }
 
+  /// Whether samples come out as they go in.
+  var passesAll: Bool { rateHz == targetHz }
+
   /// Forgets the stream.
   public mutating func reset() {
     kept = StreamBuffer()
@@ -34,7 +37,7 @@ public struct Resampler: Sendable {
 
   /// Gives `take` the samples that have become certain: each waits for the two source samples after it.
   mutating func push(_ samples: some Sequence<Double>, _ take: (Double) -> Void) {
-    guard rateHz != targetHz else { return samples.forEach(take) }
+    guard !passesAll else { return samples.forEach(take) }
     kept.append(contentsOf: samples)
     makeOutputs(before: Double(kept.end - 2), take)
     let needed = min(Int64(clamped: position(made)) - 1, kept.end - Int64(Self.taps))

@@ -1,0 +1,368 @@
+"""A study of many: persons fail alone and stay apart, finds count dates, and any engine gives the same table."""
+
+import csv
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from edge_ecg.bundle import load_bundle
+from edge_ecg.errors import DatasetError, EdgeEcgError, RecordingError
+from edge_ecg.jsonfile import read_json
+from edge_ecg.report.cohort import cohort_page
+from examples.synthetic_cohort import drawn, write_cohort
+from tests.commands import ROOT, Done, as_process, inside
+from train import parallel
+from train.cohort import Study, read_study, require_same_study
+from train.evaluation.persons import adjusted, better_p, mixed_effects, together
+from train.parallel import connected, run_tasks, tasks_on
+from train.person import Person, Plan, empty, plain_reason, study_person
+
+QUICK = ("--epochs", "1", "--baseline", "majority", "--baseline", "RR interval")
+PLAN = Plan(("aligned",), ("majority",), 0, 1, ())
+
+
+def made_up(key: str, seed: int, effect: float, dates: int = 8, each: int = 4) -> dict[str, Any]:
+    """What person.json holds of a person for whom ours is right by chance, or more often."""
+    rng = np.random.default_rng(seed)
+    by_date = {
+        name: {str(date): int(rng.binomial(each, 0.5 + share)) for date in range(dates)}
+        for name, share in (("aligned", effect), ("majority", 0.0), ("RR interval", 0.0))
+    }
+    methods = {
+        name: {
+            "recordings": {
+                "right": (right := sum(of.values())),
+                "total": dates * each,
+                "accuracy": right / dates / each,
+            },
+            "accuracy_95_by_date": (0.3, 0.7),
+            "auc": 0.5,
+            "permutation_p": 0.001 if effect else float(rng.uniform(0.001, 1)),
+            "right_by_date": of,
+        }
+        for name, of in by_date.items()
+    }
+    return {**empty(key), "step": None, "facts": {"days": dates}, "methods": methods}
+
+
+def test_a_better_method_is_one_that_is_right_more_often_on_most_dates() -> None:
+    dates = [f"{date:02}" for date in range(8)]
+    right, less = dict.fromkeys(dates, 6), dict.fromkeys(dates, 5)
+    assert better_p(right, less) == pytest.approx(1 / 2**8)
+    assert better_p(less, right) == 1
+    assert better_p(right, right) == 1
+    # Many recordings of one date are one date.
+    assert better_p(right | {"00": 600}, right) == pytest.approx(0.5)
+
+
+def test_tests_of_persons_without_an_effect_find_no_more_than_they_may() -> None:
+    """Single p values are at most as small as they say; after adjusting, hardly one cohort in twenty has a find."""
+    cohorts = [[made_up(f"P{n}", 100 * c + n, 0.0) for n in range(20)] for c in range(60)]
+    found = [together(persons, "aligned", ["majority", "RR interval"]) for persons in cohorts]
+    for what in ("with_effect", "better"):
+        wrong = sum(bool(each[what]) for each in found)
+        assert binomtest(wrong, len(found), 0.05, alternative="greater").pvalue > 0.01, what
+
+
+def test_persons_with_an_effect_are_found_among_others() -> None:
+    persons = [made_up(f"P{n}", n, 0.5 if n % 3 else 0.0) for n in range(12)]
+    found = together(persons, "aligned", ["majority", "RR interval"])
+    assert {f"P{n}" for n in range(12) if n % 3} <= set(found["with_effect"])
+    assert set(found["better"]) >= {f"P{n}" for n in range(12) if n % 3}
+
+
+def test_adjusted_values_are_those_of_benjamini_and_hochberg() -> None:
+    p = [0.01, 0.04, 0.03, 0.2]
+    by_hand = [0.04, 0.04 * 4 / 3, 0.04 * 4 / 3, 0.2]
+    assert adjusted(p) == pytest.approx(by_hand)
+    assert adjusted([]) == []
+
+
+def test_the_mixed_model_finds_the_difference_that_was_put_in() -> None:
+    pytest.importorskip("statsmodels")
+    rng = np.random.default_rng(0)
+    persons = []
+    for number in range(40):
+        of_person = rng.normal(0, 0.05)
+        found = made_up(f"P{number}", number, 0.0)
+        for name, less in (("aligned", 0.0), ("majority", 0.3), ("RR interval", 0.1)):
+            found["methods"][name]["recordings"]["accuracy"] = 0.9 - less + of_person + rng.normal(0, 0.02)
+        persons.append(found)
+    fitted = mixed_effects(persons, "aligned")
+    assert fitted["ours"] == pytest.approx(0.9, abs=0.03)
+    assert fitted["against_ours"]["majority"]["difference"] == pytest.approx(-0.3, abs=0.02)
+    low, high = fitted["against_ours"]["RR interval"]["difference_95"]
+    assert low < -0.1 < high
+    assert fitted["sd_of_persons"] == pytest.approx(0.05, rel=0.4)
+    assert "3 persons" in mixed_effects(persons[:2], "aligned")["missing"]
+
+
+def test_a_page_of_persons_who_all_failed_says_so_and_escapes_what_it_holds() -> None:
+    persons = [empty(f"P{n}") | {"reason": f"has <b>{n}</b> days"} for n in range(3)]
+    result = {
+        "name": "none",
+        "ours": "aligned",
+        "plan": {"seed": 0, "epochs": None},
+        **together(persons, "aligned", []),
+    }
+    page = cohort_page(result, persons)
+    assert "has &lt;b&gt;#&lt;/b&gt; days" in page
+    assert result["failures"]["kinds"] == [{"step": "data", "reason": "has <b>#</b> days", "persons": 3}]
+
+
+def test_a_reason_holds_no_path_no_name_and_no_date() -> None:
+    place = Path("/home/Jane Doe/p7")
+    for said, told in (
+        (f"{place}/0301/fast/Jane_Doe.csv: no beat was found; leave it out", "no beat was found; leave it out"),
+        (f"{place}: the train set has no recording of 'Jane'", "the train set has no recording of …"),
+        ("data/Jane/x.csv: is empty; expected a recording", "is empty; expected a recording"),
+        ("Jane_Doe.csv: line 3 is text, and it can't be read", "line 3 is text, and it can't be read"),
+        ("without 2024-03-01 the dates have one state only", "without … the dates have one state only"),
+        (f'{place}/a.csv: stands in train as "Jane" of 1960-02-03', "stands in train as … of …"),
+    ):
+        assert plain_reason(RecordingError(said), [place, None]) == told
+
+
+def study_of(folder: Path, **persons: str) -> Path:
+    listed = "\n".join(f'{key} = "{file}"' for key, file in persons.items())
+    file = folder / "study.toml"
+    file.write_text(f'name = "some"\n[persons]\n{listed}\n')
+    return file
+
+
+def test_a_study_names_each_person_once_by_a_plain_key(tmp_path: Path) -> None:
+    assert [p.key for p in read_study(study_of(tmp_path, A="a.toml", B="b.toml")).persons] == ["A", "B"]
+    for persons, said in (
+        ({"A": "a.toml", "a": "b.toml"}, "a: is there already"),
+        ({"A": "a.toml", "B": "./a.toml"}, "B: is there already"),
+        ({'"Jane Doe"': "a.toml"}, "expected a key of letters"),
+        ({'"../A"': "a.toml"}, "expected a key of letters"),
+        ({}, "has no person"),
+    ):
+        with pytest.raises(DatasetError, match=said):
+            read_study(study_of(tmp_path, **persons))
+    (tmp_path / "study.toml").write_text("name = 3\n")
+    with pytest.raises(DatasetError, match="expected a name and a table"):
+        read_study(tmp_path / "study.toml")
+
+
+def test_a_folder_of_another_study_is_refused(tmp_path: Path) -> None:
+    for name in "abc":
+        (tmp_path / f"{name}.toml").write_text(f"# {name}")
+    one = Study("one", (Person("A", tmp_path / "a.toml"), Person("B", tmp_path / "b.toml")))
+    out = tmp_path / "out"
+    out.mkdir()
+    require_same_study(out, one, PLAN)
+    require_same_study(out, Study("one", (*one.persons, Person("C", tmp_path / "c.toml"))), PLAN)
+    (tmp_path / "b.toml").write_text("# mended")
+    require_same_study(out, one, PLAN)
+    others = Study("one", (Person("A", tmp_path / "c.toml"), Person("D", tmp_path / "b.toml")))
+    for study, plan, said in (
+        (Study("two", one.persons), PLAN, "other name"),
+        (one, Plan(("aligned",), ("majority",), 1, 1, ()), "other plan"),
+        (others, PLAN, "other persons"),
+    ):
+        with pytest.raises(EdgeEcgError, match=said):
+            require_same_study(out, study, plan)
+
+
+def test_another_version_of_the_program_at_a_worker_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EdgeEcgError, match="another version"):
+        study_person((PLAN, "of other code", tmp_path), Person("A", tmp_path / "none.toml"))
+
+
+def test_synthetic_persons_differ_and_a_third_has_no_effect() -> None:
+    people = [drawn(number, 0) for number in range(1, 13)]
+    assert len({person.baseline.heart_rate_bpm for person, _ in people}) == 12
+    assert [truth.has_effect for _, truth in people] == [True, True, False] * 4
+    assert all((person.baseline == person.target) == (not truth.has_effect) for person, truth in people)
+
+
+def test_a_study_without_dask_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    study = study_of(tmp_path, A="a.toml")
+    done = inside("train.cohort", study, "--out", tmp_path / "out", "--scheduler", "tcp://127.0.0.1:1")
+    assert (done.returncode, "[cohort]" in done.stderr) == (2, True)
+    done = inside("train.crossval", study, "--out", tmp_path / "cv", "--scheduler", "tcp://127.0.0.1:1")
+    assert (done.returncode, "[cohort]" in done.stderr) == (2, True)
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four small persons: two with an effect, one without, and one whose files can't be read."""
+    folder = tmp_path_factory.mktemp("cohort") / "people"
+    write_cohort(folder, 4, 0, days=6, recordings=1)
+    broken = next((folder / "S0004").rglob("*.csv"))
+    broken.write_text('Name,Jane Doe\nDate of Birth,"3 Feb 1960"\nnothing,here\n')
+    return folder
+
+
+def table(out: Path) -> list[dict[str, str]]:
+    with (out / "cohort.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def cohort(*words: object) -> "Done[str]":
+    return as_process("train.cohort", *words, *QUICK)
+
+
+@pytest.mark.slow
+def test_persons_fail_alone_are_kept_and_give_nothing_away(people: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    study = people / "study.toml"
+    done = cohort(study, "--out", out, "--workers", 1, "--only", "onnx")
+    assert done.returncode == 0, done.stderr
+    rows = table(out)
+    assert {row["person"] for row in rows if row["method"] == "aligned"} == {"S0001", "S0002", "S0003"}
+    failed = [row for row in rows if row["person"] == "S0004"]
+    assert [row["failed_at"] for row in failed] == ["data"]
+    assert failed[0]["reason"]
+    # Nothing of a person is in what is shown but the key.
+    shown = [done.stdout, done.stderr, *((out / name).read_text() for name in ("cohort.csv", "cohort.html"))]
+    shown += [file.read_text() for file in out.glob("persons/*/person.json")] + [(out / "cohort.json").read_text()]
+    for text in shown:
+        text = text.replace(f"the page: {out / 'cohort.html'}", "")
+        for secret in ("Jane", "Doe", "1960", str(people), ".csv:", "ecg_2024"):
+            assert secret not in text
+    # A bundle is that of the same person alone, and holds no number of another.
+    alone = tmp_path / "alone"
+    single = study_of(tmp_path, S0002=str(people / "S0002/dataset.toml"))
+    assert cohort(single, "--out", alone, "--workers", 1, "--only", "onnx").returncode == 0
+    for name in ("encoder.onnx", "comparator.onnx", "references.safetensors", "golden.json"):
+        together_, apart = (place / "persons/S0002/bundle" / name for place in (out, alone))
+        assert together_.read_bytes() == apart.read_bytes(), name
+    assert load_bundle(out / "persons/S0002/bundle").manifest["training"]["dataset"]["name"] == "S0002"
+    # Typed again, nothing is done twice; of other settings it is another study.
+    again = cohort(study, "--out", out, "--workers", 1, "--only", "onnx")
+    assert again.stderr.count("there already") >= 1
+    assert table(out) == rows
+    refused = cohort(study, "--out", out, "--workers", 1, "--seed", 1)
+    assert (refused.returncode, "another study" in refused.stderr) == (2, True)
+
+
+@pytest.mark.slow
+def test_a_number_planted_in_one_person_is_in_no_other_ones_folder(people: Path, tmp_path: Path) -> None:
+    planted = tmp_path / "people"
+    shutil.copytree(people, planted)
+    for file in (planted / "S0001").rglob("*.csv"):
+        lines = file.read_text(encoding="utf-8").splitlines()
+        lines[-512:] = ["777.125"] * 512  # the last second of every recording
+        file.rename(file.with_name(f"PLANTED_{file.name}"))
+        file.with_name(f"PLANTED_{file.name}").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert cohort(planted, "--out", tmp_path / "out", "--workers", 1, "--only", "none").returncode == 0
+    marks = [b"PLANTED", np.float32(777.125).tobytes() * 3]
+    holds = {
+        folder.name: any(mark in file.read_bytes() for file in folder.rglob("*") if file.is_file() for mark in marks)
+        for folder in (tmp_path / "out/persons").iterdir()
+    }
+    assert holds == {"S0001": True, "S0002": False, "S0003": False, "S0004": False}
+
+
+@contextmanager
+def cluster(workers: int) -> Iterator[tuple[str, list["subprocess.Popen[bytes]"]]]:
+    """A scheduler and workers as processes of their own, without anybody who starts a dead one again."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    dask = [sys.executable, "-m", "dask"]
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": ROOT}
+    options = ["--host", "127.0.0.1", "--port", address.rpartition(":")[2], "--no-dashboard"]
+    started = [subprocess.Popen([*dask, "scheduler", *options], **quiet)]
+    one = ["worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+    started += [subprocess.Popen([*dask, *one], **quiet) for _ in range(workers)]
+    try:
+        yield address, started[1:]
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+@pytest.mark.slow
+def test_killed_workers_and_commands_change_nothing_in_the_table(people: Path, tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    study, out = people / "study.toml", tmp_path / "out"
+    options = [study, "--only", "none", *QUICK]
+    with tasks_on(None, 1):  # joblib is another engine
+        assert inside("train.cohort", *options, "--out", tmp_path / "here", "--workers", 1).returncode == 0
+    words = [sys.executable, "-m", "train.cohort", *options, "--out", out]
+    with cluster(2) as (address, workers):
+        command = [*map(str, words), "--scheduler", address]
+        for victim in (None, workers[0]):  # the command itself, then a worker of the one that goes on
+            running = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+            while not list(out.glob("persons/.S*.part")) and running.poll() is None:
+                time.sleep(0.05)
+            if victim is None:
+                running.send_signal(signal.SIGINT)
+                running.communicate(timeout=60)
+                assert running.returncode == 130
+            else:
+                victim.send_signal(signal.SIGKILL)
+                _, said = running.communicate(timeout=600)
+                assert running.returncode == 0, said
+    assert (out / "cohort.csv").read_bytes() == (tmp_path / "here/cohort.csv").read_bytes()
+    assert read_json(out / "cohort.json") == read_json(tmp_path / "here/cohort.json")
+
+
+@pytest.mark.slow
+def test_a_command_gives_the_same_figures_on_a_scheduler(small_dataset: Path, tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    options = [small_dataset, "--draws", 1, "--seed", 0]
+    with cluster(1) as (address, _):
+        words = ("--out", tmp_path / "there", "--scheduler", address)
+        assert as_process("train.learning_curve", *options, *words).returncode == 0
+    assert inside("train.learning_curve", *options, "--out", tmp_path / "here").returncode == 0
+    assert read_json(tmp_path / "there/learning_curve.json") == read_json(tmp_path / "here/learning_curve.json")
+
+
+def die_once(shared: Path, number: int) -> int:
+    """A task that takes its process with it the first time."""
+    if number == 3 and not shared.exists():
+        shared.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number * number
+
+
+def die(_: None, number: int) -> int:
+    if number == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def which_threads(_: None, number: int) -> tuple[int, list[int]]:
+    import torch
+
+    return torch.get_num_threads(), sorted(run_tasks(die, None, [(7,), (8,)]))  # of a task: in its own process
+
+
+@pytest.mark.slow
+def test_a_dead_worker_costs_its_task_a_retry_and_a_deadly_task_itself_alone(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    with parallel.local_cluster(2) as address, tasks_on(address):
+        jobs = [(n,) for n in range(8)]
+        assert sorted(run_tasks(die_once, tmp_path / "died", jobs)) == [n * n for n in range(8)]
+        assert sorted(run_tasks(die, None, jobs, lambda job: -job[0])) == [-3, 0, 1, 2, 4, 5, 6, 7]
+        assert set(map(str, run_tasks(which_threads, None, jobs))) == {"(1, [7, 8])"}
+    with tasks_on(None, 1), pytest.raises(EdgeEcgError, match="a process at work died"):
+        list(run_tasks(die, None, jobs))
+
+
+def test_a_scheduler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(parallel, "WAIT_S", 0.2)
+    with pytest.raises(EdgeEcgError, match="no Dask scheduler answers there"), connected("tcp://127.0.0.1:9"):
+        pass
+    with pytest.raises(EdgeEcgError, match="no Dask scheduler answers there"), connected("nonsense://"):
+        pass
