@@ -73,9 +73,8 @@ _TIME = (
 _ZONE = r"(?P<zone>Z|[-+]\d\d:?\d\d)"
 _RECORDED_AT = re.compile(rf"{_DAY}(?:[T\s]+{_TIME}(?:\s?{_ZONE})?)?")
 _IN_WORDS = re.compile(r"(?P<month>[a-z]{3})[a-z]*\.? (?P<d>\d\d?),? (?P<y>\d{4})", re.IGNORECASE)
-_EAST_ASIAN = re.compile(
-    r"((?<=令和)\d\d?|(?<!\d)\d{4})[年년]\s?(\d\d?)[月월]\s?(\d\d?)[日일]"
-)  # another era is unknown
+# A year of the era Reiwa, or of four digits: other eras are unknown.
+_EAST_ASIAN = re.compile(r"((?<=令和)\d\d?|(?<!\d)\d{4})[年년]\s?(\d\d?)[月월]\s?(\d\d?)[日일]")
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _AFTER_NOON = {"pm", "nachm", "下午", "午後", "오후", "م", "μμ", "ch", "em", "ip", "du", "odp"}
 _BEFORE_NOON = {"am", "vorm", "上午", "午前", "오전", "ص", "πμ", "sa", "fm", "ap", "de", "dop"}
