@@ -796,6 +796,7 @@ PLAIN = {
     "withings.json": json.dumps({"body": {"signal": ECG_UV.tolist(), "sampling_frequency": 512}}),
 }
 OTHERS = {
+    "imported.json": json.dumps({"files": {"2024-03-01/after/ecg_2024-03-01.csv": "0f"}, "ecg_count": 1}),
     "steps.csv": table(range(0, 60 * N, 60), range(N), [i % 7 for i in range(N)], heading="seconds,steps,stairs"),
     "README.md": "Sampled at 512 Hz.\n",
     "labels.csv": "file,label\na,b\n",
@@ -821,7 +822,7 @@ def test_a_folder_and_a_zip_hold_what_is_read_alone(tmp_path):
             assert np.array_equal(recording.samples_uv, ECG_UV), name
             assert recording.sample_rate_hz == alone.sample_rate_hz
         assert sorted(Path(name).name for name in passed.names) == sorted(OTHERS)
-        assert str(passed).startswith("4 passed over as no recordings: ")
+        assert str(passed).startswith("5 passed over as no recordings: ")
 
 
 def test_links_are_followed_once_and_pipes_are_passed_over(tmp_path):

@@ -17,7 +17,8 @@ MOST_OBJECTS = 1_000_000  # lists and objects: a sample may be one
 MOST_DEPTH = 6
 
 _KEYS = re.compile(
-    rb'"(?:waveformSamples|voltageMeasurements|voltages|voltageValues|signal|[^"]{0,20}e[ck]g[^"]{0,20})"\s*:',
+    rb'"(?:waveformSamples|voltageMeasurements|voltages|voltageValues|signal|[a-z_ ]{0,20}e[ck]g[a-z_ ]{0,20})"'
+    rb"\s*:\s*[\[{]",
     re.IGNORECASE,
 )
 _FHIR = re.compile(rb'"resourceType"\s*:\s*"(?:Observation|Bundle)"')
