@@ -4,7 +4,8 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 DEMO_OUT := out/demo
 
-.PHONY: demo test lint bench bench-compare bench-small docs pictures docs-links fuzz wheel-test ios-demo clean
+.PHONY: demo test lint bench bench-compare bench-small docs pictures docs-links fuzz wheel-test ios-demo \
+	device-check arm-check clean
 
 demo: $(INSTALLED)
 	rm -rf $(DEMO_OUT)
@@ -65,6 +66,23 @@ wheel-test: $(INSTALLED)
 # Put a bundle into the sample app, for Xcode: make ios-demo BUNDLE=out/demo/bundle
 ios-demo: $(INSTALLED)
 	$(BIN)/edge-ecg pack $(BUNDLE) --out ios_bridge/Examples/WatchDemo/Watch/person.ecgbundle
+
+# Against this machine: the Swift core on emulated devices (Cortex-M7 and M4F, Arm of 64 and 32 bits), and the Python
+# runtime on emulated 64-bit Arm. Both install what they need of Debian, as root; what is missing is said and skipped.
+SMALL := out/small
+DEVICE_BUNDLE ?= $(SMALL)/bundle
+DEVICE_RECORDINGS ?= $(SMALL)/person/0301/*/*.csv
+
+device-check: $(INSTALLED) $(DEVICE_BUNDLE)
+	$(BIN)/python -m benches.device
+	$(BIN)/python -m benches.device $(DEVICE_BUNDLE) $(DEVICE_RECORDINGS) \
+		$(if $(EDGE_ECG_DATA),$(EDGE_ECG_DATA)/watch/0921/*/*_1.csv) --json out/device/device.json
+
+arm-check: $(INSTALLED) $(DEVICE_BUNDLE)
+	$(BIN)/python -m benches.arm $(DEVICE_BUNDLE) $(DEVICE_RECORDINGS)
+
+$(SMALL)/bundle: $(INSTALLED)
+	$(BIN)/python -m benches.small $(SMALL)
 
 # PYTHONWARNINGS: setuptools warns at length of what an editable installation is.
 $(INSTALLED): pyproject.toml constraints.txt

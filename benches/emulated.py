@@ -48,7 +48,8 @@ class Device:
     def build(self) -> Path:
         """The program, built if a source is newer. Raises CalledProcessError; the compiler says why."""
         program = BUILT / f"{self.name}.elf"
-        changed = max(path.stat().st_mtime for folder in (SOURCES, CORE) for path in folder.iterdir())
+        sources = [path for folder in (SOURCES, CORE) for path in folder.iterdir() if path.suffix != ".md"]
+        changed = max(path.stat().st_mtime for path in sources)
         if program.exists() and program.stat().st_mtime > changed:
             return program
         BUILT.mkdir(parents=True, exist_ok=True)

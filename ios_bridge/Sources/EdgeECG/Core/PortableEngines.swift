@@ -46,8 +46,8 @@ public struct PortableEncoder: ECGEncoder {
       engine.outputShape[0] == 1
     else {
       throw EdgeECGError.contract(
-        "portable encoder gives \(shown(engine.outputShape)), the contract wants beat [1, \(beatLength)] -> embedding [1, D]"
-      )
+        "portable encoder gives \(shown(engine.outputShape)), "
+          + "the contract wants beat [1, \(beatLength)] -> embedding [1, D]")
     }
     self.beatLength = beatLength
     embeddingLength = engine.outputShape[1]
