@@ -64,8 +64,8 @@ wheel-test: $(INSTALLED)
 	EDGE_ECG_WHEEL_TEST=1 $(BIN)/python -m pytest tests/test_packaging.py
 
 # Put a bundle into the sample app, for Xcode: make ios-demo BUNDLE=out/demo/bundle
-ios-demo:
-	ios_bridge/Examples/WatchDemo/add-bundle.sh $(BUNDLE)
+ios-demo: $(INSTALLED)
+	$(BIN)/edge-ecg pack $(BUNDLE) --out ios_bridge/Examples/WatchDemo/Watch/person.ecgbundle
 
 # Against this machine: the Swift core on emulated devices (Cortex-M7 and M4F, Arm of 64 and 32 bits), and the Python
 # runtime on emulated 64-bit Arm. Both install what they need of Debian, as root; what is missing is said and skipped.

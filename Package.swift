@@ -17,14 +17,17 @@ let package = Package(
   products: [
     .library(name: "EdgeECG", targets: ["EdgeECG"]),
     .library(name: "EdgeECGApple", targets: ["EdgeECGApple"]),
+    .library(name: "EdgeECGGUI", targets: ["EdgeECGGUI"]),
     .executable(name: "edge-ecg-swift", targets: ["edge-ecg-swift"]),
   ],
   targets: [
     .target(name: "EdgeECG", path: "ios_bridge/Sources/EdgeECG", exclude: notForThisHost, resources: privacy),
     .target(name: "EdgeECGApple", dependencies: ["EdgeECG"], path: "ios_bridge/Sources/EdgeECGApple"),
+    .target(name: "EdgeECGGUI", dependencies: ["EdgeECG"], path: "ios_bridge/Sources/EdgeECGGUI"),
     .executableTarget(name: "edge-ecg-swift", dependencies: ["EdgeECG"], path: "ios_bridge/Sources/edge-ecg-swift"),
     .testTarget(
-      name: "EdgeECGTests", dependencies: ["EdgeECG", "EdgeECGApple"], path: "ios_bridge/Tests/EdgeECGTests",
+      name: "EdgeECGTests", dependencies: ["EdgeECG", "EdgeECGApple", "EdgeECGGUI"],
+      path: "ios_bridge/Tests/EdgeECGTests",
       resources: [.copy("Golden")]),
   ],
   swiftLanguageModes: [.v6]

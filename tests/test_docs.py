@@ -87,7 +87,7 @@ def after_recordings(folder: Path, printed: str) -> None:
 def after_cohort(folder: Path, printed: str) -> None:
     assert "3 persons, 3 with figures, 0 not finished" in printed
     for person in ("S0001", "S0002", "S0003"):
-        assert load_bundle(folder / "result/persons" / person / "bundle").labels == ("fasting", "after")
+        assert load_bundle(folder / "result/persons" / person / "bundle").labels == ("baseline", "target")
     with (folder / "result/cohort.csv").open(newline="") as file:
         assert {row["person"] for row in csv.DictReader(file)} == {"S0001", "S0002", "S0003"}
     assert "<html" in (folder / "result/cohort.html").read_text(encoding="utf-8")

@@ -59,6 +59,7 @@ def distribution(ours: Sequence[float], best: Sequence[float]) -> Picture:
         axes.hist([100 * share for share in ours], edges, color=COLOURS["ours"], alpha=0.45, linewidth=0)
         axes.hist([100 * share for share in best], edges, color=COLOURS["third"], histtype="step", linewidth=1.4)
         axes.set(xlabel="recordings of dates left out right, %", ylabel="persons")
+        axes.locator_params(axis="y", integer=True)
         axes.grid(axis="y")
         svg = svg_of(drawn, "distribution")
     quartiles = ["{:.0%}, {:.0%}, {:.0%}".format(*np.percentile(of, [25, 50, 75])) for of in (ours, best or [0.0])]

@@ -3,9 +3,46 @@
   import EdgeECG
   import Foundation
 
-  /// The bundle's `Encoder.mlpackage` through Core ML.
+  /// Which of a bundle's Core ML packages runs. The manifest's `parity` says how each departs from the model; one that
+  /// decided otherwise is not in the bundle.
+  public enum CoreMLArtefact: String, Sendable, CaseIterable {
+    case float32 = ""
+    case float16 = "_fp16"
+    case int8 = "_int8"
+  }
+
+  /// Where and how a bundle's Core ML packages run.
+  public struct CoreMLOptions: Sendable {
+    /// Which packages.
+    public var artefact: CoreMLArtefact
+    /// On which units. The networks are so small that starting another unit takes longer than running them.
+    public var computeUnits: MLComputeUnits
+    /// Where compiled models are kept.
+    public var cache: CompiledModels
+
+    /// By default float32 on the CPU.
+    public init(
+      artefact: CoreMLArtefact = .float32, computeUnits: MLComputeUnits = .cpuOnly,
+      cache: CompiledModels = CompiledModels()
+    ) {
+      (self.artefact, self.computeUnits, self.cache) = (artefact, computeUnits, cache)
+    }
+  }
+
+  extension ECGBundle {
+    /// The same bundle, judging through Core ML. The references stay float32, whatever the artefact.
+    /// - Throws: `EdgeECGError.bundle` if the bundle holds no such packages, and what Core ML throws.
+    public func onCoreML(_ options: CoreMLOptions = CoreMLOptions()) async throws -> ECGBundle {
+      var bundle = self
+      bundle.encoder = try await CoreMLEncoder(self, options)
+      bundle.comparator = try await CoreMLComparator(self, options)
+      return bundle
+    }
+  }
+
+  /// The bundle's encoder through Core ML.
   ///
-  /// Not on the watch: watchOS can't compile a model, and ``EdgeECG/PortableEncoder`` is the one to use there.
+  /// Not on the watch: watchOS can't compile a model, and `PortableEncoder` is the one to use there.
   public struct CoreMLEncoder: ECGEncoder {
     private let graph: CoreMLGraph
     /// Numbers in a beat.
@@ -14,10 +51,8 @@
     public let embeddingLength: Int
 
     /// Compiles the bundle's encoder, or takes it from the cache.
-    public init(
-      _ bundle: ECGBundle, computeUnits: MLComputeUnits = .cpuOnly, cache: CompiledModels = CompiledModels()
-    ) async throws {
-      graph = try await CoreMLGraph("Encoder.mlpackage", of: bundle, computeUnits, cache)
+    public init(_ bundle: ECGBundle, _ options: CoreMLOptions = CoreMLOptions()) async throws {
+      graph = try await CoreMLGraph("Encoder", of: bundle, options)
       beatLength = bundle.encoder.beatLength
       embeddingLength = bundle.encoder.embeddingLength
     }
@@ -31,17 +66,15 @@
     }
   }
 
-  /// The bundle's `Comparator.mlpackage` through Core ML.
+  /// The bundle's comparator through Core ML.
   public struct CoreMLComparator: ECGComparator {
     private let graph: CoreMLGraph
     /// Numbers in an embedding.
     public let embeddingLength: Int
 
     /// Compiles the bundle's comparator, or takes it from the cache.
-    public init(
-      _ bundle: ECGBundle, computeUnits: MLComputeUnits = .cpuOnly, cache: CompiledModels = CompiledModels()
-    ) async throws {
-      graph = try await CoreMLGraph("Comparator.mlpackage", of: bundle, computeUnits, cache)
+    public init(_ bundle: ECGBundle, _ options: CoreMLOptions = CoreMLOptions()) async throws {
+      graph = try await CoreMLGraph("Comparator", of: bundle, options)
       embeddingLength = bundle.comparator.embeddingLength
     }
 
@@ -60,17 +93,19 @@
     }
   }
 
-  /// One compiled model. `MLModel` predicts from any thread (Apple's documentation of `prediction(from:)`), and nothing
-  /// here changes after it is made.
-  private struct CoreMLGraph: @unchecked Sendable {
+  /// One compiled model, which copies of an engine share.
+  ///
+  /// Apple asks that a model be used "on one thread or one dispatch queue at a time" (documentation of `MLModel`), so
+  /// that a lock makes predictions wait for each other.
+  private final class CoreMLGraph: @unchecked Sendable {
     private let model: MLModel
+    private let lock = NSLock()
 
-    init(
-      _ package: String, of bundle: ECGBundle, _ computeUnits: MLComputeUnits, _ cache: CompiledModels
-    ) async throws {
+    init(_ name: String, of bundle: ECGBundle, _ options: CoreMLOptions) async throws {
       let configuration = MLModelConfiguration()
-      configuration.computeUnits = computeUnits
-      model = try MLModel(contentsOf: try await cache.compiled(package, of: bundle), configuration: configuration)
+      configuration.computeUnits = options.computeUnits
+      let compiled = try await options.cache.compiled("\(name)\(options.artefact.rawValue).mlpackage", of: bundle)
+      model = try await MLModel.load(contentsOf: compiled, configuration: configuration)
     }
 
     func run(
@@ -78,20 +113,18 @@
     ) throws(EdgeECGError) -> [Float] {
       let array: MLMultiArray?
       do {
-        let features = try inputs.mapValues { input -> MLFeatureValue in
-          let array = try MLMultiArray(shape: input.shape.map { NSNumber(value: $0) }, dataType: .float32)
-          for (index, value) in input.values.enumerated() { array[index] = NSNumber(value: value) }
-          return MLFeatureValue(multiArray: array)
+        let features = inputs.mapValues { input in
+          MLFeatureValue(multiArray: MLMultiArray(MLShapedArray<Float>(scalars: input.values, shape: input.shape)))
         }
-        let result = try model.prediction(from: MLDictionaryFeatureProvider(dictionary: features))
-        array = result.featureValue(for: output)?.multiArrayValue
+        let provider = try MLDictionaryFeatureProvider(dictionary: features)
+        array = try lock.withLock { try model.prediction(from: provider).featureValue(for: output)?.multiArrayValue }
       } catch {
         throw EdgeECGError.contract("Core ML can't run the model: \(error.localizedDescription)")
       }
       guard let array, array.count == count else {
         throw EdgeECGError.contract("the Core ML model gives no \(output) of \(count) numbers")
       }
-      return (0..<count).map { array[$0].floatValue }
+      return MLShapedArray<Float>(converting: array).scalars
     }
   }
 
@@ -107,12 +140,13 @@
 
     func compiled(_ package: String, of bundle: ECGBundle) async throws -> URL {
       let files = (bundle.manifest["files"]?.members ?? []).filter { $0.key.hasPrefix(package + "/") }
-      guard !files.isEmpty else { throw EdgeECGError.bundle("\(bundle.source): holds no \(package)") }
+      guard let source = bundle.folder, !files.isEmpty else {
+        throw EdgeECGError.bundle("\(bundle.source): holds no \(package)")
+      }
       let hashes = files.map { "\($0.key) \($0.value["sha256"]?.text ?? "")" }.joined(separator: "\n")
       let kept = folder.appendingPathComponent("\(SHA256.hexDigest(of: Array(hashes.utf8))).mlmodelc")
       if FileManager.default.fileExists(atPath: kept.path) { return kept }
-      let source = (bundle.folder ?? URL(fileURLWithPath: "/")).appendingPathComponent(package)
-      let fresh = try await MLModel.compileModel(at: source)
+      let fresh = try await MLModel.compileModel(at: source.appendingPathComponent(package))
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
       do {
         try FileManager.default.moveItem(at: fresh, to: kept)

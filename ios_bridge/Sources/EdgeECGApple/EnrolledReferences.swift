@@ -1,10 +1,10 @@
 import EdgeECG
 import Foundation
 
-/// Fresh references on the device: what an ``EdgeECG/Enrollment`` moved, kept for the bundle it was made with.
+/// Fresh references on the device: what an `Enrollment` moved, kept for the bundle it was made with.
 ///
 /// A file belongs to one bundle by the hash of that bundle's own references; after a new bundle comes, old files are
-/// not read. On Apple platforms the file is encrypted while the device is locked.
+/// not read. On Apple platforms the file is encrypted while the device is locked, and not part of a backup.
 public struct EnrolledReferences: Sendable {
   private let folder: URL
 
@@ -18,17 +18,21 @@ public struct EnrolledReferences: Sendable {
     let enrollment = try Enrollment(bundle, recordings: recordings)
     let enrolled = bundle.withReferences(enrollment.references)
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    #if os(Linux)
-      let options: Data.WritingOptions = .atomic
-    #else
+    #if canImport(Darwin)
       let options: Data.WritingOptions = [.atomic, .completeFileProtection]
+      var place = folder
+      var values = URLResourceValues()
+      values.isExcludedFromBackup = true  // of the folder: a file loses it when it is written anew
+      try place.setResourceValues(values)
+    #else
+      let options: Data.WritingOptions = .atomic
     #endif
     try Data(enrolled.references.safetensors).write(to: file(for: bundle), options: options)
     return (enrolled, enrollment)
   }
 
   /// The bundle with the references that were kept for it, or as it is if there are none.
-  /// - Throws: ``EdgeECG/EdgeECGError/bundle(_:)`` if the kept file is damaged, or is there and can't be read: while
+  /// - Throws: `EdgeECGError.bundle` if the kept file is damaged, or is there and can't be read: while
   ///   the device is locked it is encrypted, and judging by the unenrolled references would be another judgement.
   public func applied(to bundle: ECGBundle) throws -> ECGBundle {
     let content: Data

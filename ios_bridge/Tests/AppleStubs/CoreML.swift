@@ -20,11 +20,16 @@ open class MLFeatureValue: NSObject {
 
 open class MLMultiArray: NSObject {
   public init(shape: [NSNumber], dataType: MLMultiArrayDataType) throws { fatalError() }
+  public convenience init(_ shapedArray: MLShapedArray<Float>) { fatalError() }
   public var count: Int { fatalError() }
-  public subscript(idx: Int) -> NSNumber {
-    get { fatalError() }
-    set { fatalError() }
-  }
+}
+
+public protocol MLShapedArrayScalar {}
+extension Float: MLShapedArrayScalar {}
+public struct MLShapedArray<Scalar: MLShapedArrayScalar> {
+  public init(scalars: some Sequence<Scalar>, shape: [Int]) { fatalError() }
+  public init(converting multiArray: MLMultiArray) { fatalError() }
+  public var scalars: [Scalar] { fatalError() }
 }
 
 open class MLDictionaryFeatureProvider: NSObject, MLFeatureProvider {
@@ -34,7 +39,9 @@ open class MLDictionaryFeatureProvider: NSObject, MLFeatureProvider {
 }
 
 open class MLModel: NSObject {
-  public convenience init(contentsOf url: URL, configuration: MLModelConfiguration) throws { fatalError() }
+  public class func load(contentsOf url: URL, configuration: MLModelConfiguration) async throws -> MLModel {
+    fatalError()
+  }
   public static func compileModel(at modelURL: URL) async throws -> URL { fatalError() }
   public func prediction(from input: any MLFeatureProvider) throws -> any MLFeatureProvider { fatalError() }
 }

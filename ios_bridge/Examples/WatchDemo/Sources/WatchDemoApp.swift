@@ -1,8 +1,0 @@
-import SwiftUI
-
-@main
-struct WatchDemoApp: App {
-  var body: some Scene {
-    WindowGroup { JudgeView() }
-  }
-}

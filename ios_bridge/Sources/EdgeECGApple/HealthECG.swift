@@ -1,0 +1,68 @@
+import EdgeECG
+
+/// An ECG of the Health app: the recording, and what Apple's own app and the person said of it.
+public struct HealthECG: Hashable, Sendable {
+  /// The samples.
+  public let recording: Recording
+  /// What Apple's ECG app made of it.
+  public let classification: ECGClassification
+  /// What the person noted with it; nothing if nothing was asked or noted, or may not be read.
+  public let symptoms: [ECGSymptom]
+
+  /// An ECG that was read already.
+  public init(recording: Recording, classification: ECGClassification, symptoms: [ECGSymptom] = []) {
+    (self.recording, self.classification, self.symptoms) = (recording, classification, symptoms)
+  }
+
+  /// Why a decision on it should be doubted, in one sentence for a person; nothing for a sinus rhythm without symptoms.
+  public var doubt: String? {
+    let noted = symptoms.isEmpty ? nil : "noted with it: \(symptoms.map(\.rawValue).joined(separator: ", "))"
+    let doubts = [classification.doubt, noted].compactMap { $0 }
+    return doubts.isEmpty ? nil : doubts.joined(separator: "; ")
+  }
+}
+
+/// What Apple's ECG app made of an ECG. A bundle is trained on sinus rhythm; any other is a reason to doubt.
+public enum ECGClassification: String, Hashable, Sendable, Codable, CaseIterable {
+  case sinusRhythm = "sinus rhythm"
+  case atrialFibrillation = "atrial fibrillation"
+  case lowHeartRate = "inconclusive, low heart rate"
+  case highHeartRate = "inconclusive, high heart rate"
+  case poorReading = "inconclusive, poor reading"
+  case inconclusive = "inconclusive"
+  case unknown = "not classified"
+
+  /// What to say beside a decision; nothing for a sinus rhythm.
+  public var doubt: String? { self == .sinusRhythm ? nil : "the ECG app said: \(rawValue)" }
+}
+
+/// What a person can note with an ECG.
+public enum ECGSymptom: String, Hashable, Sendable, Codable, CaseIterable {
+  case rapidHeartbeat = "rapid, pounding or fluttering heartbeat"
+  case skippedHeartbeat = "skipped heartbeat"
+  case fatigue
+  case shortnessOfBreath = "shortness of breath"
+  case chestPain = "chest tightness or pain"
+  case fainting
+  case dizziness
+}
+
+/// Places values by their time, so that what is missing between them stays missing.
+struct TimedSamples {
+  /// Microvolts at the rate; NaN where nothing came.
+  private(set) var microvolts: [Double] = []
+  private let rateHz: Double
+
+  init(rateHz: Double) { self.rateHz = rateHz }
+
+  /// Takes the value at `seconds` since the recording began; nothing stands for a value that is missing.
+  /// - Throws: `EdgeECGError.recording` for a time that lies a minute or more after the last one, or before it.
+  mutating func add(_ value: Double?, at seconds: Double) throws(EdgeECGError) {
+    let missing = (seconds * rateHz).rounded() - Double(microvolts.count)
+    guard missing > -2, missing < 60 * rateHz else {  // clocks round; a jump is no gap in an ECG of 30 s
+      throw EdgeECGError.recording("a measurement of the ECG is said to be \(seconds) s after its start, out of order")
+    }
+    if missing >= 1 { microvolts += repeatElement(.nan, count: Int(missing)) }
+    microvolts.append(value ?? .nan)
+  }
+}

@@ -1,0 +1,151 @@
+import EdgeECG
+import Foundation
+import Observation
+
+/// What a screen shows of one person's bundle at work: the day's baseline first, then recordings judged against it.
+///
+/// Everything slow runs off the main actor; views observe it and ask for nothing.
+@available(iOS 17, macOS 14, watchOS 10, *)
+@MainActor @Observable
+public final class ECGJudge {
+  /// The bundle that judges, once it is open.
+  public private(set) var bundle: ECGBundle?
+  /// What the beats are compared with, beside what is usual.
+  public private(set) var baseline: DayBaseline?
+  /// The part of the recording that is judged now.
+  public private(set) var trace = ECGTrace()
+  /// What is known of the recording so far; final when ``progress`` is 1.
+  public private(set) var decision: Decision?
+  /// How much of the recording was judged, 0 to 1.
+  public private(set) var progress = 0.0
+  /// Why the decision should be doubted, in a sentence for a person.
+  public private(set) var doubt: String?
+  /// What went wrong with what was asked for last.
+  public private(set) var problem: String?
+  /// Whether something is asked for and not done.
+  public private(set) var isBusy = false
+
+  /// A judge without a bundle.
+  public init() {}
+
+  /// Opens and verifies a bundle: a folder, or a file that `edge-ecg pack` wrote.
+  public func open(_ url: URL) async {
+    await working {
+      let opened = try await Task.detached { try ECGBundle(contentsOf: url) }.value
+      self.use(opened)
+    }
+  }
+
+  /// Judges by another bundle from now on; a baseline, which is of the bundle before, is forgotten.
+  public func use(_ bundle: ECGBundle) {
+    (self.bundle, baseline, decision, doubt, progress, trace) = (bundle, nil, nil, nil, 0, ECGTrace())
+  }
+
+  /// Compares with these recordings of the baseline, made on the day that is judged.
+  public func setBaseline(_ read: @escaping @Sendable () async throws -> [Recording]) async {
+    await working {
+      let bundle = try self.opened()
+      self.baseline = try await Task.detached { try DayBaseline(bundle, recordings: try await read()) }.value
+    }
+  }
+
+  /// Judges the recording that `read` gives, at a pace at which the tally is seen to move.
+  /// - Parameters:
+  ///   - pace: how long each quarter of a second of ECG is shown.
+  ///   - read: the recording, and why a decision on it should be doubted.
+  public func judge(
+    pace: Duration = .milliseconds(20), _ read: @escaping @Sendable () async throws -> (Recording, doubt: String?)
+  ) async {
+    await working {
+      let (bundle, baseline) = (try self.opened(), self.baseline)
+      (self.decision, self.doubt, self.progress) = (nil, nil, 0)
+      let (recording, doubt) = try await Task.detached { try await read() }.value
+      self.doubt = doubt
+      for try await step in JudgedStep.steps(of: recording, through: bundle, baseline, pace: pace) {
+        (self.trace, self.decision, self.progress) = (step.trace, step.decision, step.progress)
+        if step.isOutOfDate {
+          self.doubt = "recorded too long after the training: enrol fresh baselines of three dates"
+        }
+      }
+    }
+  }
+
+  private func opened() throws(EdgeECGError) -> ECGBundle {
+    guard let bundle else { throw EdgeECGError.bundle("there is no bundle yet") }
+    return bundle
+  }
+
+  private func working(_ work: () async throws -> Void) async {
+    (isBusy, problem) = (true, nil)
+    defer { isBusy = false }
+    do {
+      try await work()
+    } catch is CancellationError {
+    } catch {
+      problem = error.localizedDescription
+    }
+  }
+}
+
+/// Some seconds of ECG, and where the R peaks are in it.
+public struct ECGTrace: Hashable, Sendable {
+  /// Microvolts.
+  public let samples: [Double]
+  /// Indices into ``samples``.
+  public let rPeaks: [Int]
+
+  /// A trace with its R peaks.
+  public init(samples: [Double] = [], rPeaks: [Int] = []) {
+    (self.samples, self.rPeaks) = (samples, rPeaks)
+  }
+}
+
+/// What is known after each quarter of a second of ECG.
+struct JudgedStep: Sendable {
+  private static let stepSeconds = 0.25
+  private static let traceSeconds = 5.0
+
+  let trace: ECGTrace
+  let decision: Decision
+  let progress: Double
+  let isOutOfDate: Bool
+
+  static func steps(
+    of recording: Recording, through bundle: ECGBundle, _ baseline: DayBaseline?, pace: Duration
+  ) -> AsyncThrowingStream<JudgedStep, any Error> {
+    AsyncThrowingStream { continuation in
+      let task = Task.detached {
+        do {
+          try await judge(recording, bundle, baseline, pace) { continuation.yield($0) }
+          continuation.finish()
+        } catch {
+          continuation.finish(throwing: error)
+        }
+      }
+      continuation.onTermination = { _ in task.cancel() }
+    }
+  }
+
+  private static func judge(
+    _ recording: Recording, _ bundle: ECGBundle, _ baseline: DayBaseline?, _ pace: Duration, show: (JudgedStep) -> Void
+  ) async throws {
+    var watch = try Watch(
+      bundle, sampleRateHz: recording.sampleRateHz, day: recording.day, dayBaseline: baseline)
+    let toSource = try Resampler(rateHz: recording.sampleRateHz, targetHz: bundle.contract.sampleRateHz)
+    var rPeaks: [Int] = []
+    let samples = recording.samplesMicrovolts
+    let chunk = max(1, Int(stepSeconds * recording.sampleRateHz))
+    let shown = Int(traceSeconds * recording.sampleRateHz)
+    for start in stride(from: 0, to: samples.count, by: chunk) {
+      let end = min(start + chunk, samples.count)
+      rPeaks += try watch.push(samples[start..<end]).map { Int(toSource.sourceIndex($0.beat.rIndex)) }
+      let first = max(0, end - shown)
+      show(
+        JudgedStep(
+          trace: ECGTrace(
+            samples: Array(samples[first..<end]), rPeaks: rPeaks.filter { $0 >= first }.map { $0 - first }),
+          decision: watch.decision, progress: Double(end) / Double(samples.count), isOutOfDate: watch.isOutOfDate))
+      try await Task.sleep(for: pace)
+    }
+  }
+}

@@ -1,0 +1,61 @@
+#if canImport(SwiftUI)
+  import EdgeECG
+  import SwiftUI
+
+  /// One screen: the day's baseline first, then a recording, its R peaks, the tally as it moves, and a decision.
+  @available(iOS 17, macOS 14, watchOS 10, *)
+  public struct ECGJudgeView: View {
+    private enum Work: Hashable { case baseline, judging }
+
+    private let judge: ECGJudge
+    private let takeBaseline: () async -> Void
+    private let judgeLatest: () async -> Void
+    @State private var work: Work?
+
+    /// - Parameters:
+    ///   - judge: what is shown.
+    ///   - takeBaseline: calls ``ECGJudge/setBaseline(_:)`` with the app's recordings.
+    ///   - judgeLatest: calls ``ECGJudge/judge(pace:_:)`` with the app's latest recording.
+    public init(
+      _ judge: ECGJudge, takeBaseline: @escaping () async -> Void, judgeLatest: @escaping () async -> Void
+    ) {
+      (self.judge, self.takeBaseline, self.judgeLatest) = (judge, takeBaseline, judgeLatest)
+    }
+
+    /// What is drawn.
+    public var body: some View {
+      ScrollView {
+        VStack(spacing: 8) {
+          ECGTraceView(judge.trace)
+          ECGDecisionView(judge)
+          if let problem = judge.problem { Text(problem).foregroundStyle(.red) }
+          if judge.isBusy { ProgressView() }
+          Text(baselineText).font(.footnote)
+          Button("The latest two ECGs are this morning's baseline") { work = .baseline }
+          Button("Judge the latest ECG") { work = .judging }
+          Text(judge.bundle?.intendedUse ?? "No bundle yet: send one from the iPhone.").font(.footnote)
+            .foregroundStyle(.secondary)
+        }
+        .padding()
+      }
+      .task(id: work) { await perform() }
+    }
+
+    private var baselineText: String {
+      guard let baseline = judge.baseline else {
+        return "No baseline of the day yet: more recordings will be inconclusive."
+      }
+      return "Compared with \(baseline.level.recordings) baselines of \(baseline.day?.description ?? "an unknown day")"
+    }
+
+    /// What a button asked for; it is cancelled when another one is pressed or the screen goes.
+    private func perform() async {
+      switch work {
+      case .baseline: await takeBaseline()
+      case .judging: await judgeLatest()
+      case nil: return
+      }
+      work = nil
+    }
+  }
+#endif
