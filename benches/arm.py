@@ -35,7 +35,7 @@ PLATFORMS = (
     "any",
 )
 EVIDENCE_TOLERANCE = 1e-4
-SECONDS = 1800
+SECONDS = 900
 
 # ONNX Runtime asks for the processor and crashes on what this machine says of itself. QEMU finds these files first.
 CPU = """processor\t: 0
@@ -101,7 +101,10 @@ def _has_pip(python: str) -> bool:
 
 
 def _run(*command: str | Path) -> None:
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    try:
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        raise Skipped(f"{Path(command[0]).name} took too long") from None
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()
         raise Skipped(f"{Path(command[0]).name} failed: {said[-1] if said else done.returncode}")

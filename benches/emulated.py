@@ -1,7 +1,9 @@
 """Emulated devices: what each needs, how its program is built and run, and what it took."""
 
+import os
 import shutil
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,13 +60,11 @@ class Device:
 
     def run(self, program: Path, folder: Path, *arguments: str) -> list[list[str]]:
         """The words of each line that the program prints, started in `folder`. Raises Died."""
-        done = subprocess.run(
-            self._command(program, arguments),
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=SECONDS,
-        )
+        command = self._command(program, arguments)
+        try:
+            done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            raise Died(f"{self.name}: {' '.join(arguments[:2])} takes more than {SECONDS} s") from None
         lines = done.stdout.decode(errors="replace").splitlines()
         if done.returncode or not lines or not lines[-1].startswith("meters"):
             raise Died(f"{self.name}: {' '.join(arguments[:2])} ended with {done.returncode} after {lines[-1:]}")
@@ -72,8 +72,10 @@ class Device:
 
     def instructions(self, program: Path, folder: Path, *arguments: str) -> int:
         """How many instructions a run takes from its start to its end, each one counted (user mode)."""
-        one_by_one = ("-singlestep", "-d", "exec,nochain", "-D", "/dev/stderr")
-        command = [self.emulator[0], *one_by_one, str(program), *arguments]
+        told = subprocess.run([*self.emulator, "--help"], capture_output=True, text=True).stdout
+        one_by_one = "-one-insn-per-tb" if "-one-insn-per-tb" in told else "-singlestep"  # the older name
+        log = ("-d", "exec,nochain", "-D", "/dev/stderr")  # a line an instruction
+        command = [self.emulator[0], one_by_one, *log, str(program), *arguments]
         with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as running:
             assert running.stderr is not None
             return sum(chunk.count(b"\n") for chunk in iter(lambda: running.stderr.read(1 << 20), b""))
@@ -101,15 +103,12 @@ def missing(commands: tuple[str, ...]) -> list[str]:
     """Those of some commands that are not installed, after an attempt to install them where that may be done."""
     absent = [name for name in commands if not shutil.which(name)]
     packages = sorted({package for name in absent for package in PACKAGES.get(name, "").split()})
-    if packages and shutil.which("apt-get") and _is_root():
+    if packages and shutil.which("apt-get") and os.geteuid() == 0:
         print(f"installing {' '.join(packages)}", flush=True)
-        subprocess.run(["apt-get", "update", "-qq"], check=False, capture_output=True)
-        subprocess.run(["apt-get", "install", "-qq", "-y", *packages], check=False, capture_output=True)
+        for words in (["update"], ["install", "-y", *packages]):
+            with suppress(subprocess.TimeoutExpired):  # what is not there afterwards is said
+                subprocess.run(["apt-get", "-qq", *words], check=False, capture_output=True, timeout=SECONDS)
     return [name for name in absent if not shutil.which(name)]
-
-
-def _is_root() -> bool:
-    return subprocess.run(["id", "-u"], capture_output=True, text=True, check=True).stdout.strip() == "0"
 
 
 def sizes(program: Path) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 private func argument(_ index: Int32, _ text: UnsafeMutableRawPointer, _ most: Int) -> Int
 @_extern(c, "device_open") private func open(_ path: UnsafeRawPointer) -> Int32
 @_extern(c, "device_read") private func read(_ file: Int32, _ bytes: UnsafeMutableRawPointer, _ most: Int) -> Int
+@_extern(c, "device_size") private func size(_ file: Int32) -> Int
 @_extern(c, "device_close") private func close(_ file: Int32)
 @_extern(c, "device_write") private func write(_ bytes: UnsafeRawPointer, _ count: Int)
 @_extern(c, "device_ticks") private func ticks() -> UInt32
@@ -42,9 +43,7 @@ enum Device {
   static func content(_ path: [UInt8]) -> [UInt8] {
     guard var file = DeviceFile(path) else { return [] }
     defer { file.close() }
-    var content: [UInt8] = []
-    while case let chunk = file.bytes(1024), !chunk.isEmpty { content += chunk }
-    return content
+    return file.bytes(file.size)
   }
 
   static func print(_ line: [UInt8]) {
@@ -62,6 +61,9 @@ struct DeviceFile {
     handle = (path + [0]).withUnsafeBytes { bytes in bytes.baseAddress.map { open($0) } ?? -1 }
     if handle < 0 { return nil }
   }
+
+  /// Bytes in all.
+  var size: Int { max(0, EdgeECG.size(handle)) }
 
   /// At most so many of the next bytes; none at the end.
   mutating func bytes(_ most: Int) -> [UInt8] {

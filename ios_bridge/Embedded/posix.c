@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int argument_count;
@@ -20,6 +21,11 @@ intptr_t device_argument(int index, char *text, size_t most) {
 }
 
 int device_open(const char *path) { return open(path, O_RDONLY); }
+
+intptr_t device_size(int file) {
+  struct stat facts;
+  return fstat(file, &facts) ? -1 : (intptr_t)facts.st_size;
+}
 
 void device_close(int file) { close(file); }
 

@@ -5,7 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { SYS_OPEN = 1, SYS_CLOSE = 2, SYS_WRITE0 = 4, SYS_WRITE = 5, SYS_READ = 6, SYS_GET_CMDLINE = 0x15, SYS_EXIT = 0x18 };
+enum { SYS_OPEN = 1, SYS_CLOSE = 2, SYS_WRITE0 = 4, SYS_WRITE = 5, SYS_READ = 6, SYS_FLEN = 12 };
+enum { SYS_GET_CMDLINE = 0x15, SYS_EXIT = 0x18 };
 enum { STOPPED_BY_ERROR = 0x20023, STOPPED_AS_WANTED = 0x20026 };
 static const uint32_t PAINT = 0xa5a5a5a5;
 
@@ -50,6 +51,11 @@ void __assert_func(const char *file, int line, const char *function, const char 
 int device_open(const char *path) {
   const void *block[] = {path, (void *)1 /* "rb" */, (void *)strlen(path)};
   return call(SYS_OPEN, block);
+}
+
+int device_size(int file) {
+  const void *block[] = {(void *)(intptr_t)file};
+  return call(SYS_FLEN, block);
 }
 
 void device_close(int file) {
