@@ -106,10 +106,17 @@ def after_models(folder: Path, printed: str) -> None:
     assert printed.count("2024-03-09_") >= 8
 
 
+def after_cohort(folder: Path, printed: str) -> None:
+    assert "4 persons, 4 with figures, 0 not finished" in " ".join(printed.split())
+    assert "Every person" in (folder / "result/cohort.html").read_text(encoding="utf-8")
+    assert load_bundle(folder / "result/persons/S0001/bundle").labels == ("baseline", "target")
+
+
 OUTCOMES: dict[str, Callable[[Path, str], None]] = {
     "index.md": after_index,
     "commands.md": after_commands,
     "apple.md": after_apple,
+    "cohort.md": after_cohort,
     "models.md": after_models,
     "protocol.md": after_protocol,
     "bundle.md": after_bundle,

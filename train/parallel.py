@@ -73,7 +73,7 @@ def local_cluster(workers: int | None) -> Iterator[str]:
     require_dask()
     from distributed import LocalCluster
 
-    options = {"dashboard_address": None, "host": "127.0.0.1", "silence_logs": "ERROR"}
+    options = {"dashboard_address": "127.0.0.1:0", "host": "127.0.0.1", "silence_logs": "ERROR"}
     with LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, **options) as cluster:
         yield cluster.scheduler_address
 
