@@ -361,7 +361,7 @@ def test_a_dead_worker_costs_its_task_a_retry_and_a_deadly_task_itself_alone(tmp
         assert sorted(run_tasks(die_once, tmp_path / "died", jobs)) == [n * n for n in range(5)]
         assert sorted(run_tasks(die, None, jobs, lambda job: -job[0])) == [-3, 0, 1, 2, 4]
         assert set(map(str, run_tasks(which_threads, None, jobs))) == {"(1, [7, 8])"}
-    with tasks_on(None, 1), pytest.raises(EdgeEcgError, match="a process at work died"):
+    with tasks_on(None, 2), pytest.raises(EdgeEcgError, match="a process at work died"):
         list(run_tasks(die, None, jobs))
 
 
