@@ -1,12 +1,6 @@
-<<<<<<< HEAD
-/// What a device offers: files, a line of text out, and meters. `semihosting.c` gives it on bare metal, `posix.c` on Linux.
-@_extern(c, "device_argument") private func argument(_ index: Int32, _ text: UnsafeMutableRawPointer, _ most: Int)
-  -> Int
-=======
 /// What a device offers: files, text out, and meters. `semihosting.c` gives it on bare metal, `posix.c` on Linux.
 @_extern(c, "device_argument")
 private func argument(_ index: Int32, _ text: UnsafeMutableRawPointer, _ most: Int) -> Int
->>>>>>> device
 @_extern(c, "device_open") private func open(_ path: UnsafeRawPointer) -> Int32
 @_extern(c, "device_read") private func read(_ file: Int32, _ bytes: UnsafeMutableRawPointer, _ most: Int) -> Int
 @_extern(c, "device_size") private func size(_ file: Int32) -> Int
