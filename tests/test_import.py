@@ -589,3 +589,18 @@ def test_missing_samples_survive_an_import(tmp_path: Path) -> None:
         assert recording.lead == "II"
         assert np.flatnonzero(np.isnan(recording.samples_uv)).tolist() == [0, 700]
         np.testing.assert_array_equal(recording.samples_uv[1:700], ecg_uv(41 if entry.label == "a" else 42)[1:700])
+
+
+def test_a_member_without_a_name_is_passed_over(tmp_path: Path) -> None:
+    path = zipped(
+        tmp_path / "a.zip", {"x": b"1\n" * 9, f"{FOLDER}/a.csv": ecg_text(datetime(2024, 3, 1, tzinfo=ZONE), 1)}
+    )
+    data = path.read_bytes()
+    at = data.index(b"PK\x01\x02")  # in the directory, the name's length and the comment's: the name is a comment now
+    lengths = data[at + 28 : at + 34]
+    assert lengths == b"\1\0\0\0\0\0"
+    path.write_bytes(data[: at + 28] + b"\0\0\0\0\1\0" + data[at + 34 :])
+    assert zipfile.ZipFile(path).namelist()[0] == ""
+    passed = PassedOver()
+    assert [Path(found.name).name for found in find_recordings(path, passed_over=passed)] == ["a.csv"]
+    assert passed.names == [""]

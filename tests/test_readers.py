@@ -369,6 +369,10 @@ def test_plain_decimals_are_not_left_to_float():
         ("0005-10-05 08:30:00 +0900", "2023-10-05 08:30:00 +0900"),
         ("0112-10-05 08:30:00 +0800", "2023-10-05 08:30:00 +0800"),
         ("05.10.2023 08:30:00 +0200", "2023-10-05 08:30:00 +0200"),
+        ("2023年10月5日 下午8:30:00 +0800", "2023-10-05 20:30:00 +0800"),
+        ("2023년 10월 5일 오전 8:30:00 +0900", "2023-10-05 08:30:00 +0900"),
+        ("令和5年10月5日 8:30:00 +0900", "2023-10-05 08:30:00 +0900"),
+        ("平成30年10月5日 8:30:00 +0900", None),
         ("1445-03-20 08:30:00 +0300", None),
         ("1402-07-13 08:30:00 +0330", None),
     ],
@@ -533,6 +537,30 @@ def test_an_error_in_fhir_is_a_missing_sample(tmp_path):
 )
 def test_an_ecg_in_fhir_that_says_too_little_is_refused(tmp_path, resource, says):
     assert says in error_of(saved(tmp_path / "a.json", json.dumps(resource)))
+
+
+PLAIN_JSON = [
+    {"ecg": ECG_UV.tolist(), "fs": 250},
+    {"ECG_mV": (ECG_UV / 1000).tolist(), "sampleRate": 250, "device": "x"},
+    {"data": {"ppg": ECG_UV[::-1].tolist(), "ecg": (ECG_UV / 1000).tolist(), "unit": "mV", "sampling_rate": "250 Hz"}},
+    {"II": (-ECG_UV).tolist(), "I": ECG_UV.tolist(), "samplingFrequency": 250, "units": "uV"},
+]
+
+
+@pytest.mark.parametrize("content", PLAIN_JSON, ids=lambda content: next(iter(content)))
+def test_json_that_names_an_ecg_and_its_rate_is_read(tmp_path, content):
+    (tmp_path / "in").mkdir()
+    recording = read_recording(saved(tmp_path / "in/a.json", json.dumps(content)))
+    assert recording.sample_rate_hz == 250
+    np.testing.assert_allclose(recording.samples_uv, ECG_UV, atol=1e-9)
+    if re.search("ecg", next(iter(content)), re.IGNORECASE):  # in the beginning of the file
+        (found,) = find_recordings(tmp_path / "in")
+        assert np.array_equal(found.read().samples_uv, recording.samples_uv)
+
+
+def test_json_without_a_rate_is_refused(tmp_path):
+    path = saved(tmp_path / "a.json", json.dumps({"ecg": ECG_UV.tolist()}))
+    assert "is JSON of no app that is known" in error_of(path)
 
 
 def test_each_recording_of_an_export_is_found_alone_in_a_folder_and_in_a_zip(tmp_path):
@@ -768,6 +796,7 @@ PLAIN = {
     "withings.json": json.dumps({"body": {"signal": ECG_UV.tolist(), "sampling_frequency": 512}}),
 }
 OTHERS = {
+    "imported.json": json.dumps({"files": {"2024-03-01/after/ecg_2024-03-01.csv": "0f"}, "ecg_count": 1}),
     "steps.csv": table(range(0, 60 * N, 60), range(N), [i % 7 for i in range(N)], heading="seconds,steps,stairs"),
     "README.md": "Sampled at 512 Hz.\n",
     "labels.csv": "file,label\na,b\n",
@@ -793,7 +822,7 @@ def test_a_folder_and_a_zip_hold_what_is_read_alone(tmp_path):
             assert np.array_equal(recording.samples_uv, ECG_UV), name
             assert recording.sample_rate_hz == alone.sample_rate_hz
         assert sorted(Path(name).name for name in passed.names) == sorted(OTHERS)
-        assert str(passed).startswith("4 passed over as no recordings: ")
+        assert str(passed).startswith("5 passed over as no recordings: ")
 
 
 def test_links_are_followed_once_and_pipes_are_passed_over(tmp_path):

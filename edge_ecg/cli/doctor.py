@@ -128,7 +128,7 @@ def _formats() -> Iterator[Finding]:
         here = installed(form.needs) if form.needs else ""
         found = f"{form.needs} {here or 'is not installed'}" if form.needs else "read here"
         if form.is_refused:
-            found = "refused by name"
+            found = "not read here"
         yield Finding(f"{form.name} recordings", here is not None and not form.is_refused, found, form.describes)
 
 

@@ -71,12 +71,16 @@ def _values(sampled: dict[str, Any]) -> np.ndarray:
     words = str(sampled["data"]).split()
     if not _MISSING.keys().isdisjoint(words):
         words = [_MISSING.get(word, word) for word in words]
-    return float(sampled["origin"].get("value", 0)) + float(sampled.get("factor", 1)) * np.array(words, np.float64)
+    return float(_origin(sampled).get("value", 0)) + float(sampled.get("factor", 1)) * np.array(words, np.float64)
 
 
 def _unit(sampled: dict[str, Any]) -> str:
     """The unit, empty where none is said: without it the numbers may be counts."""
-    return str(sampled["origin"].get("unit") or sampled["origin"].get("code") or "")
+    return str(_origin(sampled).get("unit") or _origin(sampled).get("code") or "")
+
+
+def _origin(sampled: dict[str, Any]) -> dict[str, Any]:
+    return sampled.get("origin") or {}
 
 
 def _rate_hz(sampled: dict[str, Any]) -> float:

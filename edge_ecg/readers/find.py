@@ -226,11 +226,11 @@ def _sniffed(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Content | str |
 def _is_wanted(info: zipfile.ZipInfo, passed: PassedOver) -> bool:
     """Whether a member is a plain file with a name that stays in its folder."""
     name = PurePosixPath(info.filename.replace("\\", "/"))  # as some programs of Windows write it
-    if info.is_dir() or name.name.startswith(".") or name.parts[:1] == ("__MACOSX",):
+    if info.filename.endswith("/") or name.name.startswith(".") or name.parts[:1] == ("__MACOSX",):
         return False
     if stat.S_ISLNK(info.external_attr >> 16):
         passed.add(info.filename, "link")
-    elif name.is_absolute() or ".." in name.parts or "\0" in info.orig_filename:
+    elif not name.name or name.is_absolute() or ".." in name.parts or "\0" in info.orig_filename:
         passed.add(info.filename, "name that leads out of its folder")
     else:
         return True

@@ -73,6 +73,8 @@ _TIME = (
 _ZONE = r"(?P<zone>Z|[-+]\d\d:?\d\d)"
 _RECORDED_AT = re.compile(rf"{_DAY}(?:[T\s]+{_TIME}(?:\s?{_ZONE})?)?")
 _IN_WORDS = re.compile(r"(?P<month>[a-z]{3})[a-z]*\.? (?P<d>\d\d?),? (?P<y>\d{4})", re.IGNORECASE)
+# A year of the era Reiwa, or of four digits: other eras are unknown.
+_EAST_ASIAN = re.compile(r"((?<=令和)\d\d?|(?<!\d)\d{4})[年년]\s?(\d\d?)[月월]\s?(\d\d?)[日일]")
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _AFTER_NOON = {"pm", "nachm", "下午", "午後", "오후", "م", "μμ", "ch", "em", "ip", "du", "odp"}
 _BEFORE_NOON = {"am", "vorm", "上午", "午前", "오전", "ص", "πμ", "sa", "fm", "ap", "de", "dop"}
@@ -225,6 +227,7 @@ def recorded_at_in(text: str, needs_zone: bool = False) -> str | None:
     """
     text = re.sub(r"\d", lambda digit: str(unicodedata.decimal(digit[0])), unicodedata.normalize("NFKC", text))
     text = re.sub(r"\b(\d\d?)\.(\d\d?)\.(\d{4})\b", r"\3-\2-\1", text)  # with points, the day comes first
+    text = _EAST_ASIAN.sub(lambda found: f"{found[1].zfill(4)}-{found[2]}-{found[3]} ", text)
     found, in_words = _RECORDED_AT.search(text), None if needs_zone else _IN_WORDS.search(text)
     if found and (found["zone"] or not needs_zone):
         day = _day(found["y"], found["m"], found["d"])

@@ -1,4 +1,4 @@
-"""What an ECG is in the JSON of Fitbit, Google Health, Withings, and of apps that hand on Apple Health's."""
+"""What an ECG is in the JSON of Fitbit, Google Health, Withings, apps that hand on Apple Health's, and by its name."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 
 from edge_ecg.errors import RecordingError
-from edge_ecg.readers.header import recorded_at_in, stated_device
+from edge_ecg.readers.channels import ecg_channel, lead_of, names_ecg
+from edge_ecg.readers.header import recorded_at, recorded_at_in, stated_device, stated_rate_hz, stated_unit
 from edge_ecg.readers.times import rate_of
 from edge_ecg.recording import Signal, is_same_rate
 
 LEAD_I_POSITIONS = (0, 1)  # of Withings' `wearposition`: the right and the left wrist
+FEWEST_SAMPLES = 400  # 4 s at 100 Hz
 VOLTAGES = ("voltageMeasurements", "voltages", "voltageValues")
 
 
@@ -59,6 +61,34 @@ def apple_health(reading: dict[str, Any]) -> Signal:
     device = stated_device(str(reading.get("device")))
     rate_hz = _checked_rate(None if stated is None else float(stated), times)
     return Signal(np.array(values, np.float64), units.pop(), rate_hz, time, "I", device)
+
+
+def is_plain(entry: dict[str, Any]) -> bool:
+    """Whether an object names an ECG's samples and their rate, whatever wrote it."""
+    return any(names_ecg(key) for key in _lists(entry)) and any(_is_rate(key) for key in entry)
+
+
+def plain(entry: dict[str, Any], told_channel: str | None) -> Signal:
+    """An object with a list of samples in a key such as `ecg`, and rate, unit and time in keys beside it."""
+    lists, fields = _lists(entry), _fields(entry)
+    name = list(lists)[ecg_channel(list(lists), told_channel)]
+    values = np.array(lists[name], np.float64)
+    return Signal(values, stated_unit(fields, name), stated_rate_hz(fields), recorded_at(fields), lead_of(name))
+
+
+def _lists(entry: dict[str, Any]) -> dict[str, list[Any]]:
+    return {key: value for key, value in entry.items() if isinstance(value, list) and len(value) >= FEWEST_SAMPLES}
+
+
+def _fields(entry: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(key.casefold(), str(value)) for key, value in entry.items() if isinstance(value, int | float | str)]
+
+
+def _is_rate(key: str) -> bool:
+    try:
+        return stated_rate_hz([(key.casefold(), "512")]) is not None
+    except RecordingError:
+        return False
 
 
 def _first(entries: dict[str, Any], *keys: str, **default: Any) -> Any:

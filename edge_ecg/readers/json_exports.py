@@ -10,13 +10,17 @@ from typing import Any
 from edge_ecg.errors import RecordingError
 from edge_ecg.readers.fhir import is_sampled, observation
 from edge_ecg.readers.format import Content, Format
-from edge_ecg.readers.json_apps import VOLTAGES, apple_health, fitbit, withings
+from edge_ecg.readers.json_apps import VOLTAGES, apple_health, fitbit, is_plain, plain, withings
 from edge_ecg.recording import Signal, Told
 
 MOST_OBJECTS = 1_000_000  # lists and objects: a sample may be one
 MOST_DEPTH = 6
 
-_KEYS = re.compile(rb'"(?:ecgReadings|waveformSamples|voltageMeasurements|voltages|voltageValues|signal|ecg)"')
+_KEYS = re.compile(
+    rb'"(?:waveformSamples|voltageMeasurements|voltages|voltageValues|signal|[a-z_ ]{0,20}e[ck]g[a-z_ ]{0,20})"'
+    rb"\s*:\s*[\[{]",
+    re.IGNORECASE,
+)
 _FHIR = re.compile(rb'"resourceType"\s*:\s*"(?:Observation|Bundle)"')
 _FHIR_ECG = re.compile(rb"ECG|EKG|electrocardiogram|SampledData", re.IGNORECASE)
 
@@ -45,6 +49,7 @@ APPS = (
     App("Withings", _has_list("signal"), (("sampling_frequency",),), lambda entry, _told: withings(entry)),
     App("Apple Health", _has_list(*VOLTAGES), (), lambda entry, _told: apple_health(entry)),
     App("FHIR", is_sampled, (), lambda entry, told: observation(entry, told.channel)),
+    App("JSON", is_plain, (), lambda entry, told: plain(entry, told.channel)),
 )
 
 
@@ -89,7 +94,8 @@ def _readings_of(content: Content) -> list[tuple[App, dict[str, Any]]]:
     except (ValueError, RecursionError):
         raise RecordingError("is JSON that can't be read to its end") from None
     if not readings:
-        raise RecordingError(f"is JSON without an ECG of {', '.join(app.name for app in APPS)}")
+        known = ", ".join(app.name for app in APPS[:-1])
+        raise RecordingError(f"is JSON of no app that is known; expected an ECG of {known}, or ecg and fs")
     return readings
 
 
@@ -118,7 +124,8 @@ def _sniff(head: bytes) -> bool:
 JSON_EXPORTS = Format(
     "JSON",
     "Fitbit, Google Health, Withings; Apple Health's ECGs by Health Auto Export, react-native-health or the like; "
-    "FHIR Observations of SampledData (HealthKitOnFHIR); rate, unit and time as their documentation says",
+    "FHIR Observations of SampledData (HealthKitOnFHIR); rate, unit and time as their documentation says; "
+    "any object with `ecg` and `fs`, or the like",
     frozenset(),
     _sniff,
     parse_json,

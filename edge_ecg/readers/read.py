@@ -11,6 +11,7 @@ from edge_ecg.errors import RecordingError
 from edge_ecg.files import path_of
 from edge_ecg.readers.format import HEAD_BYTES, Content
 from edge_ecg.readers.formats import format_of
+from edge_ecg.readers.json_exports import JSON_EXPORTS
 from edge_ecg.readers.text import TEXT
 from edge_ecg.readers.wfdb import HEADER, SAMPLES, header_beside
 from edge_ecg.recording import NOTHING_TOLD, Recording, Signal, Told, usable
@@ -50,7 +51,9 @@ def read_content(content: Content, source: str, told: Told = NOTHING_TOLD) -> Re
             raise RecordingError("is empty; expected a recording")
         if content.head.startswith(b"PK\x03\x04"):
             raise RecordingError("is a zip archive; expected one recording (replay, detect and import read its ECGs)")
-        return usable((format_of(content) or TEXT).read(content, told), source, told)
+        is_json = content.head.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] in (b"{", b"[")
+        form = format_of(content) or (JSON_EXPORTS if is_json else TEXT)
+        return usable(form.read(content, told), source, told)
     except RecordingError as error:
         raise RecordingError(f"{source}: {error}") from None
 

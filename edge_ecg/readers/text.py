@@ -50,8 +50,8 @@ def parse_text(content: Content, told: Told) -> Signal:
     """
     header, rows = _parts(_decoded(content.read()))
     if not rows.body.strip():
-        kind = {"{": "JSON", "[": "JSON", "<": "XML"}.get(content.head.lstrip()[:1].decode("latin-1"))
-        what = f"is {kind} of no app that is known" if kind else "no line is a number"
+        is_xml = content.head.lstrip()[:1] == b"<"
+        what = "is XML of no app that is known" if is_xml else "no line is a number"
         raise RecordingError(f"{what}; expected an Apple ECG file or one value a line")
     fields = fields_of(header)
     rate_hz = told.rate_hz if told.rate_hz and not _is_clear(header) else stated_rate_hz(fields)

@@ -34,7 +34,7 @@ public struct ECGBundle: Sendable {
   /// - Throws: ``EdgeECGError/bundle(_:)`` on anything missing or unsafe, ``EdgeECGError/alteredBundle(_:)`` on what is
   ///   not as it was written, ``EdgeECGError/bundleVersion(_:)`` on another schema.
   public init(contentsOf url: URL) throws(EdgeECGError) {
-    let path = url.relativePath
+    guard let path = url.filePath else { throw EdgeECGError.bundle("\(url): is no URL of a file or folder") }
     if BundleFiles.isFolder(path) {
       try self.init(BundleFiles(folder: path), source: path, folder: url)
     } else {

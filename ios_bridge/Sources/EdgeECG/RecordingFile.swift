@@ -9,7 +9,7 @@ extension Recording {
   /// microvolts). WFDB and EDF, which Python reads as well, are refused by name.
   /// - Throws: ``EdgeECGError/recording(_:)``, naming the file, if it can't be read or can't be an ECG.
   public init(contentsOf url: URL) throws(EdgeECGError) {
-    let path = url.relativePath
+    guard let path = url.filePath else { throw EdgeECGError.recording("\(url): is no URL of a file") }
     do throws(EdgeECGError) {
       if Self.isRecord(path) {
         throw EdgeECGError.recording("is a WFDB record, which only Edge ECG for Python reads")

@@ -52,17 +52,25 @@ struct TimedSamples {
   /// Microvolts at the rate; NaN where nothing came.
   private(set) var microvolts: [Double] = []
   private let rateHz: Double
+  private var latest: Double?  // seconds
 
   init(rateHz: Double) { self.rateHz = rateHz }
 
   /// Takes the value at `seconds` since the recording began; nothing stands for a value that is missing.
-  /// - Throws: `EdgeECGError.recording` for a time that lies a minute or more after the last one, or before it.
+  ///
+  /// A gap is one by the time since the value before and by the time since the start: times that jitter fail only the
+  /// first, a rate that is not quite the stated one only the second.
+  /// - Throws: `EdgeECGError.recording` for a time that is not after the last one, or a minute or more after it.
   mutating func add(_ value: Double?, at seconds: Double) throws(EdgeECGError) {
-    let missing = (seconds * rateHz).rounded() - Double(microvolts.count)
-    guard missing > -2, missing < 60 * rateHz else {  // clocks round; a jump is no gap in an ECG of 30 s
+    let step = latest.map { seconds - $0 } ?? seconds + 1 / rateHz
+    guard step > 0, step < 60 else {
       throw EdgeECGError.recording("a measurement of the ECG is said to be \(seconds) s after its start, out of order")
     }
-    if missing >= 1 { microvolts += repeatElement(.nan, count: Int(missing)) }
+    latest = seconds
+    let missing = (step * rateHz).rounded() - 1
+    if missing >= 1, (seconds * rateHz + 0.1).rounded(.down) > Double(microvolts.count) {
+      microvolts += repeatElement(.nan, count: Int(missing))
+    }
     microvolts.append(value ?? .nan)
   }
 }

@@ -15,6 +15,13 @@ import Testing
     #expect(bundle.references.count == bundle.references.baselineCount + bundle.references.targetCount)
   }
 
+  @Test func aURLMayBeRelativeToAnother() throws {
+    let bundle = URL(fileURLWithPath: "bundle", relativeTo: URL(fileURLWithPath: Golden.folder, isDirectory: true))
+    #expect(try ECGBundle(contentsOf: bundle).source == Golden.bundlePath)
+    let recording = URL(fileURLWithPath: "plain.csv", relativeTo: bundle.deletingLastPathComponent())
+    #expect(try Recording(contentsOf: recording).source == Golden.folder + "/plain.csv")
+  }
+
   @Test func thereAreBadBundles() { #expect(Self.badBundles.count > 30) }
 
   /// Each is refused in one sentence that names it.
@@ -41,10 +48,12 @@ import Testing
     }
   }
 
-  @Test func whatIsNoBundleIsRefused() {
+  @Test func whatIsNoBundleIsRefused() throws {
     #expect(throws: EdgeECGError.self) { try ECGBundle(contentsOf: url("/nowhere")) }
     #expect(throws: EdgeECGError.self) { try ECGBundle(contentsOf: url("/dev/null")) }
     #expect(throws: EdgeECGError.self) { try ECGBundle(contentsOf: url(Golden.folder)) }
+    let elsewhere = try #require(URL(string: "https://example.org\(Golden.bundlePath)"))
+    #expect(throws: EdgeECGError.self) { try ECGBundle(contentsOf: elsewhere) }
   }
 
   @Test func referencesAreWrittenAndReadBack() throws {

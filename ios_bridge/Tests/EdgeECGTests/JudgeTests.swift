@@ -46,6 +46,12 @@ import Testing
     for (index, value) in samples.microvolts.enumerated() {
       #expect([3, 4, 5, 8].contains(index) ? value.isNaN : value == Double(index))
     }
+    var drifting = TimedSamples(rateHz: 512)  // recorded at 511, in truth
+    for index in 0..<15_000 { try drifting.add(1, at: Double(index) / 511) }
+    #expect(drifting.microvolts.count == 15_000)
+    var jittering = TimedSamples(rateHz: 512)
+    for index in 0..<1000 { try jittering.add(1, at: (Double(index) + (index % 2 == 0 ? 0 : 0.6)) / 512) }
+    #expect(jittering.microvolts.count == 1000)
     #expect(throws: EdgeECGError.self) { try samples.add(1, at: 0) }
     #expect(throws: EdgeECGError.self) { try samples.add(1, at: 1e9) }
     #expect(throws: EdgeECGError.self) { try samples.add(1, at: .nan) }
