@@ -133,7 +133,7 @@ def _on_dask(
 
     # A task and not a scattered value: if the worker that holds it dies, another one makes it again.
     kept = client.submit(_itself, shared, pure=False)
-    left, job_of = iter(jobs), {}
+    left, job_of, doubtful = iter(jobs), {}, []
     running = as_completed(loop=client.loop)
 
     def submit(most: int) -> None:
@@ -145,12 +145,17 @@ def _on_dask(
     submit(IN_FLIGHT)
     for future in running:
         job = job_of.pop(future.key)
-        try:
-            result = future.result()
-        except KilledWorker:
-            result = lost(job)
         submit(1)
-        yield result
+        try:
+            yield future.result()
+        except KilledWorker:
+            doubtful.append(job)
+    # A death is held against every task that its worker had: each of them once more, alone.
+    for job in doubtful:
+        try:
+            yield client.submit(_task, function, shared, job, pure=False).result()
+        except KilledWorker:
+            yield lost(job)
 
 
 def _itself(value: Result) -> Result:
