@@ -17,16 +17,16 @@ let package = Package(
   products: [
     .library(name: "EdgeECG", targets: ["EdgeECG"]),
     .library(name: "EdgeECGApple", targets: ["EdgeECGApple"]),
-    .library(name: "EdgeECGGUI", targets: ["EdgeECGGUI"]),
+    .library(name: "EdgeECGUI", targets: ["EdgeECGUI"]),
     .executable(name: "edge-ecg-swift", targets: ["edge-ecg-swift"]),
   ],
   targets: [
     .target(name: "EdgeECG", path: "ios_bridge/Sources/EdgeECG", exclude: notForThisHost, resources: privacy),
     .target(name: "EdgeECGApple", dependencies: ["EdgeECG"], path: "ios_bridge/Sources/EdgeECGApple"),
-    .target(name: "EdgeECGGUI", dependencies: ["EdgeECG"], path: "ios_bridge/Sources/EdgeECGGUI"),
+    .target(name: "EdgeECGUI", dependencies: ["EdgeECG"], path: "ios_bridge/Sources/EdgeECGUI"),
     .executableTarget(name: "edge-ecg-swift", dependencies: ["EdgeECG"], path: "ios_bridge/Sources/edge-ecg-swift"),
     .testTarget(
-      name: "EdgeECGTests", dependencies: ["EdgeECG", "EdgeECGApple", "EdgeECGGUI"],
+      name: "EdgeECGTests", dependencies: ["EdgeECG", "EdgeECGApple", "EdgeECGUI"],
       path: "ios_bridge/Tests/EdgeECGTests",
       resources: [.copy("Golden")]),
   ],

@@ -8,7 +8,7 @@ trap 'rm -rf "$out"' EXIT
 swift package "$@" dump-symbol-graph --minimum-access-level public --skip-synthesized-members > "$out/log" 2>&1 ||
   { cat "$out/log"; exit 1; }
 graphs=$(sed -n 's/^Files written to //p' "$out/log")
-for module in EdgeECG EdgeECGApple EdgeECGGUI; do
+for module in EdgeECG EdgeECGApple EdgeECGUI; do
   mkdir -p "$out/$module/graph"
   cp "$graphs/$module.symbols.json" "$out/$module/graph"
   catalog="ios_bridge/Sources/$module/$module.docc"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Type-check EdgeECGApple, EdgeECGGUI and the sample apps against the stubs in Tests/AppleStubs, for those without a Mac.
+# Type-check EdgeECGApple, EdgeECGUI and the sample apps against the stubs in Tests/AppleStubs, for those without a Mac.
 # It shows that the code agrees with itself and with the signatures written there; it does not show Apple's.
 set -eu
 cd "$(dirname "$0")/.."
@@ -16,8 +16,8 @@ for stub in CoreML HealthKit SwiftUI WatchConnectivity; do
 done
 compile EdgeECG Sources/EdgeECG/*.swift Sources/EdgeECG/Core/*.swift
 compile EdgeECGApple -warnings-as-errors Sources/EdgeECGApple/*.swift
-compile EdgeECGGUI -warnings-as-errors Sources/EdgeECGGUI/*.swift
+compile EdgeECGUI -warnings-as-errors Sources/EdgeECGUI/*.swift
 for app in Watch Phone; do
   swiftc -swift-version 6 -parse-as-library -typecheck -warnings-as-errors -I "$out" Examples/WatchDemo/$app/*.swift
 done
-echo "EdgeECGApple, EdgeECGGUI and WatchDemo agree with the stubs"
+echo "EdgeECGApple, EdgeECGUI and WatchDemo agree with the stubs"

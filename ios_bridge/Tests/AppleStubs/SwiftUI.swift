@@ -1,4 +1,4 @@
-// Just enough of Apple's SwiftUI to type-check EdgeECGGUI and Examples/WatchDemo without a Mac; nothing here runs.
+// Just enough of Apple's SwiftUI to type-check EdgeECGUI and Examples/WatchDemo without a Mac; nothing here runs.
 import Foundation
 
 @MainActor public protocol View {

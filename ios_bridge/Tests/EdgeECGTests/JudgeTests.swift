@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 @testable import EdgeECGApple
-@testable import EdgeECGGUI
+@testable import EdgeECGUI
 
 /// The model behind the views is plain Swift, so that it runs here; the views are only type-checked.
 @MainActor @Suite struct JudgeTests {

@@ -1,6 +1,6 @@
 import EdgeECG
 import EdgeECGApple
-import EdgeECGGUI
+import EdgeECGUI
 import Foundation
 
 /// The person whose watch it is: their bundle as the iPhone sends it, and their ECGs in Health.

@@ -1,4 +1,4 @@
-import EdgeECGGUI
+import EdgeECGUI
 import SwiftUI
 
 @main
