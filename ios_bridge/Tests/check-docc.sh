@@ -5,9 +5,10 @@ set -eu
 cd "$(dirname "$0")/../.."
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-swift package "$@" dump-symbol-graph --minimum-access-level public --skip-synthesized-members > "$out/log" 2>&1 ||
-  { cat "$out/log"; exit 1; }
+# It ends with an error where the tests are not built, whose symbols it wants as well; ours must be there.
+swift package "$@" dump-symbol-graph --minimum-access-level public --skip-synthesized-members > "$out/log" 2>&1 || true
 graphs=$(sed -n 's/^Files written to //p' "$out/log")
+test -f "$graphs/EdgeECGUI.symbols.json" || { cat "$out/log"; exit 1; }
 for module in EdgeECG EdgeECGApple EdgeECGUI; do
   mkdir -p "$out/$module/graph"
   cp "$graphs/$module.symbols.json" "$out/$module/graph"
