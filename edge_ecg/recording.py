@@ -14,6 +14,7 @@ from edge_ecg.errors import RecordingError
 
 MIN_DURATION_S = 4.0  # the first 3 s settle; less than 1 s after them holds no beat to judge
 RATE_RANGE_HZ = (100.0, 2000.0)
+FEWEST_SAMPLES = int(MIN_DURATION_S * RATE_RANGE_HZ[0])  # of the shortest recording at the lowest rate
 SAME_RATE = 0.005  # a nominal rate and a measured one differ by less
 MAX_ABS_UV = 1e6  # electrodes on skin give a few millivolts on some hundreds of offset, never 1 V
 MIN_SPAN_UV = 20.0  # an ECG spans hundreds; the same numbers in millivolts span less than this

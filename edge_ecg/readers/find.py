@@ -9,7 +9,7 @@ import stat
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -21,7 +21,7 @@ from edge_ecg.readers.format import HEAD_BYTES, Content
 from edge_ecg.readers.formats import format_of, formats
 from edge_ecg.readers.read import MAX_FILE_BYTES, content_at, read_content, read_part, read_recording
 from edge_ecg.readers.wfdb import HEADER, SAMPLES, header_beside
-from edge_ecg.recording import NOTHING_TOLD, Recording, Told
+from edge_ecg.recording import NOTHING_TOLD, Recording, Signal, Told
 from edge_ecg.zipfiles import opened_zip
 
 # Apple's own folder keeps its English name in every language: whatever lies in it should be an ECG.
@@ -78,7 +78,7 @@ def find_recordings(
         elif source.is_file() and _is_archive(source):
             found = _archived(source, told, passed)
         else:
-            found = _of_file(source, os.fspath(path), told)
+            found = _of_file(os.fspath(path), told)
         nothing = True
         for one in found:
             nothing = False
@@ -89,21 +89,25 @@ def find_recordings(
         raise RecordingError(f"{source}: holds no ECG; expected Apple's export.zip, or a folder with recordings")
 
 
-def _of_file(path: Path, source: str, told: Told) -> Iterator[Found]:
+def _of_file(source: str, told: Told, sniffed: Content | None = None) -> Iterator[Found]:
+    """The recordings of the file at a path; of one that was looked into already, only an export is opened again."""
     whole = Found(source, partial(read_recording, source, *told))
     try:
-        content = content_at(source)
+        content = content_at(source) if sniffed is None or _reads_each(sniffed) else sniffed
     except (RecordingError, OSError):
-        content = None  # reading it says what is wrong
-    if content is None:
-        yield whole
-    else:
-        yield from _each(content, whole, told)
+        yield whole  # reading it says what is wrong
+        return
+    yield from _each(content, whole, told)
+
+
+def _reads_each(content: Content) -> Callable[[Content, Told], Iterable[Callable[[], Signal]]] | None:
+    """What reads the recordings of a file that may hold several."""
+    return next((form.each for form in formats() if form.each and form.knows(content)), None)
 
 
 def _each(content: Content, whole: Found, told: Told) -> Iterator[Found]:
     """The recordings of a file: the one that it is, or each of an export of several, numbered as `name#2`."""
-    read_each = next((form.each for form in formats() if form.each and form.knows(content)), None)
+    read_each = _reads_each(content)
     if read_each is None or told.channel is not None:
         yield whole
         return
@@ -137,30 +141,32 @@ def _below(folder: Path, told: Told, passed: PassedOver) -> Iterator[Found]:
             passed.add(parent, f"folder below {MOST_DEPTH} others")
             names.clear()
         for file in (Path(parent, name) for name in sorted(files) if not name.startswith(".")):
-            if not _is_recording(file, passed):
+            content = _recording_at(file, passed)
+            if content is None:
                 continue
             count += 1
             if count > MOST_RECORDINGS:
                 raise RecordingError(f"{folder}: holds more than {MOST_RECORDINGS} recordings")
-            yield from _of_file(file, str(file), told)
+            yield from _of_file(str(file), told, content)
 
 
-def _is_recording(file: Path, passed: PassedOver) -> bool:
+def _recording_at(file: Path, passed: PassedOver) -> Content | None:
+    """A file below a folder, if it looks like a recording."""
     try:
         if not stat.S_ISREG(file.stat().st_mode):
             passed.add(str(file), "pipe or device")
-            return False
+            return None
         with file.open("rb") as stream:
             content = Content(file.name, stream.read(HEAD_BYTES), file.read_bytes, file)
     except OSError:
         passed.add(str(file), "unreadable")
-        return False
+        return None
     if file.suffix.lower() in SAMPLES and header_beside(file):
-        return False  # it is read with its header
+        return None  # it is read with its header
     if format_of(content) or _is_of_apple(file.parent.name, file.name):
-        return True
+        return content
     passed.add(str(file))
-    return False
+    return None
 
 
 def _is_of_apple(folder: str, name: str) -> bool:

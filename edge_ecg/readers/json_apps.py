@@ -9,10 +9,9 @@ from edge_ecg.errors import RecordingError
 from edge_ecg.readers.channels import ecg_channel, lead_of, names_ecg
 from edge_ecg.readers.header import recorded_at, recorded_at_in, stated_device, stated_rate_hz, stated_unit
 from edge_ecg.readers.times import rate_of
-from edge_ecg.recording import Signal, is_same_rate
+from edge_ecg.recording import FEWEST_SAMPLES, Signal, is_same_rate
 
 LEAD_I_POSITIONS = (0, 1)  # of Withings' `wearposition`: the right and the left wrist
-FEWEST_SAMPLES = 400  # 4 s at 100 Hz
 VOLTAGES = ("voltageMeasurements", "voltages", "voltageValues")
 
 

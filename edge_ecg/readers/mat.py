@@ -11,11 +11,10 @@ from edge_ecg.readers.channels import ecg_channel, lead_of
 from edge_ecg.readers.format import Content, Format
 from edge_ecg.readers.header import stated_rate_hz, stated_unit
 from edge_ecg.readers.times import is_time_name, rate_of
-from edge_ecg.recording import Signal, Told
+from edge_ecg.recording import FEWEST_SAMPLES, Signal, Told
 
 MOST_NUMBERS = 25_000_000  # of all arrays, before any is read
 MOST_CHANNELS = 64
-FEWEST_SAMPLES = 400  # 4 s at 100 Hz
 NUMERIC = {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)} | {"double", "single"}
 
 

@@ -5,6 +5,7 @@ Apple writes the person's name and birth date into each file; no reader keeps th
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from edge_ecg.errors import RecordingError
@@ -46,20 +47,21 @@ def read_recording(
 
 def read_content(content: Content, source: str, told: Told = NOTHING_TOLD) -> Recording:
     """The recording in a file, wherever it lies; errors name it as `source`. Raises RecordingError."""
-    try:
-        if not content.head.strip():
-            raise RecordingError("is empty; expected a recording")
-        if content.head.startswith(b"PK\x03\x04"):
-            raise RecordingError("is a zip archive; expected one recording (replay, detect and import read its ECGs)")
-        is_json = content.head.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] in (b"{", b"[")
-        form = format_of(content) or (JSON_EXPORTS if is_json else TEXT)
-        return usable(form.read(content, told), source, told)
-    except RecordingError as error:
-        raise RecordingError(f"{source}: {error}") from None
+    return read_part(partial(_signal, content, told), source, told)
+
+
+def _signal(content: Content, told: Told) -> Signal:
+    if not content.head.strip():
+        raise RecordingError("is empty; expected a recording")
+    if content.head.startswith(b"PK\x03\x04"):
+        raise RecordingError("is a zip archive; expected one recording (replay, detect and import read its ECGs)")
+    is_json = content.head.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] in (b"{", b"[")
+    form = format_of(content) or (JSON_EXPORTS if is_json else TEXT)
+    return form.read(content, told)
 
 
 def read_part(read: Callable[[], Signal], source: str, told: Told = NOTHING_TOLD) -> Recording:
-    """One of several recordings of a file. Raises RecordingError."""
+    """The recording that `read` gives, one of a file; errors name it as `source`. Raises RecordingError."""
     try:
         return usable(read(), source, told)
     except RecordingError as error:
