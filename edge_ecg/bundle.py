@@ -81,30 +81,43 @@ def load_bundle(path: str | Path) -> Bundle:
     try:
         is_thin = PACKED_FROM in manifest
         require_shape(manifest, PACKED_SHAPE if is_thin else MANIFEST_SHAPE, "the manifest")
-        baseline, target = manifest["labels"]
-        if baseline == target:
-            raise ContractError(f"both labels are {baseline!r}, expected two different names")
-        contract = Contract.from_json(manifest["contract"])
-        rule = DecisionRule((baseline, target), Levels.from_json(manifest["levels"]), contract.voting)
-        references = ReferenceBank.from_bytes(files[REFERENCES])
-        engines = (
-            portable_engines(files[LAYERS], files[WEIGHTS], contract.beat_length) if is_thin else _onnx(files, contract)
-        )
-        encoder, comparator, length = engines
-        if references.embeddings.shape[1] != length:
-            raise ContractError(
-                f"references have {references.embeddings.shape[1]} numbers each, the encoder gives {length}"
-            )
+        return assembled(path, manifest, files, on_portable if is_thin else on_onnx)
     except EdgeEcgError as error:
         raise BundleError(f"{path}: {error}") from None
     except Exception as error:  # ONNX Runtime's own errors share no useful base class
         raise BundleError(f"{path}: a graph can't be opened: {first_line(error)}") from None
+
+
+def assembled(
+    path: Path,
+    manifest: dict[str, Any],
+    files: Mapping[str, bytes],
+    engines: Callable[[Mapping[str, bytes], Contract], tuple[Encoder, Comparator, int]],
+) -> Bundle:
+    """A bundle from its manifest and files, as they are; `engines` opens its graphs. Raises EdgeEcgError."""
+    baseline, target = manifest["labels"]
+    if baseline == target:
+        raise ContractError(f"both labels are {baseline!r}, expected two different names")
+    contract = Contract.from_json(manifest["contract"])
+    rule = DecisionRule((baseline, target), Levels.from_json(manifest["levels"]), contract.voting)
+    references = ReferenceBank.from_bytes(files[REFERENCES])
+    encoder, comparator, length = engines(files, contract)
+    if references.embeddings.shape[1] != length:
+        raise ContractError(
+            f"references have {references.embeddings.shape[1]} numbers each, the encoder gives {length}"
+        )
     return Bundle(path, manifest, contract, rule.labels, encoder, comparator, references, rule)
 
 
-def _onnx(files: Mapping[str, bytes], contract: Contract) -> tuple[Encoder, Comparator, int]:
+def on_onnx(files: Mapping[str, bytes], contract: Contract) -> tuple[Encoder, Comparator, int]:
+    """The graphs in ONNX Runtime, and how many numbers an embedding has."""
     encoder = OnnxEncoder(files[ENCODER], contract.beat_length)
     return encoder, OnnxComparator(files[COMPARATOR], encoder.embedding_length), encoder.embedding_length
+
+
+def on_portable(files: Mapping[str, bytes], contract: Contract) -> tuple[Encoder, Comparator, int]:
+    """The same in the portable engine."""
+    return portable_engines(files[LAYERS], files[WEIGHTS], contract.beat_length)
 
 
 def read_files(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:

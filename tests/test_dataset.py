@@ -221,7 +221,7 @@ def test_training_reads_what_is_told_and_warns_of_what_it_mixes(tmp_path: Path) 
     beats = read_beats(dataset.entries("train"))
     assert beats.sample_rates_hz.tolist() == [512, 250]
     assert [origin.lead for origin in BeatSet.joined([beats]).on_dates(["0101"]).origins] == ["I", "II"]
-    assert mixed(beats, dataset.labels) == [
+    assert mixed([beats], dataset.labels) == [
         "rest was recorded at 512 Hz, load at 250 Hz: the sample rate may pass for the state",
         "rest was recorded from lead I, load from lead II: the lead may pass for the state",
     ]

@@ -13,7 +13,7 @@ from edge_ecg.datasets.days import require_days, worth_of
 from edge_ecg.errors import RunError
 from edge_ecg.layout import folded
 from train.confounders import CONFOUNDERS
-from train.data import BeatSet, mixed, read_sets
+from train.data import mixed, read_sets
 from train.evaluate import figures_text
 from train.fit.loop import PROGRESS, Trainer, settings_for
 from train.model.architectures import DEFAULT_ARCHITECTURE
@@ -60,7 +60,7 @@ def train(
     claim_folder(out, "train", (WEIGHTS, PROGRESS, BEATS, METRICS, HISTORY, CONFIG, FOLDS, OVERVIEW, CONFOUNDERS))
     _refuse_a_run(out, resume)  # that another process finished meanwhile
     click.echo(folded(worth_of(len(days)), 2))
-    for warning in mixed(BeatSet.joined(sets.values()), dataset.labels):
+    for warning in mixed(sets.values(), dataset.labels):
         click.secho(folded(f"weak: {warning}", 6), fg="yellow", err=True)
     settings = settings_for(arch, seed, epochs)
     trainer = Trainer(settings, sets["train"], sets["validation"], out)

@@ -12,7 +12,6 @@ import hashlib
 import io
 import json
 import re
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -23,15 +22,15 @@ import click
 
 from edge_ecg.atomic import refuse_overlap, write_file
 from edge_ecg.console import claim_folder, run_command
+from edge_ecg.datasets.dataset_file import read_toml
 from edge_ecg.errors import DatasetError, EdgeEcgError, RunError
-from edge_ecg.files import read_small_file
 from edge_ecg.jsonfile import read_json, write_json
 from edge_ecg.layout import folded
 from edge_ecg.report.cohort import cohort_page
+from train.crossval import compared
 from train.evaluation.baselines import BASELINES
 from train.evaluation.persons import together
 from train.model.architectures import DEFAULT_ARCHITECTURE
-from train.options import ArchitectureName
 from train.parallel import local_cluster, require_dask, run_tasks, tasks_on
 from train.person import PERSON, Person, Plan, code_version, empty, study_person
 from train.study import SLOW
@@ -69,12 +68,7 @@ def read_study(path: Path) -> Study:
         name: Any = path.resolve().name
         persons = [Person(file.parent.name, file) for file in sorted(path.resolve().glob("*/dataset.toml"))]
     else:
-        try:
-            content = tomllib.loads(read_small_file(path, MOST_BYTES, DatasetError).decode())
-        except OSError as error:
-            raise DatasetError(f"{path}: can't be read: {error.strerror}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise DatasetError(f"{path}: expected a TOML study file: {error}") from None
+        content = read_toml(path, "study", MOST_BYTES)
         name, table = content.get("name"), content.get("persons")
         if not isinstance(name, str) or not isinstance(table, dict):
             raise DatasetError(f"{path}: expected a name and a table [persons]")
@@ -215,25 +209,7 @@ def engine(scheduler: str | None, workers: int | None) -> Iterator[None]:
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for persons, table and page.")
 @click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler, such as tcp://127.0.0.1:8786.")
 @click.option("--workers", type=click.IntRange(1), help="Without a scheduler: processes here [one a core].")
-@click.option(
-    "--arch",
-    "architectures",
-    multiple=True,
-    type=ArchitectureName(),
-    default=(DEFAULT_ARCHITECTURE,),
-    show_default=True,
-    help="The comparator; given again, one more baseline.",
-)
-@click.option(
-    "--baseline",
-    "baselines",
-    multiple=True,
-    type=click.Choice(list(BASELINES)),
-    default=QUICK,
-    metavar="NAME",
-    show_default=f"all but {', '.join(SLOW)}, which takes longer than all the rest",
-    help=f"One to compare with; may be given again: {', '.join(BASELINES)}.",
-)
+@compared((DEFAULT_ARCHITECTURE,), QUICK, f"all but {', '.join(SLOW)}, which takes longer than all the rest")
 @click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True)
 @click.option("--epochs", type=click.IntRange(1), help="Of every training, in place of its usual number.")
 @click.option(

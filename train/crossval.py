@@ -8,7 +8,7 @@ OUT/crossval.json, .txt        the figures, and as a table
 import json
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -26,6 +26,7 @@ from train.model.architectures import DEFAULT_ARCHITECTURE
 from train.options import ArchitectureName, given_beats, on_scheduler
 from train.text import between, columns, count, share
 
+Result = TypeVar("Result")
 WRITES = ("folds", "crossval.json", "crossval.txt")
 
 
@@ -114,30 +115,42 @@ def crossval_text(result: dict[str, Any]) -> str:
     return "\n\n".join("\n".join(lines) for lines in [*blocks, [*missing, folded(result["verdict"], 2)]])
 
 
+def compared(
+    architectures: tuple[str, ...], baselines: tuple[str, ...], shown: str
+) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    """Options for what is compared, --arch and --baseline, with these defaults; `shown` says which baselines."""
+
+    def with_both(command: Callable[..., Result]) -> Callable[..., Result]:
+        arch = click.option(
+            "--arch",
+            "architectures",
+            multiple=True,
+            type=ArchitectureName(),
+            default=architectures,
+            show_default=True,
+            help="The comparator; given again, one more baseline.",
+        )
+        baseline = click.option(
+            "--baseline",
+            "baselines",
+            multiple=True,
+            type=click.Choice(list(BASELINES)),
+            default=baselines,
+            metavar="NAME",
+            show_default=shown,
+            help=f"One to compare with; may be given again: {', '.join(BASELINES)}.",
+        )
+        return arch(baseline(command))
+
+    return with_both
+
+
 @click.command()
 @click.argument("dataset_file", metavar="DATASET.toml", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for folds and figures.")
 @click.option("--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml].")
 @given_beats
-@click.option(
-    "--arch",
-    "architectures",
-    multiple=True,
-    type=ArchitectureName(),
-    default=(DEFAULT_ARCHITECTURE, "positional"),
-    show_default=True,
-    help="The comparator; given again, one more baseline.",
-)
-@click.option(
-    "--baseline",
-    "baselines",
-    multiple=True,
-    type=click.Choice(list(BASELINES)),
-    default=tuple(BASELINES),
-    metavar="NAME",
-    show_default="all",
-    help=f"One to compare with; may be given again: {', '.join(BASELINES)}.",
-)
+@compared((DEFAULT_ARCHITECTURE, "positional"), tuple(BASELINES), "all")
 @click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True)
 @on_scheduler
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")

@@ -185,10 +185,10 @@ def read_given_beats(path: Path, dataset: Dataset, dates: tuple[str, ...]) -> Be
     return beats.on_dates(dates)
 
 
-def mixed(beats: BeatSet, labels: tuple[str, str]) -> list[str]:
+def mixed(sets: Iterable[BeatSet], labels: tuple[str, str]) -> list[str]:
     """What of the recordings' origins could pass for a difference between the states, a sentence each."""
-    targets = beats.recording_is_target.tolist()
-    return mixtures([(labels[of], origin) for of, origin in zip(targets, beats.origins, strict=False)], labels)
+    told = [(b.recording_is_target.tolist(), b.origins) for b in sets]
+    return mixtures([(labels[of], o) for is_target, at in told for of, o in zip(is_target, at, strict=False)], labels)
 
 
 def digest_of(beats: BeatSet) -> str:

@@ -103,13 +103,7 @@ def read_dataset(path: str | Path, root: str | Path | None = None) -> Dataset:
     Raises DatasetError on anything missing or mistyped, and on a date that stands in two sets.
     """
     path = Path(path)
-    try:
-        content = tomllib.loads(read_small_file(path, MOST_BYTES, DatasetError).decode())
-    except OSError as error:
-        raise DatasetError(f"{path}: can't be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DatasetError(f"{path}: expected a TOML dataset file: {error}") from None
-
+    content = read_toml(path, "dataset")
     labels = _table(path, content, "labels")
     split = _table(path, content, "split")
     files = _table(path, {"files": {}, **content}, "files")
@@ -135,6 +129,16 @@ def read_dataset(path: str | Path, root: str | Path | None = None) -> Dataset:
     baseline, target = folders
     name, told = str(content.get("name", path.stem)), _told(path, content.get("told", []))
     return Dataset(name, root, (baseline, target), folders, dates, layout, exclude, told)
+
+
+def read_toml(path: Path, kind: str, most: int = MOST_BYTES) -> dict[str, Any]:
+    """The entries of a TOML file of at most so many bytes; errors call it a `kind` file. Raises DatasetError."""
+    try:
+        return tomllib.loads(read_small_file(path, most, DatasetError).decode())
+    except OSError as error:
+        raise DatasetError(f"{path}: can't be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DatasetError(f"{path}: expected a TOML {kind} file: {error}") from None
 
 
 def _table(path: Path, content: dict[str, Any], name: str) -> dict[str, Any]:
