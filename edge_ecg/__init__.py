@@ -1,4 +1,4 @@
-"""Edge ECG: the runtime of a personal ECG comparator. Importing it brings numpy, scipy and ONNX Runtime, no more."""
+"""Edge ECG: the runtime of a personal ECG comparator. Importing it brings NumPy and ONNX Runtime, no more."""
 
 from edge_ecg import interrupts as interrupts  # before anything that takes long to import
 

@@ -610,6 +610,12 @@ def test_opensignals_counts_are_read_where_the_sensors_scale_is_known(tmp_path):
     assert "no channel named ECG" in error_of(saved(tmp_path / "c.txt", opensignals(sensors=("EMG",))))
 
 
+def test_matlab_files_name_the_extra_that_reads_them(tmp_path, monkeypatch):
+    savemat(tmp_path / "a.mat", {"ecg": ECG_UV, "fs": 512.0})
+    monkeypatch.setitem(sys.modules, "scipy.io", None)  # as if SciPy were not installed
+    assert "pip install -e '.[mat]'" in error_of(tmp_path / "a.mat")
+
+
 # WFDB and EDF.
 
 

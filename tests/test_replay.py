@@ -78,7 +78,7 @@ def test_every_step_is_shown_once(bundle: Bundle, recording: Recording) -> None:
 
 LONG_STREAM = """
 import sys
-import numpy, onnxruntime, scipy.signal
+import numpy, onnxruntime
 def resident_mb():
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * 4096 / 1e6

@@ -229,6 +229,13 @@ def test_bandpass_is_sosfilt_from_a_settled_start():
     np.testing.assert_allclose(filtered, wanted, atol=1e-6)
 
 
+@pytest.mark.parametrize("chunk", [1, 7, 64, 100])
+def test_chunk_size_changes_no_bit_of_the_bandpass(chunk):
+    whole, parts = (Bandpass(CONTRACT.detector.bandpass_sos) for _ in range(2))
+    filtered = np.concatenate([parts.push(ECG[at : at + chunk]) for at in range(0, 5000, chunk)])
+    assert filtered.tobytes() == whole.push(ECG)[: len(filtered)].tobytes()
+
+
 def test_matching_is_one_to_one():
     score = match(np.array([1.0, 2.0, 3.0]), np.array([0.9, 1.01, 3.1, 7.0]))
     np.testing.assert_allclose(score.errors_s, [0.01, 0.1])

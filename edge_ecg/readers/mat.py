@@ -1,4 +1,4 @@
-"""A recording as a MATLAB file: the ECG among its arrays, rate and unit from variables beside it."""
+"""A recording as a MATLAB file: the ECG among its arrays, rate and unit from variables beside it (needs `scipy`)."""
 
 import io
 from collections.abc import Iterator
@@ -22,6 +22,10 @@ def parse_mat(content: Content, told: Told) -> Signal:
     """The ECG in a MATLAB file up to version 7: a vector, or a row or column of a matrix. Raises RecordingError."""
     if content.head.startswith(b"MATLAB 7.3"):
         raise RecordingError("is a MATLAB file of version 7.3, which is HDF5; save it with -v7")
+    try:
+        import scipy.io  # noqa: F401 - optional
+    except ImportError:
+        raise RecordingError("is a MATLAB file, which needs scipy: pip install -e '.[mat]' in the clone") from None
     try:
         variables = _loaded(content.read())
     except RecordingError:
@@ -70,4 +74,5 @@ MAT = Format(
     frozenset({".mat"}),
     lambda head: head.startswith((b"MATLAB 5.0 MAT-file", b"MATLAB 7.3")),
     parse_mat,
+    needs="scipy",
 )

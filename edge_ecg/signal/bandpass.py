@@ -1,17 +1,11 @@
 """Causal band-pass with carried memory, for the R-peak detector only."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
-from scipy.signal import sosfilt
 
-try:  # the loop of sosfilt, whose checks take ten times as long as 128 samples do (25 us against 2.5)
-    from scipy.signal._sosfilt import _sosfilt as sosfilt_in_place
-except ImportError:  # a SciPy that keeps it elsewhere
-
-    def sosfilt_in_place(sos: np.ndarray, samples: np.ndarray, memory: np.ndarray) -> None:
-        """Filter samples (1, n), knowing and leaving the memory (1, sections, 2)."""
-        samples[0], memory[0] = sosfilt(sos, samples[0], zi=memory[0])
+BLOCK_SAMPLES = 64  # half a wake of the stream; the product of a larger matrix would start threads
 
 
 class Bandpass:
@@ -21,16 +15,20 @@ class Bandpass:
     filter starts as if the first sample had lasted for ever, so that an electrode offset makes no swing: a
     band-pass answers a constant with zero, and subtracting the first sample from all others is the same as
     that memory.
+
+    The recursion runs a block at a time, as one product with a matrix, so that NumPy alone is fast enough. Samples of
+    a block that have not come yet are zeros: they change no bit of the output before them.
     """
 
     def __init__(self, sos: Sequence[Sequence[float]]):
-        self._sos = np.array(sos, np.float64)
+        self._matrix = _block_matrix(tuple(map(tuple, sos)))
         self.reset()
 
     def reset(self) -> None:
         """Forget the stream."""
         self._origin: float | None = None
-        self._memory = np.zeros((1, len(self._sos), 2))
+        self._block = np.zeros(len(self._matrix))  # the samples of a block, then the memory from before it
+        self._filled = 0
 
     def push(self, samples: np.ndarray) -> np.ndarray:
         """The filtered samples, as many as came in."""
@@ -38,6 +36,29 @@ class Bandpass:
             return np.zeros(0)
         if self._origin is None:
             self._origin = float(samples[0])
-        filtered = (samples - self._origin)[np.newaxis]
-        sosfilt_in_place(self._sos, filtered, self._memory)
-        return filtered[0]
+        filtered = samples - self._origin
+        block, at = self._block, 0
+        while at < len(filtered):
+            start = self._filled
+            end = min(start + len(filtered) - at, BLOCK_SAMPLES)
+            block[start:end] = filtered[at : at + end - start]
+            after = self._matrix.dot(block)
+            filtered[at : at + end - start] = after[start:end]
+            at += end - start
+            if end == BLOCK_SAMPLES:
+                block[:BLOCK_SAMPLES], block[BLOCK_SAMPLES:], end = 0.0, after[BLOCK_SAMPLES:], 0
+            self._filled = end
+        return filtered
+
+
+@cache
+def _block_matrix(sos: tuple[tuple[float, ...], ...]) -> np.ndarray:
+    """From the samples of a block and the memory before it to its filtered samples and the memory after it."""
+    matrix = np.eye(BLOCK_SAMPLES + 2 * len(sos))  # a unit input in each column, filtered in place
+    for (b0, b1, b2, _a0, a1, a2), memory in zip(sos, matrix[BLOCK_SAMPLES:].reshape(len(sos), 2, -1), strict=True):
+        for samples in matrix[:BLOCK_SAMPLES]:
+            filtered = b0 * samples + memory[0]
+            memory[0] = b1 * samples - a1 * filtered + memory[1]
+            memory[1] = b2 * samples - a2 * filtered
+            samples[:] = filtered
+    return matrix

@@ -19,11 +19,11 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from scipy.signal import butter, sosfilt
 
 from edge_ecg.datasets.dataset_file import dataset_toml
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.readers.apple_format import write_apple_csv
+from edge_ecg.signal.bandpass import Bandpass
 
 STATES = ("baseline", "target")
 PREMATURE = 0.35  # how early an ectopic beat comes, in RR intervals; the pause after it makes up for it
@@ -259,8 +259,19 @@ def _noise(rng: np.random.Generator, time_s: np.ndarray, rate_hz: float, breathi
         height * np.sin(2 * np.pi * hz * time_s + phase)
         for hz, height, phase in zip(frequencies_hz, heights, phases, strict=True)
     )
-    muscle = sosfilt(butter(4, BAND_HZ, fs=rate_hz, output="sos"), rng.normal(size=len(time_s)))
+    white = rng.normal(size=len(time_s))
+    muscle = Bandpass(_low_pass(BAND_HZ, rate_hz)).push(np.concatenate(([0.0], white)))[1:]  # the 0: from rest
     return muscle / muscle.std() + hum + breath + drift
+
+
+def _low_pass(cutoff_hz: float, rate_hz: float) -> list[tuple[float, ...]]:
+    """Second-order sections of a Butterworth low-pass of order 4, by the bilinear transform."""
+    k = np.tan(np.pi * cutoff_hz / rate_hz)
+    damping = 2 * k * np.cos(np.pi * np.array([1, 3]) / 8)
+    return [
+        tuple(np.array([k * k, 2 * k * k, k * k, 1 + d + k * k, 2 * (k * k - 1), 1 - d + k * k]) / (1 + d + k * k))
+        for d in damping
+    ]
 
 
 @dataclass(frozen=True)
