@@ -21,8 +21,9 @@ from edge_ecg.errors import EdgeEcgError
 from edge_ecg.readers.apple_format import write_apple_csv
 from edge_ecg.simulation.synthetic import record, synthetic_person
 
-MUTATIONS = int(os.environ.get("EDGE_ECG_FUZZ", "40"))
-MOST_S = 2.0 if not os.environ.get("CI") else 5.0  # CPU seconds; a crowded machine's clock says little
+IN_CI = bool(os.environ.get("CI"))
+MUTATIONS = int(os.environ.get("EDGE_ECG_FUZZ", "40" if IN_CI else "8"))
+MOST_S = 5.0 if IN_CI else 2.0  # CPU seconds; a crowded machine's clock says little
 MOST_MB = 700
 SECRET = "Wilhelmine"
 

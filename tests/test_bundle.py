@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_ecg.bundle import MANIFEST, load_bundle, read_files, sealed, write_bundle
@@ -47,7 +47,6 @@ def test_a_zip_is_the_same_bundle(small_bundle: Path, tmp_path: Path) -> None:
     assert load_bundle(archive).manifest == load_bundle(small_bundle).manifest
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_changed_byte_is_refused(small_bundle: Path, copy: Path, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(f.relative_to(copy).as_posix() for f in copy.rglob("*") if f.is_file())))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import butter
 
@@ -101,7 +101,6 @@ def test_every_range_is_of_a_number_of_the_contract() -> None:
         assert isinstance(attrgetter(name)(CONTRACT), int | float)
 
 
-@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_every_contract_that_loads_runs_a_recording_to_its_end(data: st.DataObject) -> None:
     """Several numbers at once take the ends of their range, something between, or the contract's own value."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
@@ -77,7 +77,6 @@ def test_the_shift_is_the_way_to_the_fresh_baseline(distance: float, dates: int,
     np.testing.assert_allclose(shift, distance * DIRECTION, atol=1e-6)
 
 
-@settings(max_examples=30)
 @given(st.integers(0, 10**6), st.integers(3, 12))
 def test_the_geometric_median_has_the_least_sum_of_distances(seed: int, count: int) -> None:
     rng = np.random.default_rng(seed)

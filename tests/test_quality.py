@@ -129,7 +129,7 @@ def test_a_lead_that_is_off_gives_no_vote(bundle: Bundle, samples_uv: np.ndarray
     assert (watch.decision.label, watch.decision.beats) == (INCONCLUSIVE, 0)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(start=st.integers(1600, 14000), length=st.integers(1, 1500))
 def test_no_rr_interval_spans_a_gap(start: int, length: int) -> None:
     """Each usable beat has the RR interval that the heart had, and no invented samples but short bridges."""
@@ -143,7 +143,7 @@ def test_no_rr_interval_spans_a_gap(start: int, length: int) -> None:
             assert np.count_nonzero(window != beat.values[:-1]) <= CONTRACT.quality.interpolated
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     sizes=st.lists(st.integers(1, 3000), min_size=1, max_size=6),
     start=st.integers(0, 14000),

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.io import savemat
 
@@ -321,7 +321,6 @@ def test_an_apple_file_that_a_spreadsheet_saved_again_is_read(tmp_path):
     assert np.array_equal(recording.samples_uv, ECG_UV)
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     st.lists(
         st.one_of(

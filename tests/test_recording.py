@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta, timezone
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_ecg.errors import RecordingError
@@ -217,7 +217,7 @@ def test_encoding_and_line_ends_do_not_matter(saved, encoding, newline):
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8)
 @given(
     seed=st.integers(0, 2**32 - 1),
     count=st.integers(2100, 3000),
@@ -425,7 +425,6 @@ def test_the_person_is_in_no_field_and_no_error(saved, header, damage):
         assert secret not in told
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     content=st.one_of(
         st.binary(max_size=300),
@@ -441,7 +440,6 @@ def test_no_bytes_raise_anything_but_a_recording_error(tmp_path, content, name):
     assert len(refusal(tmp_path / name).splitlines()) <= 1
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at=st.integers(0, 3000), noise=st.binary(min_size=1, max_size=9), cut=st.integers(0, 20))
 def test_no_damage_to_a_good_file_raises_anything_else(tmp_path, at, noise, cut):
     good = (GERMAN + "\n".join(COMMAS)).encode()

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_ecg.errors import RecordingError
@@ -45,7 +45,6 @@ def test_512_hz_passes_unchanged():
     assert np.array_equal(resample(samples, 512.0, (7,)), samples)
 
 
-@settings(max_examples=40, deadline=None)
 @given(rate_hz=st.floats(90, 3000), chunks=st.lists(st.integers(1, 400), min_size=1, max_size=8).map(tuple))
 def test_chunks_change_nothing(rate_hz, chunks):
     samples = np.random.default_rng(0).normal(size=1500)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import butter, sosfilt
 
@@ -73,7 +73,6 @@ def test_real_stream_does_not_depend_on_chunks(ecg_data):
         assert stream(samples_uv, chunks) == whole
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     chunks=st.lists(st.integers(1, 3000), min_size=1, max_size=12),
     seed=st.integers(0, 2**32 - 1),

@@ -5,7 +5,7 @@ from math import exp, inf, isnan, log, nan
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import t as student
@@ -151,7 +151,6 @@ def test_three_beats_are_the_least() -> None:
     assert [decision.label for decision in said([9.0] * 3)] == [INCONCLUSIVE, INCONCLUSIVE, "load"]
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(-20, 20), min_size=3, max_size=40))
 def test_the_order_of_beats_changes_only_what_was_provisional(evidence: list[float]) -> None:
     forward, backward = Tally(RULE), Tally(RULE)

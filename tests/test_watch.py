@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_ecg.bundle import Bundle, load_bundle
@@ -46,7 +46,7 @@ def facts(judged: list[Judged]) -> list[tuple]:
 
 
 @pytest.mark.parametrize("rate_hz", [512.0, ODD_RATE_HZ])
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12)
 @given(sizes=st.lists(st.integers(1, 4000), min_size=1, max_size=8))
 def test_chunking_does_not_change_votes_or_decision(bundle: Bundle, rate_hz: float, sizes: list[int]) -> None:
     recording = synthetic(rate_hz=rate_hz, ectopic_rate=0.1)
@@ -58,7 +58,7 @@ def test_chunking_does_not_change_votes_or_decision(bundle: Bundle, rate_hz: flo
     assert len(expected) > 20
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6)
 @given(sizes=st.lists(st.integers(1, 2000), min_size=1, max_size=8))
 @pytest.mark.parametrize("name", ["0926/fast1/ecg_2023-09-26.csv", "1007/glucose1/ecg_2023-10-07_5.csv"])
 def test_chunking_does_not_change_real_votes(bundle: Bundle, ecg_data: Path, name: str, sizes: list[int]) -> None:
