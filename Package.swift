@@ -16,17 +16,21 @@ let package = Package(
   platforms: [.iOS(.v16), .watchOS(.v9), .macOS(.v13)],
   products: [
     .library(name: "EdgeECG", targets: ["EdgeECG"]),
+    .library(name: "EdgeECGCore", targets: ["EdgeECGCore"]),
     .library(name: "EdgeECGApple", targets: ["EdgeECGApple"]),
     .library(name: "EdgeECGUI", targets: ["EdgeECGUI"]),
     .executable(name: "edge-ecg-swift", targets: ["edge-ecg-swift"]),
   ],
   targets: [
-    .target(name: "EdgeECG", path: "ios_bridge/Sources/EdgeECG", exclude: notForThisHost, resources: privacy),
+    .target(name: "EdgeECGCore", path: "ios_bridge/Sources/EdgeECGCore"),
+    .target(
+      name: "EdgeECG", dependencies: ["EdgeECGCore"], path: "ios_bridge/Sources/EdgeECG", exclude: notForThisHost,
+      resources: privacy),
     .target(name: "EdgeECGApple", dependencies: ["EdgeECG"], path: "ios_bridge/Sources/EdgeECGApple"),
     .target(name: "EdgeECGUI", dependencies: ["EdgeECG"], path: "ios_bridge/Sources/EdgeECGUI"),
     .executableTarget(name: "edge-ecg-swift", dependencies: ["EdgeECG"], path: "ios_bridge/Sources/edge-ecg-swift"),
     .testTarget(
-      name: "EdgeECGTests", dependencies: ["EdgeECG", "EdgeECGApple", "EdgeECGUI"],
+      name: "EdgeECGTests", dependencies: ["EdgeECGCore", "EdgeECG", "EdgeECGApple", "EdgeECGUI"],
       path: "ios_bridge/Tests/EdgeECGTests",
       resources: [.copy("Golden")]),
   ],

@@ -1,6 +1,6 @@
 """The core on emulated devices, against Python: `python -m benches.device [BUNDLE RECORDING...] [--json OUT]`.
 
-Builds `ios_bridge/Embedded` for a Cortex-M7, a Cortex-M4F, 64-bit and 32-bit Arm, replays recordings through the
+Builds `ios_bridge/Firmware` for a Cortex-M7, a Cortex-M4F, 64-bit and 32-bit Arm, replays recordings through the
 portable form of a bundle (int8 where it has one), and compares each beat and each decision with Python's replay of the
 same form. Bundles that no loader may open must be refused, and nothing may trap. Counts instructions, code and memory:
 exact for this program, and no measure of time, since a device takes one to two cycles an instruction.

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parent.parent
-SOURCES, CORE = REPOSITORY / "ios_bridge" / "Embedded", REPOSITORY / "ios_bridge" / "Sources" / "EdgeECG" / "Core"
+SOURCES = REPOSITORY / "ios_bridge" / "Firmware"
+CORE = REPOSITORY / "ios_bridge" / "Sources" / "EdgeECGCore"
 BUILT = REPOSITORY / "out" / "device"
 SECONDS = 300  # a program that takes longer hangs
 
@@ -50,7 +51,7 @@ class Device:
     def build(self) -> Path:
         """The program, built if a source is newer. Raises CalledProcessError; the compiler says why."""
         program = BUILT / f"{self.name}.elf"
-        sources = [path for folder in (SOURCES, CORE) for path in folder.iterdir() if path.suffix != ".md"]
+        sources = [path for path in (*SOURCES.iterdir(), *CORE.rglob("*.swift")) if path.suffix != ".md"]
         changed = max(path.stat().st_mtime for path in sources)
         if program.exists() and program.stat().st_mtime > changed:
             return program

@@ -14,7 +14,8 @@ compile() { # name, sources: a module that others can import
 for stub in CoreML HealthKit SwiftUI WatchConnectivity; do
   compile "$stub" "Tests/AppleStubs/$stub.swift"
 done
-compile EdgeECG Sources/EdgeECG/*.swift Sources/EdgeECG/Core/*.swift
+compile EdgeECGCore Sources/EdgeECGCore/*.swift Sources/EdgeECGCore/*/*.swift
+compile EdgeECG Sources/EdgeECG/*.swift
 compile EdgeECGApple -warnings-as-errors Sources/EdgeECGApple/*.swift
 compile EdgeECGUI -warnings-as-errors Sources/EdgeECGUI/*.swift
 for app in Watch Phone; do

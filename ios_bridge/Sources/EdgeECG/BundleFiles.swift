@@ -1,44 +1,5 @@
 import Foundation
 
-/// The files of a bundle, by name.
-protocol BundleSource {
-  /// At most `most` + 1 bytes of the plain file `name`.
-  func read(_ name: String, most: Int) throws(EdgeECGError) -> [UInt8]
-}
-
-/// The files in a packed bundle: a safetensors file in which each of them is a tensor of bytes.
-struct PackedFiles: BundleSource {
-  let name: String
-  private let files: [String: [UInt8]]
-
-  /// - Throws: ``EdgeECGError/alteredBundle(_:)`` unless writing these files again gives the same bytes.
-  init(_ content: [UInt8], name: String) throws(EdgeECGError) {
-    self.name = name
-    var files: [String: [UInt8]] = [:]
-    do throws(EdgeECGError) {
-      let container = try Safetensors(content)
-      for name in container.entries.keys { files[name] = try container.unsignedBytes(name).values }
-    } catch {
-      throw Self.altered(name)
-    }
-    // Python sorts by code point, which in UTF-8 is the order of the bytes.
-    let sorted = files.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
-    guard Safetensors.write(bytes: sorted.map { ($0.key, $0.value) }) == content else { throw Self.altered(name) }
-    self.files = files
-  }
-
-  func read(_ file: String, most: Int) throws(EdgeECGError) -> [UInt8] {
-    guard let content = files[file] else {
-      throw EdgeECGError.alteredBundle("\(name): \(file) is missing: it was altered")
-    }
-    return content
-  }
-
-  private static func altered(_ name: String) -> EdgeECGError {
-    .alteredBundle("\(name): is no packed bundle as `edge-ecg pack` writes it: it was altered or cut short")
-  }
-}
-
 /// Files below one folder, each opened through no link and read no further than asked.
 struct BundleFiles: BundleSource {
   let folder: String

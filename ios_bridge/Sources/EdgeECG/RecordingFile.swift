@@ -15,28 +15,10 @@ extension Recording {
         throw EdgeECGError.recording("is a WFDB record, which only Edge ECG for Python reads")
       }
       let content = try Self.bytes(of: path)
-      try self.init(try Self.signal(content, path: path), source: path)
+      try self.init(content: content, source: path)
     } catch {
       throw EdgeECGError.recording("\(path): \(error)")
     }
-  }
-
-  /// What the bytes of a file say.
-  static func signal(_ content: [UInt8], path: String) throws(EdgeECGError) -> Signal {
-    guard content.contains(where: { ![9, 10, 11, 12, 13, 32].contains($0) }) else {
-      throw EdgeECGError.recording("is empty; expected a recording")
-    }
-    if content.starts(with: NumpyFile.magic) || path.hasSuffix(".npy") {
-      return Signal(values: try NumpyFile.values(content))
-    }
-    if content.starts(with: [0x50, 0x4b, 3, 4]) {
-      throw EdgeECGError.recording(
-        "is a zip archive; unpack it and give one of its recordings (electrocardiograms/*.csv)")
-    }
-    if content.starts(with: Array("0       ".utf8)) {
-      throw EdgeECGError.recording("is an EDF file, which only Edge ECG for Python reads")
-    }
-    return try AppleCSV.signal(content)
   }
 
   /// Whether it is a WFDB record: its header, its signals beside the header, or the name that both share.

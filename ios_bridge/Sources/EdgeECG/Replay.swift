@@ -90,18 +90,3 @@ extension Watch {
 extension Duration {
   var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
 }
-
-extension UnusableReason {
-  /// How many beats did not vote, by reason, in the order in which the reasons came; a beat can have several.
-  static func counts(in judged: [Judged]) -> [(reason: UnusableReason, beats: Int)] {
-    var counts: [(reason: UnusableReason, beats: Int)] = []
-    for reason in judged.flatMap({ $0.unusable }) {
-      if let index = counts.firstIndex(where: { $0.reason == reason }) {
-        counts[index].beats += 1
-      } else {
-        counts.append((reason, 1))
-      }
-    }
-    return counts
-  }
-}

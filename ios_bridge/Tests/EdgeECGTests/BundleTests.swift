@@ -2,6 +2,7 @@ import Foundation
 import Testing
 
 @testable import EdgeECG
+@testable import EdgeECGCore
 
 @Suite struct BundleTests {
   /// Of each bad bundle, what differs from the good one's files; `export/golden/__main__.py` says how it is written.

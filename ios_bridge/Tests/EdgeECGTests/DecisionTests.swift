@@ -2,6 +2,7 @@ import Foundation
 import Testing
 
 @testable import EdgeECG
+@testable import EdgeECGCore
 
 /// The rule of `edge_ecg/inference/levels.py` and `votes.py`: its worked examples, and what must hold of any evidence.
 @Suite struct DecisionTests {

@@ -2,6 +2,7 @@ import Foundation
 import Testing
 
 @testable import EdgeECG
+@testable import EdgeECGCore
 @testable import EdgeECGApple
 
 @Suite struct EnrollmentTests {

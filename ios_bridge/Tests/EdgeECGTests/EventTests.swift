@@ -2,6 +2,7 @@ import Foundation
 import Testing
 
 @testable import EdgeECG
+@testable import EdgeECGCore
 
 /// Samples that come one by one give what they give at once.
 @Suite struct EventTests {

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import EdgeECG
+@testable import EdgeECGCore
 
 /// Some 18,000 mutated files: each gives an error or something that runs, and never a trap.
 @Suite struct FuzzTests {

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import EdgeECG
+@testable import EdgeECGCore
 
 /// Every stage gives what Python gave.
 @Suite struct GoldenTests {

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import EdgeECG
+@testable import EdgeECGCore
 
 @Suite struct JSONTests {
   @Test(arguments: [

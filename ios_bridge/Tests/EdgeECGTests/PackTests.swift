@@ -2,6 +2,7 @@ import Foundation
 import Testing
 
 @testable import EdgeECG
+@testable import EdgeECGCore
 
 /// One file for a watch: opened only as it was written, and judging as the files in it do.
 @Suite struct PackTests {

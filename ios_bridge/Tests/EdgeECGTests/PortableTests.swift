@@ -1,6 +1,7 @@
 import Testing
 
 @testable import EdgeECG
+@testable import EdgeECGCore
 
 /// The portable engine against sums worked out one by one.
 @Suite struct PortableTests {

@@ -2,6 +2,7 @@ import Foundation
 import Testing
 
 @testable import EdgeECG
+@testable import EdgeECGCore
 
 /// `tests/test_swift_parity.py` compares whole files with Python; these are the rules one by one.
 @Suite struct RecordingTests {

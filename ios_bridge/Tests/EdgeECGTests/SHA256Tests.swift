@@ -1,6 +1,7 @@
 import Testing
 
 @testable import EdgeECG
+@testable import EdgeECGCore
 
 @Suite struct SHA256Tests {
   // FIPS 180-4 examples, and the million of a's from NIST's test vectors.

@@ -1,6 +1,7 @@
 import Foundation
 
 @testable import EdgeECG
+@testable import EdgeECGCore
 
 /// The files that `python -m export.golden` wrote.
 enum Golden {

@@ -22,8 +22,8 @@ extension JSONValue {
   var hasCanonicalNumbers: Bool {
     switch self {
     case .number(let text): Self.isCanonical(number: text)
-    case .array(let items): items.allSatisfy(\.hasCanonicalNumbers)
-    case .object(let members): members.allSatisfy(\.value.hasCanonicalNumbers)
+    case .array(let items): items.allSatisfy { $0.hasCanonicalNumbers }
+    case .object(let members): members.allSatisfy { $0.value.hasCanonicalNumbers }
     case .null, .bool, .string: true
     }
   }

@@ -10,19 +10,19 @@ public struct DayBaseline: Hashable, Sendable {
   /// The level of some recordings.
   /// - Throws: ``EdgeECGError/recording(_:)`` for a recording that can't be used, for recordings of two days, and for
   ///   none at all.
-  public init(_ bundle: ECGBundle, recordings: [Recording]) throws(EdgeECGError) {
+  package init<E, C>(_ parts: BundleParts<E, C>, recordings: [Recording]) throws(EdgeECGError) {
     var levels: [Double] = []
     var beats: [Int] = []
     var days: [(day: CalendarDay, source: String)] = []
     for recording in recordings {
-      var watch = try Watch(bundle, sampleRateHz: recording.sampleRateHz, day: recording.day)
-      let judged = try watch.push(recording.samplesMicrovolts)
-      guard watch.canDecide else {
-        let why = Self.whyNot(judged, fewestBeats: bundle.contract.voting.fewestBeats)
+      var judge = try BeatJudge(parts, sampleRateHz: recording.sampleRateHz, day: recording.day)
+      let judged = try judge.push(recording.samplesMicrovolts)
+      guard judge.tally.isEnough else {
+        let why = Self.whyNot(judged, fewestBeats: parts.contract.voting.fewestBeats)
         throw EdgeECGError.recording("\(recording.source): can't be the day's baseline: \(why)")
       }
-      levels.append(watch.level)
-      beats.append(watch.decision.beats)
+      levels.append(judge.tally.level)
+      beats.append(judge.tally.decision.beats)
       if let day = recording.day {
         days.removeAll { $0.day == day }
         days.append((day, recording.source))
@@ -32,21 +32,37 @@ public struct DayBaseline: Hashable, Sendable {
       throw EdgeECGError.recording("there is no recording for the day's baseline")
     }
     guard days.count < 2 else {
-      let told = days.sorted { $0.day.ordinal < $1.day.ordinal }.map { "\($0.source) of \($0.day)" }
+      let told = days.sorted { $0.day.ordinal < $1.day.ordinal }.map { "\($0.source) of \($0.day.description)" }
       throw EdgeECGError.recording("the day's baseline must be of one day, not \(told.joined(separator: ", "))")
     }
     level = DayLevel(level: pairwiseSum(levels[...]) / Double(levels.count), recordings: levels.count, beats: fewest)
-    sources = recordings.map(\.source)
+    sources = recordings.map { $0.source }
     day = days.first?.day
   }
 
   private static func whyNot(_ judged: [Judged], fewestBeats: Int) -> String {
     let votes = judged.count { $0.vote != nil }
     let reasons = UnusableReason.counts(in: judged)
-    guard let most = reasons.map(\.beats).max(), let reason = reasons.first(where: { $0.beats == most })?.reason else {
+    guard let most = reasons.map({ $0.beats }).max(), let reason = reasons.first(where: { $0.beats == most })?.reason
+    else {
       return "\(votes) usable beats, expected at least \(fewestBeats)"
     }
     let advice = reason == .outOfDate ? " (enrol recent baselines of three dates first)" : ""
     return "\(judged.count - votes) of \(judged.count) beats can't be judged: \(reason.rawValue)\(advice)"
+  }
+}
+
+extension UnusableReason {
+  /// How many beats did not vote, by reason, in the order in which the reasons came; a beat can have several.
+  package static func counts(in judged: [Judged]) -> [(reason: UnusableReason, beats: Int)] {
+    var counts: [(reason: UnusableReason, beats: Int)] = []
+    for reason in judged.flatMap({ $0.unusable }) {
+      if let index = counts.firstIndex(where: { $0.reason == reason }) {
+        counts[index].beats += 1
+      } else {
+        counts.append((reason, 1))
+      }
+    }
+    return counts
   }
 }

@@ -1,5 +1,3 @@
-import Foundation
-
 /// A recording as text: what Apple's Health app exports, in any language, or a bare column of numbers.
 ///
 /// Nothing here keeps or repeats the person's name or birth date. No error shows text of the file but a line of the
@@ -43,7 +41,7 @@ enum AppleCSV {
   static func plain(_ text: String) -> String {
     var plain = String.UnicodeScalarView()
     let isASCII = text.utf8.allSatisfy { $0 < 128 }
-    for scalar in (isASCII ? text : text.precomposedStringWithCompatibilityMapping).unicodeScalars {
+    for scalar in (isASCII ? text : compatible(text)).unicodeScalars {
       switch scalar {
       case "\u{2212}": plain.append("-")  // minus sign
       case "\u{66b}": plain.append(",")  // Arabic decimal separator
@@ -52,6 +50,20 @@ enum AppleCSV {
       }
     }
     return withoutLead(String(plain))
+  }
+
+  /// The compatibility form (NFKC) of what a number or a unit may be spelt with.
+  private static func compatible(_ text: String) -> String {
+    var plain = String.UnicodeScalarView()
+    for scalar in text.unicodeScalars {
+      switch scalar.value {
+      case 0xa0, 0x2000...0x200a, 0x202f, 0x205f, 0x3000: plain.append(" ")
+      case 0xb5: plain.append("\u{3bc}")
+      case 0xff01...0xff5e: plain.append(Unicode.Scalar(scalar.value - 0xfee0) ?? scalar)
+      default: plain.append(scalar)
+      }
+    }
+    return String(plain)
   }
 
   /// Where the columns are `Lead,Voltage`, `Lead I` stands before each value.
@@ -140,7 +152,7 @@ enum AppleCSV {
         end.map { String(row.text.unicodeScalars[$0...].dropFirst()) } ?? ""
       }
     }
-    return rows.map(\.text)
+    return rows.map { $0.text }
   }
 
   /// Whether nearly all steps go up, as in an index or in times, even damaged ones; in an ECG half do.

@@ -53,11 +53,9 @@ struct Main {
   private static func judge(
     _ bundle: [UInt8], sampleRateHz: Double, date: Int
   ) throws(EdgeECGError) -> BeatJudge<PortableEncoder, PortableComparator> {
-    let parts = try parts(bundle)
-    return try BeatJudge(
-      encoder: parts.encoder, comparator: parts.comparator, references: parts.references, contract: parts.contract,
-      rule: parts.rule, sampleRateHz: sampleRateHz,
-      day: CalendarDay(year: date / 10000, month: date / 100 % 100, day: date % 100), dayLevel: nil)
+    try BeatJudge(
+      parts(bundle), sampleRateHz: sampleRateHz,
+      day: CalendarDay(year: date / 10000, month: date / 100 % 100, day: date % 100))
   }
 
   private static func print(_ judged: Judged) {
@@ -70,7 +68,7 @@ struct Main {
     }
   }
 
-  private static func parts(_ bundle: [UInt8]) throws(EdgeECGError) -> BundleParts {
+  private static func parts(_ bundle: [UInt8]) throws(EdgeECGError) -> PortableParts {
     let packed = try Safetensors(Device.content(bundle))
     func file(_ name: String) throws(EdgeECGError) -> [UInt8] { try packed.unsignedBytes(name).values }
     let text = try file("manifest.json")
@@ -80,8 +78,6 @@ struct Main {
     } catch {
       throw EdgeECGError.bundle("the manifest is not JSON: \(error.description)")
     }
-    return try BundleParts(
-      manifest: manifest, layers: file(PortableForm.layersFile), weights: file(PortableForm.weightsFile),
-      references: file("references.safetensors"))
+    return try PortableParts(manifest: manifest, source: "the bundle", content: file)
   }
 }

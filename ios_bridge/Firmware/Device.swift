@@ -63,7 +63,7 @@ struct DeviceFile {
   }
 
   /// Bytes in all.
-  var size: Int { max(0, EdgeECG.size(handle)) }
+  var size: Int { max(0, Firmware.size(handle)) }
 
   /// At most so many of the next bytes; none at the end.
   mutating func bytes(_ most: Int) -> [UInt8] {
@@ -80,7 +80,7 @@ struct DeviceFile {
     }
   }
 
-  func close() { EdgeECG.close(handle) }
+  func close() { Firmware.close(handle) }
 }
 
 /// A line of text that is put together without any formatting of the library's.

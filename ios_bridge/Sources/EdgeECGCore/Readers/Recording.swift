@@ -34,6 +34,15 @@ public struct Recording: Hashable, Sendable {
     try self.init(signal, source: source)
   }
 
+  /// The recording in the bytes of a file, chosen by content, and `source`'s extension.
+  ///
+  /// An Apple ECG file in any language (its own rate and unit), a column of numbers or a 1-D `.npy` (512 Hz,
+  /// microvolts).
+  /// - Throws: ``EdgeECGError/recording(_:)`` if it can't be read or can't be an ECG.
+  public init(content: [UInt8], source: String) throws(EdgeECGError) {
+    try self.init(try Self.signal(content, path: source), source: source)
+  }
+
   /// What a file said, judged and converted to microvolts.
   init(_ signal: Signal, source: String) throws(EdgeECGError) {
     let values = signal.values
@@ -56,11 +65,29 @@ public struct Recording: Hashable, Sendable {
     self.source = source
   }
 
+  /// What the bytes of a file say.
+  static func signal(_ content: [UInt8], path: String) throws(EdgeECGError) -> Signal {
+    guard content.contains(where: { ![9, 10, 11, 12, 13, 32].contains($0) }) else {
+      throw EdgeECGError.recording("is empty; expected a recording")
+    }
+    if content.starts(with: NumpyFile.magic) || path.utf8.reversed().starts(with: ".npy".utf8.reversed()) {
+      return Signal(values: try NumpyFile.values(content))
+    }
+    if content.starts(with: [0x50, 0x4b, 3, 4]) {
+      throw EdgeECGError.recording(
+        "is a zip archive; unpack it and give one of its recordings (electrocardiograms/*.csv)")
+    }
+    if content.starts(with: Array("0       ".utf8)) {
+      throw EdgeECGError.recording("is an EDF file, which only Edge ECG for Python reads")
+    }
+    return try AppleCSV.signal(content)
+  }
+
   private static func requireFinite(_ values: [Double]) throws(EdgeECGError) {
-    if let first = values.firstIndex(where: \.isInfinite) {
+    if let first = values.firstIndex(where: { $0.isInfinite }) {
       throw EdgeECGError.recording("value \(first + 1) is \(values[first].pythonRepr), not a finite number")
     }
-    let missing = values.count(where: \.isNaN)
+    let missing = values.count { $0.isNaN }
     guard Double(missing) <= (1 - leastPresent) * Double(values.count) else {
       throw EdgeECGError.recording("\(missing) of its \(values.count) samples are missing; expected most of them")
     }

@@ -46,21 +46,21 @@ public struct Enrollment: Hashable, Sendable {
   /// What baseline recordings say of the level.
   /// - Throws: ``EdgeECGError/bundle(_:)`` if the bundle does not say what training has seen,
   ///   ``EdgeECGError/recording(_:)`` if no recording can be used, or those of fewer than three dates.
-  public init(_ bundle: ECGBundle, recordings: [Recording]) throws(EdgeECGError) {
-    guard let distribution = bundle.references.distribution else {
-      throw EdgeECGError.bundle("\(bundle.source): does not say what training has seen; export it again")
+  package init<E, C>(_ parts: BundleParts<E, C>, recordings: [Recording]) throws(EdgeECGError) {
+    guard let distribution = parts.references.distribution else {
+      throw EdgeECGError.bundle("\(parts.source): does not say what training has seen; export it again")
     }
-    guard bundle.manifest["enrolment"] == nil else {
-      throw EdgeECGError.bundle("\(bundle.source): is enrolled already; give the bundle that training made")
+    guard parts.manifest["enrolment"] == nil else {
+      throw EdgeECGError.bundle("\(parts.source): is enrolled already; give the bundle that training made")
     }
-    samples = try recordings.map { recording throws(EdgeECGError) in try Self.sample(bundle, distribution, recording) }
+    samples = try recordings.map { recording throws(EdgeECGError) in try Self.sample(parts, distribution, recording) }
     let used = samples.filter { $0.rejected == nil }
     let rejected = samples.compactMap { sample in sample.rejected.map { "\(sample.source): \($0)" } }
     guard !used.isEmpty else {
       throw EdgeECGError.recording(
         "no recording can be enrolled: \(rejected.isEmpty ? "there is none" : rejected.joined(separator: "; "))")
     }
-    let dates = Set(used.map(\.day))  // recordings that don't say theirs count as one date
+    let dates = Set(used.map { $0.day })  // recordings that don't say theirs count as one date
     guard dates.count >= Self.fewestDates else {
       let told = dates.map { $0?.description ?? "unknown" }.sorted().joined(separator: ", ")
       throw EdgeECGError.recording(
@@ -73,17 +73,16 @@ public struct Enrollment: Hashable, Sendable {
     let moved = distribution.moved(by: shift)
     let stillAway = median(used.map { $0.distance(moved) })
     let limit = distribution.limit * max(1, stillAway)
-    let known = moved.widened(to: limit).with(days: used.compactMap(\.day))
-    references = try bundle.references.moved(by: shift, distribution: known)
+    let known = moved.widened(to: limit).with(days: used.compactMap { $0.day })
+    references = try parts.references.moved(by: shift, distribution: known)
   }
 
-  private static func sample(_ bundle: ECGBundle, _ distribution: TrainingDistribution, _ recording: Recording)
-    throws(EdgeECGError)
-    -> Sample
-  {
-    var encoder = bundle.encoder
+  private static func sample<E, C>(
+    _ parts: BundleParts<E, C>, _ distribution: TrainingDistribution, _ recording: Recording
+  ) throws(EdgeECGError) -> Sample {
+    var encoder = parts.encoder
     var embedding: [Float] = []
-    let beats = try recording.beats(bundle.contract).map { beat throws(EdgeECGError) -> [Float] in
+    let beats = try recording.beats(parts.contract).map { beat throws(EdgeECGError) -> [Float] in
       try encoder.encode(beat.values, into: &embedding)
       return embedding
     }
@@ -98,8 +97,8 @@ public struct Enrollment: Hashable, Sendable {
 
   /// From training's usual baseline to that of recordings, every date weighing the same.
   private static func shift(_ samples: [Sample], from distribution: TrainingDistribution) -> [Double] {
-    let counts = Dictionary(grouping: samples, by: \.day).mapValues { Double($0.count) }
-    let place = geometricMedian(samples.map(\.centre), weights: samples.map { 1 / (counts[$0.day] ?? 1) })
+    let counts = Dictionary(grouping: samples, by: { $0.day }).mapValues { Double($0.count) }
+    let place = geometricMedian(samples.map { $0.centre }, weights: samples.map { 1 / (counts[$0.day] ?? 1) })
     return zip(place, distribution.baselineCentre).map { $0 - $1 }
   }
 

@@ -76,7 +76,7 @@ struct AppleHeader {
   }
 
   private static func holdsAny(_ text: String, _ words: [String]) -> Bool {
-    words.contains { text.contains($0) }
+    words.contains { text.utf8.holds($0.utf8) }
   }
 
   private static func statesInterval(_ key: String) -> Bool {
@@ -87,10 +87,10 @@ struct AppleHeader {
   private static func statesRate(_ field: Field) -> Bool {
     let words = words(field.key)
     let value = field.value.lowercased()
-    if field.value.isEmpty || holdsAny(words, otherRates) || value.contains("bpm") { return false }
+    if field.value.isEmpty || holdsAny(words, otherRates) || holdsAny(value, ["bpm"]) { return false }
     let bare = words.split(separator: " ").filter { !["in", "hz", "khz", "hertz", "ecg", "nominal"].contains($0) }
     return rateKeys.contains(words) || rateKeys.contains(bare.joined(separator: " "))
-      || rateKeys.contains(words.replacing(" ", with: ""))
+      || rateKeys.contains(words.filter { $0 != " " })
       || holdsAny(words, samplingWords) && (holdsAny(words, rateWords) || namedRate(field) != nil)
   }
 
@@ -107,7 +107,7 @@ struct AppleHeader {
     guard numbers.count == 1 else {
       throw EdgeECGError.recording("sample rate is not a number of hertz; expected it as in '512 hertz'")
     }
-    return numbers[0] * (text.contains("khz") || text.contains("k hz") || text.contains("kilohert") ? 1000 : 1)
+    return numbers[0] * (holdsAny(text, ["khz", "k hz", "kilohert"]) ? 1000 : 1)
   }
 
   private static func namedRate(_ field: Field) -> Double? {
@@ -131,7 +131,7 @@ struct AppleHeader {
     guard let first = scanner.next, first.isASCII, NumberText.isDigit(first), first != "0",
       let rate = rate(&scanner), (500..<530).contains(rate)
     else { return nil }
-    scanner.skipAll(\.properties.isWhitespace)
+    scanner.skipAll { $0.properties.isWhitespace }
     guard scanner.skip(isLetter) else { return nil }
     let rest = scanner.skipAll { !NumberText.isDigit($0) && ![",", ".", ";", ":", "/"].contains($0) }
     return scanner.isAtEnd && rest <= 20 ? rate : nil
@@ -210,7 +210,7 @@ struct AppleHeader {
   }
 
   private static func skipHertz(_ scanner: inout Scanner) -> Bool {
-    scanner.skipAll(\.properties.isWhitespace)
+    scanner.skipAll { $0.properties.isWhitespace }
     return hertz.contains { scanner.skip(word: $0) }
   }
 

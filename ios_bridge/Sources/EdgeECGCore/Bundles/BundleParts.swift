@@ -1,0 +1,78 @@
+/// A bundle, verified and ready to judge, with engines of types that are known.
+package struct BundleParts<Encoder: ECGEncoder, Comparator: ECGComparator>: Sendable {
+  /// Where it came from, as the user gave it.
+  package let source: String
+  package let manifest: JSONValue
+  package let contract: Contract
+  package let rule: DecisionRule
+  package let intendedUse: String
+  package var encoder: Encoder
+  package var comparator: Comparator
+  package var references: ReferenceBank
+
+  /// The same with other engines.
+  package func with<E: ECGEncoder, C: ECGComparator>(encoder: E, comparator: C) -> BundleParts<E, C> {
+    BundleParts<E, C>(
+      source: source, manifest: manifest, contract: contract, rule: rule, intendedUse: intendedUse, encoder: encoder,
+      comparator: comparator, references: references)
+  }
+}
+
+/// What a bundle opens with: engines that run everywhere.
+package typealias PortableParts = BundleParts<PortableEncoder, PortableComparator>
+
+extension BundleParts where Encoder == PortableEncoder, Comparator == PortableComparator {
+  /// Verifies and reads a file that `edge-ecg pack` wrote.
+  /// - Throws: as ``init(verifying:source:)``, and ``EdgeECGError/alteredBundle(_:)`` for what is no such file.
+  package init(packed content: [UInt8], source: String) throws(EdgeECGError) {
+    try self.init(verifying: PackedFiles(content, name: source), source: source)
+  }
+
+  /// Verifies and reads the files of a bundle.
+  /// - Throws: ``EdgeECGError/bundle(_:)`` on anything missing or unsafe, ``EdgeECGError/alteredBundle(_:)`` on what is
+  ///   not as it was written, ``EdgeECGError/bundleVersion(_:)`` on another schema.
+  package init(verifying files: some BundleSource, source: String) throws(EdgeECGError) {
+    let verified = try VerifiedFiles(files, source, keeping: Self.files)
+    do throws(EdgeECGError) {
+      try self.init(manifest: verified.manifest, source: source) { verified.kept[$0] ?? [] }
+    } catch {
+      throw EdgeECGError.bundle("\(source): \(error.message)")
+    }
+  }
+
+  /// Reads what is verified already.
+  /// - Parameter content: the content of one of ``files``.
+  /// - Throws: ``EdgeECGError`` for entries that are missing or of another version, and for parts that do not fit.
+  package init(
+    manifest: JSONValue, source: String, content: (String) throws(EdgeECGError) -> [UInt8]
+  ) throws(EdgeECGError) {
+    guard let names = manifest["labels"]?.items, names.count == 2, let baseline = names[0].text,
+      let target = names[1].text, baseline != target
+    else { throw EdgeECGError.contract("labels are not two different names") }
+    guard let contractEntry = manifest["contract"] else {
+      throw EdgeECGError.contract("the manifest has no entry 'contract'")
+    }
+    guard let levels = manifest["levels"] else {
+      throw EdgeECGError.contract("the manifest has no entry 'levels'")
+    }
+    self.source = source
+    self.manifest = manifest
+    intendedUse = manifest["intended_use"]?.text ?? ""
+    contract = try Contract(contractEntry)
+    rule = DecisionRule(
+      labels: Labels(baseline: baseline, target: target), levels: try Levels(levels), constants: contract.voting)
+    references = try ReferenceBank(safetensors: content(Self.referencesFile))
+    let form = try PortableForm(layers: content(PortableForm.layersFile), weights: content(PortableForm.weightsFile))
+    encoder = try PortableEncoder(form.encoder, beatLength: contract.beatLength)
+    guard references.embeddingLength == encoder.embeddingLength else {
+      throw EdgeECGError.contract(
+        "references have \(references.embeddingLength) numbers each, the encoder gives \(encoder.embeddingLength)")
+    }
+    comparator = try PortableComparator(
+      form.comparator, embeddingLength: encoder.embeddingLength, references: references.count)
+  }
+
+  /// What is read of a bundle beside its manifest.
+  private static var files: [String] { [PortableForm.layersFile, PortableForm.weightsFile, referencesFile] }
+  private static var referencesFile: String { "references.safetensors" }
+}
