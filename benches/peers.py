@@ -30,7 +30,6 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from edge_ecg.bundle import Bundle, load_bundle
-from edge_ecg.console import report_error
 from edge_ecg.contract import CONTRACT
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.inference.references import ReferenceBank
@@ -41,6 +40,7 @@ from edge_ecg.replay import chunks
 from edge_ecg.signal.bandpass import Bandpass
 from edge_ecg.signal.stream import cut_beats
 from edge_ecg.simulation.synthetic import record, synthetic_person
+from edge_ecg.terminal.console import report_error
 from edge_ecg.watch import Watch
 from train.model.architectures import build_model
 from train.model.model import Model

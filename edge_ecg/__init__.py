@@ -1,6 +1,6 @@
 """Edge ECG: the runtime of a personal ECG comparator. Importing it brings NumPy and ONNX Runtime, no more."""
 
-from edge_ecg import interrupts as interrupts  # before anything that takes long to import
+from edge_ecg.terminal import interrupts as interrupts  # before anything that takes long to import
 
 # isort: split
 from importlib.metadata import version

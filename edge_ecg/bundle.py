@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edge_ecg.atomic import atomic_folder
+from edge_ecg.bundles.manifest import MANIFEST_SHAPE, PACKED_SHAPE, require_shape
 from edge_ecg.contract import Contract
 from edge_ecg.errors import (
     AlteredBundleError,
@@ -34,8 +34,8 @@ from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.portable import LAYERS, WEIGHTS, portable_engines
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import DecisionRule
-from edge_ecg.manifest import MANIFEST_SHAPE, PACKED_SHAPE, require_shape
 from edge_ecg.packfile import is_packed, unpacked
+from edge_ecg.storage.atomic import atomic_folder
 from edge_ecg.zipfiles import opened_zip
 
 SCHEMA_VERSION = 2

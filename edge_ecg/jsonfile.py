@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from edge_ecg.atomic import write_file
 from edge_ecg.errors import RunError
 from edge_ecg.files import read_small_file
+from edge_ecg.storage.atomic import write_file
 
 MOST_BYTES = 64_000_000
 

@@ -17,9 +17,9 @@ import click
 import numpy as np
 from torch import Tensor, cat
 
-from edge_ecg.console import run_command
 from edge_ecg.contract import CONTRACT
 from edge_ecg.datasets.dataset_file import read_dataset
+from edge_ecg.terminal.console import run_command
 from train.data import BeatSet, read_sets
 from train.model.architecture import Architecture, Recipe
 from train.model.model import Model, compare, embed

@@ -14,10 +14,10 @@ from pathlib import Path
 import click
 import numpy as np
 
-from edge_ecg.atomic import atomic_folder
-from edge_ecg.console import run_command
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.simulation.synthetic import Person, State, synthetic_person, write_dataset
+from edge_ecg.storage.atomic import atomic_folder
+from edge_ecg.terminal.console import run_command
 
 
 @dataclass(frozen=True)

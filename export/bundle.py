@@ -9,17 +9,17 @@ from typing import Any
 import click
 import numpy as np
 
-from edge_ecg.atomic import refuse_overlap
 from edge_ecg.bundle import GOLDEN, load_bundle, refuse_to_lose, write_bundle
-from edge_ecg.console import run_command
 from edge_ecg.contract import INTENDED_USE
 from edge_ecg.errors import RunError
 from edge_ecg.report.artefact_table import artefact_table
+from edge_ecg.storage.atomic import refuse_overlap
+from edge_ecg.terminal.console import run_command
 from export.formats.artefact import Artefact
 from export.gate.artefacts import ARTEFACTS, BY_ALL
+from export.gate.pictures import PICTURE, picture
 from export.gate.reference_model import REFERENCE_MODEL
 from export.model_card import CARD, model_card
-from export.pictures import PICTURE, picture
 from export.pipeline import export_run, golden
 from train.data import BeatSet
 from train.decision.decide import decide

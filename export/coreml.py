@@ -1,6 +1,6 @@
 """`python -m export.coreml`: the graphs as Core ML packages with what an app needs, once they decide as the model."""
 
-from edge_ecg.console import run_command
+from edge_ecg.terminal.console import run_command
 from export.folder import export_command
 from export.formats.coreml import COREML
 

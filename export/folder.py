@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from edge_ecg.atomic import refuse_overlap, write_file
 from edge_ecg.bundle import GOLDEN
-from edge_ecg.console import claim_folder
 from edge_ecg.contract import INTENDED_USE
 from edge_ecg.report.artefact_table import artefact_table
+from edge_ecg.storage.atomic import refuse_overlap, write_file
+from edge_ecg.terminal.console import claim_folder
 from export.formats.artefact import Artefact
 from export.pipeline import Exported, export_run, golden
 from train.run import Run, load_run

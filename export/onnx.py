@@ -1,6 +1,6 @@
 """`python -m export.onnx`: the graphs as ONNX files with what an app needs, once they decide as the model."""
 
-from edge_ecg.console import run_command
+from edge_ecg.terminal.console import run_command
 from export.folder import export_command
 from export.formats.onnx import ONNX
 

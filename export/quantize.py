@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from edge_ecg.atomic import refuse_overlap
-from edge_ecg.console import run_command
 from edge_ecg.report.artefact_table import artefact_table
+from edge_ecg.storage.atomic import refuse_overlap
+from edge_ecg.terminal.console import run_command
 from export.folder import write_files
-from export.pictures import PICTURE, picture
+from export.gate.pictures import PICTURE, picture
 from export.pipeline import export_run
 from train.run import load_run
 

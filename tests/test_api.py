@@ -11,9 +11,9 @@ import pytest
 from edge_ecg import Bundle, DayBaseline, EdgeEcgError, Recording, Watch, find_recordings, load_bundle, read_recording
 from edge_ecg import replay as replayed
 from edge_ecg.bundle import read_files, write_bundle
+from edge_ecg.bundles.sign import sign_bundle, verify_bundle
 from edge_ecg.datasets.importing import list_recordings
 from edge_ecg.report.plot import plot
-from edge_ecg.sign import sign_bundle, verify_bundle
 from edge_ecg.signal.stream import BeatStream, cut_beats, r_peak_times_s
 from edge_ecg.simulation.synthetic import record, synthetic_person
 

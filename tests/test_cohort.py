@@ -196,7 +196,7 @@ def test_a_study_without_dask_names_the_extra(tmp_path: Path, monkeypatch: pytes
     study = study_of(tmp_path, A="a.toml")
     done = inside("train.cohort", study, "--out", tmp_path / "out", "--scheduler", "tcp://127.0.0.1:1")
     assert (done.returncode, "[cohort]" in done.stderr) == (2, True)
-    done = inside("train.crossval", study, "--out", tmp_path / "cv", "--scheduler", "tcp://127.0.0.1:1")
+    done = inside("train.studies.crossval", study, "--out", tmp_path / "cv", "--scheduler", "tcp://127.0.0.1:1")
     assert (done.returncode, "[cohort]" in done.stderr) == (2, True)
 
 
@@ -327,8 +327,8 @@ def test_a_command_gives_the_same_figures_on_a_scheduler(small_dataset: Path, tm
     options = [small_dataset, "--draws", 1, "--seed", 0]
     with cluster(1) as (address, _):
         words = ("--out", tmp_path / "there", "--scheduler", address)
-        assert as_process("train.learning_curve", *options, *words).returncode == 0
-    assert as_process("train.learning_curve", *options, "--out", tmp_path / "here").returncode == 0
+        assert as_process("train.studies.learning_curve", *options, *words).returncode == 0
+    assert as_process("train.studies.learning_curve", *options, "--out", tmp_path / "here").returncode == 0
     assert read_json(tmp_path / "there/learning_curve.json") == read_json(tmp_path / "here/learning_curve.json")
 
 

@@ -10,8 +10,8 @@ import click
 import pytest
 from commands import ROOT, as_process, edge_ecg, inside
 
-from edge_ecg.console import run_command
 from edge_ecg.errors import RecordingError
+from edge_ecg.terminal.console import run_command
 
 
 @click.group()
@@ -98,9 +98,9 @@ COMMANDS = [
     *(
         "train",
         "train.evaluate",
-        "train.crossval",
-        "train.confounders",
-        "train.daily_baseline",
+        "train.studies.crossval",
+        "train.studies.confounders",
+        "train.studies.day_baseline",
         "train.study",
         "train.ablations",
     ),
@@ -113,7 +113,7 @@ COMMANDS = [
 @pytest.mark.parametrize("command", COMMANDS)
 def test_an_interrupt_while_modules_load_is_one_line(command: str) -> None:
     words = [sys.executable, "-X", "importtime", "-m", *command.split(), "--help"]
-    for loaded in ("edge_ecg.interrupts", "numpy", "onnxruntime"):
+    for loaded in ("edge_ecg.terminal.interrupts", "numpy", "onnxruntime"):
         process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
         assert process.stderr is not None
         while (line := process.stderr.readline()) and line.split("|")[-1].strip() != loaded:
@@ -182,7 +182,7 @@ def test_what_is_no_plain_file_is_refused_at_once(
         ("edge_ecg.cli", "import", recording, "--labels", path, "--out", tmp_path / "out"),
         ("edge_ecg.cli", "curve", small_bundle, recording, "--labels", path),
         ("train", path, "--out", tmp_path / "out"),
-        ("train.crossval", path, "--out", tmp_path / "out"),
+        ("train.studies.crossval", path, "--out", tmp_path / "out"),
     ]
     if place != "folder":
         commands += [

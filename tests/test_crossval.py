@@ -14,8 +14,6 @@ from scipy.stats import kstest
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from edge_ecg.errors import DatasetError
-from train import crossval
-from train.crossval import crossval_text, methods_for
 from train.data import BeatSet
 from train.evaluation.baselines import BASELINES, SupervisedNetwork
 from train.evaluation.folds import comparator, leave_one_out, pooled, run_fold, run_folds
@@ -30,6 +28,8 @@ from train.evaluation.scores import (
     roc_auc,
 )
 from train.fit.loop import Settings, settings_for
+from train.studies import crossval
+from train.studies.crossval import crossval_text, methods_for
 
 QUICK = {
     name: (BASELINES[name], Settings()) for name in ("majority", "RR interval", "amplitude", "logistic regression")

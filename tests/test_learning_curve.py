@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from edge_ecg.console import run_command
 from edge_ecg.datasets.dataset_file import SETS, read_dataset
 from edge_ecg.datasets.days import days_with_both_states, worth_of
 from edge_ecg.errors import DatasetError
 from edge_ecg.report.findings import fold_file
-from train import learning_curve
+from edge_ecg.terminal.console import run_command
 from train.__main__ import train
 from train.data import BeatSet, read_beats
 from train.evaluation.baselines import BASELINES
 from train.fit.loop import Settings, Trainer
+from train.studies import learning_curve
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from coremltools.converters.mil import Builder as mb
 from coremltools.converters.mil.mil import types
 
 from edge_ecg.errors import ParityError
-from export.apple import ct, cto
+from export.mil.apple import ct, cto
 from export.mil.program import MilProgram
 
 RANDOM = np.random.default_rng(0)

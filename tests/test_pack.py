@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_ecg.bundle import DEVICE_FILES, MANIFEST, SCHEMA_VERSION, load_bundle, read_files, sealed, write_bundle
+from edge_ecg.bundles.pack import pack_bundle
+from edge_ecg.bundles.sign import sign_bundle, signature_path, verify_bundle
 from edge_ecg.errors import AlteredBundleError, BundleError, BundleVersionError, EdgeEcgError
 from edge_ecg.inference.portable import LAYERS, WEIGHTS_INT8, load_portable
 from edge_ecg.inference.references import ReferenceBank
-from edge_ecg.pack import pack_bundle
 from edge_ecg.packfile import packed, unpacked
 from edge_ecg.readers.read import read_recording
 from edge_ecg.replay import replay
-from edge_ecg.sign import sign_bundle, signature_path, verify_bundle
 from tests.commands import edge_ecg
 from tests.test_sign import key_pair
 
@@ -48,7 +48,7 @@ def test_it_is_small_and_says_what_a_device_needs(pack: Path, small_bundle: Path
 
 
 def test_it_decides_as_the_bundles_own_int8(pack: Path, small_bundle: Path, small_dataset: Path) -> None:
-    """The oracle is put together from the whole bundle's int8 weights and references, without `edge_ecg.pack`."""
+    """The oracle is put together from the int8 weights and references of the whole bundle."""
     whole, (_, files) = load_bundle(small_bundle), read_files(small_bundle)
     encoder, comparator = load_portable(files[LAYERS], files[WEIGHTS_INT8])
     references = ReferenceBank.from_bytes(whole.references.to_int8_bytes())

@@ -10,7 +10,6 @@ import pytest
 
 from edge_ecg.bundle import Bundle, load_bundle
 from edge_ecg.cli import cli
-from edge_ecg.console import run_command
 from edge_ecg.readers.read import read_recording
 from edge_ecg.recording import Recording
 from edge_ecg.replay import replay
@@ -18,6 +17,7 @@ from edge_ecg.report.mean_beats import plot_states
 from edge_ecg.report.plot import plot
 from edge_ecg.signal.stream import BeatStream, cut_beats
 from edge_ecg.simulation.faults import Faults
+from edge_ecg.terminal.console import run_command
 
 INCH_MM = 25.4
 

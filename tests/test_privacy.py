@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge_ecg.cli import cli
-from edge_ecg.console import run_command
+from edge_ecg.terminal.console import run_command
 
 NAME, BIRTH = "Wilhelmine Einthoven", "21.05.1860"
 # The synthetic person's files have these two, and the shared run and bundle were made from them.

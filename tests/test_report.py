@@ -19,19 +19,19 @@ import pytest
 from scipy.stats import binomtest
 
 from edge_ecg.cli import cli
-from edge_ecg.console import run_command
 from edge_ecg.errors import EdgeEcgError
-from edge_ecg.intervals import wilson_interval
 from edge_ecg.jsonfile import read_json, write_json
 from edge_ecg.report.compare import sign_test
 from edge_ecg.report.findings import fold_file, read_findings
 from edge_ecg.report.page import percent
 from edge_ecg.report.report import report, report_of
+from edge_ecg.results import wilson_interval
+from edge_ecg.terminal.console import run_command
 from tests.browser import CHROMIUM, in_a_browser
-from train.confounders import CONFOUNDERS
 from train.evaluation.baselines import BASELINES
 from train.evaluation.scores import RecordingScores, beside_the_best, counts, earned_its_place, figures
 from train.evaluation.simulated_drift import DRIFTS
+from train.studies.confounders import CONFOUNDERS
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 EVIL = '<script>alert("$x$")</script>'
@@ -367,7 +367,7 @@ def test_bad_input_is_told_in_one_line_and_the_old_page_stays(
         (cv / "crossval.json").write_text(json.dumps({**crossval, **change}))
         assert said in tell(run)
     (run / "checkpoint.safetensors").write_bytes(b"other weights")
-    assert "is of other weights; run python -m train.confounders" in tell(run)
+    assert "is of other weights; run python -m train.studies.confounders" in tell(run)
     (run / "config.json").write_text("[" * 100_000)
     assert "config.json: is not JSON" in tell(run)
 

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from edge_ecg.console import run_command
 from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.jsonfile import read_json
 from edge_ecg.report.findings import read_findings
 from edge_ecg.report.report import report
-from train.crossval import crossval
+from edge_ecg.terminal.console import run_command
 from train.evaluate import evaluate
-from train.learning_curve import learning_curve
 from train.overview import counted, recording_means_uv
 from train.run import load_run
+from train.studies.crossval import crossval
+from train.studies.learning_curve import learning_curve
 from train.study import Study, key_of, study
 from train.text import columns, countdown, duration
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_ecg.pack import pack_bundle
+from edge_ecg.bundles.pack import pack_bundle
 
 pytestmark = pytest.mark.slow
 PACKAGE = Path(__file__).parent.parent

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_ecg.errors import RunError
-from edge_ecg.intervals import wilson_interval
+from edge_ecg.results import wilson_interval
 from train.data import BeatSet
 from train.decision.decide import decide
 from train.decision.levels import fit_levels

@@ -7,12 +7,11 @@ from pathlib import Path
 import click
 import torch
 
-from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.datasets.days import require_days, worth_of
 from edge_ecg.errors import RunError
 from edge_ecg.layout import folded
-from train.confounders import CONFOUNDERS
+from edge_ecg.terminal.console import claim_folder, run_command
 from train.data import mixed, read_sets
 from train.evaluate import figures_text
 from train.fit.loop import PROGRESS, Trainer, settings_for
@@ -21,6 +20,7 @@ from train.model.weights import WEIGHTS
 from train.options import ArchitectureName, given_beats
 from train.overview import OVERVIEW
 from train.run import BEATS, CONFIG, FOLDS, HISTORY, METRICS
+from train.studies.confounders import CONFOUNDERS
 from train.text import countdown
 from train.training import train_run
 

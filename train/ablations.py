@@ -17,9 +17,9 @@ from typing import Any
 import click
 import numpy as np
 
-from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import Dataset, read_dataset
 from edge_ecg.jsonfile import write_json
+from edge_ecg.terminal.console import claim_folder, run_command
 from train.data import BeatSet, read_sets
 from train.evaluation.ablated import ABLATED
 from train.evaluation.baselines import Method

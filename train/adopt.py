@@ -11,13 +11,12 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from edge_ecg.atomic import refuse_overlap
-from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.datasets.importing import DATASET
 from edge_ecg.errors import RunError, first_line
 from edge_ecg.files import read_small_file
-from train.confounders import CONFOUNDERS, leave_for_the_report
+from edge_ecg.storage.atomic import refuse_overlap
+from edge_ecg.terminal.console import claim_folder, run_command
 from train.data import BeatSet, read_sets
 from train.decision.levels import fit_levels
 from train.evaluate import figures_text
@@ -29,6 +28,7 @@ from train.model.weights import MOST_BYTES, WEIGHTS, write_weights
 from train.options import ArchitectureName, given_beats
 from train.overview import OVERVIEW
 from train.run import BEATS, CONFIG, METRICS, new_run, write_run
+from train.studies.confounders import CONFOUNDERS, leave_for_the_report
 
 NAMED = 8  # entries of a kind in one error
 

@@ -20,19 +20,19 @@ from typing import Any
 
 import click
 
-from edge_ecg.atomic import refuse_overlap, write_file
-from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import read_toml
 from edge_ecg.errors import DatasetError, EdgeEcgError, RunError
 from edge_ecg.jsonfile import read_json, write_json
 from edge_ecg.layout import folded
 from edge_ecg.report.cohort import cohort_page
-from train.crossval import compared
+from edge_ecg.storage.atomic import refuse_overlap, write_file
+from edge_ecg.terminal.console import claim_folder, run_command
 from train.evaluation.baselines import BASELINES
 from train.evaluation.persons import together
 from train.model.architectures import DEFAULT_ARCHITECTURE
 from train.parallel import local_cluster, require_dask, run_tasks, tasks_on
 from train.person import PERSON, Person, Plan, code_version, empty, study_person
+from train.studies.crossval import compared
 from train.study import SLOW
 from train.text import countdown
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import brentq
 
-from edge_ecg.intervals import wilson_interval
+from edge_ecg.results import wilson_interval
 
 Z_95 = 1.959964  # two-sided 95 % of the normal distribution
 

@@ -1,7 +1,7 @@
 """One person of a cohort: dates left out beside baselines, decisions, a run and its bundle, as the single commands do.
 
     OUT/persons/KEY/person.json   the figures, and why something is missing; a person that has it is finished
-    OUT/persons/KEY/crossval/     as `python -m train.crossval` writes it
+    OUT/persons/KEY/crossval/     as `python -m train.studies.crossval` writes it
     OUT/persons/KEY/left_out/     the models of its folds
     OUT/persons/KEY/run/          as `python -m train` writes it
     OUT/persons/KEY/bundle/       as `python -m export.bundle` writes it, if its gate lets it pass
@@ -25,25 +25,25 @@ from typing import Any
 
 import numpy as np
 
-from edge_ecg.atomic import atomic_folder
 from edge_ecg.bundle import MANIFEST
-from edge_ecg.console import BAD_INPUT
 from edge_ecg.datasets.dataset_file import SETS, read_dataset
 from edge_ecg.datasets.days import days_with_both_states
 from edge_ecg.errors import EdgeEcgError, first_line
 from edge_ecg.jsonfile import read_json, write_json
-from train.crossval import cross_validate
-from train.daily_baseline import decisions, left_out_by_date
+from edge_ecg.storage.atomic import atomic_folder
+from edge_ecg.terminal.console import BAD_INPUT
 from train.data import BeatSet, read_sets
 from train.evaluation.drifted import without
 from train.evaluation.folds import kept_comparator, place_of
 from train.evaluation.outcomes import counts
 from train.fit.left_out import kept_model
 from train.fit.loop import Settings, Trainer, settings_for
+from train.studies.crossval import cross_validate
+from train.studies.day_baseline import decisions, left_out_by_date
 from train.training import train_run
 
 PERSON = "person.json"
-DECISIONS = {"alone": "none, all", "with_day": "day's baseline"}  # by our name, that of `train.daily_baseline`
+DECISIONS = {"alone": "none, all", "with_day": "day's baseline"}  # by our name, that of `train.studies.day_baseline`
 CONFIDENCE, HIGH_CONFIDENCE = 0.95, 0.99
 OF_METHOD = ("recordings", "accuracy_95_by_date", "auc", "auc_95_by_date", "permutation_p")
 TOOLS = ("torch", "numpy", "scipy", "scikit-learn")

@@ -18,7 +18,6 @@ import safetensors
 import safetensors.numpy
 import torch
 
-from edge_ecg.atomic import write_file
 from edge_ecg.contract import CONTRACT, Contract
 from edge_ecg.datasets.dataset_file import Dataset
 from edge_ecg.datasets.origins import UNKNOWN
@@ -29,6 +28,7 @@ from edge_ecg.inference.novelty import TrainingDistribution
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import DecisionRule
 from edge_ecg.jsonfile import read_json, write_json
+from edge_ecg.storage.atomic import write_file
 from train.data import BeatSet
 from train.decision.decide import decide
 from train.decision.novelty import fit_distribution

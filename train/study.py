@@ -2,7 +2,7 @@
 
     RUN/study/PART/         what the command of that part writes, with its folds
     RUN/study/study.json    of each finished part: what it was made from, when, and how long it took
-    RUN/confounders.json    as `python -m train.confounders` writes it
+    RUN/confounders.json    as `python -m train.studies.confounders` writes it
 
 A finished part of the same recordings and settings is not done again, and an interrupted one goes on where it was.
 """
@@ -19,12 +19,11 @@ from typing import Any
 import click
 import torch
 
-from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import Dataset, read_dataset
 from edge_ecg.errors import RunError
 from edge_ecg.jsonfile import read_json, write_json
-from train import ablations, crossval, daily_baseline, learning_curve
-from train.confounders import CONFOUNDERS, confounders
+from edge_ecg.terminal.console import claim_folder, run_command
+from train import ablations
 from train.data import BeatSet, digest_of, read_sets
 from train.evaluation.baselines import BASELINES
 from train.evaluation.folds import leave_groups_out
@@ -32,6 +31,9 @@ from train.fit.loop import settings_for
 from train.model.architectures import DEFAULT_ARCHITECTURE
 from train.options import given_beats, on_scheduler
 from train.run import Run, load_run
+from train.studies import crossval, learning_curve
+from train.studies import day_baseline as daily_baseline
+from train.studies.confounders import CONFOUNDERS, confounders
 from train.text import columns, duration
 
 STUDY, PARTS_FILE = "study", "study.json"

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edge_ecg.atomic import write_file
 from edge_ecg.datasets.dataset_file import Dataset
-from train.confounders import leave_for_the_report
+from edge_ecg.storage.atomic import write_file
 from train.data import BeatSet
 from train.fit.history import history_png
 from train.fit.left_out import left_out_levels
 from train.fit.loop import Trainer
 from train.run import FOLDS, HISTORY, Run, new_run, write_run
+from train.studies.confounders import leave_for_the_report
 
 
 def train_run(

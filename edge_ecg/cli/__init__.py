@@ -17,8 +17,8 @@ from edge_ecg.cli.replay import replay_command
 from edge_ecg.cli.report import report_command
 from edge_ecg.cli.sign import sign_command, verify_command
 from edge_ecg.cli.simulate import simulate_command
-from edge_ecg.console import run_command
 from edge_ecg.contract import INTENDED_USE
+from edge_ecg.terminal.console import run_command
 
 EXIT_CODES = "Exit codes: 0 done; 1 a defect; 2 bad input, the rest was done; 130 interrupted."
 

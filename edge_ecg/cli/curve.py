@@ -5,7 +5,6 @@ from pathlib import Path
 
 import click
 
-from edge_ecg.atomic import refuse_overlap
 from edge_ecg.cli.options import LABELS, RECORDINGS, for_each, told_of_recordings
 from edge_ecg.cli.replay import ANY_DAY, BUNDLE, open_bundle
 from edge_ecg.datasets.labelling import labels_by_name
@@ -13,6 +12,7 @@ from edge_ecg.recording import Recording, Told
 from edge_ecg.replay import Replayed, replay
 from edge_ecg.report.curve import curve, curve_json, curve_picture, curve_text, label_of
 from edge_ecg.report.drawing import check_suffix, save
+from edge_ecg.storage.atomic import refuse_overlap
 
 
 @click.command("curve")

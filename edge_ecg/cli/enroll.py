@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from edge_ecg.atomic import refuse_overlap
 from edge_ecg.bundle import load_bundle, refuse_to_lose
 from edge_ecg.cli.options import RECORDINGS, Reading, told_of_recordings
 from edge_ecg.enroll import describe, enroll, write_enrolled
 from edge_ecg.layout import folded
 from edge_ecg.recording import Told
+from edge_ecg.storage.atomic import refuse_overlap
 
 
 @click.command("enroll")

@@ -8,10 +8,8 @@ from pathlib import Path
 
 import click
 
-from edge_ecg.atomic import refuse_overlap, write_file
 from edge_ecg.cli.options import PagePath, Reading, told_of_recordings
 from edge_ecg.cli.picker import glance, pick
-from edge_ecg.console import report_error
 from edge_ecg.datasets.dates import Dates
 from edge_ecg.datasets.days import days_with_both_states, worth_of
 from edge_ecg.datasets.importing import DATASET, Imported, Listing, list_recordings, refuse_to_lose, write_data
@@ -21,6 +19,8 @@ from edge_ecg.layout import columns, folded, tail
 from edge_ecg.readers.find import Found
 from edge_ecg.recording import Recording, Told
 from edge_ecg.report.contact_sheet import contact_sheet
+from edge_ecg.storage.atomic import refuse_overlap, write_file
+from edge_ecg.terminal.console import report_error
 
 
 @click.command("import", short_help="Make a data set from a phone's export.")

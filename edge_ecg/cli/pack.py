@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from edge_ecg.bundle import load_bundle
-from edge_ecg.pack import pack_bundle
+from edge_ecg.bundles.pack import pack_bundle
 
 
 @click.command("pack", short_help="One small file for a watch.")

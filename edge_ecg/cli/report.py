@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from edge_ecg.atomic import refuse_overlap, write_file
 from edge_ecg.cli.options import PagePath
 from edge_ecg.report.findings import read_findings
 from edge_ecg.report.report import report_of
+from edge_ecg.storage.atomic import refuse_overlap, write_file
 
 
 @click.command("report", short_help="Write what was measured of a run or a bundle as one page.")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from edge_ecg.sign import needs_password, sign_bundle, verify_bundle
+from edge_ecg.bundles.sign import needs_password, sign_bundle, verify_bundle
 
 PATH = click.Path(path_type=Path)
 BUNDLE = click.argument("bundle", metavar="BUNDLE", type=PATH)

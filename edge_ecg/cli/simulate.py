@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from edge_ecg.atomic import refuse_overlap
 from edge_ecg.cli.options import AS_JSON, RECORDINGS, Finite, Quantity, told_of_recordings
 from edge_ecg.cli.replay import ANY_DAY, BUNDLE, CHUNK, LIVE, PAGE, open_bundle, replay_each
 from edge_ecg.recording import Told
 from edge_ecg.simulation.faults import Faults
+from edge_ecg.storage.atomic import refuse_overlap
 
 MOST_NOISE_DB = 120  # a millionfold
 SLOWEST, FASTEST = 0.001, 1000.0  # times the sensor's pace

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from edge_ecg.errors import DatasetError
 
 FEWEST_DAYS = 2  # a comparator learns by comparing days; within one day it can't tell the state from the day
-# Recordings of all other days right, in per cent, by days with both states: `train.learning_curve` (docs/protocol.md).
+# Recordings of all other days right, in per cent, by days with both states: docs/protocol.md.
 WORTH = {2: 88, 3: 92, 4: 94}
 
 

@@ -12,7 +12,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from edge_ecg.atomic import atomic_folder, refuse_overlap
 from edge_ecg.datasets.dataset_file import dataset_toml
 from edge_ecg.datasets.dates import Dates
 from edge_ecg.datasets.labelling import Item, Labels, split_by_date, two_labels, weaknesses
@@ -20,6 +19,7 @@ from edge_ecg.errors import DatasetError, EdgeEcgError
 from edge_ecg.readers.apple_format import anonymous_csv
 from edge_ecg.readers.find import Found, find_recordings
 from edge_ecg.recording import Recording
+from edge_ecg.storage.atomic import atomic_folder, refuse_overlap
 
 DATASET, IMPORTED = "dataset.toml", "imported.json"
 

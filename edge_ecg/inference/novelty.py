@@ -13,7 +13,7 @@ No distance finds a drift along the axis on which the states differ: three month
 comparator was sure, and wrong, of every target recording. Leaving dates out proves a comparator for days among those
 it knows. So the calendar says the rest: what was recorded further from all known days than these span is out of date,
 until fresh baseline recordings enrol, whose days are then known as well. The day's baseline does not replace that:
-under simulated drifts, targets that are held to it alone are called baseline (`train.daily_baseline`). (A week is
+under simulated drifts, targets that are held to it alone are called baseline (`train.studies.day_baseline`). (A week is
 never too far: within the public recordings, dates a week from all that was learned are no harder than the next day.
 docs/experiments.md)
 """

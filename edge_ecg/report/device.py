@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge_ecg.bundles.manifest import COUNT, POSITIVE, TEXT, require_shape
 from edge_ecg.errors import BundleError, RunError
 from edge_ecg.jsonfile import read_json
-from edge_ecg.manifest import COUNT, POSITIVE, TEXT, require_shape
 
 # Assumed and not measured: cycles an instruction, and what a microcontroller with such a core draws for a cycle, its
 # memories included (100 uA/MHz at 3 V, 280 uA/MHz at 3.3 V).

@@ -4,8 +4,8 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_ecg.atomic import write_file
 from edge_ecg.errors import EdgeEcgError
+from edge_ecg.storage.atomic import write_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from edge_ecg.contract import CONTRACT
-from edge_ecg.intervals import wilson_interval
 from edge_ecg.report.findings import Findings
 from edge_ecg.report.page import counted, percent
 from edge_ecg.report.pictures import beats, outcomes
 from edge_ecg.report.summary import by_rank
+from edge_ecg.results import wilson_interval
 
 # Ours first, then baselines from the best down: the colours and lines that pictures and their keys share.
 SERIES = (("ours", ""), ("second", ""), ("third", "dashed"), ("fifth", ""), ("fourth", ""), ("fourth", "dotted"))

@@ -113,7 +113,7 @@ def _run(path: Path) -> dict[str, Any]:
             optional[name] = read_json(files[name])
     if optional["evaluation"] is not None:
         optional["evaluation"] = optional["evaluation"].get("test")
-    again = {"confounders": f"train.confounders {path}", "evaluation": f"train.evaluate {path} DATASET.toml"}
+    again = {"confounders": f"train.studies.confounders {path}", "evaluation": f"train.evaluate {path} DATASET.toml"}
     for name, command in again.items():
         if optional[name] is not None and optional[name].get("weights_sha256") != weights_sha256(path):
             raise RunError(f"{files[name]}: is of other weights; run python -m {command} again")
@@ -182,7 +182,7 @@ def _bundle(path: Path) -> dict[str, Any]:
 
 
 def fold_file(crossval: Path, method: str, fold: str) -> Path:
-    """Where `train.crossval` keeps what one method says of one fold."""
+    """Where `train.studies.crossval` keeps what one method says of one fold."""
     return crossval / "folds" / method.replace(" ", "-") / f"{fold}.json"
 
 

@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from edge_ecg.errors import EdgeEcgError
-from edge_ecg.intervals import wilson_interval
+from edge_ecg.results import wilson_interval
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -16,11 +16,11 @@ from torch.export.graph_signature import InputKind, TensorArgument
 from edge_ecg.bundle import REFERENCES, REFERENCES_INT8
 from edge_ecg.contract import CONTRACT, INTENDED_USE
 from edge_ecg.errors import UnsupportedOperationError, first_line
-from export.apple import ct, cto
 from export.compression.weights import FLOAT16, FLOAT32, INT8, Scheme
 from export.formats.artefact import Artefact, Engine, Files, Graphs, StoredWeight, embedding_length, require_shapes
 from export.formats.slim import slimmed
 from export.graphs import Graph, quiet
+from export.mil.apple import ct, cto
 from export.mil.program import MilProgram
 
 PACKAGES = ("Encoder", "Comparator")

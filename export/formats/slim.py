@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from export.apple import Model_pb2
+from export.mil.apple import Model_pb2
 
 
 def slimmed(content: bytes) -> bytes:

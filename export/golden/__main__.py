@@ -17,9 +17,7 @@ from typing import Any
 import click
 import numpy as np
 
-from edge_ecg.atomic import refuse_overlap
 from edge_ecg.bundle import MANIFEST, REFERENCES, Bundle, load_bundle, sealed
-from edge_ecg.console import run_command
 from edge_ecg.enroll import enroll
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.inference.portable import LAYERS, WEIGHTS
@@ -31,6 +29,8 @@ from edge_ecg.signal.bandpass import Bandpass
 from edge_ecg.signal.resample import Resampler
 from edge_ecg.signal.rpeaks import RPeakDetector
 from edge_ecg.simulation.synthetic import record, synthetic_person
+from edge_ecg.storage.atomic import refuse_overlap
+from edge_ecg.terminal.console import run_command
 from edge_ecg.watch import DayBaseline, Judged, embed
 from export.golden.bad_bundles import BAD_BUNDLES, write_bad_bundles
 

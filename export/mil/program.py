@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from edge_ecg.errors import ParityError, UnsupportedOperationError, first_line
-from export.apple import ct, load_mil, types
+from export.mil.apple import ct, load_mil, types
 from export.mil.ops import OPS
 
 

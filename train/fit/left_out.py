@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_ecg.atomic import write_file
 from edge_ecg.datasets.days import FEWEST_DAYS, days_with_both_states
 from edge_ecg.inference.levels import Levels
+from edge_ecg.storage.atomic import write_file
 from train.data import BeatSet, digest_of
 from train.decision.levels import fit_levels
 from train.decision.references import bank_of, choose_references

@@ -1,7 +1,7 @@
 """The training loop: all pairs of a batch and the decisions that they add up to, stopped early.
 
 The epoch with the lowest loss on the validation dates is kept. On the author's split that loss is nearly flat from the
-third epoch on; leaving out one date at a time (`train.crossval`) has no validation set and keeps the last epoch.
+third epoch on; leaving out one date at a time (`train.studies.crossval`) has no validation set: the last epoch stays.
 """
 
 import json
@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from edge_ecg.atomic import write_file
 from edge_ecg.datasets.days import require_days
 from edge_ecg.errors import RunError
 from edge_ecg.files import plain_file
+from edge_ecg.storage.atomic import write_file
 from train.data import BeatSet
 from train.decision.references import bank_of, choose_references
 from train.fit.pairs import batches, evidence_of_other_dates, pairs, steps_of_epoch

@@ -13,9 +13,9 @@ from typing import NoReturn
 
 import click
 
-from edge_ecg.atomic import claimed_folder
 from edge_ecg.errors import EdgeEcgError
-from edge_ecg.interrupts import INTERRUPTED, raise_again
+from edge_ecg.storage.atomic import claimed_folder
+from edge_ecg.terminal.interrupts import INTERRUPTED, raise_again
 
 DEFECT = 1
 BAD_INPUT = 2

@@ -1,4 +1,4 @@
-"""`python -m train.confounders`: is it the state, or what comes along with it, and which part of the beat says so?
+"""Is it the state, or what comes along with it, and which part of the beat says so?
 
     RUN/confounders.json    the figures, for `edge-ecg report`
 
@@ -13,11 +13,11 @@ from typing import Any
 import click
 import torch
 
-from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import Dataset
 from edge_ecg.errors import RunError
 from edge_ecg.jsonfile import write_json
 from edge_ecg.report.findings import weights_sha256
+from edge_ecg.terminal.console import claim_folder, run_command
 from train.data import BeatSet
 from train.evaluation.drift import drift, matched_pairs, state_axis
 from train.evaluation.occlusion import RunEvidence, occlusion, without

@@ -1,14 +1,13 @@
 """One file for a watch: of a bundle only what a device needs to judge, its weights as int8.
 
 It is a bundle of its own: its manifest is thinned, lists the files that are in it, is sealed by its own SHA-256, and is
-what `edge_ecg.sign` signs. `packed_from` in it is the SHA-256 of the whole bundle's manifest.
+what `edge_ecg.bundles.sign` signs. `packed_from` in it is the SHA-256 of the whole bundle's manifest.
 """
 
 import hashlib
 import os
 from pathlib import Path
 
-from edge_ecg.atomic import refuse_overlap, write_file
 from edge_ecg.bundle import (
     DEVICE_FILES,
     MANIFEST,
@@ -24,6 +23,7 @@ from edge_ecg.files import path_of
 from edge_ecg.inference.portable import WEIGHTS, WEIGHTS_INT8
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.packfile import packed
+from edge_ecg.storage.atomic import refuse_overlap, write_file
 
 # What a device reads, says to a person, or must know to refuse a second enrolment.
 ENTRIES = ("contract", "enrolment", "intended_use", "labels", "levels", "model")

@@ -42,4 +42,4 @@ def _quit(*_: object) -> None:
 
 
 if is_command():
-    quit_at_once()  # until `edge_ecg.console.run_command` has what it runs
+    quit_at_once()  # until `edge_ecg.terminal.console.run_command` has what it runs

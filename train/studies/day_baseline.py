@@ -1,4 +1,4 @@
-"""`python -m train.daily_baseline`: what the day's baseline and enrolment are worth on dates that were left out.
+"""`python -m train.studies.day_baseline`: what the day's baseline and enrolment are worth on dates that were left out.
 
 Every date is left out once: a model of the others judges it, by levels that the models of the other dates left out
 say, with its first two baselines as the day's, without them, and with those of the previous date, which must be worse
@@ -19,7 +19,6 @@ import click
 import numpy as np
 import torch
 
-from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import SETS, Dataset, Entry, read_dataset
 from edge_ecg.errors import DatasetError
 from edge_ecg.inference.levels import Levels
@@ -27,6 +26,7 @@ from edge_ecg.inference.votes import DecisionRule
 from edge_ecg.jsonfile import write_json
 from edge_ecg.layout import folded
 from edge_ecg.simulation.synthetic import STATES
+from edge_ecg.terminal.console import claim_folder, run_command
 from train.data import BeatSet, read_beats, read_sets
 from train.decision.levels import fit_levels
 from train.evaluation.drifted import LeftOut, drifts, other_people, synthetic_others, without

@@ -1,4 +1,4 @@
-"""`python -m train.crossval`: every date judged by models that have not seen it, beside baselines in one table.
+"""`python -m train.studies.crossval`: every date judged by models that have not seen it, beside baselines in one table.
 
 OUT/folds/METHOD/DATE.json     what one method, trained on all other dates, says of the recordings of this one
 OUT/folds/METHOD/split.json    the same, trained on the dataset file's train dates, of its validation and test dates
@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 
 import click
 
-from edge_ecg.atomic import write_file
-from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import Dataset, read_dataset
 from edge_ecg.jsonfile import write_json
 from edge_ecg.layout import folded
+from edge_ecg.storage.atomic import write_file
+from edge_ecg.terminal.console import claim_folder, run_command
 from train.data import BeatSet, read_sets
 from train.evaluation.baselines import BASELINES, Method, all_the_same
 from train.evaluation.folds import Fold, comparator, leave_one_out, pooled, run_folds

@@ -1,4 +1,4 @@
-"""`python -m train.learning_curve`: how many days have to be recorded, and what does each method make of them?
+"""`python -m train.studies.learning_curve`: how many days have to be recorded, and what does each method make of them?
 
     OUT/folds/METHOD/DAYS-DRAW.json    what one method, trained on the days of one draw, says of all other dates
     OUT/learning_curve.json, .png      the figures, and as a picture
@@ -18,12 +18,12 @@ import click
 import numpy as np
 from matplotlib.figure import Figure
 
-from edge_ecg.atomic import write_file
-from edge_ecg.console import claim_folder, run_command
 from edge_ecg.datasets.dataset_file import Dataset, read_dataset
 from edge_ecg.datasets.days import FEWEST_DAYS, days_with_both_states
 from edge_ecg.errors import DatasetError
 from edge_ecg.jsonfile import write_json
+from edge_ecg.storage.atomic import write_file
+from edge_ecg.terminal.console import claim_folder, run_command
 from train.data import BeatSet, read_sets
 from train.evaluation.baselines import BASELINES, Method
 from train.evaluation.folds import Fold, comparator, pooled, run_folds

@@ -1,0 +1,1 @@
+"""Bytes on a disk; knows nothing of ECGs."""

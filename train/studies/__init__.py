@@ -1,0 +1,1 @@
+"""Studies of a run: each measures one thing and returns its record."""
