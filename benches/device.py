@@ -23,11 +23,19 @@ from pathlib import Path
 from typing import Any
 
 from benches.emulated import DEVICES, Device, Died, missing, sizes
-from edge_ecg.bundle import DEVICE_FILES, MANIFEST, PACKED_FROM, Bundle, assembled, on_portable
+from edge_ecg.bundles.bundle import (
+    DEVICE_FILES,
+    MANIFEST,
+    PACKED_FROM,
+    Bundle,
+    assembled,
+    on_portable,
+    packed,
+    unpacked,
+)
 from edge_ecg.bundles.pack import pack_bundle
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.inference.portable import LAYERS, WEIGHTS
-from edge_ecg.packfile import packed, unpacked
 from edge_ecg.readers.read import read_recording
 from edge_ecg.recording import Recording
 from edge_ecg.replay import Replayed, replay

@@ -29,11 +29,11 @@ import onnx
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from edge_ecg.bundle import Bundle, load_bundle
+from edge_ecg.bundles.bundle import Bundle, load_bundle
 from edge_ecg.contract import CONTRACT
 from edge_ecg.errors import EdgeEcgError
+from edge_ecg.inference.engines import Session
 from edge_ecg.inference.references import ReferenceBank
-from edge_ecg.inference.session import Session
 from edge_ecg.inference.votes import cast_vote
 from edge_ecg.recording import Recording
 from edge_ecg.replay import chunks

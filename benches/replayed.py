@@ -11,9 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edge_ecg.bundle import Bundle, load_bundle, read_files
-from edge_ecg.inference.comparator import OnnxComparator
-from edge_ecg.inference.encoder import OnnxEncoder
+from edge_ecg.bundles.bundle import Bundle, load_bundle, read_files
+from edge_ecg.inference.engines import OnnxComparator, OnnxEncoder
 from edge_ecg.readers.read import read_recording
 from edge_ecg.replay import replay
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from edge_ecg.bundle import Bundle, load_bundle
+from edge_ecg.bundles.bundle import Bundle, load_bundle
 from edge_ecg.contract import CONTRACT
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import Vote, cast_vote

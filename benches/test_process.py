@@ -26,7 +26,7 @@ def test_cold_start(benchmark: BenchmarkFixture, small_bundle: Path, code: str) 
 
 def test_a_minute_of_a_long_stream(benchmark: BenchmarkFixture, small_bundle: Path) -> None:
     """After a night of ECG a minute costs what the first one did: compare min with max."""
-    from edge_ecg.bundle import load_bundle
+    from edge_ecg.bundles.bundle import load_bundle
     from edge_ecg.simulation.synthetic import record, synthetic_person
     from edge_ecg.watch import Watch
 

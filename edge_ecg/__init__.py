@@ -5,7 +5,7 @@ from edge_ecg.terminal import interrupts as interrupts  # before anything that t
 # isort: split
 from importlib.metadata import version
 
-from edge_ecg.bundle import Bundle, load_bundle
+from edge_ecg.bundles.bundle import Bundle, load_bundle
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.inference.votes import Decision, Vote
 from edge_ecg.readers.find import find_recordings

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_ecg.bundle import (
+from edge_ecg.bundles.bundle import (
     GOLDEN,
     PACKED_FROM,
     REFERENCES,

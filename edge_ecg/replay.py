@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from edge_ecg.bundle import Bundle
+from edge_ecg.bundles.bundle import Bundle
 from edge_ecg.contract import CONTRACT
 from edge_ecg.errors import EdgeEcgError, RecordingError
 from edge_ecg.inference.votes import Decision

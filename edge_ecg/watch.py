@@ -8,7 +8,7 @@ from math import isfinite
 
 import numpy as np
 
-from edge_ecg.bundle import Bundle
+from edge_ecg.bundles.bundle import Bundle
 from edge_ecg.errors import BundleError, RecordingError
 from edge_ecg.inference.levels import DayLevel
 from edge_ecg.inference.novelty import OUT_OF_DATE, OUT_OF_DISTRIBUTION

@@ -7,26 +7,45 @@ from pathlib import Path
 from typing import Any
 
 import click
+import jinja2
 import numpy as np
 
-from edge_ecg.bundle import GOLDEN, load_bundle, refuse_to_lose, write_bundle
+from edge_ecg.bundles.bundle import GOLDEN, load_bundle, refuse_to_lose, write_bundle
 from edge_ecg.contract import INTENDED_USE
 from edge_ecg.errors import RunError
 from edge_ecg.report.artefact_table import artefact_table
 from edge_ecg.storage.atomic import refuse_overlap
 from edge_ecg.terminal.console import run_command
 from export.formats.artefact import Artefact
-from export.gate.artefacts import ARTEFACTS, BY_ALL
 from export.gate.pictures import PICTURE, picture
 from export.gate.reference_model import REFERENCE_MODEL
-from export.model_card import CARD, model_card
-from export.pipeline import export_run, golden
+from export.pipeline import ARTEFACTS, BY_ALL, export_run, golden
 from train.data import BeatSet
 from train.decision.decide import decide
 from train.decision.novelty import USUAL
 from train.fit.left_out import left_out_levels
 from train.fit.loop import Settings
 from train.run import FOLDS, Run, load_run
+
+CARD = "README.md"
+
+
+def model_card(manifest: dict[str, Any]) -> bytes:
+    """The card in Markdown with a metadata block. It names dates, never files or persons."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("export"),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,
+        keep_trailing_newline=True,
+    )
+    levels = manifest["levels"] or {}
+    text = environment.get_template("model_card.md").render(
+        m={"enrolment": None, **manifest},
+        validation=manifest["metrics"]["validation"],
+        dates=[levels.get(state, {}).get("dates", 0) for state in ("baseline", "target")],
+    )
+    return text.encode()
+
 
 TOOLS = ("edge-ecg", "torch", "onnx", "onnxruntime", "coremltools", "numpy", "scipy")
 FORMATS = tuple(dict.fromkeys(a.name.split()[0] for a in ARTEFACTS))

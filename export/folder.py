@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from edge_ecg.bundle import GOLDEN
+from edge_ecg.bundles.bundle import GOLDEN
 from edge_ecg.contract import INTENDED_USE
 from edge_ecg.report.artefact_table import artefact_table
 from edge_ecg.storage.atomic import refuse_overlap, write_file

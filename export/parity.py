@@ -12,7 +12,7 @@ from typing import Any
 import click
 import numpy as np
 
-from edge_ecg.bundle import GOLDEN, REFERENCES, read_files
+from edge_ecg.bundles.bundle import GOLDEN, REFERENCES, read_files
 from edge_ecg.contract import Contract
 from edge_ecg.datasets.dataset_file import SETS, Dataset, read_dataset
 from edge_ecg.errors import ParityError
@@ -22,17 +22,17 @@ from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import DecisionRule
 from edge_ecg.storage.atomic import refuse_overlap, write_file
 from edge_ecg.terminal.console import run_command
+from edge_ecg.terminal.layout import columns
 from export.formats.artefact import Files
 from export.formats.coreml import COREML, ON_THIS_MAC
 from export.formats.onnx import ONNX
-from export.gate.artefacts import BY_ALL, RUNNABLE, artefact
 from export.gate.layers import LayerError, layer_errors
 from export.gate.parity_check import Parity, ParityCheck
 from export.gate.pictures import layers_picture
 from export.gate.reference_model import REFERENCE_MODEL, ReferenceModel
+from export.pipeline import BY_ALL, RUNNABLE, artefact
 from train.data import read_beats
 from train.decision.decide import decide
-from train.text import columns
 
 LAYER_BEATS, WORST = 8, 6
 MOST_ERROR = 1e-3  # of the largest number: another machine adds in another order

@@ -7,18 +7,30 @@ from typing import Any
 import click
 import numpy as np
 
-from edge_ecg.bundle import REFERENCES, REFERENCES_INT8
+from edge_ecg.bundles.bundle import REFERENCES, REFERENCES_INT8
 from edge_ecg.errors import ParityError, UnsupportedOperationError
 from edge_ecg.inference.golden import golden_steps
 from edge_ecg.inference.references import ReferenceBank
-from edge_ecg.layout import folded
+from edge_ecg.terminal.layout import folded
 from export.compression.finetune import finetune
 from export.compression.weights import FLOAT32, INT8
 from export.formats.artefact import Artefact
-from export.gate.artefacts import ARTEFACTS, BY_ALL
+from export.formats.coreml import COREML, COREML_ON_THIS_MAC
+from export.formats.onnx import ONNX
+from export.formats.portable import PORTABLE
 from export.gate.parity_check import Parity, ParityCheck, interleaved_us, require
 from export.gate.reference_model import ReferenceModel
 from train.run import Run
+
+ARTEFACTS: tuple[Artefact, ...] = (*ONNX, *COREML, *PORTABLE)
+BY_ALL = "onnx fp32"  # what every reader of a bundle on a computer runs
+RUNNABLE = (*ARTEFACTS, *COREML_ON_THIS_MAC)  # a Mac runs the same packages through Core ML as well
+
+
+def artefact(name: str) -> Artefact:
+    """The artefact of this name."""
+    return next(a for a in ARTEFACTS if a.name == name)
+
 
 GOLDEN_BEATS = 8
 

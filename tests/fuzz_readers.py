@@ -19,7 +19,7 @@ import atheris
 with atheris.instrument_imports(include=["edge_ecg", "train", "zipfile", "tomllib", "edfio"]):
     from fuzzing import SECRET, answers, good_files, zipped
 
-    from edge_ecg.bundle import MANIFEST, REFERENCES, load_bundle, sealed
+    from edge_ecg.bundles.bundle import MANIFEST, REFERENCES, load_bundle, sealed
     from edge_ecg.datasets.dataset_file import read_dataset
     from edge_ecg.datasets.labelling import Item, by_table
     from edge_ecg.inference.references import ReferenceBank

@@ -10,7 +10,7 @@ import pytest
 
 from edge_ecg import Bundle, DayBaseline, EdgeEcgError, Recording, Watch, find_recordings, load_bundle, read_recording
 from edge_ecg import replay as replayed
-from edge_ecg.bundle import read_files, write_bundle
+from edge_ecg.bundles.bundle import read_files, write_bundle
 from edge_ecg.bundles.sign import sign_bundle, verify_bundle
 from edge_ecg.datasets.importing import list_recordings
 from edge_ecg.report.plot import plot

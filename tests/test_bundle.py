@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_ecg.bundle import MANIFEST, load_bundle, read_files, sealed, write_bundle
+from edge_ecg.bundles.bundle import MANIFEST, load_bundle, read_files, sealed, write_bundle
 from edge_ecg.cli import cli
 from edge_ecg.errors import BundleError, EdgeEcgError
 from edge_ecg.inference.references import ReferenceBank

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from edge_ecg.bundle import load_bundle
+from edge_ecg.bundles.bundle import load_bundle
 from edge_ecg.errors import DatasetError, EdgeEcgError, RecordingError
-from edge_ecg.jsonfile import read_json
 from edge_ecg.report.cohort import cohort_page
+from edge_ecg.storage.files import read_json
 from examples.synthetic_cohort import drawn, write_cohort
 from tests.commands import ROOT, Done, as_process, inside
 from train import parallel

@@ -11,9 +11,10 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_ecg.jsonfile import read_json
+from edge_ecg.storage.files import read_json
 from edge_ecg.terminal.console import run_command as run_command
 from train.data import BeatSet
+from train.decision.decide import newcombe_interval
 from train.evaluation.drift import drift, matched_pairs, state_axis
 from train.evaluation.occlusion import (
     RR,
@@ -27,7 +28,6 @@ from train.evaluation.occlusion import (
     without,
 )
 from train.evaluation.scores import roc_auc
-from train.metrics import newcombe_interval
 from train.overview import OVERVIEW
 from train.run import load_run
 from train.studies.confounders import CONFOUNDERS, confounders_command

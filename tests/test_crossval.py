@@ -175,7 +175,7 @@ def test_the_supervised_network_is_of_the_published_size() -> None:
 
 @pytest.fixture(autouse=True)
 def _every_line_of_progress(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("train.text.SECONDS_APART", 0.0)
+    monkeypatch.setattr("edge_ecg.terminal.layout.SECONDS_APART", 0.0)
 
 
 @pytest.mark.slow

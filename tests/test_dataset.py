@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_ecg.datasets.dataset_file import read_dataset
-from edge_ecg.datasets.origins import Origin, mixtures
+from edge_ecg.datasets.dataset_file import Origin, mixtures, read_dataset
 from edge_ecg.errors import DatasetError, EdgeEcgError
 from edge_ecg.recording import Told
 from edge_ecg.simulation.synthetic import record, synthetic_person

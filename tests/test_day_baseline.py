@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_ecg.bundle import Bundle, load_bundle
+from edge_ecg.bundles.bundle import Bundle, load_bundle
 from edge_ecg.errors import RecordingError
 from edge_ecg.inference.votes import INCONCLUSIVE, NOT_A_NUMBER
 from edge_ecg.readers.read import read_recording

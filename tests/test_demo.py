@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_ecg.bundle import load_bundle
+from edge_ecg.bundles.bundle import load_bundle
 from train.run import load_run
 
 

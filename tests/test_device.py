@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_ecg.bundle import load_bundle
+from edge_ecg.bundles.bundle import load_bundle
 from tests.commands import edge_ecg, inside
 
 NEEDED = ("swiftc", "arm-none-eabi-gcc", "qemu-system-arm")

@@ -21,7 +21,7 @@ import pytest
 from docs.notebook import executed
 from docs.pages import README, ROOT, TUTORIAL, blocks, clone, commands, typed
 from docs.pictures import DRAWN, NOTEBOOKS, PICTURES, SHOWN
-from edge_ecg.bundle import load_bundle
+from edge_ecg.bundles.bundle import load_bundle
 from edge_ecg.readers.formats import formats
 from train.run import load_run
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from edge_ecg.bundle import GOLDEN, REFERENCES_INT8, Bundle, load_bundle, read_files
+from edge_ecg.bundles.bundle import GOLDEN, REFERENCES_INT8, Bundle, load_bundle, read_files
 from edge_ecg.cli import cli
 from edge_ecg.enroll import baseline_shift, enroll, geometric_median, write_enrolled
 from edge_ecg.errors import BundleError, RecordingError

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 pytest.importorskip("coremltools")
 
-from edge_ecg.bundle import load_bundle
+from edge_ecg.bundles.bundle import load_bundle
 from edge_ecg.cli import cli, doctor
 from edge_ecg.report.profile import profile
 

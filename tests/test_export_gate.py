@@ -24,7 +24,7 @@ pytest.importorskip("coremltools")
 
 from click.testing import CliRunner
 
-from edge_ecg.bundle import (
+from edge_ecg.bundles.bundle import (
     COMPARATOR,
     ENCODER,
     GOLDEN,
@@ -40,11 +40,11 @@ from edge_ecg.inference.int8 import dequantized
 from edge_ecg.inference.portable import LAYERS, WEIGHTS, WEIGHTS_INT8
 from export.bundle import export_bundle
 from export.formats.onnx import float_files
-from export.gate.artefacts import ARTEFACTS, artefact
 from export.gate.parity_check import Parity, ParityCheck, require
 from export.gate.reference_model import REFERENCE_MODEL, ReferenceModel
 from export.graphs import graphs_of
 from export.parity import Claims, parity, same
+from export.pipeline import ARTEFACTS, artefact
 from train.model.architectures import build_model
 from train.run import load_run
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from docs.pages import ROOT, blocks
 from edge_ecg.cli import cli
 from edge_ecg.errors import RecordingError
-from edge_ecg.readers import outside
+from edge_ecg.readers import formats as table
 from edge_ecg.readers.find import find_recordings
 from edge_ecg.readers.formats import formats
 from edge_ecg.readers.read import read_recording
@@ -34,13 +34,13 @@ def installed(monkeypatch: pytest.MonkeyPatch, documented: ModuleType):
     """Installs a package whose entry point leads to an object."""
 
     def install(found: object) -> None:
-        point = EntryPoint("counts", "my_package:COUNTS", outside.GROUP)
+        point = EntryPoint("counts", "my_package:COUNTS", table.GROUP)
         monkeypatch.setattr(EntryPoint, "load", lambda self: found)
-        monkeypatch.setattr(outside, "entry_points", lambda group: [point] if group == outside.GROUP else [])
-        outside.outside_formats.cache_clear()
+        monkeypatch.setattr(table, "entry_points", lambda group: [point] if group == table.GROUP else [])
+        table.outside_formats.cache_clear()
 
     yield install
-    outside.outside_formats.cache_clear()
+    table.outside_formats.cache_clear()
 
 
 def saved(path: Path, content: bytes) -> Path:

@@ -17,7 +17,7 @@ from fuzzing import SEEDS, SMALL, Files, answers, fuzzed, good_files, mutated, z
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_ecg.bundle import load_bundle, sealed
+from edge_ecg.bundles.bundle import load_bundle, sealed
 from edge_ecg.contract import CONTRACT, Contract
 from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.datasets.labelling import Item, by_table

@@ -16,7 +16,7 @@ from fuzzing import SECRET, SEEDS, SMALL, Files, answers, fuzzed, good_files, mu
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_ecg.bundle import MANIFEST, load_bundle, sealed
+from edge_ecg.bundles.bundle import MANIFEST, load_bundle, sealed
 from edge_ecg.cli import cli
 from edge_ecg.datasets.importing import refuse_to_lose
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_ecg.bundle import load_bundle
+from edge_ecg.bundles.bundle import load_bundle
 from edge_ecg.datasets.dataset_file import read_dataset
 from train.run import BEATS, load_run
 

@@ -10,10 +10,10 @@ import torch
 from onnx import TensorProto, numpy_helper
 
 from export.formats.artefact import Artefact
-from export.gate.artefacts import artefact
 from export.gate.layers import layer_errors
 from export.gate.reference_model import ReferenceModel
 from export.graphs import Graph, graphs_of
+from export.pipeline import artefact
 from train.run import load_run
 
 pytestmark = pytest.mark.slow

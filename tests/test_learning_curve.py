@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from edge_ecg.datasets.dataset_file import SETS, read_dataset
-from edge_ecg.datasets.days import days_with_both_states, worth_of
+from edge_ecg.datasets.dataset_file import SETS, days_with_both_states, read_dataset, worth_of
 from edge_ecg.errors import DatasetError
 from edge_ecg.report.findings import fold_file
 from edge_ecg.terminal.console import run_command

@@ -10,13 +10,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_ecg.bundle import DEVICE_FILES, MANIFEST, SCHEMA_VERSION, load_bundle, read_files, sealed, write_bundle
+from edge_ecg.bundles.bundle import (
+    DEVICE_FILES,
+    MANIFEST,
+    SCHEMA_VERSION,
+    load_bundle,
+    packed,
+    read_files,
+    sealed,
+    unpacked,
+    write_bundle,
+)
 from edge_ecg.bundles.pack import pack_bundle
 from edge_ecg.bundles.sign import sign_bundle, signature_path, verify_bundle
 from edge_ecg.errors import AlteredBundleError, BundleError, BundleVersionError, EdgeEcgError
 from edge_ecg.inference.portable import LAYERS, WEIGHTS_INT8, load_portable
 from edge_ecg.inference.references import ReferenceBank
-from edge_ecg.packfile import packed, unpacked
 from edge_ecg.readers.read import read_recording
 from edge_ecg.replay import replay
 from tests.commands import edge_ecg

@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_ecg.bundle import Bundle, load_bundle
+from edge_ecg.bundles.bundle import Bundle, load_bundle
 from edge_ecg.cli import cli
 from edge_ecg.readers.read import read_recording
 from edge_ecg.recording import Recording
 from edge_ecg.replay import replay
-from edge_ecg.report.mean_beats import plot_states
-from edge_ecg.report.plot import plot
+from edge_ecg.report.plot import plot, plot_states
 from edge_ecg.signal.stream import BeatStream, cut_beats
 from edge_ecg.simulation.faults import Faults
 from edge_ecg.terminal.console import run_command

@@ -15,11 +15,11 @@ from torch import nn
 
 pytest.importorskip("coremltools")
 
-from edge_ecg.bundle import read_files
+from edge_ecg.bundles.bundle import read_files
 from edge_ecg.errors import BundleError, ParityError
+from edge_ecg.inference.engines import Session
 from edge_ecg.inference.int8 import dequantized, quantize_rows
 from edge_ecg.inference.portable import LAYERS, OPS, WEIGHTS, WEIGHTS_INT8, Program, load_portable, spelt_out
-from edge_ecg.inference.session import Session
 from export.formats.onnx import to_onnx
 from export.formats.portable import float_files, int8_files
 from export.graphs import Graph, fold_batch_norm, graphs_of

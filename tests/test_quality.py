@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_ecg.bundle import Bundle, load_bundle
+from edge_ecg.bundles.bundle import Bundle, load_bundle
 from edge_ecg.contract import CONTRACT
 from edge_ecg.inference.votes import INCONCLUSIVE
 from edge_ecg.readers.read import read_recording

@@ -7,13 +7,13 @@ from onnx import TensorProto
 
 pytest.importorskip("coremltools")
 
-from edge_ecg.bundle import COMPARATOR, ENCODER, read_files
+from edge_ecg.bundles.bundle import COMPARATOR, ENCODER, read_files
 from edge_ecg.contract import CONTRACT, INTENDED_USE
 from export.compression.weights import INT8
 from export.formats.onnx import COMPARATOR_INT8, ENCODER_INT8
-from export.gate.artefacts import ARTEFACTS
 from export.graphs import fold_batch_norm
 from export.mil.apple import Model_pb2
+from export.pipeline import ARTEFACTS
 from train.run import Run, load_run
 
 ONNX_FILES = (ENCODER, COMPARATOR, ENCODER_INT8, COMPARATOR_INT8)

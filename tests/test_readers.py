@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.io import savemat
 
-from edge_ecg.cli.detect import detect_command
+from edge_ecg.cli.show import detect_command
 from edge_ecg.errors import RecordingError
 from edge_ecg.readers.decimals import BLOCK, decimals
 from edge_ecg.readers.find import PassedOver, find_recordings

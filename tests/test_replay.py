@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from edge_ecg.bundle import Bundle, load_bundle
+from edge_ecg.bundles.bundle import Bundle, load_bundle
 from edge_ecg.cli import cli
 from edge_ecg.cli.live import LiveLines, LiveView, live_view, trace
 from edge_ecg.errors import EdgeEcgError

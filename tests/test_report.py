@@ -20,17 +20,17 @@ from scipy.stats import binomtest
 
 from edge_ecg.cli import cli
 from edge_ecg.errors import EdgeEcgError
-from edge_ecg.jsonfile import read_json, write_json
 from edge_ecg.report.compare import sign_test
 from edge_ecg.report.findings import fold_file, read_findings
 from edge_ecg.report.page import percent
 from edge_ecg.report.report import report, report_of
 from edge_ecg.results import wilson_interval
+from edge_ecg.storage.files import read_json, write_json
 from edge_ecg.terminal.console import run_command
 from tests.browser import CHROMIUM, in_a_browser
 from train.evaluation.baselines import BASELINES
+from train.evaluation.drifted import DRIFTS
 from train.evaluation.scores import RecordingScores, beside_the_best, counts, earned_its_place, figures
-from train.evaluation.simulated_drift import DRIFTS
 from train.studies.confounders import CONFOUNDERS
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}

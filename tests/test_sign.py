@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_ecg.bundle import MANIFEST, load_bundle, read_files, write_bundle
+from edge_ecg.bundles.bundle import MANIFEST, load_bundle, read_files, write_bundle
 from edge_ecg.bundles.sign import PURPOSE, needs_password, sign_bundle, signature_path, verify_bundle
 from edge_ecg.errors import BundleError, EdgeEcgError
 from edge_ecg.terminal.console import run_command

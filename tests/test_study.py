@@ -9,17 +9,17 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edge_ecg.datasets.dataset_file import read_dataset
-from edge_ecg.jsonfile import read_json
 from edge_ecg.report.findings import read_findings
 from edge_ecg.report.report import report
+from edge_ecg.storage.files import read_json
 from edge_ecg.terminal.console import run_command
+from edge_ecg.terminal.layout import columns, countdown, duration
 from train.evaluate import evaluate
 from train.overview import counted, recording_means_uv
 from train.run import load_run
 from train.studies.crossval import crossval
 from train.studies.learning_curve import learning_curve
 from train.study import Study, key_of, study
-from train.text import columns, countdown, duration
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_training_leaves_an_overview_that_is_true(small_run: Path) -> None:
 
 def test_a_countdown_says_what_is_left_and_no_more_than_a_line_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 30.0, 30.5, 60.0, 60.1])
-    monkeypatch.setattr("train.text.time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("edge_ecg.terminal.layout.time.perf_counter", lambda: next(clock))
     said: list[str] = []
     step = countdown(said.append, 5, before=1)
     for line in "abcd":

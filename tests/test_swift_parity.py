@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_ecg.bundle import Bundle, load_bundle, sealed
+from edge_ecg.bundles.bundle import Bundle, load_bundle, packed, sealed, unpacked
 from edge_ecg.bundles.pack import pack_bundle
 from edge_ecg.contract import CONTRACT, MOST_COUNT, MOST_NUMBER, RANGES, _numbers
 from edge_ecg.errors import BundleVersionError, EdgeEcgError
-from edge_ecg.packfile import packed, unpacked
 from edge_ecg.readers.apple_format import write_apple_csv
 from edge_ecg.readers.read import read_recording
 from edge_ecg.recording import Recording

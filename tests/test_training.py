@@ -17,13 +17,11 @@ from hypothesis import strategies as st
 from edge_ecg.errors import RunError
 from edge_ecg.results import wilson_interval
 from train.data import BeatSet
-from train.decision.decide import decide
+from train.decision.decide import Confusion, decide
 from train.decision.levels import fit_levels
 from train.decision.references import choose_references
 from train.fit.left_out import evidence_of, left_out_evidence
-from train.fit.loop import Settings, Trainer
-from train.fit.pairs import batches, pairs
-from train.metrics import Confusion
+from train.fit.loop import Settings, Trainer, batches, pairs
 from train.model.aligned import AlignTWave, means_of_four
 from train.model.architecture import MOST_PARAMETERS
 from train.model.architectures import ARCHITECTURES, build_model

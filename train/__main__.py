@@ -7,11 +7,10 @@ from pathlib import Path
 import click
 import torch
 
-from edge_ecg.datasets.dataset_file import read_dataset
-from edge_ecg.datasets.days import require_days, worth_of
+from edge_ecg.datasets.dataset_file import read_dataset, require_days, worth_of
 from edge_ecg.errors import RunError
-from edge_ecg.layout import folded
 from edge_ecg.terminal.console import claim_folder, run_command
+from edge_ecg.terminal.layout import countdown, folded
 from train.data import mixed, read_sets
 from train.evaluate import figures_text
 from train.fit.loop import PROGRESS, Trainer, settings_for
@@ -21,7 +20,6 @@ from train.options import ArchitectureName, given_beats
 from train.overview import OVERVIEW
 from train.run import BEATS, CONFIG, FOLDS, HISTORY, METRICS
 from train.studies.confounders import CONFOUNDERS
-from train.text import countdown
 from train.training import train_run
 
 

@@ -18,8 +18,9 @@ import click
 import numpy as np
 
 from edge_ecg.datasets.dataset_file import Dataset, read_dataset
-from edge_ecg.jsonfile import write_json
+from edge_ecg.storage.files import write_json
 from edge_ecg.terminal.console import claim_folder, run_command
+from edge_ecg.terminal.layout import columns
 from train.data import BeatSet, read_sets
 from train.evaluation.ablated import ABLATED
 from train.evaluation.baselines import Method
@@ -27,7 +28,6 @@ from train.evaluation.folds import Fold, comparator, leave_one_out, pooled, run_
 from train.evaluation.scores import RecordingScores, roc_auc
 from train.fit.loop import Settings
 from train.options import on_scheduler
-from train.text import columns
 
 WRITES = ("folds", "ablations.json")
 DEFAULT = Settings()

@@ -22,11 +22,11 @@ import click
 
 from edge_ecg.datasets.dataset_file import read_toml
 from edge_ecg.errors import DatasetError, EdgeEcgError, RunError
-from edge_ecg.jsonfile import read_json, write_json
-from edge_ecg.layout import folded
 from edge_ecg.report.cohort import cohort_page
 from edge_ecg.storage.atomic import refuse_overlap, write_file
+from edge_ecg.storage.files import read_json, write_json
 from edge_ecg.terminal.console import claim_folder, run_command
+from edge_ecg.terminal.layout import countdown, folded
 from train.evaluation.baselines import BASELINES
 from train.evaluation.persons import together
 from train.model.architectures import DEFAULT_ARCHITECTURE
@@ -34,7 +34,6 @@ from train.parallel import local_cluster, require_dask, run_tasks, tasks_on
 from train.person import PERSON, Person, Plan, code_version, empty, study_person
 from train.studies.crossval import compared
 from train.study import SLOW
-from train.text import countdown
 
 STUDY, TABLE, FIGURES, PAGE = "study.json", "cohort.csv", "cohort.json", "cohort.html"
 WRITES = ("persons", STUDY, TABLE, FIGURES, PAGE)

@@ -13,12 +13,11 @@ import numpy as np
 import safetensors
 
 from edge_ecg.contract import CONTRACT, Contract
-from edge_ecg.datasets.dataset_file import SETS, Dataset, Entry
-from edge_ecg.datasets.origins import Origin, mixtures
+from edge_ecg.datasets.dataset_file import SETS, Dataset, Entry, Origin, mixtures
 from edge_ecg.errors import DatasetError
-from edge_ecg.files import plain_file
 from edge_ecg.readers.read import read_recording
 from edge_ecg.signal.stream import cut_beats
+from edge_ecg.storage.files import plain_file
 
 
 @dataclass(frozen=True)

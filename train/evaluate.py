@@ -14,15 +14,14 @@ import click
 import torch
 
 from edge_ecg.datasets.dataset_file import SETS, read_dataset
-from edge_ecg.jsonfile import read_json, write_json
-from edge_ecg.layout import folded
 from edge_ecg.report.findings import told, weights_sha256
+from edge_ecg.storage.files import read_json, write_json
 from edge_ecg.terminal.console import claim_folder, run_command
+from edge_ecg.terminal.layout import between, columns, count, folded, share
 from train.data import read_sets
 from train.decision.decide import decide
 from train.options import given_beats
 from train.run import Run, load_run
-from train.text import between, columns, count, share
 
 EVALUATION = "evaluation.json"
 FIGURES = {

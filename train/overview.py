@@ -12,7 +12,7 @@ from edge_ecg.errors import DatasetError
 from edge_ecg.readers.read import read_recording
 from edge_ecg.report.contact_sheet import SHOWN_HZ, small_trace
 from train.data import BeatSet
-from train.model.beat import PR_SEGMENT, SAMPLES
+from train.model.model import PR_SEGMENT, SAMPLES
 
 OVERVIEW = "overview.json"
 

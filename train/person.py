@@ -25,12 +25,11 @@ from typing import Any
 
 import numpy as np
 
-from edge_ecg.bundle import MANIFEST
-from edge_ecg.datasets.dataset_file import SETS, read_dataset
-from edge_ecg.datasets.days import days_with_both_states
+from edge_ecg.bundles.bundle import MANIFEST
+from edge_ecg.datasets.dataset_file import SETS, days_with_both_states, read_dataset
 from edge_ecg.errors import EdgeEcgError, first_line
-from edge_ecg.jsonfile import read_json, write_json
 from edge_ecg.storage.atomic import atomic_folder
+from edge_ecg.storage.files import read_json, write_json
 from edge_ecg.terminal.console import BAD_INPUT
 from train.data import BeatSet, read_sets
 from train.evaluation.drifted import without

@@ -19,16 +19,14 @@ import safetensors.numpy
 import torch
 
 from edge_ecg.contract import CONTRACT, Contract
-from edge_ecg.datasets.dataset_file import Dataset
-from edge_ecg.datasets.origins import UNKNOWN
+from edge_ecg.datasets.dataset_file import UNKNOWN, Dataset
 from edge_ecg.errors import EdgeEcgError, RunError
-from edge_ecg.files import plain_file
 from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.novelty import TrainingDistribution
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import DecisionRule
-from edge_ecg.jsonfile import read_json, write_json
 from edge_ecg.storage.atomic import write_file
+from edge_ecg.storage.files import plain_file, read_json, write_json
 from train.data import BeatSet
 from train.decision.decide import decide
 from train.decision.novelty import fit_distribution

@@ -21,8 +21,9 @@ import torch
 
 from edge_ecg.datasets.dataset_file import Dataset, read_dataset
 from edge_ecg.errors import RunError
-from edge_ecg.jsonfile import read_json, write_json
+from edge_ecg.storage.files import read_json, write_json
 from edge_ecg.terminal.console import claim_folder, run_command
+from edge_ecg.terminal.layout import columns, duration
 from train import ablations
 from train.data import BeatSet, digest_of, read_sets
 from train.evaluation.baselines import BASELINES
@@ -34,7 +35,6 @@ from train.run import Run, load_run
 from train.studies import crossval, learning_curve
 from train.studies import day_baseline as daily_baseline
 from train.studies.confounders import CONFOUNDERS, confounders
-from train.text import columns, duration
 
 STUDY, PARTS_FILE = "study", "study.json"
 # Half of the time goes into these, and `--quick` is to be quick.

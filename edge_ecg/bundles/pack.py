@@ -8,22 +8,22 @@ import hashlib
 import os
 from pathlib import Path
 
-from edge_ecg.bundle import (
+from edge_ecg.bundles.bundle import (
     DEVICE_FILES,
     MANIFEST,
     PACKED_FROM,
     REFERENCES,
     REFERENCES_INT8,
     SCHEMA_VERSION,
+    packed,
     read_files,
     sealed,
 )
 from edge_ecg.errors import BundleError, EdgeEcgError
-from edge_ecg.files import path_of
 from edge_ecg.inference.portable import WEIGHTS, WEIGHTS_INT8
 from edge_ecg.inference.references import ReferenceBank
-from edge_ecg.packfile import packed
 from edge_ecg.storage.atomic import refuse_overlap, write_file
+from edge_ecg.storage.files import path_of
 
 # What a device reads, says to a person, or must know to refuse a second enrolment.
 ENTRIES = ("contract", "enrolment", "intended_use", "labels", "levels", "model")

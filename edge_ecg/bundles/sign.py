@@ -10,10 +10,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from edge_ecg.bundle import SIGNATURE, read_files, sealed
+from edge_ecg.bundles.bundle import SIGNATURE, read_files, sealed
 from edge_ecg.errors import BundleError, EdgeEcgError
-from edge_ecg.files import path_of, read_small_file
 from edge_ecg.storage.atomic import refuse_overlap, write_file
+from edge_ecg.storage.files import path_of, read_small_file
 
 PURPOSE = b"edge-ecg bundle manifest, version 1\n"
 ALGORITHM = "Ed25519"

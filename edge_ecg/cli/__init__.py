@@ -3,19 +3,20 @@
 import click
 
 from edge_ecg import __version__
+from edge_ecg.cli.bundle import (
+    enroll_command,
+    inspect_command,
+    pack_command,
+    profile_command,
+    sign_command,
+    verify_command,
+)
 from edge_ecg.cli.curve import curve_command
 from edge_ecg.cli.demo import demo_command
-from edge_ecg.cli.detect import detect_command
 from edge_ecg.cli.doctor import doctor_command
-from edge_ecg.cli.enroll import enroll_command
 from edge_ecg.cli.import_ import import_command
-from edge_ecg.cli.inspect import inspect_command
-from edge_ecg.cli.pack import pack_command
-from edge_ecg.cli.plot import plot_command
-from edge_ecg.cli.profile import profile_command
 from edge_ecg.cli.replay import replay_command
-from edge_ecg.cli.report import report_command
-from edge_ecg.cli.sign import sign_command, verify_command
+from edge_ecg.cli.show import detect_command, plot_command, report_command
 from edge_ecg.cli.simulate import simulate_command
 from edge_ecg.contract import INTENDED_USE
 from edge_ecg.terminal.console import run_command

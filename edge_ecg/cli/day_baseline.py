@@ -11,7 +11,7 @@ from pathlib import PurePath
 
 import click
 
-from edge_ecg.bundle import Bundle
+from edge_ecg.bundles.bundle import Bundle
 from edge_ecg.errors import EdgeEcgError, RecordingError
 from edge_ecg.readers.find import find_recordings
 from edge_ecg.recording import Recording, Told

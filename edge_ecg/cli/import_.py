@@ -10,17 +10,16 @@ import click
 
 from edge_ecg.cli.options import PagePath, Reading, told_of_recordings
 from edge_ecg.cli.picker import glance, pick
-from edge_ecg.datasets.dates import Dates
-from edge_ecg.datasets.days import days_with_both_states, worth_of
-from edge_ecg.datasets.importing import DATASET, Imported, Listing, list_recordings, refuse_to_lose, write_data
+from edge_ecg.datasets.dataset_file import days_with_both_states, worth_of
+from edge_ecg.datasets.importing import DATASET, Dates, Imported, Listing, list_recordings, refuse_to_lose, write_data
 from edge_ecg.datasets.labelling import Item, Labels, by_table, by_windows
 from edge_ecg.errors import DatasetError
-from edge_ecg.layout import columns, folded, tail
 from edge_ecg.readers.find import Found
 from edge_ecg.recording import Recording, Told
 from edge_ecg.report.contact_sheet import contact_sheet
 from edge_ecg.storage.atomic import refuse_overlap, write_file
 from edge_ecg.terminal.console import report_error
+from edge_ecg.terminal.layout import folded, tail, terminal_width
 
 
 @click.command("import", short_help="Make a data set from a phone's export.")
@@ -169,7 +168,7 @@ def _show_listing(listing: Listing, labels: Labels, as_json: bool) -> None:
         for item in of_date:
             facts = f"{item.duration_s:4.1f} s  {item.sample_rate_hz:7g} Hz  {labels.get(item.name, '-')[:12]:12}"
             line = f"  {item.time or '-':8}  {facts}"
-            click.echo(f"{line}  {tail(Path(item.name).name, columns() - len(line) - 2)}")
+            click.echo(f"{line}  {tail(Path(item.name).name, terminal_width() - len(line) - 2)}")
     many = f"{len(listing.items)} recordings{_and_duplicates(listing)}"
     click.echo(folded(f"{many}; label them and give --out to write a data set", 2))
 

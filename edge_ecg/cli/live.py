@@ -8,12 +8,12 @@ from typing import TextIO
 
 import numpy as np
 
-from edge_ecg.bundle import Bundle
+from edge_ecg.bundles.bundle import Bundle
 from edge_ecg.contract import CONTRACT
 from edge_ecg.inference.votes import Decision
-from edge_ecg.layout import columns, tail
 from edge_ecg.recording import Recording
 from edge_ecg.replay import Step
+from edge_ecg.terminal.layout import tail, terminal_width
 
 SHOWN_S = 5.0
 TRACE_ROWS = 8
@@ -63,7 +63,7 @@ class LiveView:
         self._lower, self._upper, self._labels = bundle.rule.lower, bundle.rule.upper, bundle.labels
         self._recording, self._out = recording, out
         self._is_coloured = not os.environ.get("NO_COLOR")
-        self._columns = min(MOST_COLUMNS, columns() - 1)
+        self._columns = min(MOST_COLUMNS, terminal_width() - 1)
         self._trace: deque[float] = deque(maxlen=round(SHOWN_S * recording.sample_rate_hz))
         self._marks: deque[tuple[float, bool]] = deque(maxlen=40)  # when R was, and whether it voted
         self._latency_us: deque[float] = deque(maxlen=1000)

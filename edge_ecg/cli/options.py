@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 import click
 
 from edge_ecg.errors import EdgeEcgError
-from edge_ecg.layout import folded
 from edge_ecg.readers.find import Found, PassedOver, find_recordings
 from edge_ecg.recording import RATE_RANGE_HZ, Recording, Told
 from edge_ecg.signal.stream import heart_rate_bpm, r_peak_times_s
 from edge_ecg.terminal.console import report_error
+from edge_ecg.terminal.layout import folded
 
 HEART_RATES_BPM = (30, 200)  # of a person at rest; outside, the sample rate is likelier wrong than the heart
 

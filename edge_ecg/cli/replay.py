@@ -9,22 +9,22 @@ from pathlib import Path
 import click
 import numpy as np
 
-from edge_ecg.bundle import Bundle, load_bundle
+from edge_ecg.bundles.bundle import Bundle, load_bundle
 from edge_ecg.cli.day_baseline import DAY_BASELINE, DAY_BASELINE_FIRST, DayBaselines, day_baselines
 from edge_ecg.cli.live import live_view
 from edge_ecg.cli.options import AS_JSON, LABELS, RECORDINGS, PagePath, for_each, told_of_recordings
 from edge_ecg.contract import CONTRACT
+from edge_ecg.datasets.dataset_file import UNKNOWN
 from edge_ecg.datasets.labelling import labels_by_name
-from edge_ecg.datasets.origins import UNKNOWN
 from edge_ecg.inference.novelty import OUT_OF_DATE, span_of
 from edge_ecg.inference.votes import INCONCLUSIVE
-from edge_ecg.layout import folded, tail
 from edge_ecg.recording import Recording, Told
 from edge_ecg.replay import Replayed, Step, replay
 from edge_ecg.report.replay_page import Played, replay_page
 from edge_ecg.simulation.faults import Faults
 from edge_ecg.storage.atomic import refuse_overlap, write_file
 from edge_ecg.terminal.console import is_verbose
+from edge_ecg.terminal.layout import folded, tail
 
 BUNDLE = click.argument("bundle_path", metavar="BUNDLE", type=click.Path(path_type=Path))
 CHUNK = click.option("--chunk", default=64, show_default=True, type=click.IntRange(1), help="Samples a push.")

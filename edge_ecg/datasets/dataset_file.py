@@ -3,15 +3,15 @@
 import json
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from edge_ecg.errors import DatasetError
-from edge_ecg.files import read_small_file
 from edge_ecg.recording import NOTHING_TOLD, Told, is_finite
+from edge_ecg.storage.files import read_small_file
 
 MOST_BYTES = 4_000_000
 SETS = ("train", "validation", "test")
@@ -207,3 +207,69 @@ def dataset_toml(name: str, labels: tuple[str, str], split: Mapping[str, Sequenc
             "exclude = []\n",
         ]
     )
+
+
+FEWEST_DAYS = 2  # a comparator learns by comparing days; within one day it can't tell the state from the day
+# Recordings of all other days right, in per cent, by days with both states: docs/protocol.md.
+WORTH = {2: 88, 3: 92, 4: 94}
+
+
+def days_with_both_states(recordings: Iterable[tuple[str, object]]) -> list[str]:
+    """The dates, in order, that have recordings of more than one label. recordings: (date, label) of each."""
+    labels: dict[str, set[object]] = {}
+    for date, label in recordings:
+        labels.setdefault(date, set()).add(label)
+    return sorted(date for date, of_date in labels.items() if len(of_date) > 1)
+
+
+def require_days(recordings: Iterable[tuple[str, object]]) -> list[str]:
+    """The dates with both states. Raises DatasetError if they are too few to learn from."""
+    days = days_with_both_states(recordings)
+    if len(days) < FEWEST_DAYS:
+        raise DatasetError(
+            f"the dates to learn from have both states on {', '.join(days) or 'none'}, expected at least {FEWEST_DAYS} "
+            "such days: record both states on another day"
+        )
+    return days
+
+
+def worth_of(days: int) -> str:
+    """What so many days with both states, two or more, were worth on the public recordings, in one sentence."""
+    known = max(n for n in WORTH if n <= days)
+    more = f"; more than {known} brought nothing measurable" if days > known else ""
+    return (
+        f"{days} days with both states to learn from: {known} such days of one person were enough for {WORTH[known]} % "
+        f"of the recordings of all other days{more}"
+    )
+
+
+UNKNOWN = "unknown"
+
+
+class Origin(NamedTuple):
+    """What a recording was made with; None is what nobody said."""
+
+    sample_rate_hz: float
+    lead: str | None
+    device: str | None
+
+
+def mixtures(origins: Sequence[tuple[str, Origin]], pair: tuple[str, str]) -> list[str]:
+    """A sentence for the rate, lead and device each, if they differ between the states or within them.
+
+    origins: the label of each recording, and where it is from. pair: baseline and target.
+    """
+    found = []
+    for what, how, of in (
+        ("sample rate", "at", lambda origin: f"{origin.sample_rate_hz:.0f} Hz"),
+        ("lead", "from lead", lambda origin: origin.lead or UNKNOWN),
+        ("device", "by device", lambda origin: origin.device or UNKNOWN),
+    ):
+        sides = [{of(origin) for label, origin in origins if label == side} for side in pair]
+        said = [" and ".join(sorted(side)) for side in sides]
+        if all(sides) and sides[0] != sides[1]:
+            recorded = f"{pair[0]} was recorded {how} {said[0]}, {pair[1]} {how} {said[1]}"
+            found.append(f"{recorded}: the {what} may pass for the state")
+        elif what != "sample rate" and len(sides[0]) > 1:  # watches of one model differ by a hertz or two
+            found.append(f"several {what}s are mixed, {said[0]}: differences between them hide those of the states")
+    return found

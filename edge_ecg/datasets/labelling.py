@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_ecg.datasets.days import FEWEST_DAYS
-from edge_ecg.datasets.origins import Origin, mixtures
+from edge_ecg.datasets.dataset_file import FEWEST_DAYS, Origin, mixtures
 from edge_ecg.errors import DatasetError
-from edge_ecg.files import read_small_file
 from edge_ecg.inference.votes import INCONCLUSIVE
+from edge_ecg.storage.files import read_small_file
 
 MOST_BYTES = 4_000_000  # of a table
 

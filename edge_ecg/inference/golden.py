@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_ecg.inference.comparator import Comparator
-from edge_ecg.inference.encoder import Encoder
+from edge_ecg.inference.engines import Comparator, Encoder
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import DecisionRule, cast_vote
 

@@ -16,13 +16,12 @@ from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
 from edge_ecg.errors import RecordingError
-from edge_ecg.files import path_of
 from edge_ecg.readers.format import HEAD_BYTES, Content
 from edge_ecg.readers.formats import format_of, formats
 from edge_ecg.readers.read import MAX_FILE_BYTES, content_at, read_content, read_part, read_recording
 from edge_ecg.readers.wfdb import HEADER, SAMPLES, header_beside
 from edge_ecg.recording import NOTHING_TOLD, Recording, Signal, Told
-from edge_ecg.zipfiles import opened_zip
+from edge_ecg.storage.files import opened_zip, path_of
 
 # Apple's own folder keeps its English name in every language: whatever lies in it should be an ECG.
 ECG_FOLDER = "electrocardiograms"

@@ -4,14 +4,115 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from edge_ecg.errors import RecordingError
+from edge_ecg.readers.channels import ecg_channel, lead_of, names_ecg
 from edge_ecg.readers.fhir import is_sampled, observation
 from edge_ecg.readers.format import Content, Format
-from edge_ecg.readers.json_apps import VOLTAGES, apple_health, fitbit, is_plain, plain, withings
-from edge_ecg.recording import Signal, Told
+from edge_ecg.readers.header import recorded_at, recorded_at_in, stated_device, stated_rate_hz, stated_unit
+from edge_ecg.readers.times import rate_of
+from edge_ecg.recording import FEWEST_SAMPLES, Signal, Told, is_same_rate
+
+LEAD_I_POSITIONS = (0, 1)  # of Withings' `wearposition`: the right and the left wrist
+VOLTAGES = ("voltageMeasurements", "voltages", "voltageValues")
+
+
+def fitbit(reading: dict[str, Any]) -> Signal:
+    """Fitbit's Web API, "Get ECG Log List", and Google Health's `Electrocardiogram`, which follows it.
+
+    A sample divided by the scaling factor is in millivolts; the watch gives lead I.
+    """
+    scale = float(_first(reading, "scalingFactor", "millivoltsScalingFactor"))
+    if scale <= 0:
+        raise RecordingError("is an ECG of Fitbit whose scalingFactor is no scale")
+    rate_hz = float(_first(reading, "samplingFrequencyHz", "samplingFrequencyHertz"))
+    interval = reading.get("interval")
+    time = recorded_at_in(str(reading.get("startTime") or (isinstance(interval, dict) and interval.get("startTime"))))
+    return Signal(np.array(reading["waveformSamples"], np.float64) / scale, "mV", rate_hz, time, "I", "Fitbit")
+
+
+def withings(body: dict[str, Any]) -> Signal:
+    """Withings' API, "Heart v2 - Get": microvolts; lead I where it was worn on a wrist."""
+    lead = "I" if body.get("wearposition") in LEAD_I_POSITIONS else None
+    values, rate_hz = np.array(body["signal"], np.float64), float(body["sampling_frequency"])
+    time, began = None, body.get("timestamp")
+    if isinstance(began, int) and 0 < began < 2**32:
+        time = datetime.fromtimestamp(began, UTC).strftime("%Y-%m-%d %H:%M:%S +0000")
+    return Signal(values, "uV", rate_hz, time, lead, "Withings")
+
+
+def apple_health(reading: dict[str, Any]) -> Signal:
+    """Apple Health's, as Health Auto Export, react-native-health, HealthKitReporter and their like write it.
+
+    A measurement a sample, with its time in seconds: a pair of time and volts, or an object, perhaps with its unit.
+    Apple has one lead, its watch's, which it calls similar to lead I.
+    """
+    measured = reading[next(key for key in VOLTAGES if key in reading)]
+    if all(isinstance(one, list) for one in measured):
+        times, values, units = [one[0] for one in measured], [one[1] for one in measured], {"V"}
+    else:
+        measured = [{**one, **one.get("harmonized", {})} for one in measured]
+        values = [_first(one, "voltage", "value") for one in measured]
+        units = {str(_first(one, "units", "unit", default="mcV" if "date" in one else "V")) for one in measured}
+        times = [_first(one, "timeSinceSampleStart", "date", default=None) for one in measured]
+    if len(units) != 1:
+        raise RecordingError(f"has values in {len(units)} units; expected one")
+    stated = _first(reading, "samplingFrequency", "samplingFrequencyHz", default=None)
+    time = recorded_at_in(str(_first(reading, "start", "startDate", "startTime", default="")))
+    device = stated_device(str(reading.get("device")))
+    rate_hz = _checked_rate(None if stated is None else float(stated), times)
+    return Signal(np.array(values, np.float64), units.pop(), rate_hz, time, "I", device)
+
+
+def is_plain(entry: dict[str, Any]) -> bool:
+    """Whether an object names an ECG's samples and their rate, whatever wrote it."""
+    return any(names_ecg(key) for key in _lists(entry)) and any(_is_rate(key) for key in entry)
+
+
+def plain(entry: dict[str, Any], told_channel: str | None) -> Signal:
+    """An object with a list of samples in a key such as `ecg`, and rate, unit and time in keys beside it."""
+    lists, fields = _lists(entry), _fields(entry)
+    name = list(lists)[ecg_channel(list(lists), told_channel)]
+    values = np.array(lists[name], np.float64)
+    return Signal(values, stated_unit(fields, name), stated_rate_hz(fields), recorded_at(fields), lead_of(name))
+
+
+def _lists(entry: dict[str, Any]) -> dict[str, list[Any]]:
+    return {key: value for key, value in entry.items() if isinstance(value, list) and len(value) >= FEWEST_SAMPLES}
+
+
+def _fields(entry: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(key.casefold(), str(value)) for key, value in entry.items() if isinstance(value, int | float | str)]
+
+
+def _is_rate(key: str) -> bool:
+    try:
+        return stated_rate_hz([(key.casefold(), "512")]) is not None
+    except RecordingError:
+        return False
+
+
+def _first(entries: dict[str, Any], *keys: str, **default: Any) -> Any:
+    """The entry of the first of these keys that is there. Raises KeyError without a default."""
+    found = next((entries[key] for key in keys if entries.get(key) is not None), default.get("default", entries))
+    if found is entries:
+        raise KeyError(keys[0])
+    return found
+
+
+def _checked_rate(stated_hz: float | None, times: list[Any]) -> float | None:
+    if not times or not all(isinstance(time, int | float) for time in times):
+        return stated_hz
+    measured_hz = rate_of(np.array(times, np.float64))
+    if stated_hz is not None and measured_hz is not None and not is_same_rate(stated_hz, measured_hz):
+        raise RecordingError(f"says that its sample rate is {stated_hz:g} Hz; by its times it is {measured_hz:g} Hz")
+    return stated_hz or measured_hz
+
 
 MOST_OBJECTS = 1_000_000  # lists and objects: a sample may be one
 MOST_DEPTH = 6

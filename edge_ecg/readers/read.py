@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 
 from edge_ecg.errors import RecordingError
-from edge_ecg.files import path_of
 from edge_ecg.readers.format import HEAD_BYTES, Content
 from edge_ecg.readers.formats import format_of
 from edge_ecg.readers.json_exports import JSON_EXPORTS
 from edge_ecg.readers.text import TEXT
 from edge_ecg.readers.wfdb import HEADER, SAMPLES, header_beside
 from edge_ecg.recording import NOTHING_TOLD, Recording, Signal, Told, usable
+from edge_ecg.storage.files import path_of
 
 MAX_FILE_BYTES = 50_000_000
 

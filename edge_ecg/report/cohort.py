@@ -3,9 +3,72 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from edge_ecg.contract import INTENDED_USE
-from edge_ecg.report.page import fixed, percent, whole_page
-from edge_ecg.report.pictures import cohort as pictures
+from edge_ecg.report.page import Picture, fixed, percent, whole_page
+from edge_ecg.report.pictures.svg import COLOURS, RULE, WIDE_INCHES, drawing, svg_of
+
+MOST_NAMED = 60  # persons that a picture has room to name
+TALLEST_INCHES = 11.0
+
+
+def forest(rows: Sequence[tuple[str, float, tuple[float, float], float | None, bool]]) -> Picture:
+    """A line a person: the share of recordings right with its interval, the best baseline's, and is there an effect.
+
+    rows: key, share, interval, share of the best baseline or None, whether the effect is beyond chance.
+    """
+    rows = sorted(rows, key=lambda row: (row[1], row[0]))
+    with drawing() as Figure:
+        height = min(TALLEST_INCHES, max(1.6, 0.8 + 0.17 * len(rows)))
+        drawn = Figure(figsize=(WIDE_INCHES, height), layout="constrained")
+        axes = drawn.subplots()
+        places = np.arange(len(rows))
+        thin = max(0.4, min(1.4, 84 / len(rows)))
+        for has_effect, colour in ((True, "ours"), (False, "open")):
+            of = [place for place in places if rows[place][4] == has_effect]
+            low, high = ([100 * rows[place][2][end] for place in of] for end in (0, 1))
+            shares = [100 * rows[place][1] for place in of]
+            axes.hlines(of, low, high, color=COLOURS[colour], linewidth=thin, alpha=0.7)
+            face = COLOURS[colour] if has_effect else COLOURS["paper"]
+            axes.scatter(shares, of, 14 * thin, facecolors=face, edgecolors=COLOURS[colour], linewidths=0.9, zorder=4)
+        best = [(100 * row[3], place) for place, row in enumerate(rows) if row[3] is not None]
+        if best:
+            axes.scatter(*zip(*best, strict=True), 20 * thin, COLOURS["third"], marker="|", linewidths=1.2, zorder=3)
+        axes.axvline(50, **RULE)
+        if len(rows) <= MOST_NAMED:
+            axes.set_yticks(places, [row[0] for row in rows])
+        else:
+            axes.set_yticks([])
+        axes.set(ylim=(-0.7, len(rows) - 0.3), xlim=(None, 101), xlabel="recordings of dates left out right, %")
+        axes.grid(axis="x")
+        axes.tick_params(length=0)
+        svg = svg_of(drawn, "forest")
+    shares = [row[1] for row in rows]
+    return svg, (
+        f"{len(rows)} persons, sorted by the share of recordings right: from {shares[0]:.0%} to {shares[-1]:.0%}, "
+        f"median {np.median(shares):.0%}; {sum(row[4] for row in rows)} with an effect beyond chance."
+    )
+
+
+def distribution(ours: Sequence[float], best: Sequence[float]) -> Picture:
+    """How many persons have which share of recordings right: by the comparator, and by their own best baseline."""
+    with drawing() as Figure:
+        drawn = Figure(figsize=(WIDE_INCHES, 2.4), layout="constrained")
+        axes = drawn.subplots()
+        low = 100 * min([*ours, *best])
+        edges = np.linspace(5 * np.floor(min(low, 95) / 5), 100, 13)
+        axes.hist([100 * share for share in ours], edges, color=COLOURS["ours"], alpha=0.45, linewidth=0)
+        axes.hist([100 * share for share in best], edges, color=COLOURS["third"], histtype="step", linewidth=1.4)
+        axes.set(xlabel="recordings of dates left out right, %", ylabel="persons")
+        axes.locator_params(axis="y", integer=True)
+        axes.grid(axis="y")
+        svg = svg_of(drawn, "distribution")
+    quartiles = ["{:.0%}, {:.0%}, {:.0%}".format(*np.percentile(of, [25, 50, 75])) for of in (ours, best or [0.0])]
+    return svg, (
+        f"Persons by the share of recordings right. Quartiles: the comparator {quartiles[0]}; the best baseline "
+        f"{quartiles[1]}."
+    )
 
 
 def cohort_page(result: dict[str, Any], persons: Sequence[dict[str, Any]]) -> str:
@@ -21,7 +84,7 @@ def cohort_page(result: dict[str, Any], persons: Sequence[dict[str, Any]]) -> st
         for found in judged
         if (name := tested[found["person"]]["best_baseline"])
     }
-    forest = [
+    rows = [
         (
             key,
             shares[key],
@@ -37,8 +100,8 @@ def cohort_page(result: dict[str, Any], persons: Sequence[dict[str, Any]]) -> st
         title=f"{result['name']}: Edge ECG study",
         intended_use=INTENDED_USE,
         result=result,
-        forest=pictures.forest(forest) if forest else None,
-        distribution=pictures.distribution(list(shares.values()), list(best.values())) if best else None,
+        forest=forest(rows) if rows else None,
+        distribution=distribution(list(shares.values()), list(best.values())) if best else None,
         rows=[(found["person"], _cells(found, ours, tested)) for found in persons],
         decided=_decided(judged, ours),
         bytes=[sum(found["bundle"].values()) for found in persons if found["bundle"]],

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from edge_ecg.contract import INTENDED_USE
-from edge_ecg.report.evidence import strips_of
 from edge_ecg.report.findings import Findings, told
 from edge_ecg.report.page import between, percent, whole_page
 from edge_ecg.report.pictures import outcomes
+from edge_ecg.report.sections import strips_of
 from edge_ecg.report.summary import number
 
 ALPHA = 0.05  # of the sign test over days

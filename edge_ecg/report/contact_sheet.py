@@ -10,7 +10,7 @@ import numpy as np
 from edge_ecg.contract import CONTRACT
 from edge_ecg.datasets.labelling import Item, Labels
 from edge_ecg.recording import Recording
-from edge_ecg.report.interactive import interactive_page, packed
+from edge_ecg.report.page import interactive_page, packed
 from edge_ecg.signal.resample import Resampler
 from edge_ecg.signal.stream import BeatStream, heart_rate_bpm, r_peak_times_s
 

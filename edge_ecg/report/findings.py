@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from edge_ecg.bundle import MANIFEST, PACKED_FROM, load_bundle
+from edge_ecg.bundles.bundle import MANIFEST, PACKED_FROM, load_bundle
 from edge_ecg.errors import EdgeEcgError, RunError
-from edge_ecg.jsonfile import read_json
+from edge_ecg.storage.files import read_json
 
 STUDY = "study"  # the folder of a run in which `train.study` keeps what it measured
 

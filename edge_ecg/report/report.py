@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from edge_ecg.contract import INTENDED_USE
 from edge_ecg.errors import RunError
-from edge_ecg.report import evidence, reasons
+from edge_ecg.report import sections
 from edge_ecg.report.compare import comparison
 from edge_ecg.report.findings import Findings, told
 from edge_ecg.report.page import render, whole_page
@@ -31,20 +31,20 @@ class Section(NamedTuple):
 
 
 SECTIONS = (
-    Section("The recordings", ("overview",), "recordings.html", evidence.recordings),
-    Section("Data by date", ("overview", "crossval"), "data.html", evidence.data),
-    Section("Every recording, by date", ("crossval", "confounders"), "by_date.html", evidence.by_date),
-    Section("Results beside baselines", ("crossval",), "results.html", evidence.results),
-    Section("The run on its own sets", ("metrics",), "own_split.html", evidence.own_split),
-    Section("ROC and calibration", ("crossval",), "ranking.html", evidence.ranking),
-    Section("The day's baseline, and enrolment", ("daily_baseline",), "daily_baseline.html", reasons.daily_baseline),
-    Section("Is it the state, or what comes with it?", ("confounders",), "confounders.html", reasons.confounders),
-    Section("Which part of the beat decides", ("confounders",), "parts.html", reasons.parts_of_the_beat),
-    Section("The state beside day-to-day drift", ("confounders",), "drift.html", reasons.drift),
-    Section("How many days have to be recorded", ("learning_curve",), "days.html", reasons.days),
-    Section("What each design choice is worth", ("ablations",), "ablations.html", reasons.ablations),
-    Section("Training, epoch by epoch", ("history",), "learning.html", reasons.learning),
-    Section("What is shipped", ("artefacts",), "artefacts.html", reasons.artefacts),
+    Section("The recordings", ("overview",), "recordings.html", sections.recordings),
+    Section("Data by date", ("overview", "crossval"), "data.html", sections.data),
+    Section("Every recording, by date", ("crossval", "confounders"), "by_date.html", sections.by_date),
+    Section("Results beside baselines", ("crossval",), "results.html", sections.results),
+    Section("The run on its own sets", ("metrics",), "own_split.html", sections.own_split),
+    Section("ROC and calibration", ("crossval",), "ranking.html", sections.ranking),
+    Section("The day's baseline, and enrolment", ("daily_baseline",), "daily_baseline.html", sections.daily_baseline),
+    Section("Is it the state, or what comes with it?", ("confounders",), "confounders.html", sections.confounders),
+    Section("Which part of the beat decides", ("confounders",), "parts.html", sections.parts_of_the_beat),
+    Section("The state beside day-to-day drift", ("confounders",), "drift.html", sections.drift),
+    Section("How many days have to be recorded", ("learning_curve",), "days.html", sections.days),
+    Section("What each design choice is worth", ("ablations",), "ablations.html", sections.ablations),
+    Section("Training, epoch by epoch", ("history",), "learning.html", sections.learning),
+    Section("What is shipped", ("artefacts",), "artefacts.html", sections.artefacts),
 )
 
 NOT_MISSED = ("artefacts", "history")  # of another command, and of weights that were trained elsewhere
@@ -56,7 +56,7 @@ def report(findings: Findings) -> str:
     with told(findings.files[leads]):
         figures = leading(findings)
     said = summary(findings)
-    sections = [(s.id, s.title, _drawn(findings, s)) for s in SECTIONS if _measured(findings, s)]
+    drawn = [(s.id, s.title, _drawn(findings, s)) for s in SECTIONS if _measured(findings, s)]
     baseline, target = findings.labels
     with told(findings.files["model"]):
         return whole_page(
@@ -65,7 +65,7 @@ def report(findings: Findings) -> str:
             intended_use=INTENDED_USE,
             figures=figures,
             summary=said,
-            sections=sections,
+            sections=drawn,
             missing=[s.title for s in SECTIONS if not _measured(findings, s) and s.parts[0] not in NOT_MISSED],
             **_common(findings),
         )

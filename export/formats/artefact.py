@@ -8,8 +8,7 @@ import numpy as np
 
 from edge_ecg.contract import CONTRACT
 from edge_ecg.errors import ParityError
-from edge_ecg.inference.comparator import Comparator
-from edge_ecg.inference.encoder import Encoder
+from edge_ecg.inference.engines import Comparator, Encoder
 from export.compression.weights import Scheme
 from export.graphs import Graph
 

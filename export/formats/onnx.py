@@ -10,11 +10,10 @@ import onnx
 import torch
 from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
 
-from edge_ecg.bundle import COMPARATOR, ENCODER, REFERENCES
+from edge_ecg.bundles.bundle import COMPARATOR, ENCODER, REFERENCES
 from edge_ecg.contract import CONTRACT, INTENDED_USE
 from edge_ecg.errors import UnsupportedOperationError, first_line
-from edge_ecg.inference.comparator import OnnxComparator
-from edge_ecg.inference.encoder import OnnxEncoder
+from edge_ecg.inference.engines import OnnxComparator, OnnxEncoder
 from edge_ecg.inference.int8 import dequantized, quantize_rows
 from export.compression.weights import FLOAT32, INT8
 from export.formats.artefact import Artefact, Engine, Files, Graphs, StoredWeight

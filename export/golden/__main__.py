@@ -17,7 +17,7 @@ from typing import Any
 import click
 import numpy as np
 
-from edge_ecg.bundle import MANIFEST, REFERENCES, Bundle, load_bundle, sealed
+from edge_ecg.bundles.bundle import MANIFEST, REFERENCES, Bundle, load_bundle, sealed
 from edge_ecg.enroll import enroll
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.inference.portable import LAYERS, WEIGHTS

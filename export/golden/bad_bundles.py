@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edge_ecg.bundle import MANIFEST, REFERENCES, sealed
+from edge_ecg.bundles.bundle import MANIFEST, REFERENCES, sealed
 
 
 def write_bad_bundles(bundle: Path, out: Path) -> None:

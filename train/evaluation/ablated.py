@@ -6,9 +6,7 @@ from torch import Tensor, nn
 from train.model.aligned import AlignedEncoder, AlignTWave, means_of_four
 from train.model.architecture import Architecture
 from train.model.architectures import whiten
-from train.model.beat import SAMPLES, centred_rr, millivolts
-from train.model.head import DistanceComparator
-from train.model.model import Model
+from train.model.model import SAMPLES, DistanceComparator, Model, centred_rr, millivolts
 
 
 class Unaligned(AlignTWave):

@@ -14,10 +14,9 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from train.data import BeatSet
-from train.fit.loop import Settings
-from train.fit.pairs import batches, steps_of_epoch
+from train.fit.loop import Settings, batches, steps_of_epoch
 from train.model.aligned import AlignedEncoder
-from train.model.beat import SAMPLES
+from train.model.model import SAMPLES
 from train.model.public_network import MBConv
 
 Method = Callable[[BeatSet, BeatSet, Settings], np.ndarray]  # training beats, beats to judge -> evidence of these

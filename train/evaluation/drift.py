@@ -7,12 +7,11 @@ import numpy as np
 from scipy.stats import t as student
 
 from train.data import BeatSet
+from train.decision.decide import newcombe_interval
 from train.decision.novelty import recording_centres
 from train.evaluation.occlusion import RunEvidence
 from train.evaluation.scores import DRAWS
-from train.metrics import newcombe_interval
-from train.model.beat import SAMPLES
-from train.model.model import embed
+from train.model.model import SAMPLES, embed
 
 
 def matched_pairs(

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from edge_ecg.errors import DatasetError
-from edge_ecg.jsonfile import read_json, write_json
 from edge_ecg.report.findings import fold_file
+from edge_ecg.storage.files import read_json, write_json
+from edge_ecg.terminal.layout import countdown
 from train.data import BeatSet, digest_of
 from train.evaluation.baselines import Method
 from train.evaluation.scores import RecordingScores
@@ -26,7 +27,6 @@ from train.fit.left_out import evidence_of, kept_model
 from train.fit.loop import Settings, Trainer
 from train.model.architecture import Architecture
 from train.parallel import run_tasks
-from train.text import countdown
 
 
 @dataclass(frozen=True)

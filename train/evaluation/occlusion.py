@@ -11,10 +11,9 @@ import numpy as np
 
 from edge_ecg.contract import CONTRACT
 from train.data import BeatSet
+from train.decision.decide import Confusion, newcombe_interval
 from train.evaluation.scores import DRAWS, RecordingScores, roc_auc
-from train.metrics import Confusion, newcombe_interval
-from train.model.beat import PR_SEGMENT, SAMPLES
-from train.model.model import compare, embed
+from train.model.model import PR_SEGMENT, SAMPLES, compare, embed
 from train.run import Run
 
 RR = SAMPLES  # where a beat holds its RR interval in seconds

@@ -9,7 +9,7 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import rankdata
 
 from train.data import BeatSet
-from train.metrics import Confusion
+from train.decision.decide import Confusion
 
 DRAWS = 2000  # of the bootstrap
 SHUFFLES = 999  # of the permutation test: the smallest p value is 1 / 1000

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_ecg.datasets.days import FEWEST_DAYS, days_with_both_states
+from edge_ecg.datasets.dataset_file import FEWEST_DAYS, days_with_both_states
 from edge_ecg.inference.levels import Levels
 from edge_ecg.storage.atomic import write_file
 from train.data import BeatSet, digest_of

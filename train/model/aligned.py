@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool1d
 
 from edge_ecg.contract import CONTRACT
-from train.model.beat import (
+from train.model.model import (
     PR_SEGMENT,
     RR_PER_S,
     SAMPLES,

@@ -1,15 +1,142 @@
 """The table of our architectures, and the way to those of others."""
 
-from torch import Tensor
+import hashlib
+import importlib
+import inspect
+import sys
+from collections.abc import Callable
+from functools import lru_cache
+from importlib.metadata import EntryPoint, entry_points, packages_distributions, version
+from pathlib import Path
+from typing import Any
 
-from edge_ecg.errors import RunError
+import torch
+from torch import Tensor, nn
+
+from edge_ecg.contract import CONTRACT
+from edge_ecg.errors import RunError, first_line
 from train.model.aligned import AlignedEncoder
-from train.model.architecture import Architecture, Recipe
-from train.model.head import DistanceComparator
-from train.model.model import Model
-from train.model.outside import found_outside
-from train.model.positional import PositionalEncoder
+from train.model.architecture import MOST_PARAMETERS, Architecture, Recipe
+from train.model.model import DistanceComparator, Model, centred_rr, millivolts, unit_scale
 from train.model.public_network import EffNetV2Comparator, EffNetV2Encoder
+
+GROUP = "edge_ecg.architectures"  # of entry points: `name = "package.module:factory"`
+EXPECTED = "expected a name of this version, of an installed package, or package.module:factory"
+
+
+@lru_cache
+def found_outside(name: str) -> tuple[Architecture, str]:
+    """An architecture that is not ours, and its version; checked by running it on three beats.
+
+    `factory()` gives encoder and comparator, or an `Architecture`. The current folder is looked in as well, as
+    `python -m` does. The version is that of the package, or a hash of the module's source. Raises RunError.
+    """
+    point = next(iter(entry_points(group=GROUP, name=name)), None)
+    path = point.value if point else name
+    module, _, attribute = path.partition(":")
+    if not attribute:
+        raise RunError(f"architecture is {name!r}, {EXPECTED}")
+    if module.partition(".")[0] in sys.stdlib_module_names:  # a run may name it: nothing of Python's own is called
+        raise RunError(f"architecture {name}: {module} is of Python's own library, {EXPECTED}")
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)
+    try:
+        factory = EntryPoint(name, path, GROUP).load()
+        made = factory()
+    except (ImportError, AttributeError) as error:
+        raise RunError(f"architecture {name} can't be found: {error}; install it, or run where it is") from None
+    except Exception as error:  # whatever the factory of somebody else raises
+        raise RunError(f"architecture {name}: {path}() failed: {type(error).__name__}: {error}") from error
+    architecture = made if isinstance(made, Architecture) else Architecture(_builder(name, factory))
+    _require_fit(name, architecture.build())
+    return architecture, _version(module)
+
+
+def _builder(name: str, factory: Callable[[], Any]) -> Callable[[], Model]:
+    def build() -> Model:
+        made = factory()
+        if not (isinstance(made, tuple) and len(made) == 2 and all(isinstance(part, nn.Module) for part in made)):
+            raise RunError(
+                f"architecture {name} gives {type(made).__name__}, expected two torch modules: an encoder "
+                "and a comparator, or an Architecture"
+            )
+        return Model(*made)
+
+    return build
+
+
+def _require_fit(name: str, model: Model) -> None:
+    """Raises RunError unless both graphs take and give the shapes of the contract, in at most MOST_PARAMETERS."""
+    if model.parameter_count >= MOST_PARAMETERS:
+        raise RunError(
+            f"architecture {name} has {model.parameter_count} parameters, expected fewer than {MOST_PARAMETERS}"
+        )
+    beats = torch.zeros(3, CONTRACT.beat_length)
+    try:
+        with torch.no_grad():
+            model.eval()
+            embeddings = model.encoder(beats)
+            one, each = model.comparator(embeddings[:1], embeddings), model.comparator(embeddings, embeddings)
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        reason = first_line(error)
+        raise RunError(f"architecture {name} can't take {CONTRACT.beat_length} numbers a beat: {reason}") from None
+    if embeddings.ndim != 2 or len(embeddings) != 3:
+        raise RunError(
+            f"architecture {name}: the encoder gives {list(embeddings.shape)} for three beats, expected [3, D]"
+        )
+    for logits, of in ((one, "one beat"), (each, "three beats")):
+        if list(logits.shape) != [3]:
+            raise RunError(
+                f"architecture {name}: the comparator gives {list(logits.shape)} for {of} against three "
+                "references, expected [3]"
+            )
+
+
+def _version(module: str) -> str:
+    """Of the package that a module is from; of a file that is no package's, a hash of its text."""
+    packages = packages_distributions().get(module.partition(".")[0])
+    if packages:
+        return f"{packages[0]} {version(packages[0])}"
+    source = inspect.getsource(importlib.import_module(module))
+    return f"sha256 {hashlib.sha256(source.encode()).hexdigest()[:16]}"
+
+
+def _separable(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
+    """A depthwise-separable convolution that halves the length."""
+    return nn.Sequential(
+        nn.Conv1d(inputs, inputs, kernel, stride=2, padding=kernel // 2, groups=inputs, bias=False),
+        nn.BatchNorm1d(inputs),
+        nn.Conv1d(inputs, outputs, 1, bias=False),
+        nn.BatchNorm1d(outputs),
+        nn.ReLU(),
+    )
+
+
+class PositionalEncoder(nn.Module):
+    """An encoder that keeps positions: the feature map is flattened, never averaged over time.
+
+    When things happen is the signal (the T wave comes earlier), and global pooling would throw that away. The gain is
+    taken out of the beat as a whole.
+    """
+
+    def __init__(self, channels: tuple[int, int, int] = (12, 24, 32), kept: int = 4, embedding: int = 32):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv1d(1, channels[0], 15, stride=4, padding=7, bias=False),  # 383 -> 96
+            nn.BatchNorm1d(channels[0]),
+            nn.ReLU(),
+            _separable(channels[0], channels[1], 7),  # -> 48
+            _separable(channels[1], channels[2], 5),  # -> 24
+            nn.Conv1d(channels[2], kept, 1, bias=False),
+            nn.BatchNorm1d(kept),
+        )
+        self.project = nn.Linear(kept * 24 + 1, embedding)
+
+    def forward(self, beat: Tensor) -> Tensor:
+        features = self.features(unit_scale(millivolts(beat)).unsqueeze(1))
+        projected: Tensor = self.project(torch.cat([features.flatten(1), centred_rr(beat)], 1))
+        return projected
+
 
 DEFAULT_ARCHITECTURE = "aligned"
 

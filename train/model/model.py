@@ -2,7 +2,54 @@
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+from edge_ecg.contract import CONTRACT
+
+SAMPLES = CONTRACT.window_samples
+# 121 to 66 ms before R: the electrocardiographer's baseline. The mean of the beat moves with its S and T wave.
+PR_SEGMENT = slice(66, 94)
+USUAL_RR_S, RR_PER_S = 0.8, 10.0
+ST_ENDS = CONTRACT.before_r_samples + 56  # 110 ms after R, where the T wave begins
+
+
+def millivolts(beat: Tensor) -> Tensor:
+    """Beats (N, 384) -> samples (N, 383) from the PR segment's level on; a square of microvolts overflows float16."""
+    samples = beat[:, :SAMPLES] * 1e-3
+    return samples - samples[:, PR_SEGMENT].mean(1, keepdim=True)
+
+
+def unit_scale(samples: Tensor) -> Tensor:
+    """Samples (N, L) in millivolts with a root mean square of 1."""
+    return samples / ((samples * samples).mean(1, keepdim=True).sqrt() + 1e-3)  # 1 uV: a flat beat stays flat
+
+
+def centred_rr(beat: Tensor) -> Tensor:
+    """The RR interval (N, 1) from 0.8 s on, in units of 0.1 s."""
+    return (beat[:, SAMPLES:] - USUAL_RR_S) * RR_PER_S
+
+
+MOST_LOGIT = 6.0
+
+
+def bounded(logit: Tensor) -> Tensor:
+    """At most 6 either way: one comparison of two beats never claims odds above 400 to 1."""
+    return MOST_LOGIT * torch.tanh(logit / MOST_LOGIT)
+
+
+class DistanceComparator(nn.Module):
+    """A two-layer head on |a - b| and (a - b)^2: the order of the two beats can't matter."""
+
+    def __init__(self, embedding: int = 32, hidden: int = 16):
+        super().__init__()
+        self.hidden = nn.Linear(2 * embedding, hidden)
+        self.output = nn.Linear(hidden, 1)
+
+    def forward(self, embedding: Tensor, references: Tensor) -> Tensor:
+        difference = references - embedding
+        distances = torch.cat([difference.abs(), difference * difference], 1)
+        return bounded(self.output(torch.relu(self.hidden(distances))).squeeze(1))
+
 
 COMPARED_AT_ONCE = 512  # pairs in one call of the comparator: what they compute fits the cache
 

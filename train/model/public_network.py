@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from train.model.head import bounded
+from train.model.model import bounded
 
 
 class SqueezeExcite(nn.Module):

@@ -6,8 +6,8 @@ import safetensors
 import safetensors.torch
 
 from edge_ecg.errors import RunError, first_line
-from edge_ecg.files import read_small_file
 from edge_ecg.storage.atomic import write_file
+from edge_ecg.storage.files import read_small_file
 from train.model.model import Model
 
 WEIGHTS = "checkpoint.safetensors"

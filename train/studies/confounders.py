@@ -15,16 +15,16 @@ import torch
 
 from edge_ecg.datasets.dataset_file import Dataset
 from edge_ecg.errors import RunError
-from edge_ecg.jsonfile import write_json
 from edge_ecg.report.findings import weights_sha256
+from edge_ecg.storage.files import write_json
 from edge_ecg.terminal.console import claim_folder, run_command
+from edge_ecg.terminal.layout import between, columns, count, share
 from train.data import BeatSet
 from train.evaluation.drift import drift, matched_pairs, state_axis
 from train.evaluation.occlusion import RunEvidence, occlusion, without
 from train.evaluation.scores import RecordingScores
 from train.overview import OVERVIEW, overview, recording_means_uv, rounded
 from train.run import Run, load_run
-from train.text import between, columns, count, share
 
 CONFOUNDERS = "confounders.json"
 MATCHED_MS = 10.0

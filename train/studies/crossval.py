@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 import click
 
 from edge_ecg.datasets.dataset_file import Dataset, read_dataset
-from edge_ecg.jsonfile import write_json
-from edge_ecg.layout import folded
 from edge_ecg.storage.atomic import write_file
+from edge_ecg.storage.files import write_json
 from edge_ecg.terminal.console import claim_folder, run_command
+from edge_ecg.terminal.layout import between, columns, count, folded, share
 from train.data import BeatSet, read_sets
 from train.evaluation.baselines import BASELINES, Method, all_the_same
 from train.evaluation.folds import Fold, comparator, leave_one_out, pooled, run_folds
@@ -24,7 +24,6 @@ from train.evaluation.scores import beside_the_best, counts, earned_its_place, f
 from train.fit.loop import Settings, settings_for
 from train.model.architectures import DEFAULT_ARCHITECTURE
 from train.options import ArchitectureName, given_beats, on_scheduler
-from train.text import between, columns, count, share
 
 Result = TypeVar("Result")
 WRITES = ("folds", "crossval.json", "crossval.txt")

@@ -23,10 +23,10 @@ from edge_ecg.datasets.dataset_file import SETS, Dataset, Entry, read_dataset
 from edge_ecg.errors import DatasetError
 from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.votes import DecisionRule
-from edge_ecg.jsonfile import write_json
-from edge_ecg.layout import folded
 from edge_ecg.simulation.synthetic import STATES
+from edge_ecg.storage.files import write_json
 from edge_ecg.terminal.console import claim_folder, run_command
+from edge_ecg.terminal.layout import countdown, folded
 from train.data import BeatSet, read_beats, read_sets
 from train.decision.levels import fit_levels
 from train.evaluation.drifted import LeftOut, drifts, other_people, synthetic_others, without
@@ -36,7 +36,6 @@ from train.fit.loop import Settings, settings_for
 from train.model.architectures import DEFAULT_ARCHITECTURE
 from train.model.model import Model
 from train.options import ArchitectureName, given_beats
-from train.text import countdown
 
 FIGURES = "daily_baseline.json"
 WRITES = ("folds", FIGURES)

@@ -18,19 +18,18 @@ import click
 import numpy as np
 from matplotlib.figure import Figure
 
-from edge_ecg.datasets.dataset_file import Dataset, read_dataset
-from edge_ecg.datasets.days import FEWEST_DAYS, days_with_both_states
+from edge_ecg.datasets.dataset_file import FEWEST_DAYS, Dataset, days_with_both_states, read_dataset
 from edge_ecg.errors import DatasetError
-from edge_ecg.jsonfile import write_json
 from edge_ecg.storage.atomic import write_file
+from edge_ecg.storage.files import write_json
 from edge_ecg.terminal.console import claim_folder, run_command
+from edge_ecg.terminal.layout import columns, share
 from train.data import BeatSet, read_sets
 from train.evaluation.baselines import BASELINES, Method
 from train.evaluation.folds import Fold, comparator, pooled, run_folds
 from train.evaluation.scores import RecordingScores
 from train.fit.loop import Settings
 from train.options import given_beats, on_scheduler
-from train.text import columns, share
 
 WRITES = ("folds", "learning_curve.json", "learning_curve.png")
 METHODS: dict[str, Method] = {

@@ -17,6 +17,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import safetensors
+import safetensors.numpy
+
 from edge_ecg.bundles.manifest import MANIFEST_SHAPE, PACKED_SHAPE, require_shape
 from edge_ecg.contract import Contract
 from edge_ecg.errors import (
@@ -27,16 +31,38 @@ from edge_ecg.errors import (
     EdgeEcgError,
     first_line,
 )
-from edge_ecg.files import path_of, plain_handle, read_small_file
-from edge_ecg.inference.comparator import Comparator, OnnxComparator
-from edge_ecg.inference.encoder import Encoder, OnnxEncoder
+from edge_ecg.inference.engines import Comparator, Encoder, OnnxComparator, OnnxEncoder
 from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.portable import LAYERS, WEIGHTS, portable_engines
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import DecisionRule
-from edge_ecg.packfile import is_packed, unpacked
 from edge_ecg.storage.atomic import atomic_folder
-from edge_ecg.zipfiles import opened_zip
+from edge_ecg.storage.files import opened_zip, path_of, plain_handle, read_small_file
+
+MOST_HEADER_BYTES = 1_000_000
+
+
+def is_packed(start: bytes) -> bool:
+    """Whether a file that begins so (9 bytes) is such a container: a header of JSON of sane length, and no zip."""
+    return start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= MOST_HEADER_BYTES
+
+
+def packed(files: Mapping[str, bytes]) -> bytes:
+    """The files, with plain names, as one."""
+    content: bytes = safetensors.numpy.save({name: np.frombuffer(files[name], np.uint8) for name in files})
+    return content
+
+
+def unpacked(path: Path, content: bytes) -> dict[str, bytes]:
+    """The files by name. Raises AlteredBundleError unless `packed` gives the same bytes of them."""
+    try:
+        files = {name: tensor.tobytes() for name, tensor in safetensors.numpy.load(content).items()}
+        if packed(files) == content:
+            return files
+    except (safetensors.SafetensorError, LookupError, TypeError, ValueError):
+        pass
+    raise AlteredBundleError(f"{path}: is no packed bundle as `edge-ecg pack` writes it: it was altered or cut short")
+
 
 SCHEMA_VERSION = 2
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"

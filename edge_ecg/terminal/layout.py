@@ -1,10 +1,28 @@
-"""Figures as text: columns, counts, intervals and the time that is left, for what commands print."""
+"""Text for the terminal: lines that fit its width, tables in columns, shares and counts, and the time that is left."""
 
+import shutil
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from edge_ecg import layout
+
+def terminal_width() -> int:
+    """Columns of the terminal; 80 where there is none."""
+    return max(40, shutil.get_terminal_size((80, 24)).columns)
+
+
+def folded(text: str, indent: int = 0) -> str:
+    """The text in lines that fit; all but the first are indented. A word that is longer than a line stays whole."""
+    return textwrap.fill(
+        text, terminal_width(), subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def tail(name: str, width: int) -> str:
+    """The end of a name, which tells files apart; two dots stand for what was cut."""
+    return name if len(name) <= width else f"..{name[2 - width :]}"
+
 
 SECONDS_APART = 1.0  # of lines of progress
 
@@ -15,7 +33,7 @@ def columns(rows: Iterable[Sequence[str]], width: int | None = None) -> list[str
     Columns that do not fit beside the first ones stand below them, the first column again before them. width: of the
     lines; if not given, that of the terminal.
     """
-    width = width or layout.columns()
+    width = width or terminal_width()
     rows = list(rows)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     blocks: list[list[int]] = [[]]

@@ -1,0 +1,154 @@
+"""Commands about a bundle: inspect, pack, sign, verify, profile and enroll."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from edge_ecg.bundles.bundle import PACKED_FROM, Bundle, load_bundle, refuse_to_lose
+from edge_ecg.bundles.pack import pack_bundle
+from edge_ecg.bundles.sign import needs_password, sign_bundle, verify_bundle
+from edge_ecg.cli.options import RECORDINGS, Reading, told_of_recordings
+from edge_ecg.enroll import describe, enroll, write_enrolled
+from edge_ecg.errors import BundleError
+from edge_ecg.recording import Told
+from edge_ecg.report.artefact_table import artefact_table
+from edge_ecg.report.profile import profile
+from edge_ecg.storage.atomic import refuse_overlap
+from edge_ecg.terminal.layout import folded
+
+
+@click.command("inspect")
+@click.argument("bundle_path", metavar="BUNDLE", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="The manifest as JSON.")
+def inspect_command(bundle_path: Path, as_json: bool) -> None:
+    """Verify a bundle and say what it holds."""
+    bundle = load_bundle(bundle_path)
+    click.echo(json.dumps(bundle.manifest) if as_json else "\n".join(folded(line, 14) for line in _inspected(bundle)))
+
+
+def _inspected(bundle: Bundle) -> Iterable[str]:
+    m = bundle.manifest
+    references = bundle.references.is_target
+    yield f"{bundle.path}: verified, {len(m['files']) + 1} files"
+    yield f"labels        {bundle.labels[0]} (baseline), {bundle.labels[1]} (target)"
+    if "enrolment" in m:
+        e = m["enrolment"]
+        yield (
+            f"enrolled      {e['recordings']} recordings of {', '.join(e['dates'])}: references moved by "
+            f"{e['distance']:.0%} of the way between the states; the figures below are from before"
+        )
+    yield f"model         {m['model']['architecture']}, {m['model']['parameters']:,} parameters"
+    yield (
+        f"references    {sum(~references)} {bundle.labels[0]}, {sum(references)} {bundle.labels[1]}, "
+        f"{bundle.references.embeddings.shape[1]} numbers each"
+    )
+    if bundle.references.distribution and bundle.references.distribution.known_days:
+        yield f"knows         recordings from {bundle.references.distribution.known_days}"
+    if levels := bundle.rule.levels:
+        counts = " and ".join(f"{count} dates with {label}" for label, count in (bundle.rule.dates or {}).items())
+        yield (
+            f"levels        from {counts}, each left out once: they support a confidence of {bundle.labels[0]} of at "
+            f"most {levels.most_confident(False):.1%}, of {bundle.labels[1]} {levels.most_confident(True):.1%}"
+        )
+    else:
+        yield "levels        none: training had too few dates, so that nothing is decided"
+    for which, figures in m.get("metrics", {}).items():
+        c, (low, high) = figures["recordings"], figures["recordings"]["accuracy_95"]
+        yield (
+            f"{which:13} {c['right']}/{c['total']} recordings right ({low:.0%} to {high:.0%}), "
+            f"dates {', '.join(figures['dates'])}"
+        )
+    if PACKED_FROM in m:
+        yield f"packed        from the bundle whose manifest has SHA-256 {m[PACKED_FROM]}"
+    else:
+        yield from artefact_table(m["parity"], m.get("not_made") or {})
+    yield f"intended use  {m['intended_use']}"
+    for name, facts in m["files"].items():
+        yield f"  {facts['bytes']:>9,}  {name}"
+
+
+@click.command("pack", short_help="One small file for a watch.")
+@click.argument("bundle", metavar="BUNDLE", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The file: person.ecgbundle.")
+def pack_command(bundle: Path, out: Path) -> None:
+    """Write what a device needs of a bundle as one file: int8 weights and references, contract, levels.
+
+    Swift opens it, and so does every command that judges by a bundle. Its manifest is its own: a signature of the
+    bundle says nothing of it; sign the file (edge-ecg sign person.ecgbundle --key private.pem).
+    """
+    size = pack_bundle(bundle, out)
+    packed = load_bundle(out)
+    references = len(packed.references.is_target)
+    click.echo(f"{out}: written, {size:,} bytes, {len(packed.manifest['files']) + 1} files, {references} references")
+
+
+PATH = click.Path(path_type=Path)
+BUNDLE = click.argument("bundle", metavar="BUNDLE", type=PATH)
+
+
+@click.command("sign", short_help="Sign a bundle with your key.")
+@BUNDLE
+@click.option("--key", required=True, type=PATH, help="Ed25519 private key in PEM form; a password is asked for.")
+def sign_command(bundle: Path, key: Path) -> None:
+    """Sign a bundle's manifest, which holds the SHA-256 of all its files.
+
+    Make keys with: openssl genpkey -algorithm ed25519 -out private.pem, then
+    openssl pkey -in private.pem -pubout -out public.pem
+    """
+    password = click.prompt("Password of the key", hide_input=True, err=True) if needs_password(key) else None
+    click.echo(f"{sign_bundle(bundle, key, password)}: written")
+
+
+@click.command("verify", short_help="Check the signature of a bundle.")
+@BUNDLE
+@click.option("--public-key", required=True, type=PATH, help="Ed25519 public key in PEM form.")
+def verify_command(bundle: Path, public_key: Path) -> None:
+    """Check that a bundle is whole and signed by the owner of a key."""
+    manifest = verify_bundle(bundle, public_key)
+    click.echo(f"{bundle}: whole, {len(manifest['files']) + 1} files, signed by the owner of {public_key}")
+
+
+@click.command("profile")
+@click.argument("bundle_path", metavar="BUNDLE", type=click.Path(path_type=Path))
+@click.option("--device", type=click.Path(path_type=Path), help="What python -m benches.device --json wrote.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def profile_command(bundle_path: Path, device: Path | None, as_json: bool) -> None:
+    """Count what a bundle costs: multiply-adds and bytes by layer, time here, a watch estimated.
+
+    With --device also the instructions, code and memory that were counted on emulated devices.
+    """
+    bundle = load_bundle(bundle_path)
+    if PACKED_FROM in bundle.manifest:
+        raise BundleError(f"{bundle_path}: is packed for a device; give the whole bundle, whose graphs are timed")
+    costs = profile(bundle, device)
+    click.echo(json.dumps(costs.to_json()) if as_json else "\n".join(folded(line, 20) for line in costs.lines()))
+
+
+@click.command("enroll")
+@click.argument("bundle_path", metavar="BUNDLE", type=click.Path(path_type=Path))
+@RECORDINGS
+@told_of_recordings
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the enrolled bundle.")
+@click.option("--json", "as_json", is_flag=True, help="What was found, as JSON.")
+def enroll_command(bundle_path: Path, recordings: tuple[str, ...], told: Told, out: Path, as_json: bool) -> int:
+    """Move a bundle's references to fresh recordings of the baseline, without training.
+
+    A RECORDING is a file, a folder with recordings anywhere below it, or Apple's export.zip. They must be
+    of three dates at least: what a single ordinary date may differ by is not taken for a drift.
+    """
+    refuse_overlap(out, [bundle_path, *recordings])
+    refuse_to_lose(out)
+    bundle = load_bundle(bundle_path)
+    reading = Reading(told)
+    try:
+        enrolment = enroll(bundle, reading.each(recordings))
+    finally:  # what was passed over may be why there are too few
+        code = reading.finish()
+    write_enrolled(bundle, enrolment, out)
+    if as_json:
+        click.echo(json.dumps(enrolment.to_json()))
+    else:
+        click.echo("\n".join(folded(line, 2) for line in (*describe(enrolment), f"{out}: written")))
+    return code

@@ -1,0 +1,96 @@
+"""Commands that show: the beats of recordings, pictures, and the report of a run or a bundle."""
+
+import json
+from pathlib import Path, PurePath
+from typing import Any
+
+import click
+import numpy as np
+
+from edge_ecg.bundles.bundle import load_bundle
+from edge_ecg.cli.day_baseline import DAY_BASELINE, DayBaselines, day_baselines
+from edge_ecg.cli.options import AS_JSON, RECORDINGS, PagePath, for_each, told_of_recordings
+from edge_ecg.errors import EdgeEcgError
+from edge_ecg.recording import Recording, Told
+from edge_ecg.report.drawing import check_suffix, save
+from edge_ecg.report.findings import read_findings
+from edge_ecg.report.plot import plot, plot_states
+from edge_ecg.report.report import report_of
+from edge_ecg.signal.stream import heart_rate_bpm, r_peak_times_s
+from edge_ecg.storage.atomic import refuse_overlap, write_file
+from edge_ecg.terminal.layout import tail, terminal_width
+
+
+@click.command("detect")
+@RECORDINGS
+@told_of_recordings
+@AS_JSON
+def detect_command(recordings: tuple[str, ...], told: Told, as_json: bool) -> int:
+    """Find the R peaks of recordings."""
+
+    def found(recording: Recording) -> dict[str, Any]:
+        return {
+            "file": recording.source,
+            "sample_rate_hz": recording.sample_rate_hz,
+            "duration_s": recording.duration_s,
+            "r_peaks_s": [round(float(t), 6) for t in r_peak_times_s(recording)],
+        }
+
+    def row(facts: dict[str, Any]) -> str:
+        times = np.array(facts["r_peaks_s"])
+        rate = heart_rate_bpm(times)
+        measured = f"  {facts['duration_s']:.1f} s  {len(times)} R peaks  {rate:.0f} a minute"
+        return tail(facts["file"], terminal_width() - len(measured)) + measured
+
+    return for_each(recordings, told, found, json.dumps if as_json else row)
+
+
+@click.command("plot")
+@RECORDINGS
+@told_of_recordings
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="A .png, .svg or .pdf.")
+@click.option("--bundle", "bundle_path", type=click.Path(path_type=Path), help="Draw evidence and decision as well.")
+@DAY_BASELINE
+def plot_command(
+    recordings: tuple[str, ...], told: Told, out: Path, bundle_path: Path | None, day_files: tuple[str, ...]
+) -> int:
+    """Draw a recording on ECG paper: trace, R marks, beats that may not vote and why, the mean beat.
+
+    Several recordings are drawn as mean beats over each other, in the colour of the folder that each lies in.
+    """
+    check_suffix(out)
+    bundle = load_bundle(bundle_path) if bundle_path else None
+    if day_files and not bundle:
+        raise click.UsageError("--day-baseline needs --bundle")
+    baselines = day_baselines(bundle, day_files, None, (), told, {}, click.echo) if bundle else DayBaselines()
+    read: list[Recording] = []
+    code = for_each(recordings, told, read.append)
+    if not read:
+        raise EdgeEcgError("no recording to draw")
+    if len(read) > 1 and bundle:
+        raise EdgeEcgError(f"{len(read)} recordings: evidence and decision are drawn of one recording; give one")
+    if len(read) == 1:
+        figure = plot(read[0], bundle, baselines.of(read[0]))
+    else:
+        by_label: dict[str, list[Recording]] = {}
+        for recording in read:
+            by_label.setdefault(PurePath(recording.source).parent.name or "recordings", []).append(recording)
+        figure = plot_states(dict(sorted(by_label.items())))
+    save(figure, out)
+    click.echo(f"{out}: {len(read)} recording{'s' if len(read) > 1 else ''}")
+    return code
+
+
+@click.command("report", short_help="Write what was measured of a run or a bundle as one page.")
+@click.argument("sources", metavar="RUN_OR_BUNDLE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=PagePath(), help="The page, such as report.html.")
+def report_command(sources: tuple[Path, ...], out: Path) -> None:
+    """Write everything that was measured of a training run or a bundle as one page that can be sent.
+
+    What `train`, `train.evaluate` and `train.study` left in the run is found there. A run and the bundle that was made
+    from it give one page; several runs stand beside each other. The page is one HTML file without scripts or links.
+    """
+    refuse_overlap(out, sources)
+    content = report_of([read_findings(source) for source in sources]).encode(errors="backslashreplace")
+    write_file(out, content)
+    click.echo(f"{out}: written, {len(content):,} bytes; open it in a browser")
