@@ -21,7 +21,6 @@ NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
 DRAWN = {
     "beats.png": ("tutorial", "beats.png"),
     "ecg.png": ("commands", "ecg.png"),
-    "curve.png": ("stream", "curve.png"),
     "days.png": ("protocol", "run/study/learning_curve/learning_curve.png"),
     "bytes.png": ("bundle", "bundle/quantization.png"),
 }

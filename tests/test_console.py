@@ -104,7 +104,7 @@ COMMANDS = [
         "train.study",
         "train.ablations",
     ),
-    *("export.onnx", "export.coreml", "export.quantize", "export.bundle", "export.parity"),
+    *("export.onnx", "export.coreml", "export.bundle", "export.parity"),
 ]
 
 
@@ -180,7 +180,6 @@ def test_what_is_no_plain_file_is_refused_at_once(
         ("edge_ecg.cli", "verify", small_bundle, "--public-key", path),
         ("edge_ecg.cli", "sign", small_bundle, "--key", path),
         ("edge_ecg.cli", "import", recording, "--labels", path, "--out", tmp_path / "out"),
-        ("edge_ecg.cli", "curve", small_bundle, recording, "--labels", path),
         ("train", path, "--out", tmp_path / "out"),
         ("train.studies.crossval", path, "--out", tmp_path / "out"),
     ]

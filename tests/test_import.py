@@ -10,9 +10,7 @@ import sys
 import time
 import warnings
 import zipfile
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -20,16 +18,12 @@ import pytest
 from click.testing import CliRunner
 
 from edge_ecg.cli.import_ import import_command
-from edge_ecg.cli.picker import glance
 from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.datasets.labelling import Item, by_table, by_windows, checked_label, split_by_date, two_labels, weaknesses
 from edge_ecg.errors import DatasetError, EdgeEcgError, RecordingError
 from edge_ecg.readers.apple_format import LOCALES, write_apple_csv
 from edge_ecg.readers.find import PassedOver, find_recordings
 from edge_ecg.readers.read import read_recording
-from edge_ecg.recording import Recording
-from edge_ecg.signal.stream import heart_rate_bpm, r_peak_times_s
-from edge_ecg.simulation.synthetic import record, synthetic_person
 
 NAME, BIRTH = "Wilhelmine Einthoven", "21.05.1860"
 ZONE = timezone(timedelta(hours=8))
@@ -172,28 +166,6 @@ def test_labels_come_from_a_table_by_file_or_time(tmp_path: Path) -> None:
     assert said["left_out"] == 2
     assert said["split"] is None
     assert not (tmp_path / "data/dataset.toml").exists()
-
-
-def test_labels_come_from_answers_at_the_terminal(tmp_path: Path) -> None:
-    export = zipped(tmp_path / "export.zip", a_study())
-    answers = "in com clusive?\nrest\nrun\n" + "9\n1\n2\n" + "1-1\n1-2\n2\n" + "1\n2\n" + "\n1,2\n"
-    result = imported(export, "--out", tmp_path / "data", "--pick", "--json", answers=answers)
-    said = json.loads(result.stdout.splitlines()[-1])
-    assert said["labels"] == ["rest", "run"]
-    assert [tuple(of.values()) for of in said["counts"].values()] == [(1, 1)] * 3 + [(0, 2)]
-
-
-def test_a_glance_shows_the_rate_and_the_beats() -> None:
-    made = record(synthetic_person(1), "baseline", 1, number=1)
-    recording = Recording(made.samples_uv, made.sample_rate_hz, "synthetic")
-    rate, line = glance(recording).split(" bpm  ")
-    assert int(rate) == round(heart_rate_bpm(r_peak_times_s(recording)))
-    assert len(line) == 40
-    high = {0x2801, 0x2808, 0x2809}  # dots of the top row
-    peaks = [place for place, cell in enumerate(line) if any(ord(cell) & dot & 0xFF for dot in high)]
-    beats = 1 + sum(later - earlier > 2 for earlier, later in pairwise(peaks))
-    assert beats == pytest.approx(4 * int(rate) / 60, abs=1.5)  # four seconds are shown
-    assert glance(replace(recording, samples_uv=np.zeros(5000))).startswith(" no rate")
 
 
 ITEMS = [
@@ -452,7 +424,7 @@ def test_one_bad_file_does_not_hide_the_others(tmp_path: Path) -> None:
     assert len(list((tmp_path / "data").rglob("*.csv"))) == 6
 
 
-@pytest.mark.parametrize("arguments", [WINDOWS, ("--labels", "labels.csv", "--pick"), ("--baseline", "x")])
+@pytest.mark.parametrize("arguments", [WINDOWS, (*WINDOWS, "--labels", "labels.csv"), ("--baseline", "x")])
 def test_options_that_do_not_fit_are_refused(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     export = zipped(tmp_path / "export.zip", {"x/a.csv": ecg_text(datetime(2024, 1, 1, 3, tzinfo=ZONE), 1)})
     out = ("--out", tmp_path / "data") if arguments == WINDOWS else ()

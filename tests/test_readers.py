@@ -12,13 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy.io import savemat
 
 from edge_ecg.cli.show import detect_command
 from edge_ecg.errors import RecordingError
-from edge_ecg.readers.decimals import BLOCK, decimals
 from edge_ecg.readers.find import PassedOver, find_recordings
 from edge_ecg.readers.read import read_recording
 from edge_ecg.recording import gregorian_year
@@ -319,35 +316,6 @@ def test_an_apple_file_that_a_spreadsheet_saved_again_is_read(tmp_path):
     recording = read_recording(saved(tmp_path / "a.csv", "\ufeff" + "\r\n".join([*header, ",,", *rows])))
     assert recording.sample_rate_hz == 511.422
     assert np.array_equal(recording.samples_uv, ECG_UV)
-
-
-@given(
-    st.lists(
-        st.one_of(
-            st.decimals(-(10**6), 10**6, places=3).map(str),
-            st.floats(-1e9, 1e9).map(repr),
-            st.from_regex(r"-?[0-9]{0,8}\.?[0-9]{0,8}", fullmatch=True),
-            st.sampled_from(["1e3", "+5", "", "-", ".", "1.2.3", "--1", "1-2", "nan", "1_0", "٣"]),
-        ),
-        min_size=1,
-        max_size=30,
-    )
-)
-def test_a_column_of_decimals_is_what_float_makes_of_it_or_is_left_to_float(lines):
-    values = decimals("\n".join(lines))
-    if values is not None:
-        expected = np.array([float(line) for line in lines])
-        assert values.tobytes() == expected.tobytes()  # to the sign of a zero
-
-
-def test_many_decimals_are_read_in_blocks():
-    lines = POINTS * (1 + 2 * BLOCK // len("\n".join(POINTS)))
-    assert np.array_equal(decimals("\n".join(lines)), np.tile(ECG_UV, len(lines) // N))
-    assert decimals("\n".join([*lines, "1e3"])) is None
-
-
-def test_plain_decimals_are_not_left_to_float():
-    assert np.array_equal(decimals("\n".join(POINTS)), ECG_UV)
 
 
 # Dates.

@@ -1,6 +1,5 @@
 """The simulator: pace and deadlines, faults, the live view, and the curve of error and abstention."""
 
-import csv
 import io
 import json
 import os
@@ -18,13 +17,11 @@ from click.testing import CliRunner
 
 from edge_ecg.bundles.bundle import Bundle, load_bundle
 from edge_ecg.cli import cli
+from edge_ecg.cli.day_baseline import label_of
 from edge_ecg.cli.live import LiveLines, LiveView, live_view, trace
-from edge_ecg.errors import EdgeEcgError
-from edge_ecg.inference.votes import INCONCLUSIVE
 from edge_ecg.readers.read import read_recording
 from edge_ecg.recording import Recording
-from edge_ecg.replay import Replayed, Step, replay
-from edge_ecg.report.curve import curve, label_of
+from edge_ecg.replay import Step, replay
 from edge_ecg.signal.stream import cut_beats
 from edge_ecg.simulation.faults import Faults
 from tests.commands import edge_ecg
@@ -186,55 +183,6 @@ def test_half_of_the_beats_are_not_most(bundle: Bundle, recording: Recording) ->
 def test_nonsense_is_refused(small_bundle: Path, held_out: list[Path], option: str) -> None:
     done = CliRunner().invoke(cli, ["simulate", str(small_bundle), str(held_out[0]), *option.split()])
     assert done.exit_code == 2
-
-
-@pytest.fixture(scope="module")
-def known(bundle: Bundle, held_out: list[Path]) -> list[tuple[Replayed, str]]:
-    return [(replay(bundle, read_recording(path), 15360), path.parent.name) for path in held_out]
-
-
-def test_the_curve_counts_decisions(known: list[tuple[Replayed, str]]) -> None:
-    points = curve(known, LABELS)
-    last = points[-1]
-    labels = [(replayed.decision.label, truth) for replayed, truth in known]
-    assert last.wrong == np.mean([said not in (truth, INCONCLUSIVE) for said, truth in labels])
-    assert last.undecided == np.mean([said == INCONCLUSIVE for said, _ in labels])
-    assert points[1].undecided == 1  # two beats decide nothing
-    for point in points[:10]:  # a decision need not hold: what is said by then counts, were the recording over
-        by_then = [([j.decision.label for j in r.judged if j.vote][: point.beats][-1], truth) for r, truth in known]
-        assert point.undecided == np.mean([said == INCONCLUSIVE for said, _ in by_then])
-        assert point.wrong == np.mean([said not in (truth, INCONCLUSIVE) for said, truth in by_then])
-    for point in points[:10]:
-        majority = []
-        for replayed, truth in known:
-            votes = [j.vote.hard_target for j in replayed.judged if j.vote][: point.beats]
-            majority.append(LABELS[2 * sum(votes) > len(votes)] != truth)
-        assert point.wrong_by_majority == np.mean(majority)
-
-
-def test_the_curve_as_table_json_and_picture(small_bundle: Path, held_out: list[Path], tmp_path: Path) -> None:
-    arguments = ["curve", str(small_bundle), *map(str, held_out)]
-    table = CliRunner().invoke(cli, arguments, catch_exceptions=False)
-    assert f"of {len(held_out)} recordings" in table.stdout
-    picture = tmp_path / "curve.svg"
-    done = CliRunner().invoke(cli, [*arguments, "--json", "--picture", str(picture)], catch_exceptions=False)
-    assert json.loads(done.stdout)["recordings"] == len(held_out)
-    assert "<svg" in picture.read_text()
-
-
-def test_labels_can_be_given(small_bundle: Path, held_out: list[Path], tmp_path: Path) -> None:
-    bare = []
-    for number, path in enumerate(held_out):
-        bare.append(tmp_path / f"{number}.csv")
-        bare[-1].write_bytes(path.read_bytes())
-    unknown = CliRunner().invoke(cli, ["curve", str(small_bundle), *map(str, bare)])
-    assert isinstance(unknown.exception, EdgeEcgError)
-    with (tmp_path / "labels.txt").open("w", newline="") as file:
-        csv.writer(file).writerows([path.name, source.parent.name] for path, source in zip(bare, held_out, strict=True))
-    labels = ["--labels", str(tmp_path / "labels.txt")]
-    done = CliRunner().invoke(cli, ["curve", str(small_bundle), *map(str, bare), *labels])
-    assert done.exit_code == 0
-    assert f"of {len(bare)} recordings" in done.stdout
 
 
 def test_the_nearest_folder_names_the_label() -> None:

@@ -22,7 +22,7 @@ from edge_ecg.signal.resample import Resampler
 from edge_ecg.signal.rpeaks import r_peaks
 from edge_ecg.simulation.synthetic import record, synthetic_person
 from edge_ecg.watch import embed
-from export.golden.bad_bundles import BAD_BUNDLES, write_bad_bundle
+from tests.bad_bundles import BAD_BUNDLES, write_bad_bundle
 
 PACKAGE = Path(__file__).parent.parent
 TOOLCHAIN = "/opt/swift/usr/bin"

@@ -11,7 +11,6 @@ from edge_ecg.cli.bundle import (
     sign_command,
     verify_command,
 )
-from edge_ecg.cli.curve import curve_command
 from edge_ecg.cli.demo import demo_command
 from edge_ecg.cli.doctor import doctor_command
 from edge_ecg.cli.import_ import import_command
@@ -33,7 +32,6 @@ def cli() -> None:
 for command in (
     replay_command,
     simulate_command,
-    curve_command,
     plot_command,
     enroll_command,
     import_command,

@@ -15,7 +15,6 @@ from edge_ecg.bundles.bundle import Bundle
 from edge_ecg.errors import EdgeEcgError, RecordingError
 from edge_ecg.readers.find import find_recordings
 from edge_ecg.recording import Recording, Told
-from edge_ecg.report.curve import label_of
 from edge_ecg.watch import DayBaseline
 
 DAY_BASELINE = click.option(
@@ -136,3 +135,12 @@ def _time(recording: Recording) -> tuple[str, list[int]]:
     """When in the day: as the header says, or else by the numbers in the file's name, which count up."""
     numbers = [int(digits) for digits in re.findall(r"\d+", PurePath(recording.source).name)]
     return recording.recorded_at or "", numbers
+
+
+def label_of(source: str, labels: tuple[str, str], given: dict[str, str]) -> str | None:
+    """The label given for a recording by its path or file name, else the nearest folder that is named as a label."""
+    path = PurePath(source)
+    for name in (source, path.as_posix(), path.name):
+        if name in given:
+            return given[name]
+    return next((folder for folder in reversed(path.parts[:-1]) if folder in labels), None)

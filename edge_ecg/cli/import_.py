@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from edge_ecg.cli.options import PagePath, Reading, told_of_recordings
-from edge_ecg.cli.picker import glance, pick
 from edge_ecg.datasets.dataset_file import days_with_both_states, worth_of
 from edge_ecg.datasets.importing import DATASET, Dates, Imported, Listing, list_recordings, refuse_to_lose, write_data
 from edge_ecg.datasets.labelling import Item, Labels, by_table, by_windows
@@ -46,7 +45,6 @@ from edge_ecg.terminal.layout import folded, tail, terminal_width
     type=click.Path(path_type=Path),
     help="A CSV file of file,date for recordings that say none; dates such as 2024-03-01 or '2024-03-01 08:03'.",
 )
-@click.option("--pick", "picked", is_flag=True, help="Label at the terminal, date by date.")
 @click.option("--sheet", type=PagePath(), help="Write a page to label in: traces to mark, saved as labels.csv.")
 @click.option("--baseline", metavar="LABEL", help="Which label is the baseline  [the one given first]")
 @told_of_recordings
@@ -57,7 +55,6 @@ def import_command(
     windows: tuple[str, ...],
     table: Path | None,
     dates_table: Path | None,
-    picked: bool,
     sheet: Path | None,
     baseline: str | None,
     told: Told,
@@ -69,15 +66,15 @@ def import_command(
     person's name and birth date, and OUT/dataset.toml with a split by date, and says where the design of the
     experiment is weak. An earlier import in OUT is replaced as a whole, unless it was changed by hand.
     """
-    if sum((bool(windows), table is not None, picked)) > 1:
-        raise click.UsageError("--window, --labels and --pick exclude each other")
-    if sheet is not None and (out is not None or picked):
+    if windows and table is not None:
+        raise click.UsageError("--window and --labels exclude each other")
+    if sheet is not None and out is not None:
         raise click.UsageError("--sheet is for labelling: give --out with the labels that it saves")
     if sheet is not None:
         refuse_overlap(sheet, sources)
     if out is not None:
         refuse_overlap(out, sources)
-        refuse_to_lose(out)  # before any question is asked
+        refuse_to_lose(out)  # before much is read
     if baseline is not None and out is None:
         raise click.UsageError("--baseline needs --out")
     reading = Reading(told)
@@ -86,10 +83,7 @@ def import_command(
     for sentence in listing.refused:
         reading.code = report_error(sentence)
     code = reading.finish()
-    if picked or (out is not None and sys.stdin.isatty() and not windows and table is None):
-        labels = pick(listing.items, _glances(listing, sources, told))
-    else:
-        labels = _labels(listing.items, windows, table)
+    labels = _labels(listing.items, windows, table)
     if sheet is not None:
         _write_sheet(sheet, listing, sources, labels, told)
         return code
@@ -97,7 +91,9 @@ def import_command(
         _show_listing(listing, labels, as_json)
         return code
     if not labels:
-        raise DatasetError("no recording has a label; give --window or --labels that match, or --pick")
+        raise DatasetError(
+            "no recording has a label; give --window or --labels that match; --sheet writes a page to label in"
+        )
     again = Reading(told)  # it was all said
     imported = write_data(
         listing,
@@ -132,13 +128,6 @@ def _listed(listing: Listing, sources: tuple[Path, ...], told: Told) -> Iterator
         for found in _progress(reading.find(source), "drawing"):
             if found.name in names:
                 yield found.name, found.read()
-
-
-def _glances(listing: Listing, sources: tuple[Path, ...], told: Told) -> dict[str, str]:
-    """What the picker shows of each recording; nothing where the terminal can't draw it."""
-    if "utf" not in (getattr(sys.stderr, "encoding", None) or "").lower():
-        return {}
-    return {name: glance(recording) for name, recording in _listed(listing, sources, told)}
 
 
 def _labels(items: list[Item], windows: tuple[str, ...], table: Path | None) -> Labels:

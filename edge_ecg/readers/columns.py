@@ -10,7 +10,6 @@ import numpy as np
 
 from edge_ecg.errors import RecordingError
 from edge_ecg.readers.channels import ecg_channel, names_ecg
-from edge_ecg.readers.decimals import decimals
 from edge_ecg.readers.header import recorded_at_in
 from edge_ecg.readers.times import CLOCK, clock_seconds, grid_of, is_time_name, placed, time_unit
 from edge_ecg.recording import Told, is_same_rate
@@ -111,15 +110,7 @@ def number_of_channels(rows: Rows, header: Sequence[str]) -> int:
 
 def _plain_column(rows: Rows) -> np.ndarray | None:
     """The numbers, at once, where there are points and no columns."""
-    values = decimals(rows.body.strip())
-    if values is None and "," in rows.body:
-        return _decimal_commas(rows.body)
-    if values is not None or not is_plain(rows.body):
-        return values
-    try:
-        return np.fromiter(map(float, rows.texts), np.float64, len(rows.texts))
-    except ValueError:
-        return None
+    return _decimal_commas(rows.body) if "," in rows.body else _floats(rows.body)
 
 
 def _decimal_commas(body: str) -> np.ndarray | None:
@@ -130,7 +121,16 @@ def _decimal_commas(body: str) -> np.ndarray | None:
         return None
     if "." in body or len(first) < FEWEST_ROWS or np.mean(np.diff(first) < 0) < 0.1:
         return None
-    return decimals(body.strip().replace(",", "."))
+    return _floats(body.replace(",", "."))
+
+
+def _floats(body: str) -> np.ndarray | None:
+    """The numbers of a plain column; None if a line is not a number."""
+    lines = body.split()
+    try:
+        return np.fromiter(map(float, lines), np.float64, len(lines)) if is_plain(body) else None
+    except ValueError:
+        return None
 
 
 def is_plain(body: str) -> bool:
@@ -277,9 +277,6 @@ def _numbers(cells: list[str], rows: Rows, may_be_empty: bool = False) -> np.nda
     body = "\n".join(cells)
     if "," in body and "." in body:
         raise rows.error(next(i for i, cell in enumerate(cells) if "," in cell), "has a comma; others have points")
-    values = decimals(body.replace(",", "."))
-    if values is not None:
-        return values
     plain = body.replace(",", ".").split("\n") if "," in body else cells
     try:
         return np.fromiter(map(float, plain), np.float64, len(plain))

@@ -5,7 +5,7 @@ import Testing
 @testable import EdgeECGCore
 
 @Suite struct BundleTests {
-  /// Of each bad bundle, what differs from the good one's files; `export/golden/__main__.py` says how it is written.
+  /// Of each bad bundle, what differs from the good one's files; `tests/golden.py` says how it is written.
   static let badBundles = (try? JSONValue(parsing: Golden.bytes(Golden.folder + "/bad.json")))?.members ?? []
 
   @Test func aGoodBundleIsOpened() throws {

@@ -3,7 +3,7 @@ import Foundation
 @testable import EdgeECG
 @testable import EdgeECGCore
 
-/// The files that `python -m export.golden` wrote.
+/// The files that `python -m tests.golden` wrote.
 enum Golden {
   static let folder = Bundle.module.bundlePath + "/Golden"
   static let bundlePath = folder + "/bundle"

@@ -1,4 +1,4 @@
-"""`python -m export.golden`: golden vectors for any port of the runtime, and bundles that it must refuse.
+"""`python -m tests.golden`: golden vectors for any port of the runtime, and bundles that it must refuse.
 
 From synthetic recordings, so that they may be published: filter output, R peaks, beats, embeddings, logits, votes and
 decisions, with the day's baseline and without. `ios_bridge` reads them in its tests.
@@ -32,7 +32,7 @@ from edge_ecg.simulation.synthetic import record, synthetic_person
 from edge_ecg.storage.atomic import refuse_overlap
 from edge_ecg.terminal.console import run_command
 from edge_ecg.watch import DayBaseline, Judged, embed
-from export.golden.bad_bundles import BAD_BUNDLES, write_bad_bundles
+from tests.bad_bundles import BAD_BUNDLES, write_bad_bundles
 
 SEED = 5
 TIMED = ("latency_us", "realtime_factor", "late_chunks")
@@ -48,7 +48,7 @@ DAY_BASELINE, SAME_DAY = "plain", "again"
 DEVICE_FILES = (LAYERS, WEIGHTS, REFERENCES)  # what the portable engine needs of a bundle
 DEVICE_ENTRIES = ("contract", "intended_use", "labels", "levels", "model", "schema")
 VECTORS, BAD = "golden.json", "bad.json"
-ABOUT = "Made by python -m export.golden from a synthetic person"
+ABOUT = "Made by python -m tests.golden from a synthetic person"
 
 
 def golden_vector(bundle: Bundle, recording: Recording) -> dict[str, Any]:

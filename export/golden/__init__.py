@@ -1,1 +1,0 @@
-"""Golden vectors and bad bundles, for every port of the runtime."""
