@@ -21,8 +21,7 @@ from edge_ecg.contract import CONTRACT
 from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.terminal.console import run_command
 from train.data import BeatSet, read_sets
-from train.model.architecture import Architecture, Recipe
-from train.model.model import Model, compare, embed
+from train.model.model import Architecture, Model, Recipe, compare, embed
 from train.model.public_network import EffNetV2Comparator, EffNetV2Encoder
 from train.run import load_run
 

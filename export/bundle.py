@@ -22,7 +22,7 @@ from export.gate.reference_model import REFERENCE_MODEL
 from export.pipeline import ARTEFACTS, BY_ALL, export_run, golden
 from train.data import BeatSet
 from train.decision.decide import decide
-from train.decision.novelty import USUAL
+from train.decision.fitted import USUAL
 from train.fit.left_out import left_out_levels
 from train.fit.loop import Settings
 from train.run import FOLDS, Run, load_run

@@ -1,26 +1,30 @@
 """From a training run to artefacts: each is written from the reference model, checked, and kept if it decides alike."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 
-from edge_ecg.bundles.bundle import REFERENCES, REFERENCES_INT8
+from edge_ecg.bundles.bundle import GOLDEN, REFERENCES, REFERENCES_INT8
+from edge_ecg.contract import INTENDED_USE
 from edge_ecg.errors import ParityError, UnsupportedOperationError
 from edge_ecg.inference.golden import golden_steps
 from edge_ecg.inference.references import ReferenceBank
-from edge_ecg.terminal.layout import folded
-from export.compression.finetune import finetune
-from export.compression.weights import FLOAT32, INT8
+from edge_ecg.report.artefact_table import artefact_table
+from edge_ecg.storage.atomic import refuse_overlap, write_file
+from edge_ecg.terminal.console import claim_folder, folded
+from export.compression.weights import FLOAT32, INT8, finetune
 from export.formats.artefact import Artefact
 from export.formats.coreml import COREML, COREML_ON_THIS_MAC
 from export.formats.onnx import ONNX
 from export.formats.portable import PORTABLE
 from export.gate.parity_check import Parity, ParityCheck, interleaved_us, require
 from export.gate.reference_model import ReferenceModel
-from train.run import Run
+from train.run import Run, load_run
 
 ARTEFACTS: tuple[Artefact, ...] = (*ONNX, *COREML, *PORTABLE)
 BY_ALL = "onnx fp32"  # what every reader of a bundle on a computer runs
@@ -119,3 +123,59 @@ def _with_times(
 def reference_files(bank: ReferenceBank) -> dict[str, bytes]:
     """Both files of the references, by name; the int8 one, for the smallest device, without what training has seen."""
     return {REFERENCES: bank.to_bytes(), REFERENCES_INT8: replace(bank, distribution=None).to_int8_bytes()}
+
+
+COMPARATOR = "comparator.json"
+
+
+def export_command(format_of: str, artefacts: Sequence[Artefact]) -> click.Command:
+    """The command that writes one format's artefacts of a run."""
+    weights_of = [artefact.scheme.name for artefact in artefacts]
+
+    @click.command(format_of)
+    @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
+    @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the files.")
+    @click.option("--weights", multiple=True, type=click.Choice(weights_of), default=weights_of, help="[all]")
+    def command(run_folder: Path, out: Path, weights: tuple[str, ...]) -> None:
+        """Write both graphs, the references' embeddings, labels, contract, levels and golden vectors.
+
+        What has been run and decides as the model is written; of the rest it is said why not.
+        """
+        refuse_overlap(out, [run_folder])
+        run = load_run(run_folder)
+        exported = export_run(run, artefacts=[artefact for artefact in artefacts if artefact.scheme.name in weights])
+        files = {
+            **exported.files,
+            COMPARATOR: json.dumps(comparator_json(run, exported)).encode(),
+            GOLDEN: json.dumps(golden(run, exported)).encode(),
+        }
+        write_files(out, files)
+        click.echo("\n".join(artefact_table(exported.rows, exported.not_made)))
+        click.echo(f"{out}: {', '.join(sorted({name.split('/')[0] for name in files}))}")
+
+    return command
+
+
+def write_files(out: Path, files: Mapping[str, bytes]) -> None:
+    """Write files below a folder, in place of those of an earlier export. Raises EdgeEcgError for anybody else's."""
+    claim_folder(out, "export", {name.split("/")[0] for name in files})
+    for name, content in files.items():
+        write_file(out / name, content)
+
+
+def comparator_json(run: Run, exported: Exported) -> dict[str, Any]:
+    """What turns a graph's logits into decisions, in a form that any language reads without a library.
+
+    references: the embeddings (R, D) as rows of numbers, and whether each is of the target.
+    """
+    return {
+        "intended_use": INTENDED_USE,
+        "labels": list(run.labels),
+        "contract": run.contract.to_json(),
+        "levels": run.config["levels"],
+        "artefacts": {a.name: {"graphs": list(a.parts), "references": a.references} for a in exported.artefacts},
+        "references": {
+            "is_target": exported.bank.is_target.tolist(),
+            "embeddings": exported.bank.embeddings.tolist(),
+        },
+    }

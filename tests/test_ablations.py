@@ -10,9 +10,8 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from train import ablations
-from train.ablations import DEFAULT, VARIANTS, row
-from train.evaluation.ablated import ABLATED
+from benches import ablations
+from benches.ablations import ABLATED, DEFAULT, VARIANTS, row
 from train.evaluation.folds import comparator
 from train.evaluation.scores import RecordingScores
 from train.model.aligned import AlignedEncoder

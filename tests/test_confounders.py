@@ -15,7 +15,6 @@ from edge_ecg.storage.files import read_json
 from edge_ecg.terminal.console import run_command as run_command
 from train.data import BeatSet
 from train.decision.decide import newcombe_interval
-from train.evaluation.drift import drift, matched_pairs, state_axis
 from train.evaluation.occlusion import (
     RR,
     RunEvidence,
@@ -28,9 +27,9 @@ from train.evaluation.occlusion import (
     without,
 )
 from train.evaluation.scores import roc_auc
-from train.overview import OVERVIEW
 from train.run import load_run
-from train.studies.confounders import CONFOUNDERS, confounders_command
+from train.studies.confounders import CONFOUNDERS, confounders_command, drift, matched_pairs, state_axis
+from train.training import OVERVIEW
 
 SAMPLES = 383
 

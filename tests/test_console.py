@@ -102,7 +102,6 @@ COMMANDS = [
         "train.studies.confounders",
         "train.studies.day_baseline",
         "train.study",
-        "train.ablations",
     ),
     *("export.onnx", "export.coreml", "export.bundle", "export.parity"),
 ]

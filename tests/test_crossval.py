@@ -15,8 +15,7 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from edge_ecg.errors import DatasetError
 from train.data import BeatSet
-from train.evaluation.baselines import BASELINES, SupervisedNetwork
-from train.evaluation.folds import comparator, leave_one_out, pooled, run_fold, run_folds
+from train.evaluation.folds import BASELINES, SupervisedNetwork, comparator, leave_one_out, pooled, run_fold, run_folds
 from train.evaluation.scores import (
     RecordingScores,
     bootstrap_95,
@@ -175,7 +174,7 @@ def test_the_supervised_network_is_of_the_published_size() -> None:
 
 @pytest.fixture(autouse=True)
 def _every_line_of_progress(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge_ecg.terminal.layout.SECONDS_APART", 0.0)
+    monkeypatch.setattr("edge_ecg.terminal.console.SECONDS_APART", 0.0)
 
 
 @pytest.mark.slow

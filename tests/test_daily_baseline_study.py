@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 from edge_ecg.datasets.dataset_file import SETS, read_dataset
 from train.data import read_beats
-from train.decision.levels import fit_levels
-from train.evaluation.outcomes import baselines_of
+from train.decision.fitted import fit_levels
+from train.evaluation.drifted import baselines_of
 from train.fit.left_out import evidence_of, train_folds
 from train.fit.loop import Settings
 from train.studies import day_baseline as daily_baseline

@@ -22,7 +22,7 @@ from docs.notebook import executed
 from docs.pages import README, ROOT, TUTORIAL, blocks, clone, commands, typed
 from docs.pictures import DRAWN, NOTEBOOKS, PICTURES, SHOWN
 from edge_ecg.bundles.bundle import load_bundle
-from edge_ecg.readers.formats import formats
+from edge_ecg.readers.read import formats
 from train.run import load_run
 
 PAGES = [README, ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -7,8 +7,7 @@ import pytest
 
 pytest.importorskip("coremltools")
 
-from export.compression.finetune import finetune
-from export.compression.weights import INT8, Scheme, layers_of
+from export.compression.weights import INT8, Scheme, finetune, layers_of
 from export.gate.parity_check import ParityCheck
 from export.gate.reference_model import ReferenceModel
 from train.model.model import Model, compare, embed

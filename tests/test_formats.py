@@ -12,10 +12,9 @@ from click.testing import CliRunner
 from docs.pages import ROOT, blocks
 from edge_ecg.cli import cli
 from edge_ecg.errors import RecordingError
-from edge_ecg.readers import formats as table
+from edge_ecg.readers import read as table
 from edge_ecg.readers.find import find_recordings
-from edge_ecg.readers.formats import formats
-from edge_ecg.readers.read import read_recording
+from edge_ecg.readers.read import formats, read_recording
 from edge_ecg.recording import Signal
 
 COUNTS = b"MYCOUNTS" + (np.arange(2000) % 250).astype("<i2").tobytes()

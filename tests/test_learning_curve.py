@@ -14,7 +14,7 @@ from edge_ecg.report.findings import fold_file
 from edge_ecg.terminal.console import run_command
 from train.__main__ import train
 from train.data import BeatSet, read_beats
-from train.evaluation.baselines import BASELINES
+from train.evaluation.folds import BASELINES
 from train.fit.loop import Settings, Trainer
 from train.studies import learning_curve
 

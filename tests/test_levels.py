@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from train.data import BeatSet
-from train.decision.levels import BEATS, fit_levels, variance_components
+from train.decision.fitted import BEATS, fit_levels, variance_components
 from train.fit.left_out import left_out_levels
 from train.fit.loop import Settings
 

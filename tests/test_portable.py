@@ -18,8 +18,17 @@ pytest.importorskip("coremltools")
 from edge_ecg.bundles.bundle import read_files
 from edge_ecg.errors import BundleError, ParityError
 from edge_ecg.inference.engines import Session
-from edge_ecg.inference.int8 import dequantized, quantize_rows
-from edge_ecg.inference.portable import LAYERS, OPS, WEIGHTS, WEIGHTS_INT8, Program, load_portable, spelt_out
+from edge_ecg.inference.portable import (
+    LAYERS,
+    OPS,
+    WEIGHTS,
+    WEIGHTS_INT8,
+    Program,
+    dequantized,
+    load_portable,
+    quantize_rows,
+    spelt_out,
+)
 from export.formats.onnx import to_onnx
 from export.formats.portable import float_files, int8_files
 from export.graphs import Graph, fold_batch_norm, graphs_of

@@ -20,16 +20,15 @@ from scipy.stats import binomtest
 
 from edge_ecg.cli import cli
 from edge_ecg.errors import EdgeEcgError
-from edge_ecg.report.compare import sign_test
 from edge_ecg.report.findings import fold_file, read_findings
 from edge_ecg.report.page import percent
-from edge_ecg.report.report import report, report_of
+from edge_ecg.report.report import report, report_of, sign_test
 from edge_ecg.results import wilson_interval
 from edge_ecg.storage.files import read_json, write_json
 from edge_ecg.terminal.console import run_command
 from tests.browser import CHROMIUM, in_a_browser
-from train.evaluation.baselines import BASELINES
 from train.evaluation.drifted import DRIFTS
+from train.evaluation.folds import BASELINES
 from train.evaluation.scores import RecordingScores, beside_the_best, counts, earned_its_place, figures
 from train.studies.confounders import CONFOUNDERS
 
@@ -89,8 +88,6 @@ def measured(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "others": {"synthetic": (211, 216)},
     }
     write_json(run / "study/daily_baseline/daily_baseline.json", daily_baseline)
-    row = {"seeds": 3, "right_mean": 30.3, "right_spread": 1.2, "of": 36, "auc_mean": 0.91, "auc_spread": 0.01}
-    write_json(run / "study/ablations/ablations.json", {"rows": [{"name": "no RR", **row}, {"name": "default", **row}]})
     of_days = {"days": 2, "draws": 12, "mean": 0.884, "sd": 0.061, "worst": 0.735}
     write_json(run / "study/learning_curve/learning_curve.json", {"methods": {"comparator": [of_days]}})
     return folder

@@ -12,14 +12,14 @@ from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.report.findings import read_findings
 from edge_ecg.report.report import report
 from edge_ecg.storage.files import read_json
-from edge_ecg.terminal.console import run_command
-from edge_ecg.terminal.layout import columns, countdown, duration
+from edge_ecg.terminal.console import columns, countdown, duration, run_command
 from train.evaluate import evaluate
-from train.overview import counted, recording_means_uv
+from train.evaluation.occlusion import recording_means_uv
 from train.run import load_run
 from train.studies.crossval import crossval
 from train.studies.learning_curve import learning_curve
 from train.study import Study, key_of, study
+from train.training import counted
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_a_study_is_what_the_single_commands_write_and_fills_the_report(
 ) -> None:
     done = studied(run, small_dataset, "--quick")
     assert done.exit_code == 0, done.output
-    assert "part 1 of 5: confounders" in done.stderr
+    assert "part 1 of 4: confounders" in done.stderr
     assert "left" in done.stderr
     page = report(read_findings(run))
     assert "What was not measured" not in page
@@ -50,7 +50,7 @@ def test_a_study_is_what_the_single_commands_write_and_fills_the_report(
     assert together == {name: alone[name] for name in together}
 
     before = {path: path.stat().st_mtime_ns for path in (run / "study").rglob("*.json")}
-    again = studied(run, small_dataset, "--quick", "--only", "crossval,ablations")
+    again = studied(run, small_dataset, "--quick", "--only", "crossval,learning_curve")
     assert again.stdout.count("there already") == 2
     assert before == {path: path.stat().st_mtime_ns for path in (run / "study").rglob("*.json")}
     # Part of it is gone: the folds that are left serve.
@@ -106,7 +106,7 @@ def test_training_leaves_an_overview_that_is_true(small_run: Path) -> None:
 
 def test_a_countdown_says_what_is_left_and_no_more_than_a_line_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 30.0, 30.5, 60.0, 60.1])
-    monkeypatch.setattr("edge_ecg.terminal.layout.time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("edge_ecg.terminal.console.time.perf_counter", lambda: next(clock))
     said: list[str] = []
     step = countdown(said.append, 5, before=1)
     for line in "abcd":

@@ -18,15 +18,12 @@ from edge_ecg.errors import RunError
 from edge_ecg.results import wilson_interval
 from train.data import BeatSet
 from train.decision.decide import Confusion, decide
-from train.decision.levels import fit_levels
-from train.decision.references import choose_references
+from train.decision.fitted import choose_references, fit_levels
 from train.fit.left_out import evidence_of, left_out_evidence
 from train.fit.loop import Settings, Trainer, batches, pairs
 from train.model.aligned import AlignTWave, means_of_four
-from train.model.architecture import MOST_PARAMETERS
-from train.model.architectures import ARCHITECTURES, build_model
-from train.model.model import embed
-from train.model.weights import WEIGHTS, read_weights
+from train.model.architectures import ARCHITECTURES, WEIGHTS, build_model, read_weights
+from train.model.model import MOST_PARAMETERS, embed
 from train.run import load_run
 
 QUICK = Settings(epochs=3, references_per_state=4)

@@ -9,18 +9,15 @@ import torch
 
 from edge_ecg.datasets.dataset_file import read_dataset, require_days, worth_of
 from edge_ecg.errors import RunError
-from edge_ecg.terminal.console import claim_folder, run_command
-from edge_ecg.terminal.layout import countdown, folded
+from edge_ecg.terminal.console import claim_folder, countdown, folded, run_command
 from train.data import mixed, read_sets
 from train.evaluate import figures_text
 from train.fit.loop import PROGRESS, Trainer, settings_for
-from train.model.architectures import DEFAULT_ARCHITECTURE
-from train.model.weights import WEIGHTS
+from train.model.architectures import DEFAULT_ARCHITECTURE, WEIGHTS
 from train.options import ArchitectureName, given_beats
-from train.overview import OVERVIEW
 from train.run import BEATS, CONFIG, FOLDS, HISTORY, METRICS
 from train.studies.confounders import CONFOUNDERS
-from train.training import train_run
+from train.training import OVERVIEW, train_run
 
 
 @click.command()

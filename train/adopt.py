@@ -18,17 +18,16 @@ from edge_ecg.storage.atomic import refuse_overlap
 from edge_ecg.storage.files import read_small_file
 from edge_ecg.terminal.console import claim_folder, run_command
 from train.data import BeatSet, read_sets
-from train.decision.levels import fit_levels
+from train.decision.fitted import fit_levels
 from train.evaluate import figures_text
 from train.fit.left_out import evidence_by_date
 from train.fit.loop import PROGRESS, History, settings_for
-from train.model.architectures import architecture_of
+from train.model.architectures import MOST_BYTES, WEIGHTS, architecture_of, write_weights
 from train.model.model import Model
-from train.model.weights import MOST_BYTES, WEIGHTS, write_weights
 from train.options import ArchitectureName, given_beats
-from train.overview import OVERVIEW
 from train.run import BEATS, CONFIG, METRICS, new_run, write_run
-from train.studies.confounders import CONFOUNDERS, leave_for_the_report
+from train.studies.confounders import CONFOUNDERS
+from train.training import OVERVIEW, leave_for_the_report
 
 NAMED = 8  # entries of a kind in one error
 

@@ -25,9 +25,8 @@ from edge_ecg.errors import DatasetError, EdgeEcgError, RunError
 from edge_ecg.report.cohort import cohort_page
 from edge_ecg.storage.atomic import refuse_overlap, write_file
 from edge_ecg.storage.files import read_json, write_json
-from edge_ecg.terminal.console import claim_folder, run_command
-from edge_ecg.terminal.layout import countdown, folded
-from train.evaluation.baselines import BASELINES
+from edge_ecg.terminal.console import claim_folder, countdown, folded, run_command
+from train.evaluation.folds import BASELINES
 from train.evaluation.persons import together
 from train.model.architectures import DEFAULT_ARCHITECTURE
 from train.parallel import local_cluster, require_dask, run_tasks, tasks_on

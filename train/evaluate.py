@@ -16,8 +16,7 @@ import torch
 from edge_ecg.datasets.dataset_file import SETS, read_dataset
 from edge_ecg.report.findings import told, weights_sha256
 from edge_ecg.storage.files import read_json, write_json
-from edge_ecg.terminal.console import claim_folder, run_command
-from edge_ecg.terminal.layout import between, columns, count, folded, share
+from edge_ecg.terminal.console import between, claim_folder, columns, count, folded, run_command, share
 from train.data import read_sets
 from train.decision.decide import decide
 from train.options import given_beats

@@ -32,9 +32,8 @@ from edge_ecg.storage.atomic import atomic_folder
 from edge_ecg.storage.files import read_json, write_json
 from edge_ecg.terminal.console import BAD_INPUT
 from train.data import BeatSet, read_sets
-from train.evaluation.drifted import without
+from train.evaluation.drifted import counts, without
 from train.evaluation.folds import kept_comparator, place_of
-from train.evaluation.outcomes import counts
 from train.fit.left_out import kept_model
 from train.fit.loop import Settings, Trainer, settings_for
 from train.studies.crossval import cross_validate

@@ -29,12 +29,10 @@ from edge_ecg.storage.atomic import write_file
 from edge_ecg.storage.files import plain_file, read_json, write_json
 from train.data import BeatSet
 from train.decision.decide import decide
-from train.decision.novelty import fit_distribution
-from train.decision.references import bank_of, choose_references
+from train.decision.fitted import bank_of, choose_references, fit_distribution
 from train.fit.loop import History, Settings
-from train.model.architectures import build_model
+from train.model.architectures import WEIGHTS, build_model, read_weights
 from train.model.model import Model, embed
-from train.model.weights import WEIGHTS, read_weights
 
 CONFIG, BEATS, METRICS, HISTORY = "config.json", "beats.safetensors", "metrics.json", "history.png"
 FOLDS = "folds"

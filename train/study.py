@@ -22,14 +22,10 @@ import torch
 from edge_ecg.datasets.dataset_file import Dataset, read_dataset
 from edge_ecg.errors import RunError
 from edge_ecg.storage.files import read_json, write_json
-from edge_ecg.terminal.console import claim_folder, run_command
-from edge_ecg.terminal.layout import columns, duration
-from train import ablations
+from edge_ecg.terminal.console import claim_folder, columns, duration, run_command
 from train.data import BeatSet, digest_of, read_sets
-from train.evaluation.baselines import BASELINES
-from train.evaluation.folds import leave_groups_out
+from train.evaluation.folds import BASELINES
 from train.fit.loop import settings_for
-from train.model.architectures import DEFAULT_ARCHITECTURE
 from train.options import given_beats, on_scheduler
 from train.run import Run, load_run
 from train.studies import crossval, learning_curve
@@ -39,7 +35,6 @@ from train.studies.confounders import CONFOUNDERS, confounders
 STUDY, PARTS_FILE = "study", "study.json"
 # Half of the time goes into these, and `--quick` is to be quick.
 SLOW = ("supervised network",)
-QUICK_GROUPS = 2  # of dates, left out together
 
 
 @dataclass(frozen=True)
@@ -81,14 +76,6 @@ def learning_curve_part(study: Study, out: Path, say: Callable[[str], None]) -> 
     learning_curve.learn_by_days(study.dataset, study.beats, draws, study.seed, out, say, only)
 
 
-def ablations_part(study: Study, out: Path, say: Callable[[str], None]) -> None:
-    """One thing changed at a time; the test dates take no part."""
-    dates = study.dataset.dates
-    beats = study.beats.on_dates([*dates["train"], *dates["validation"]])
-    folds = leave_groups_out(beats, QUICK_GROUPS) if study.quick else None
-    ablations.ablate(study.dataset, beats, 1 if study.quick else 3, out, say, folds)
-
-
 @dataclass(frozen=True)
 class Part:
     """One study: what does it, the file that it ends with, and what else it writes."""
@@ -102,7 +89,6 @@ PARTS = {
     "daily_baseline": Part(daily_baseline_part, daily_baseline.FIGURES, daily_baseline.WRITES),
     "crossval": Part(crossval_part, "crossval.json", crossval.WRITES),
     "learning_curve": Part(learning_curve_part, "learning_curve.json", learning_curve.WRITES),
-    "ablations": Part(ablations_part, "ablations.json", ablations.WRITES),
 }
 NAMES = ("confounders", *PARTS)
 
@@ -133,7 +119,7 @@ def study(
     quick: bool,
     parts: tuple[str, ...],
 ) -> None:
-    """Measure what `edge-ecg report RUN` draws: dates left out beside baselines, the day's baseline, days, ablations.
+    """Measure what `edge-ecg report RUN` draws: dates left out beside baselines, the day's baseline, days.
 
     Dates are left out one at a time, test dates among them; the run's own model and its choice see none of this.
     """
@@ -166,9 +152,6 @@ def _confounders(run: Run) -> float:
 
 def _do(study: Study, name: str) -> float | None:
     """Do one part and note it; how many seconds it took, or None if it was finished before."""
-    if name == "ablations" and study.architecture != DEFAULT_ARCHITECTURE:
-        click.echo(f"ablations are of {DEFAULT_ARCHITECTURE}, not of {study.architecture}: left out", err=True)
-        return None
     folder, part = study.run.path / STUDY, PARTS[name]
     finished = read_json(folder / PARTS_FILE) if (folder / PARTS_FILE).exists() else {}
     # A finer answer serves as a coarser one.

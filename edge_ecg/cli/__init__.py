@@ -14,9 +14,8 @@ from edge_ecg.cli.bundle import (
 from edge_ecg.cli.demo import demo_command
 from edge_ecg.cli.doctor import doctor_command
 from edge_ecg.cli.import_ import import_command
-from edge_ecg.cli.replay import replay_command
+from edge_ecg.cli.replay import replay_command, simulate_command
 from edge_ecg.cli.show import detect_command, plot_command, report_command
-from edge_ecg.cli.simulate import simulate_command
 from edge_ecg.contract import INTENDED_USE
 from edge_ecg.terminal.console import run_command
 

@@ -14,7 +14,7 @@ from edge_ecg.inference.votes import INCONCLUSIVE
 from edge_ecg.readers.read import read_recording
 from edge_ecg.replay import replay
 from edge_ecg.simulation.synthetic import synthetic_person, write_dataset
-from edge_ecg.terminal.layout import folded
+from edge_ecg.terminal.console import folded
 
 
 @click.command("demo", short_help="Run everything once, on a synthetic person.")

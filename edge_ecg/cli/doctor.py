@@ -14,8 +14,8 @@ import click
 import onnxruntime as ort
 
 from edge_ecg.errors import RecordingError
-from edge_ecg.readers.formats import formats
-from edge_ecg.terminal.layout import folded
+from edge_ecg.readers.read import formats
+from edge_ecg.terminal.console import folded
 
 # The newest torch that a coremltools release was tested with, from its own start-up check.
 TESTED_TOGETHER = {"9.0": "2.7"}

@@ -17,8 +17,7 @@ from edge_ecg.readers.find import Found
 from edge_ecg.recording import Recording, Told
 from edge_ecg.report.contact_sheet import contact_sheet
 from edge_ecg.storage.atomic import refuse_overlap, write_file
-from edge_ecg.terminal.console import report_error
-from edge_ecg.terminal.layout import folded, tail, terminal_width
+from edge_ecg.terminal.console import folded, report_error, tail, terminal_width
 
 
 @click.command("import", short_help="Make a data set from a phone's export.")

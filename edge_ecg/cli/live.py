@@ -13,7 +13,7 @@ from edge_ecg.contract import CONTRACT
 from edge_ecg.inference.votes import Decision
 from edge_ecg.recording import Recording
 from edge_ecg.replay import Step
-from edge_ecg.terminal.layout import tail, terminal_width
+from edge_ecg.terminal.console import tail, terminal_width
 
 SHOWN_S = 5.0
 TRACE_ROWS = 8

@@ -11,8 +11,7 @@ from edge_ecg.errors import EdgeEcgError
 from edge_ecg.readers.find import Found, PassedOver, find_recordings
 from edge_ecg.recording import RATE_RANGE_HZ, Recording, Told
 from edge_ecg.signal.stream import heart_rate_bpm, r_peak_times_s
-from edge_ecg.terminal.console import report_error
-from edge_ecg.terminal.layout import folded
+from edge_ecg.terminal.console import folded, report_error
 
 HEART_RATES_BPM = (30, 200)  # of a person at rest; outside, the sample rate is likelier wrong than the heart
 

@@ -8,8 +8,8 @@ import safetensors
 import safetensors.numpy
 
 from edge_ecg.errors import BundleError
-from edge_ecg.inference.int8 import dequantized, quantize_rows
 from edge_ecg.inference.novelty import TrainingDistribution
+from edge_ecg.inference.portable import dequantized, quantize_rows
 
 
 @dataclass(frozen=True)

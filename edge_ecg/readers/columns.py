@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from edge_ecg.errors import RecordingError
-from edge_ecg.readers.channels import ecg_channel, names_ecg
+from edge_ecg.readers.format import ecg_channel, names_ecg
 from edge_ecg.readers.header import recorded_at_in
 from edge_ecg.readers.times import CLOCK, clock_seconds, grid_of, is_time_name, placed, time_unit
 from edge_ecg.recording import Told, is_same_rate

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 
 from edge_ecg.errors import RecordingError
-from edge_ecg.readers.channels import ecg_channel, lead_of, of_volts
-from edge_ecg.readers.format import Content, Format
+from edge_ecg.readers.format import Content, Format, ecg_channel, lead_of, of_volts
 from edge_ecg.recording import Signal, Told
 
 EDF_VERSION = b"0       "  # the first eight bytes of every EDF file

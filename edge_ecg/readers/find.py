@@ -17,8 +17,15 @@ from typing import NoReturn
 
 from edge_ecg.errors import RecordingError
 from edge_ecg.readers.format import HEAD_BYTES, Content
-from edge_ecg.readers.formats import format_of, formats
-from edge_ecg.readers.read import MAX_FILE_BYTES, content_at, read_content, read_part, read_recording
+from edge_ecg.readers.read import (
+    MAX_FILE_BYTES,
+    content_at,
+    format_of,
+    formats,
+    read_content,
+    read_part,
+    read_recording,
+)
 from edge_ecg.readers.wfdb import HEADER, SAMPLES, header_beside
 from edge_ecg.recording import NOTHING_TOLD, Recording, Signal, Told
 from edge_ecg.storage.files import opened_zip, path_of
@@ -66,7 +73,7 @@ def find_recordings(
 ) -> Iterator[Found]:
     """The recordings at `path`, by name: those of an Apple export.zip, those below a folder, or the file itself.
 
-    In an archive or folder a file counts if a format knows it (`edge_ecg.readers.formats`); the others are added to
+    In an archive or folder a file counts if a format knows it (`edge_ecg.readers.read`); the others are added to
     `passed_over`. An archive stays open until the last one was taken. `told` is what the user says of recordings
     whose files do not. Raises RecordingError for an archive that is damaged or too large, and if nothing is found.
     """

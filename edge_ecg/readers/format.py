@@ -1,10 +1,12 @@
-"""What a format is: by what its files are known, and what reads them."""
+"""The Format record: how a file format is detected and read; and which channel of a file is the ECG."""
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from edge_ecg.recording import Signal, Told
+from edge_ecg.errors import RecordingError
+from edge_ecg.recording import MICROVOLTS_PER, Signal, Told, lead_in
 
 HEAD_BYTES = 4096  # of a file are enough to know its format
 
@@ -38,3 +40,62 @@ class Format:
     def knows(self, content: Content) -> bool:
         """Whether the file is of this format, damaged or not."""
         return PurePath(content.name).suffix.lower() in self.suffixes or self.sniff(content.head)
+
+
+_ECG = re.compile(r"ecg|ekg|electrocardio|elektrokardio")
+_LEADS_I = {"I", "MLI"}
+_UNIT = re.compile(r" (?:[mμu]v|v|(?:micro|milli)?volts?)$")
+_ANOTHER = re.compile(
+    r"ppg|pleth|pulse|resp|breath|thora|abdo|abp|art\b|bp\b|cvp|pap\b|icp|press|spo2|sao2|eeg|emg|eog|eda|gsr|acc|"
+    r"gyro|temp|flow|snor|pos|heart ?rate|\bhr\b|event|trigger|marker|status|annot"
+)
+
+
+def ecg_channel(names: Sequence[str], told: str | None, allowed: Sequence[int] | None = None) -> int:
+    """The index of the ECG among channels with these names; `allowed` are those that may be one, default all.
+
+    `told` is a channel's name, or its number from 1. Without it: a channel named as an ECG, lead I or else the first
+    lead, or the only one that is not named as something else. Raises RecordingError if that leaves none or several.
+    """
+    plain = [" ".join(re.findall(r"[^\W_]+", name.casefold())) for name in names]
+    if told is not None:
+        return _told(plain, told)
+    left = [i for i in (range(len(names)) if allowed is None else allowed) if not _ANOTHER.search(plain[i])]
+    named = [i for i in left if _ECG.search(plain[i])]
+    leads = {i: lead for i in left if (lead := lead_of(names[i]))}
+    of_lead_i = [i for i, lead in leads.items() if lead in _LEADS_I]
+    if of_lead_i or leads:
+        return (of_lead_i or list(leads))[0]
+    for some in (named, left):
+        if len(some) == 1:
+            return some[0]
+    many = f"{len(names)} channels, {len(named) or 'none'} named ECG" if len(names) > 1 else "no channel named ECG"
+    raise RecordingError(f"has {many}; --channel says which one is it, by its name or its number from 1")
+
+
+def of_volts(units: Iterable[str | None]) -> list[int] | None:
+    """The channels whose unit is one of volts, or not said; None, for all of them, if there is none."""
+    return [i for i, unit in enumerate(units) if not unit or unit.casefold() in MICROVOLTS_PER] or None
+
+
+def names_ecg(name: str) -> bool:
+    """Whether a channel's name says that it is an ECG, or a lead."""
+    return bool(_ECG.search(name.casefold()) or lead_of(name))
+
+
+def lead_of(name: str) -> str | None:
+    """The lead that a channel's name says, its unit apart; None if it says none."""
+    return lead_in(_UNIT.sub("", " ".join(re.findall(r"[^\W_]+", name.casefold()))))
+
+
+def _told(plain: list[str], told: str) -> int:
+    wanted = "".join(re.findall(r"[^\W_]+", told.casefold()))
+    plain = [name.replace(" ", "") for name in plain]
+    found = [i for i, name in enumerate(plain) if name == wanted] or [
+        i for i, name in enumerate(plain) if wanted and wanted in name
+    ]
+    if told.isascii() and told.isdecimal() and 1 <= int(told[:9]) <= len(plain):
+        found = found[:1] if len(found) == 1 and plain[found[0]] == wanted else [int(told) - 1]
+    if len(found) != 1:
+        raise RecordingError(f"has {len(plain)} channels, and --channel {told!r} is {len(found) or 'none'} of them")
+    return found[0]

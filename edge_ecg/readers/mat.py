@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from edge_ecg.errors import RecordingError
-from edge_ecg.readers.channels import ecg_channel, lead_of
-from edge_ecg.readers.format import Content, Format
+from edge_ecg.readers.format import Content, Format, ecg_channel, lead_of
 from edge_ecg.readers.header import stated_rate_hz, stated_unit
 from edge_ecg.readers.times import is_time_name, rate_of
 from edge_ecg.recording import FEWEST_SAMPLES, Signal, Told

@@ -8,8 +8,7 @@ import json
 import numpy as np
 
 from edge_ecg.errors import RecordingError
-from edge_ecg.readers.channels import ecg_channel
-from edge_ecg.readers.format import Content, Format
+from edge_ecg.readers.format import Content, Format, ecg_channel
 from edge_ecg.readers.header import recorded_at_in, stated_device
 from edge_ecg.recording import Signal, Told
 

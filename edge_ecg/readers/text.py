@@ -10,9 +10,8 @@ import unicodedata
 from collections.abc import Sequence
 
 from edge_ecg.errors import RecordingError
-from edge_ecg.readers.channels import lead_of
 from edge_ecg.readers.columns import Rows, is_plain, is_row, number_of_channels, signal_of
-from edge_ecg.readers.format import Content, Format
+from edge_ecg.readers.format import Content, Format, lead_of
 from edge_ecg.readers.header import (
     fields_of,
     names_a_rate,

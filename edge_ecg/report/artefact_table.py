@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from statistics import median
 from typing import Any
 
-from edge_ecg.terminal.layout import folded
+from edge_ecg.terminal.console import folded
 
 
 def artefact_table(found: list[dict[str, Any]], not_made: Mapping[str, str]) -> Iterator[str]:

@@ -38,7 +38,6 @@ class Findings:
     crossval: dict[str, Any] | None
     folds: Folds
     daily_baseline: dict[str, Any] | None
-    ablations: dict[str, Any] | None
     learning_curve: dict[str, Any] | None
     coarse: tuple[str, ...]  # parts that `train.study --quick` measured
     artefacts: list[dict[str, Any]] | None
@@ -72,7 +71,7 @@ def read_findings(path: Path) -> Findings:
             raise RunError(f"{parts['files']['model']}: labels are {parts['labels']}, expected two names")
         dates = {date for of_set in parts["dataset"]["dates"].values() for date in of_set}
     parts["labels"] = (baseline, target)
-    study: dict[str, Any] = dict.fromkeys(("crossval", "daily_baseline", "ablations", "learning_curve"))
+    study: dict[str, Any] = dict.fromkeys(("crossval", "daily_baseline", "learning_curve"))
     for name in study:
         file = path / STUDY / name / f"{name}.json"
         if parts["is_bundle"] or not file.exists():

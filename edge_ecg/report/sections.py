@@ -9,7 +9,8 @@ import numpy as np
 from edge_ecg.contract import CONTRACT
 from edge_ecg.report.findings import Findings
 from edge_ecg.report.page import counted, percent
-from edge_ecg.report.pictures import beats, model, outcomes
+from edge_ecg.report.pictures import beats, outcomes
+from edge_ecg.report.pictures import beats as model
 from edge_ecg.report.summary import by_rank
 from edge_ecg.results import wilson_interval
 
@@ -218,12 +219,6 @@ def daily_baseline(findings: Findings) -> dict[str, Any]:
 
 def _with_total(figures: dict[str, Any]) -> dict[str, Any]:
     return {**figures, "total": sum(figures[name] for name in ("right", "wrong", "inconclusive"))}
-
-
-def ablations(findings: Findings) -> dict[str, Any]:
-    """One thing changed at a time."""
-    assert findings.ablations is not None
-    return {"picture": model.ablations(findings.ablations["rows"])}
 
 
 def days(findings: Findings) -> dict[str, Any]:

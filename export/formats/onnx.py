@@ -14,7 +14,7 @@ from edge_ecg.bundles.bundle import COMPARATOR, ENCODER, REFERENCES
 from edge_ecg.contract import CONTRACT, INTENDED_USE
 from edge_ecg.errors import UnsupportedOperationError, first_line
 from edge_ecg.inference.engines import OnnxComparator, OnnxEncoder
-from edge_ecg.inference.int8 import dequantized, quantize_rows
+from edge_ecg.inference.portable import dequantized, quantize_rows
 from export.compression.weights import FLOAT32, INT8
 from export.formats.artefact import Artefact, Engine, Files, Graphs, StoredWeight
 from export.graphs import Graph, quiet

@@ -15,8 +15,7 @@ from onnx import ModelProto, NodeProto, numpy_helper
 from edge_ecg.bundles.bundle import REFERENCES, REFERENCES_INT8
 from edge_ecg.contract import CONTRACT
 from edge_ecg.errors import UnsupportedOperationError
-from edge_ecg.inference.int8 import dequantized, quantize_rows
-from edge_ecg.inference.portable import FORMAT, LAYERS, WEIGHTS, WEIGHTS_INT8, load_portable
+from edge_ecg.inference.portable import FORMAT, LAYERS, WEIGHTS, WEIGHTS_INT8, dequantized, load_portable, quantize_rows
 from export.compression.weights import FLOAT32, INT8
 from export.formats.artefact import Artefact, Engine, Files, Graphs, StoredWeight, embedding_length, require_shapes
 from export.formats.onnx import to_onnx

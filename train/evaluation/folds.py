@@ -15,18 +15,161 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from edge_ecg.errors import DatasetError
 from edge_ecg.report.findings import fold_file
 from edge_ecg.storage.files import read_json, write_json
-from edge_ecg.terminal.layout import countdown
+from edge_ecg.terminal.console import countdown
 from train.data import BeatSet, digest_of
-from train.evaluation.baselines import Method
 from train.evaluation.scores import RecordingScores
 from train.fit.left_out import evidence_of, kept_model
-from train.fit.loop import Settings, Trainer
-from train.model.architecture import Architecture
+from train.fit.loop import Settings, Trainer, batches, steps_of_epoch
+from train.model.aligned import AlignedEncoder
+from train.model.model import SAMPLES, Architecture
+from train.model.public_network import MBConv
 from train.parallel import run_tasks
+
+Method = Callable[[BeatSet, BeatSet, Settings], np.ndarray]  # training beats, beats to judge -> evidence of these
+
+
+def majority(training: BeatSet, judged: BeatSet, settings: Settings) -> np.ndarray:
+    """The state that has more training recordings, whatever the beat."""
+    share = training.recording_is_target.mean()
+    return np.full(len(judged.values), 1.0 if share > 0.5 else -1.0)
+
+
+def sample_rate(training: BeatSet, judged: BeatSet, settings: Settings) -> np.ndarray:
+    """Logistic regression on the recording's sampling rate: is each state from another watch?"""
+    return _logistic(training, judged, lambda beats: beats.sample_rates_hz[beats.recording, None])
+
+
+def recording_order(training: BeatSet, judged: BeatSet, settings: Settings) -> np.ndarray:
+    """Logistic regression on how many recordings came before on the same date: how much the protocol gives away."""
+    return _logistic(training, judged, lambda beats: beats.place_in_date[beats.recording, None])
+
+
+def rr_only(training: BeatSet, judged: BeatSet, settings: Settings) -> np.ndarray:
+    """Logistic regression on the RR interval: how much of the state is heart rate."""
+    return _logistic(training, judged, lambda beats: beats.values[:, SAMPLES:])
+
+
+def amplitude_only(training: BeatSet, judged: BeatSet, settings: Settings) -> np.ndarray:
+    """Logistic regression on the beat's highest and lowest value: how much of the state is electrode and posture."""
+
+    def extremes(beats: BeatSet) -> np.ndarray:
+        samples = beats.values[:, :SAMPLES] - beats.values[:, :SAMPLES].mean(1, keepdims=True)
+        return np.stack([samples.max(1), samples.min(1)], 1)
+
+    return _logistic(training, judged, extremes)
+
+
+def logistic_regression(training: BeatSet, judged: BeatSet, settings: Settings) -> np.ndarray:
+    """Logistic regression on every fourth sample and the RR interval, each standardised."""
+    every_fourth = [*range(0, SAMPLES, 4), SAMPLES]
+    return _logistic(training, judged, lambda beats: beats.values[:, every_fourth])
+
+
+def aligned_logistic(training: BeatSet, judged: BeatSet, settings: Settings) -> np.ndarray:
+    """Logistic regression on what the default comparator learns from: how much of its result is the alignment alone."""
+    features = AlignedEncoder().features
+    return _logistic(training, judged, lambda beats: features(torch.from_numpy(beats.values)).numpy())
+
+
+def supervised_network(training: BeatSet, judged: BeatSet, settings: Settings) -> np.ndarray:
+    """The classic way: a network in EfficientNetV2 style of 8,395 parameters that names the state of one beat.
+
+    The public repository's other model has this shape and about this size.
+    """
+    torch.manual_seed(settings.seed)
+    return _supervised(SupervisedNetwork(), training, judged, settings)
+
+
+def without_pairs(training: BeatSet, judged: BeatSet, settings: Settings) -> np.ndarray:
+    """The default comparator's layers, but naming the state of one beat: what comparing pairs brings is the difference.
+
+    Its head reads an embedding, where the comparator's reads two distances of embeddings.
+    """
+    torch.manual_seed(settings.seed)
+    encoder = AlignedEncoder()
+    encoder.whiten(torch.from_numpy(training.values))
+    head = nn.Sequential(nn.Linear(AlignedEncoder.EMBEDDING, 16), nn.ReLU(), nn.Linear(16, 1), nn.Flatten(0))
+    return _supervised(nn.Sequential(encoder, head), training, judged, settings)
+
+
+def _supervised(network: nn.Module, training: BeatSet, judged: BeatSet, settings: Settings) -> np.ndarray:
+    """Learn the states of single beats with the comparator's epochs, batches and learning rates; logits of others."""
+    generator = torch.Generator().manual_seed(settings.seed)
+    values, is_target = torch.from_numpy(training.values), torch.from_numpy(training.is_target).float()
+    steps = settings.epochs * steps_of_epoch(training, settings.batch_beats)
+    learned = [p for p in network.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(learned, settings.learning_rate, weight_decay=settings.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, steps, pct_start=0.15)
+    for _ in range(settings.epochs):
+        for batch in batches(training, settings.batch_beats, generator):
+            optimiser.zero_grad()
+            binary_cross_entropy_with_logits(network(values[batch]), is_target[batch]).backward()
+            optimiser.step()
+            schedule.step()
+    network.eval()
+    with torch.no_grad():
+        parts = [network(part) for part in torch.from_numpy(judged.values).split(1024)]
+    return torch.cat(parts).numpy().astype(np.float64)
+
+
+class SupervisedNetwork(nn.Module):
+    """Beats (N, 384) -> logits (N,) of the target: the convolution blocks of `effnetv2`, a mean over time, a head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.normalise = nn.BatchNorm1d(1)
+        self.features = nn.Sequential(
+            nn.Conv1d(1, 8, 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm1d(8),
+            nn.SiLU(),
+            MBConv(8, 1, 1, gated=False),
+            MBConv(8, 4, 2, gated=False),
+            *(MBConv(8, 4, stride, gated=True) for stride in (2, 1, 2, 1, 1)),
+        )
+        self.widen = nn.Sequential(nn.Conv1d(8, 40, 1, bias=False), nn.BatchNorm1d(40), nn.SiLU())
+        self.output = nn.Linear(40, 1)
+
+    def forward(self, beat: Tensor) -> Tensor:
+        features = self.widen(self.features(self.normalise(beat.unsqueeze(1))))
+        logit: Tensor = self.output(features.mean(2)).squeeze(1)
+        return logit
+
+
+BASELINES: dict[str, Method] = {
+    "majority": majority,
+    "sample rate": sample_rate,
+    "recording order": recording_order,
+    "RR interval": rr_only,
+    "amplitude": amplitude_only,
+    "logistic regression": logistic_regression,
+    "logistic, T aligned": aligned_logistic,
+    "supervised network": supervised_network,
+    "same network, no pairs": without_pairs,
+}
+SEE_NO_ECG = ("sample rate", "recording order")  # what these decide rightly, the protocol gives away
+
+
+def all_the_same(beats: BeatSet) -> list[str]:
+    """Baselines with nothing to go by: what they see is the same in all recordings."""
+    seen = {"sample rate": beats.sample_rates_hz, "recording order": beats.place_in_date}
+    return [name for name, values in seen.items() if np.ptp(values) == 0]
+
+
+def _logistic(training: BeatSet, judged: BeatSet, features: Callable[[BeatSet], np.ndarray]) -> np.ndarray:
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000))
+    model.fit(features(training), training.is_target)
+    evidence: np.ndarray = model.decision_function(features(judged))
+    return evidence
 
 
 @dataclass(frozen=True)

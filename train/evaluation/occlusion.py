@@ -161,3 +161,14 @@ def occlusion(run: RunEvidence, beats: BeatSet) -> dict[str, Any]:
         "windows": [lost(slice(start, min(start + WIDTH, SAMPLES))) for start in starts],
         "parts": [{"name": name, **lost(part)} for name, part in parts.items()],
     }
+
+
+def recording_means_uv(beats: BeatSet) -> np.ndarray:
+    """(M, 383) the mean beat of each recording, its PR segment at 0."""
+    samples = beats.values[:, :SAMPLES] - beats.values[:, PR_SEGMENT].mean(1, keepdims=True)
+    return np.stack([samples[beats.recording == number].mean(0) for number in range(len(beats.sources))])
+
+
+def rounded(values: np.ndarray) -> list[float]:
+    """Microvolts with one digit after the point."""
+    return [round(float(value), 1) for value in values]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import false_discovery_control, permutation_test
 
-from train.evaluation.baselines import SEE_NO_ECG
+from train.evaluation.folds import SEE_NO_ECG
 
 FALSE_DISCOVERIES = 0.05  # the share of false ones among all that are found, on average at most
 FEWEST_PERSONS = 3  # for a model with the person as a random effect

@@ -15,12 +15,10 @@ from edge_ecg.datasets.dataset_file import FEWEST_DAYS, days_with_both_states
 from edge_ecg.inference.levels import Levels
 from edge_ecg.storage.atomic import write_file
 from train.data import BeatSet, digest_of
-from train.decision.levels import fit_levels
-from train.decision.references import bank_of, choose_references
+from train.decision.fitted import bank_of, choose_references, fit_levels
 from train.fit.loop import Settings, Trainer
-from train.model.architectures import build_model
+from train.model.architectures import WEIGHTS, build_model, read_weights
 from train.model.model import Model, compare, embed
-from train.model.weights import WEIGHTS, read_weights
 from train.parallel import run_tasks
 
 KEY = "fold.json"

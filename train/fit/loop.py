@@ -22,11 +22,16 @@ from edge_ecg.errors import RunError
 from edge_ecg.storage.atomic import write_file
 from edge_ecg.storage.files import plain_file
 from train.data import BeatSet
-from train.decision.references import bank_of, choose_references
-from train.model.architecture import Architecture, Recipe
-from train.model.architectures import DEFAULT_ARCHITECTURE, architecture_of, version_of
-from train.model.model import Model, compare, embed
-from train.model.weights import WEIGHTS, read_weights, write_weights
+from train.decision.fitted import bank_of, choose_references
+from train.model.architectures import (
+    DEFAULT_ARCHITECTURE,
+    WEIGHTS,
+    architecture_of,
+    read_weights,
+    version_of,
+    write_weights,
+)
+from train.model.model import Architecture, Model, Recipe, compare, embed
 
 FEWEST_STEPS = 50  # of an epoch
 

@@ -1,5 +1,8 @@
 """A comparator: an encoder for one beat, and a head that says whether two beats differ in state."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -91,3 +94,37 @@ def compare(model: Model, embeddings: np.ndarray, references: np.ndarray) -> np.
             logits = model.comparator(part.repeat_interleave(count, 0), bank.repeat(len(part), 1))
             rows.append(logits.view(len(part), count))
     return torch.cat(rows).numpy()
+
+
+MOST_PARAMETERS = 9_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How an architecture is trained."""
+
+    epochs: int = 10
+    batch_beats: int = 96
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.05
+    partners: int = 48  # other beats of its batch that each beat is compared with; half of the batch makes all pairs
+    decision_scale: float = 2.0  # log odds of the target for one unit of evidence, in the loss of decisions
+    pair_weight: float = 0.0  # of the loss of single pairs beside that of decisions
+
+
+def _nothing(model: Model, beats: Tensor) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A comparator that can be trained.
+
+    build: a fresh model. prepare: takes what it needs, without labels, from training beats (N, 384) before the first
+    step. rename: from a checkpoint's name of an entry to the model's, for weights trained elsewhere.
+    """
+
+    build: Callable[[], Model]
+    recipe: Recipe = Recipe()
+    prepare: Callable[[Model, Tensor], None] = _nothing
+    rename: Callable[[str], str] = str

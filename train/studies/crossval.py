@@ -15,11 +15,9 @@ import click
 from edge_ecg.datasets.dataset_file import Dataset, read_dataset
 from edge_ecg.storage.atomic import write_file
 from edge_ecg.storage.files import write_json
-from edge_ecg.terminal.console import claim_folder, run_command
-from edge_ecg.terminal.layout import between, columns, count, folded, share
+from edge_ecg.terminal.console import between, claim_folder, columns, count, folded, run_command, share
 from train.data import BeatSet, read_sets
-from train.evaluation.baselines import BASELINES, Method, all_the_same
-from train.evaluation.folds import Fold, comparator, leave_one_out, pooled, run_folds
+from train.evaluation.folds import BASELINES, Fold, Method, all_the_same, comparator, leave_one_out, pooled, run_folds
 from train.evaluation.scores import beside_the_best, counts, earned_its_place, figures
 from train.fit.loop import Settings, settings_for
 from train.model.architectures import DEFAULT_ARCHITECTURE

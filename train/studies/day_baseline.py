@@ -25,12 +25,22 @@ from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.votes import DecisionRule
 from edge_ecg.simulation.synthetic import STATES
 from edge_ecg.storage.files import write_json
-from edge_ecg.terminal.console import claim_folder, run_command
-from edge_ecg.terminal.layout import countdown, folded
+from edge_ecg.terminal.console import claim_folder, countdown, folded, run_command
 from train.data import BeatSet, read_beats, read_sets
-from train.decision.levels import fit_levels
-from train.evaluation.drifted import LeftOut, drifts, other_people, synthetic_others, without
-from train.evaluation.outcomes import Outcome, baselines_of, day_level, decided, summary, vote_of
+from train.decision.fitted import fit_levels
+from train.evaluation.drifted import (
+    LeftOut,
+    Outcome,
+    baselines_of,
+    day_level,
+    decided,
+    drifts,
+    other_people,
+    summary,
+    synthetic_others,
+    vote_of,
+    without,
+)
 from train.fit.left_out import evidence_of, train_folds
 from train.fit.loop import Settings, settings_for
 from train.model.architectures import DEFAULT_ARCHITECTURE

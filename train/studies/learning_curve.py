@@ -22,11 +22,9 @@ from edge_ecg.datasets.dataset_file import FEWEST_DAYS, Dataset, days_with_both_
 from edge_ecg.errors import DatasetError
 from edge_ecg.storage.atomic import write_file
 from edge_ecg.storage.files import write_json
-from edge_ecg.terminal.console import claim_folder, run_command
-from edge_ecg.terminal.layout import columns, share
+from edge_ecg.terminal.console import claim_folder, columns, run_command, share
 from train.data import BeatSet, read_sets
-from train.evaluation.baselines import BASELINES, Method
-from train.evaluation.folds import Fold, comparator, pooled, run_folds
+from train.evaluation.folds import BASELINES, Fold, Method, comparator, pooled, run_folds
 from train.evaluation.scores import RecordingScores
 from train.fit.loop import Settings
 from train.options import given_beats, on_scheduler

@@ -1,4 +1,4 @@
-"""Pictures of beats: mean beats of both states, traces, what of a beat decides, and where days lie."""
+"""Pictures of beats, of training, and of artifacts: mean beats, traces, occlusion, levels by date, epochs, bytes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -114,3 +114,50 @@ def levels(by_date: dict[str, tuple[float | None, float | None]], unseen: Sequen
         for date, both in by_date.items()
     )
     return svg, f"By date, the mean place of baseline and target recordings on the line between the states: {said}."
+
+
+def artefacts(rows: Sequence[tuple[str, int, float | None]]) -> Picture:
+    """Bytes of each artefact with its references, and microseconds a beat where they were measured."""
+    with drawing() as Figure:
+        drawn = Figure(figsize=(WIDE_INCHES, max(1.4, 0.7 + 0.28 * len(rows))), layout="constrained")
+        sizes, times = drawn.subplots(1, 2, sharey=True, width_ratios=(3, 2))
+        for row, (_, size, us) in enumerate(rows):
+            sizes.barh(row, size / 1000, 0.62, color=COLOURS["ours"], linewidth=0)
+            sizes.text(size / 1000, row, f" {size / 1000:.1f}", va="center", fontsize=7.5, color=COLOURS["soft"])
+            if us is not None:
+                times.barh(row, us, 0.62, color=COLOURS["second"], linewidth=0)
+            said = "not run here" if us is None else f" {us:.0f}"
+            times.text(us or 0, row, said, va="center", fontsize=7.5, color=COLOURS["soft"])
+        sizes.set_yticks(range(len(rows)), [name for name, *_ in rows])
+        sizes.set(ylim=(len(rows) - 0.5, -0.5), xlabel="KB with references")
+        times.set(xlabel="µs a beat, this machine")
+        for axes in (sizes, times):
+            axes.margins(x=0.16)
+            axes.tick_params(length=0)
+        svg = svg_of(drawn, "artefacts")
+    seen = "; ".join(f"{name} {size:,} bytes" + ("" if us is None else f", {us:.0f} µs") for name, size, us in rows)
+    return svg, f"Size of each artefact, and time a beat where it runs here: {seen}."
+
+
+def learning(epochs: Sequence[dict[str, float]], best: int) -> Picture:
+    """Loss and accuracy by epoch."""
+    panels = (
+        ("loss", "loss", "validation_loss"),
+        ("share right, %", "pair_accuracy", "validation_beat_accuracy"),
+    )
+    with drawing() as Figure:
+        drawn = Figure(figsize=(WIDE_INCHES, 2.3), layout="constrained")
+        for axes, (title, training, validation) in zip(drawn.subplots(1, 2), panels, strict=True):
+            scale = 1 if training == "loss" else 100
+            for name, colour, line in ((training, "soft", "--"), (validation, "ours", "-")):
+                shown = [scale * row[name] if row.get(name) is not None else np.nan for row in epochs]
+                axes.plot(range(1, len(epochs) + 1), shown, color=COLOURS[colour], linestyle=line, linewidth=1.5)
+            axes.axvline(best, **RULE)
+            axes.set(xlabel="epoch", title=title)
+            axes.grid(axis="y")
+        svg = svg_of(drawn, "learning")
+    last = epochs[-1]
+    return svg, (
+        f"By epoch: training loss from {epochs[0]['loss']:.3g} to {last['loss']:.3g}, validation loss from "
+        f"{epochs[0]['validation_loss']:.3g} to {last['validation_loss']:.3g}; epoch {best} was kept."
+    )

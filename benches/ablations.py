@@ -1,4 +1,4 @@
-"""`python -m train.ablations`: the default comparator with one thing taken away or changed, over several seeds.
+"""`python -m benches.ablations`: the default comparator with one thing taken away or changed, over several seeds.
 
     OUT/folds/NAME-SEED/DATE.json   what one variant, trained on all other dates, says of this one
     OUT/ablations.json              by variant: mean and spread over the seeds
@@ -16,18 +16,70 @@ from typing import Any
 
 import click
 import numpy as np
+import torch
+from torch import Tensor, nn
 
 from edge_ecg.datasets.dataset_file import Dataset, read_dataset
 from edge_ecg.storage.files import write_json
-from edge_ecg.terminal.console import claim_folder, run_command
-from edge_ecg.terminal.layout import columns
+from edge_ecg.terminal.console import claim_folder, columns, run_command
 from train.data import BeatSet, read_sets
-from train.evaluation.ablated import ABLATED
-from train.evaluation.baselines import Method
-from train.evaluation.folds import Fold, comparator, leave_one_out, pooled, run_folds
+from train.evaluation.folds import Fold, Method, comparator, leave_one_out, pooled, run_folds
 from train.evaluation.scores import RecordingScores, roc_auc
 from train.fit.loop import Settings
+from train.model.aligned import AlignedEncoder, AlignTWave, means_of_four
+from train.model.architectures import whiten
+from train.model.model import SAMPLES, Architecture, DistanceComparator, Model, centred_rr, millivolts
 from train.options import on_scheduler
+
+
+class Unaligned(AlignTWave):
+    """The T wave stays where it is."""
+
+    SHORTENING = 0.0
+
+
+class UnalignedEncoder(AlignedEncoder):
+    """Without alignment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.align = Unaligned()
+
+
+class WithoutRR(AlignedEncoder):
+    """Without the RR interval beside the samples."""
+
+    def features(self, beat: Tensor) -> Tensor:
+        samples = super().features(beat)[:, :-1]
+        return torch.cat([samples, torch.zeros_like(samples[:, :1])], 1)
+
+
+class WithAmplitude(AlignedEncoder):
+    """Without taking out the gain; the factor brings millivolts to the same order."""
+
+    def features(self, beat: Tensor) -> Tensor:
+        return torch.cat([5 * self.align(means_of_four(millivolts(beat)), beat[:, SAMPLES:]), centred_rr(beat)], 1)
+
+
+class Unwhitened(AlignedEncoder):
+    """One linear map alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.project = nn.Sequential(nn.Linear(self.FEATURES, self.EMBEDDING))
+
+
+ABLATED = {
+    "T wave not aligned": Architecture(lambda: _model(UnalignedEncoder()), prepare=whiten),
+    "no RR interval beside the samples": Architecture(lambda: _model(WithoutRR()), prepare=whiten),
+    "not whitened": Architecture(lambda: _model(Unwhitened())),
+    "amplitude kept": Architecture(lambda: _model(WithAmplitude()), prepare=whiten),
+}
+
+
+def _model(encoder: AlignedEncoder) -> Model:
+    return Model(encoder, DistanceComparator(AlignedEncoder.EMBEDDING))
+
 
 WRITES = ("folds", "ablations.json")
 DEFAULT = Settings()

@@ -1,0 +1,148 @@
+"""Fit what a decision needs beside the network: reference beats, levels of both states, the training distribution.
+
+Each date was left out once (`train.fit.left_out`), and a model of the others gave the evidence of its beats. From that
+follow the usual levels of a state, how much dates differ, and how much recordings of one date do;
+`edge_ecg.inference.levels` uses them. Variance components by the analysis of variance for groups of unequal size (S. R.
+Searle, G. Casella, C. E. McCulloch, Variance Components, 1992, chapter 3); a negative one is 0. Every date weighs the
+same in the mean.
+
+The training distribution is the center and spread of embeddings, and the limit beyond which a beat is out of it.
+Everything is fitted on the training and validation recordings; test dates are not read.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from edge_ecg.inference.levels import Levels, StateLevels
+from edge_ecg.inference.novelty import TrainingDistribution, span_of
+from edge_ecg.inference.references import ReferenceBank
+from train.data import BeatSet
+
+
+def choose_references(beats: BeatSet, embeddings: np.ndarray, per_state: int) -> np.ndarray:
+    """Indices of `per_state` beats of each state, the baseline first, dates taking turns.
+
+    beats: N training beats with their embeddings (N, D). Of each date the recordings are taken spread over
+    the day, and of a recording the beat whose embedding is nearest to the recording's median.
+    """
+    chosen = []
+    for target in (False, True):
+        of_state = beats.recording_is_target == target
+        by_date = [np.flatnonzero(of_state & (beats.dates == date)) for date in np.unique(beats.dates[of_state])]
+        quotas = [0] * len(by_date)
+        while sum(quotas) < min(per_state, of_state.sum()):
+            room = [date for date, quota in enumerate(quotas) if quota < len(by_date[date])]
+            quotas[min(room, key=quotas.__getitem__)] += 1
+        for recordings, quota in zip(by_date, quotas, strict=True):
+            spread = ((np.arange(quota) + 0.5) * len(recordings) / max(quota, 1)).astype(int)
+            chosen += [_typical_beat(beats, embeddings, recording) for recording in recordings[spread]]
+    return np.array(chosen)
+
+
+def bank_of(beats: BeatSet, embeddings: np.ndarray, chosen: np.ndarray) -> ReferenceBank:
+    """The chosen beats' embeddings with their labels."""
+    return ReferenceBank(embeddings[chosen].astype(np.float32), beats.is_target[chosen])
+
+
+def _typical_beat(beats: BeatSet, embeddings: np.ndarray, recording: int) -> int:
+    of_recording = np.flatnonzero(beats.recording == recording)
+    median = np.median(embeddings[of_recording], axis=0)
+    return int(of_recording[np.argmin(np.linalg.norm(embeddings[of_recording] - median, axis=1))])
+
+
+BEATS = (3, 5, 8, 12, 20, 30)  # after so many beats; 30 are a whole recording of 30 s, or nearly
+FEWEST_BEATS = 3
+LEVELS_FEWEST_DATES = 2  # of a state: one alone has no variance
+LEAST_WITHIN = 1e-6  # of the variance between dates: recordings that are all alike are no proof that others will be
+
+
+def fit_levels(beats: BeatSet, evidence: np.ndarray) -> Levels | None:
+    """The levels of both states from the evidence (N,) of beats, or nothing if there are too few dates to tell.
+
+    A recording counts with its first n beats, one that has fewer with all of them.
+    """
+    states = []
+    for target in (False, True):
+        levels: list[tuple[float, float, float]] = []
+        for count in BEATS:
+            by_date = recording_levels(beats, evidence, target, count)
+            components = variance_components(by_date)
+            if components is None:
+                return None
+            levels.append(components)
+        mean, between, within = zip(*levels, strict=True)
+        states.append(StateLevels(len(by_date), mean, between, within))
+    return Levels(BEATS, *states)
+
+
+def recording_levels(beats: BeatSet, evidence: np.ndarray, target: bool, count: int) -> list[np.ndarray]:
+    """By date with recordings of a state, their mean evidence after `count` beats."""
+    by_date: dict[str, list[float]] = {}
+    for number in np.flatnonzero(beats.recording_is_target == target):
+        of_recording = evidence[beats.recording == number]
+        if len(of_recording) >= FEWEST_BEATS:
+            by_date.setdefault(str(beats.dates[number]), []).append(float(of_recording[:count].mean()))
+    return [np.array(of_date) for of_date in by_date.values()]
+
+
+def variance_components(groups: list[np.ndarray]) -> tuple[float, float, float] | None:
+    """Mean of groups, variance between and within them; nothing if one group, or one number in each, can't tell."""
+    counts = np.array([len(group) for group in groups])
+    freedom = int(counts.sum()) - len(groups)
+    if len(groups) < LEVELS_FEWEST_DATES or freedom < 1:
+        return None
+    means = np.array([group.mean() for group in groups])
+    within = sum(float(((group - group.mean()) ** 2).sum()) for group in groups) / freedom
+    square = float((counts * (means - np.average(means, weights=counts)) ** 2).sum()) / (len(groups) - 1)
+    usual_count = (counts.sum() - (counts**2).sum() / counts.sum()) / (len(groups) - 1)
+    between = max(0.0, (square - within) / float(usual_count))
+    return float(means.mean()), between, max(within, LEAST_WITHIN * between, 1e-9)
+
+
+MOST_DIRECTIONS = 16
+SEEN_FEWEST_DATES = 3  # with the baseline; fewer can't say what usually changes from one date to the next
+USUAL = 99  # percentile of recordings that the limit lets pass when their date is left out
+
+
+def fit_distribution(embeddings: Sequence[np.ndarray], sets: Sequence[BeatSet]) -> TrainingDistribution | None:
+    """What the embeddings (N, D) of each beat set show, or nothing if they have too few dates."""
+    values = np.concatenate(embeddings).astype(np.float64)
+    is_target = np.concatenate([beats.is_target for beats in sets])
+    date = np.concatenate([beats.date for beats in sets])
+    firsts = np.cumsum([0] + [len(beats.sources) for beats in sets])
+    recording = np.concatenate([first + beats.recording for first, beats in zip(firsts, sets, strict=False)])
+    dates = np.unique(date)
+    if len(np.unique(date[~is_target])) < SEEN_FEWEST_DATES or len(np.unique(date[is_target])) < SEEN_FEWEST_DATES:
+        return None
+    centres, directions, variances = _shape(values, is_target, date)
+    distances = np.empty(len(values))
+    for left_out in dates:
+        held = date == left_out
+        shape = _shape(values[~held], is_target[~held], date[~held])
+        distances[held] = TrainingDistribution(*shape, limit=1.0).distances(values[held])
+    of_recordings = [float(np.median(distances[recording == r])) for r in np.unique(recording)]
+    limit = float(np.percentile(of_recordings, USUAL))
+    days = span_of([day.toordinal() for beats in sets for day in beats.days[~np.isnat(beats.days)].tolist()])
+    return TrainingDistribution(centres, directions, variances, limit, days)
+
+
+def recording_centres(embeddings: np.ndarray, recording: np.ndarray) -> np.ndarray:
+    """The middle of each recording's embeddings, in the order of their numbers: (M, D), a median of every number."""
+    return np.stack([np.median(embeddings[recording == number], axis=0) for number in np.unique(recording)])
+
+
+def _shape(values: np.ndarray, is_target: np.ndarray, date: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Centres of both states, and the directions and variances around them."""
+    centres, covariances = [], []
+    for state in (False, True):
+        by_date = [values[(is_target == state) & (date == d)] for d in np.unique(date[is_target == state])]
+        centre = np.mean([of_date.mean(0) for of_date in by_date], axis=0)
+        centres.append(centre)
+        covariances += [(of_date - centre).T @ (of_date - centre) / len(of_date) for of_date in by_date]
+    length = values.shape[1]
+    variances, directions = np.linalg.eigh(np.mean(covariances, axis=0))  # ascending
+    kept = min(MOST_DIRECTIONS, length // 2)
+    elsewhere = max(float(variances[: length - kept].mean()), 1e-9 * float(variances.sum()), 1e-12)
+    strongest = np.maximum(variances[::-1][:kept], elsewhere)
+    return np.array(centres), directions.T[::-1][:kept], np.append(strongest, elsewhere)
