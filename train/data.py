@@ -124,7 +124,7 @@ def read_sets(
 ) -> BeatSet:
     """The beats of some sets of a dataset as one, with a progress bar on standard error. Raises DatasetError.
 
-    beats_file: where they have been cut already (`train.given_beats`).
+    beats_file: where they have been cut already (`--beats`, docs/models.md).
     """
     if beats_file:
         return read_given_beats(beats_file, dataset, tuple(date for which in sets for date in dataset.dates[which]))

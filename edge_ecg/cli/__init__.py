@@ -1,4 +1,4 @@
-"""`edge-ecg`: one file a command; each reads its options, calls the runtime and prints."""
+"""`edge-ecg`: one file a group of commands; each reads its options, calls the runtime and prints."""
 
 import click
 
