@@ -9,7 +9,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 ROOT = Path(__file__).parent.parent
-BARE = "import numpy, onnxruntime"
+BARE = "import numpy; from edge_ecg.inference.onnx_runtime import onnxruntime"
 READY = "from edge_ecg import Watch, load_bundle; Watch(load_bundle({bundle!r}))"
 
 

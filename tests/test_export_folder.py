@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 from safetensors.numpy import load_file
 
+from edge_ecg.inference.onnx_runtime import onnxruntime
 from export.formats.coreml import COREML, opened_package
 from tests.commands import inside
 
@@ -27,7 +27,7 @@ def test_an_app_needs_nothing_but_the_files(small_run: Path, tmp_path: Path) -> 
     out = tmp_path / "onnx"
     done = inside("export.onnx", small_run, "--out", out, "--weights", "fp32")
     assert done.returncode == 0, done.stderr
-    encoder, comparator = (ort.InferenceSession(out / name) for name in ("encoder.onnx", "comparator.onnx"))
+    encoder, comparator = (onnxruntime.InferenceSession(out / name) for name in ("encoder.onnx", "comparator.onnx"))
     pairs = logits_from(
         out,
         lambda beat: encoder.run(None, {"beat": beat})[0],

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import islice
+from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -74,7 +75,12 @@ def local_cluster(workers: int | None) -> Iterator[str]:
     from distributed import LocalCluster
 
     options = {"dashboard_address": "127.0.0.1:0", "host": "127.0.0.1", "silence_logs": "ERROR"}
-    with LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, **options) as cluster:
+    with (
+        TemporaryDirectory() as scratch,  # or Dask leaves a folder with its locks
+        LocalCluster(
+            n_workers=workers, threads_per_worker=1, processes=True, local_directory=scratch, **options
+        ) as cluster,
+    ):
         yield cluster.scheduler_address
 
 

@@ -11,9 +11,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import click
-import onnxruntime as ort
 
 from edge_ecg.errors import RecordingError
+from edge_ecg.inference.onnx_runtime import onnxruntime
 from edge_ecg.readers.read import formats
 from edge_ecg.terminal.console import folded
 
@@ -99,7 +99,9 @@ def _swift() -> Finding:
 
 
 def _onnx_runtime() -> Finding:
-    return Finding("ONNX Runtime", True, ort.__version__, "bundles are judged on one thread of the CPU provider")
+    return Finding(
+        "ONNX Runtime", True, onnxruntime.__version__, "bundles are judged on one thread of the CPU provider"
+    )
 
 
 def _int8() -> Finding:

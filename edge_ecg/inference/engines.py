@@ -3,23 +3,23 @@
 from typing import Protocol
 
 import numpy as np
-import onnxruntime as ort
 
 from edge_ecg.errors import ContractError
+from edge_ecg.inference.onnx_runtime import onnxruntime
 
 
 class Session:
     """An ONNX graph with named inputs and one output, run on one thread."""
 
     def __init__(self, model: bytes):
-        options = ort.SessionOptions()
+        options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # By default it rounds activations as well where a matrix product follows int8 weights.
         options.add_session_config_entry("session.qdq_matmulnbits_accuracy_level", "1")
         options.log_severity_level = 3  # warnings about unused initialisers would end up in the output
-        self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self.inputs = {i.name: i.shape for i in self._session.get_inputs()}
         self.outputs = {o.name: o.shape for o in self._session.get_outputs()}
         self._output_names = list(self.outputs)

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from onnx import ModelProto, NodeProto, numpy_helper
 
 from edge_ecg.errors import UnsupportedOperationError
+from edge_ecg.inference.onnx_runtime import onnxruntime
 
 BY_ELEMENT = {
     "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Abs": "abs", "Sqrt": "sqrt", "Exp": "exp",
@@ -226,9 +226,9 @@ def _shapes(model: ModelProto) -> dict[str, list[int | str]]:
     whole.graph.output.extend(
         onnx.ValueInfoProto(name=o) for n in whole.graph.node for o in n.output if o not in declared
     )
-    options = ort.SessionOptions()
+    options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    session = ort.InferenceSession(whole.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(whole.SerializeToString(), options, providers=["CPUExecutionProvider"])
     names = [o.name for o in session.get_outputs()]
     runs = []
     for count in (3, 5):  # no other size of these graphs is 3 here and 5 there

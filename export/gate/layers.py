@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import torch
 
+from edge_ecg.inference.onnx_runtime import onnxruntime
 from export.formats.artefact import Artefact, Files
 from export.formats.coreml import opened_package
 from export.graphs import Graph
@@ -149,10 +149,10 @@ def _every_onnx_value(content: bytes) -> Callable[[Mapping[str, np.ndarray]], li
     declared = {output.name for output in model.graph.output}
     names = [node.output[0] for node in nodes]
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in declared)
-    options = ort.SessionOptions()
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 3
-    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
     def run(given: Mapping[str, np.ndarray]) -> list[Value]:
         found = session.run(names, dict(given))
