@@ -60,7 +60,7 @@ def watched(small_dataset: Path, small_bundle: Path, tmp_path_factory: pytest.Te
     return folder
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_commands_write_nothing_but_their_output(watched: Path) -> None:
     assert {path.name for path in watched.iterdir()} <= {"home", "tmp", "out", "trace", "commands.py"}
     left = {
@@ -73,7 +73,7 @@ def test_commands_write_nothing_but_their_output(watched: Path) -> None:
     assert {path.name for path in (watched / "out").iterdir()} == {"run", "bundle", "report.html"}
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 def test_commands_reach_no_other_machine(watched: Path) -> None:
     """Dask's own sockets included, which listen and connect on 127.0.0.1."""

@@ -72,14 +72,14 @@ def tasks_on(scheduler: str | None = None, workers: int | None = None) -> Iterat
 def local_cluster(workers: int | None) -> Iterator[str]:
     """The address of a Dask scheduler of this machine, with so many workers of one thread [one a core]."""
     require_dask()
+    import dask
     from distributed import LocalCluster
 
     options = {"dashboard_address": "127.0.0.1:0", "host": "127.0.0.1", "silence_logs": "ERROR"}
     with (
-        TemporaryDirectory() as scratch,  # or Dask leaves a folder with its locks
-        LocalCluster(
-            n_workers=workers, threads_per_worker=1, processes=True, local_directory=scratch, **options
-        ) as cluster,
+        TemporaryDirectory() as scratch,  # Dask leaves a folder with its locks
+        dask.config.set({"temporary-directory": scratch}),
+        LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, **options) as cluster,
     ):
         yield cluster.scheduler_address
 

@@ -1,6 +1,7 @@
 """`edge-ecg doctor`: what this machine can check of a bundle, what it can't, and what follows from each."""
 
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
@@ -91,7 +93,16 @@ def _swift() -> Finding:
             "Swift", False, "not installed", "ios_bridge can't be built or tested here; golden.json is its test"
         )
     try:
-        done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=SWIFT_TIMEOUT_S, check=False)
+        with TemporaryDirectory() as scratch:  # which Swift fills, and does not clear
+            environment = {**os.environ, "TMPDIR": scratch}
+            done = subprocess.run(
+                [path, "--version"],
+                capture_output=True,
+                text=True,
+                timeout=SWIFT_TIMEOUT_S,
+                check=False,
+                env=environment,
+            )
         found = (done.stdout.strip() or done.stderr.strip() or "no version").splitlines()[0]
     except (OSError, subprocess.TimeoutExpired) as error:
         return Finding("Swift", False, f"{path} does not answer: {error}", "ios_bridge can't be tested here")
