@@ -39,7 +39,7 @@ from edge_ecg.recording import Recording
 from edge_ecg.watch import embeddings
 
 FEWEST_DATES = 3
-IMPLAUSIBLE = 2.0  # times the limit of a beat: no drift goes this far, another person and an inverted lead do
+MAX_DISTANCE_FACTOR = 2.0  # times the limit of a beat: no drift goes this far, another person and an inverted lead do
 FEWEST_BEATS = 5
 STEPS = 100  # of the geometric median; it is there after ten
 
@@ -68,7 +68,7 @@ class Sample:
         count = len(self.embeddings)
         if count < FEWEST_BEATS:
             return replace(self, rejected=f"{count} usable beats, expected at least {FEWEST_BEATS}")
-        if self.distance(distribution) > IMPLAUSIBLE * distribution.limit:
+        if self.distance(distribution) > MAX_DISTANCE_FACTOR * distribution.limit:
             return replace(self, rejected="too far from all that was seen: another person, or worn in another place")
         return self
 

@@ -106,7 +106,7 @@ def gregorian_year(year: int) -> int | None:
     return None
 
 
-class Signal(NamedTuple):
+class RawSignal(NamedTuple):
     """What a file says, before it is judged and converted to microvolts; None is what it does not say."""
 
     values: np.ndarray
@@ -117,7 +117,7 @@ class Signal(NamedTuple):
     device: str | None = None  # its model; never a name that somebody gave to it
 
 
-class Told(NamedTuple):
+class Overrides(NamedTuple):
     """What the user says of recordings whose files do not."""
 
     rate_hz: float | None = None
@@ -126,7 +126,7 @@ class Told(NamedTuple):
     lead: str | None = None
 
 
-NOTHING_TOLD = Told()
+NO_OVERRIDES = Overrides()
 
 MICROVOLTS_PER = {
     **dict.fromkeys(("nv", "nanovolt", "nanovolts"), 1e-3),
@@ -136,9 +136,9 @@ MICROVOLTS_PER = {
 }  # keys are casefolded, which makes the micro sign the Greek letter
 
 
-def usable(signal: Signal, source: str, told: Told = NOTHING_TOLD) -> Recording:
+def to_recording(signal: RawSignal, source: str, overrides: Overrides = NO_OVERRIDES) -> Recording:
     """The recording in microvolts, if it can be one. Raises RecordingError."""
-    values, rate_hz = signal.values, _rate_hz(signal.sample_rate_hz, told.rate_hz)
+    values, rate_hz = signal.values, _rate_hz(signal.sample_rate_hz, overrides.rate_hz)
     if len(values) < 2:
         raise RecordingError(f"holds {len(values) or 'no'} value{'' if len(values) else 's'}; expected a recording")
     if not RATE_RANGE_HZ[0] <= rate_hz <= RATE_RANGE_HZ[1]:
@@ -153,10 +153,10 @@ def usable(signal: Signal, source: str, told: Told = NOTHING_TOLD) -> Recording:
             f"the first {settle_s:g} s settle"
         )
     _check_finite(values)
-    samples_uv = _microvolts(values, _unit(signal.unit, told.unit))
+    samples_uv = _microvolts(values, _unit(signal.unit, overrides.unit))
     samples_uv.setflags(write=False)
-    is_assumed = signal.sample_rate_hz is None and told.rate_hz is None
-    lead = _lead(signal.lead, told.lead)
+    is_assumed = signal.sample_rate_hz is None and overrides.rate_hz is None
+    lead = _lead(signal.lead, overrides.lead)
     return Recording(samples_uv, float(rate_hz), source, signal.recorded_at, is_assumed, lead, signal.device)
 
 
@@ -190,12 +190,14 @@ class MicrovoltCheck:
             )
 
 
-def _rate_hz(stated: float | None, told: float | None) -> float:
-    if told is not None and not is_finite(told):
-        raise RecordingError(f"sample rate is {told!r}, expected hertz such as 512.0")
-    if stated is not None and told is not None and not is_same_rate(stated, told):
-        raise RecordingError(f"says that its sample rate is {stated:g} Hz, and --rate says {told:g}; give none for it")
-    return stated or told or float(CONTRACT.sample_rate_hz)
+def _rate_hz(stated: float | None, override: float | None) -> float:
+    if override is not None and not is_finite(override):
+        raise RecordingError(f"sample rate is {override!r}, expected hertz such as 512.0")
+    if stated is not None and override is not None and not is_same_rate(stated, override):
+        raise RecordingError(
+            f"says that its sample rate is {stated:g} Hz, and --rate says {override:g}; give none for it"
+        )
+    return stated or override or float(CONTRACT.sample_rate_hz)
 
 
 def is_same_rate(one_hz: float, other_hz: float) -> bool:
@@ -212,13 +214,13 @@ def _check_finite(values: np.ndarray) -> None:
         raise RecordingError(f"{missing} of its {len(values)} samples are missing; expected most of them")
 
 
-def _unit(stated: str | None, told: str | None) -> str:
+def _unit(stated: str | None, override: str | None) -> str:
     """The unit's name, which an error may show: it is one of ours."""
-    if told is not None and not isinstance(told, str):
-        raise RecordingError(f"unit is {told!r}; expected uV, mV or V")
-    names = [unit for unit in (stated, told) if unit is not None and unit.casefold() in MICROVOLTS_PER]
-    if told is not None and told.casefold() not in MICROVOLTS_PER:
-        raise RecordingError(f"--unit is {told!r}; expected uV, mV or V")
+    if override is not None and not isinstance(override, str):
+        raise RecordingError(f"unit is {override!r}; expected uV, mV or V")
+    names = [unit for unit in (stated, override) if unit is not None and unit.casefold() in MICROVOLTS_PER]
+    if override is not None and override.casefold() not in MICROVOLTS_PER:
+        raise RecordingError(f"--unit is {override!r}; expected uV, mV or V")
     if len({MICROVOLTS_PER[name.casefold()] for name in names}) > 1:
         raise RecordingError(f"says that its unit is {names[0]}, and --unit says {names[1]}; give none for it")
     if stated is not None and not names:  # of a damaged header it may be a name, and is not shown
@@ -226,13 +228,13 @@ def _unit(stated: str | None, told: str | None) -> str:
     return names[0] if names else "µV"
 
 
-def _lead(stated: str | None, told: str | None) -> str | None:
-    if told is not None and (not isinstance(told, str) or not lead_in(told)):
-        raise RecordingError(f"--lead is {told!r:.40}; expected a lead such as I, II or V5")
-    told = told and lead_in(told)
-    if stated and told and stated != told:
-        raise RecordingError(f"says that it is lead {stated}, and --lead says {told}; give none for it")
-    return stated or told
+def _lead(stated: str | None, override: str | None) -> str | None:
+    if override is not None and (not isinstance(override, str) or not lead_in(override)):
+        raise RecordingError(f"--lead is {override!r:.40}; expected a lead such as I, II or V5")
+    override = override and lead_in(override)
+    if stated and override and stated != override:
+        raise RecordingError(f"says that it is lead {stated}, and --lead says {override}; give none for it")
+    return stated or override
 
 
 def lead_in(name: str) -> str | None:

@@ -19,10 +19,10 @@ from edge_ecg.terminal.console import run_command
 from export.formats.artefact import Artefact
 from export.gate.pictures import PICTURE, picture
 from export.gate.reference_model import REFERENCE_MODEL
-from export.pipeline import ARTEFACTS, BY_ALL, export_run, golden
+from export.pipeline import ARTEFACTS, REFERENCE_ARTIFACT, export_run, golden
 from train.data import BeatSet
 from train.decision.decide import decide
-from train.decision.fitted import USUAL
+from train.decision.fitted import RECORDINGS_PASSED_PERCENTILE
 from train.fit.left_out import left_out_levels
 from train.fit.loop import Settings
 from train.run import FOLDS, Run, load_run
@@ -75,7 +75,10 @@ def build_bundle(
         "training": {key: run.config[key] for key in ("settings", "dataset", "best_epoch")},
         "references": [run.training.sources[run.training.recording[beat]] for beat in chosen],
         "range": distribution
-        and {"limit": distribution.limit, "false_alarms_on_dates_left_out": round(1 - USUAL / 100, 2)},
+        and {
+            "limit": distribution.limit,
+            "false_alarms_on_dates_left_out": round(1 - RECORDINGS_PASSED_PERCENTILE / 100, 2),
+        },
         "metrics": {
             which: decide(run.model, exported.bank, beats, run.rule).to_json()
             for which, beats in (("train", run.training), ("validation", run.validation))
@@ -119,7 +122,7 @@ def export_bundle(run_folder: Path, out: Path, per_state: int | None, only: list
     if per_state:
         run = with_references_per_state(run, per_state)
     chosen = run.references()[0]
-    artefacts = tuple(a for a in ARTEFACTS if a.name == BY_ALL or a.name.split()[0] in only)
+    artefacts = tuple(a for a in ARTEFACTS if a.name == REFERENCE_ARTIFACT or a.name.split()[0] in only)
     manifest, files = build_bundle(run, chosen, artefacts)
     write_bundle(out, manifest, files)
     bundle = load_bundle(out)

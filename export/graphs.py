@@ -87,7 +87,7 @@ class Graph:
 
 def with_weights_of(model: Model, graphs: tuple[Graph, Graph]) -> tuple[Graph, Graph]:
     """The same graphs with the weights of another model of their architecture."""
-    model, (encoder, comparator) = fold_batch_norm(model), graphs
+    model, (encoder, comparator) = fused_for_export(model), graphs
     return (
         replace(encoder, module=model.encoder, template=encoder),
         replace(comparator, module=model.comparator, template=comparator),
@@ -97,7 +97,7 @@ def with_weights_of(model: Model, graphs: tuple[Graph, Graph]) -> tuple[Graph, G
 def graphs_of(model: Model, labels: tuple[str, str] | None = None) -> tuple[Graph, Graph]:
     """Encoder and comparator of a trained model, batch norm folded into the convolutions; the labels to be named."""
     about = {"contract": str(CONTRACT.version), "license": LICENSE} | ({"labels": ", ".join(labels)} if labels else {})
-    model = fold_batch_norm(model)
+    model = fused_for_export(model)
     beat = (1, CONTRACT.beat_length)
     with torch.no_grad():
         length = model.encoder(torch.zeros(beat)).shape[1]
@@ -128,7 +128,7 @@ def graphs_of(model: Model, labels: tuple[str, str] | None = None) -> tuple[Grap
     return encoder, comparator
 
 
-def fold_batch_norm(model: Model) -> Model:
+def fused_for_export(model: Model) -> Model:
     """A copy in which linear layers in a row are one, also a convolution and its batch norm; the same function.
 
     An encoder or comparator that knows how to do with fewer operations (`fused`) is replaced by that.

@@ -29,7 +29,7 @@ from export.gate.layers import LayerError, layer_errors
 from export.gate.parity_check import Parity, ParityCheck
 from export.gate.pictures import layers_picture
 from export.gate.reference_model import REFERENCE_MODEL, ReferenceModel
-from export.pipeline import BY_ALL, RUNNABLE, artefact
+from export.pipeline import REFERENCE_ARTIFACT, RUNNABLE, artefact
 from train.data import read_beats
 from train.decision.decide import decide
 
@@ -41,7 +41,7 @@ MEASURED = (  # figures of a row that follow from its files, and from the beats 
 )
 
 
-class Claims:
+class BundleAudit:
     """What a bundle's manifest and golden vectors say, compared with its reference model and its files."""
 
     def __init__(self, manifest: dict[str, Any], files: Files):
@@ -92,7 +92,7 @@ class Claims:
         """Golden vectors that do not follow from their beats."""
         said = json.loads(self._files[GOLDEN])["beats"]
         beats = np.array([step["beat"] for step in said], np.float32)
-        engine, bank = artefact(BY_ALL).open(self._files), ReferenceBank.from_bytes(self._files[REFERENCES])
+        engine, bank = artefact(REFERENCE_ARTIFACT).open(self._files), ReferenceBank.from_bytes(self._files[REFERENCES])
         if not same(said, golden_steps(beats, *engine, bank, self.rule)):
             yield f"{GOLDEN}: does not follow from its beats"
 
@@ -144,7 +144,7 @@ def parity(
     manifest, files = read_files(bundle_path)
     if REFERENCE_MODEL not in files:
         raise ParityError(f"{bundle_path}: holds no {REFERENCE_MODEL} to compare with; export the bundle again")
-    claims, dataset = Claims(manifest, files), read_dataset(dataset_file, data)
+    claims, dataset = BundleAudit(manifest, files), read_dataset(dataset_file, data)
     entries = [entry for which in sets for entry in dataset.entries(which)]
     if layers or picture:
         by_artefact = claims.layer_errors(read_beats(entries[:1], claims.contract).values[:LAYER_BEATS])

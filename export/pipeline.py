@@ -16,7 +16,7 @@ from edge_ecg.inference.golden import golden_steps
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.report.artefact_table import artefact_table
 from edge_ecg.storage.atomic import refuse_overlap, write_file
-from edge_ecg.terminal.console import claim_folder, folded
+from edge_ecg.terminal.console import claim_folder, wrapped
 from export.compression.weights import FLOAT32, INT8, finetune
 from export.formats.artefact import Artefact
 from export.formats.coreml import COREML, COREML_ON_THIS_MAC
@@ -27,7 +27,7 @@ from export.gate.reference_model import ReferenceModel
 from train.run import Run, load_run
 
 ARTEFACTS: tuple[Artefact, ...] = (*ONNX, *COREML, *PORTABLE)
-BY_ALL = "onnx fp32"  # what every reader of a bundle on a computer runs
+REFERENCE_ARTIFACT = "onnx fp32"  # what every reader of a bundle on a computer runs
 RUNNABLE = (*ARTEFACTS, *COREML_ON_THIS_MAC)  # a Mac runs the same packages through Core ML as well
 
 
@@ -82,7 +82,7 @@ def export_run(run: Run, chosen: np.ndarray | None = None, artefacts: Sequence[A
         if parity.shipped:
             shipped.append(artefact)
             files |= made
-    if not shipped or BY_ALL in not_made:
+    if not shipped or REFERENCE_ARTIFACT in not_made:
         require(parities)
         raise ParityError("; ".join(f"{name}: {reason}" for name, reason in not_made.items()))
     files |= {artefact.references: references[artefact.references] for artefact in shipped}
@@ -102,7 +102,7 @@ def _finetuned_if_need_be(check: ParityCheck, run: Run) -> ParityCheck:
     faults = check.rounding_faults(INT8)
     if not faults:
         return check
-    click.echo(folded(f"  fine-tuning for int8, since by rounding alone {'; '.join(faults)}", 4), err=True)
+    click.echo(wrapped(f"  fine-tuning for int8, since by rounding alone {'; '.join(faults)}", 4), err=True)
     model, bank = check.reference.model, check.reference.bank
     student = finetune(model, INT8, run.training.values, bank.embeddings)
     reference = replace(check.reference, finetuned={INT8.name: student})

@@ -25,7 +25,7 @@ from examples.synthetic_cohort import drawn, write_cohort
 from tests.commands import ROOT, Done, as_process, inside
 from train import parallel
 from train.cohort import Study, read_study, require_same_study
-from train.evaluation.persons import adjusted, better_p, mixed_effects, together
+from train.evaluation.persons import adjusted, better_p, mixed_effects, pool_persons
 from train.parallel import connected, run_tasks, tasks_on
 from train.person import Person, Plan, empty, plain_reason, study_person
 
@@ -71,7 +71,7 @@ def test_a_better_method_is_one_that_is_right_more_often_on_most_dates() -> None
 def test_tests_of_persons_without_an_effect_find_no_more_than_they_may() -> None:
     """Single p values are at most as small as they say; after adjusting, hardly one cohort in twenty has a find."""
     cohorts = [[made_up(f"P{n}", 100 * c + n, 0.0) for n in range(20)] for c in range(60)]
-    found = [together(persons, "aligned", ["majority", "RR interval"]) for persons in cohorts]
+    found = [pool_persons(persons, "aligned", ["majority", "RR interval"]) for persons in cohorts]
     for what in ("with_effect", "better"):
         wrong = sum(bool(each[what]) for each in found)
         assert binomtest(wrong, len(found), 0.05, alternative="greater").pvalue > 0.01, what
@@ -79,7 +79,7 @@ def test_tests_of_persons_without_an_effect_find_no_more_than_they_may() -> None
 
 def test_persons_with_an_effect_are_found_among_others() -> None:
     persons = [made_up(f"P{n}", n, 0.5 if n % 3 else 0.0) for n in range(12)]
-    found = together(persons, "aligned", ["majority", "RR interval"])
+    found = pool_persons(persons, "aligned", ["majority", "RR interval"])
     assert {f"P{n}" for n in range(12) if n % 3} <= set(found["with_effect"])
     assert set(found["better"]) >= {f"P{n}" for n in range(12) if n % 3}
 
@@ -116,7 +116,7 @@ def test_a_page_of_persons_who_all_failed_says_so_and_escapes_what_it_holds() ->
         "name": "none",
         "ours": "aligned",
         "plan": {"seed": 0, "epochs": None},
-        **together(persons, "aligned", []),
+        **pool_persons(persons, "aligned", []),
     }
     page = cohort_page(result, persons)
     assert "has &lt;b&gt;#&lt;/b&gt; days" in page

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_ecg.datasets.dataset_file import Origin, mixtures, read_dataset
+from edge_ecg.datasets.dataset_file import Origin, confounding_origins, read_dataset
 from edge_ecg.errors import DatasetError, EdgeEcgError
-from edge_ecg.recording import Told
+from edge_ecg.recording import Overrides
 from edge_ecg.simulation.synthetic import record, synthetic_person
 from train.data import BeatSet, mixed, read_beats
 
@@ -25,7 +25,7 @@ layout = "{date}/{label}/*.csv"
 exclude = ["d"]
 """
 TOLD = """
-[[told]]
+[[override]]
 match = "*/c/*"
 rate_hz = 250
 lead = "II"
@@ -147,31 +147,31 @@ def test_the_authors_split(ecg_data: Path) -> None:
 
 def test_what_files_do_not_say_is_told_by_pattern(tmp_path: Path) -> None:
     told = """
-[[told]]
+[[override]]
 match = "*/a/*"
 rate_hz = 130
 unit = "mV"
 column = "ecg"
 lead = "II"
-[[told]]
+[[override]]
 match = "0101/*"
 rate_hz = 250
 """
     entries = read_dataset(write(tmp_path, GOOD + told)).entries("train")
-    assert [entry.told for entry in entries] == [Told(130, "mV", "ecg", "II"), Told(250), Told(250)]
+    assert [entry.overrides for entry in entries] == [Overrides(130, "mV", "ecg", "II"), Overrides(250), Overrides(250)]
 
 
 @pytest.mark.parametrize(
     ("told", "reason"),
     [
-        ("[told]\nrate_hz = 130", "told is no list of tables"),
-        ("[[told]]\nrate_hz = 130", r"\[\[told\]\] has rate_hz; expected match and some of"),
-        ('[[told]]\nmatch = "*"', r"\[\[told\]\] has match; expected match and some of"),
-        ('[[told]]\nmatch = "*"\nrate = 130', r"\[\[told\]\] has match, rate; expected match and some of"),
-        ('[[told]]\nmatch = "*"\nrate_hz = "130"', "says that rate_hz is '130'"),
-        ('[[told]]\nmatch = "*"\nrate_hz = nan', "says that rate_hz is nan"),
-        ('[[told]]\nmatch = "*"\nunit = 3', "says that unit is 3"),
-        ('[[told]]\nmatch = "polar/*"\nunit = "uV"', "of 'polar/.*' matches no recording"),
+        ("[override]\nrate_hz = 130", "override is no list of tables"),
+        ("[[override]]\nrate_hz = 130", r"\[\[override\]\] has rate_hz; expected match and some of"),
+        ('[[override]]\nmatch = "*"', r"\[\[override\]\] has match; expected match and some of"),
+        ('[[override]]\nmatch = "*"\nrate = 130', r"\[\[override\]\] has match, rate; expected match and some of"),
+        ('[[override]]\nmatch = "*"\nrate_hz = "130"', "says that rate_hz is '130'"),
+        ('[[override]]\nmatch = "*"\nrate_hz = nan', "says that rate_hz is nan"),
+        ('[[override]]\nmatch = "*"\nunit = 3', "says that unit is 3"),
+        ('[[override]]\nmatch = "polar/*"\nunit = "uV"', "of 'polar/.*' matches no recording"),
     ],
 )
 def test_a_mistake_in_what_is_told_is_named(tmp_path: Path, told: str, reason: str) -> None:
@@ -205,7 +205,7 @@ def origins(*of: tuple[str, float, str | None, str | None]) -> list[tuple[str, O
     ],
 )
 def test_a_lead_or_device_that_could_pass_for_the_state_is_named(of: list, says: list[str]) -> None:
-    assert mixtures(origins(*of), ("rest", "load")) == says
+    assert confounding_origins(origins(*of), ("rest", "load")) == says
 
 
 def test_training_reads_what_is_told_and_warns_of_what_it_mixes(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ from export.formats.onnx import float_files
 from export.gate.parity_check import Parity, ParityCheck, require
 from export.gate.reference_model import REFERENCE_MODEL, ReferenceModel
 from export.graphs import graphs_of
-from export.parity import Claims, parity, same
+from export.parity import BundleAudit, parity, same
 from export.pipeline import ARTEFACTS, artefact
 from train.model.architectures import build_model
 from train.run import load_run
@@ -339,11 +339,11 @@ def test_a_changed_figure_in_the_manifest_is_refused(bundle, small_dataset, tmp_
 def test_changed_golden_vectors_are_refused(bundle):
     manifest, files = bundle
     golden = json.loads(files[GOLDEN])
-    assert list(Claims(manifest, files).golden()) == []
+    assert list(BundleAudit(manifest, files).golden()) == []
     for entry, value in golden["beats"][-1].items():
         spoilt = copy.deepcopy(golden)
         spoilt["beats"][-1][entry] = "else" if isinstance(value, str) else (np.array(value) * 1.1).tolist()
-        faults = list(Claims(manifest, {**files, GOLDEN: json.dumps(spoilt).encode()}).golden())
+        faults = list(BundleAudit(manifest, {**files, GOLDEN: json.dumps(spoilt).encode()}).golden())
         assert faults == ["golden.json: does not follow from its beats"], entry
 
 

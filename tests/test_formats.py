@@ -15,7 +15,7 @@ from edge_ecg.errors import RecordingError
 from edge_ecg.readers import read as table
 from edge_ecg.readers.find import find_recordings
 from edge_ecg.readers.read import formats, read_recording
-from edge_ecg.recording import Signal
+from edge_ecg.recording import RawSignal
 
 COUNTS = b"MYCOUNTS" + (np.arange(2000) % 250).astype("<i2").tobytes()
 
@@ -59,14 +59,14 @@ def test_a_format_of_a_package_is_read_alone_and_in_a_folder(tmp_path, installed
     assert "counts recordings" in CliRunner().invoke(cli, ["doctor"]).stdout
 
 
-def failing(*_: object) -> Signal:
+def failing(*_: object) -> RawSignal:
     raise IndexError("a person's name")
 
 
-FAULTS: dict[str, Callable[[object], Signal]] = {
+FAULTS: dict[str, Callable[[object], RawSignal]] = {
     "reader counts of my_package failed: IndexError": failing,
-    "reader counts of my_package failed: it gave a int, expected a Signal": lambda *_: 7,
-    "its values are no float64 array of one dimension": lambda *_: Signal(np.zeros((2000, 2))),
+    "reader counts of my_package failed: it gave a int, expected a RawSignal": lambda *_: 7,
+    "its values are no float64 array of one dimension": lambda *_: RawSignal(np.zeros((2000, 2))),
 }
 
 

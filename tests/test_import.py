@@ -22,7 +22,7 @@ from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.datasets.labelling import Item, by_table, by_windows, checked_label, split_by_date, two_labels, weaknesses
 from edge_ecg.errors import DatasetError, EdgeEcgError, RecordingError
 from edge_ecg.readers.apple_format import LOCALES, write_apple_csv
-from edge_ecg.readers.find import PassedOver, find_recordings
+from edge_ecg.readers.find import SkippedFiles, find_recordings
 from edge_ecg.readers.read import read_recording
 
 NAME, BIRTH = "Wilhelmine Einthoven", "21.05.1860"
@@ -266,8 +266,8 @@ def test_what_is_no_plain_member_is_skipped_and_said_and_the_rest_is_read(tmp_pa
             warnings.simplefilter("ignore")  # of the second of the same name
             for _ in range(2 if name == "twice.csv" else 1):
                 archive.writestr(name, b"/etc/passwd")
-        passed = PassedOver()
-        assert [Path(found.name).name for found in find_recordings(export, passed_over=passed)] == [
+        passed = SkippedFiles()
+        assert [Path(found.name).name for found in find_recordings(export, skipped=passed)] == [
             "ecg_2024-02-27_0.csv",
             "ecg_2024-02-27_1.csv",
         ]
@@ -573,6 +573,6 @@ def test_a_member_without_a_name_is_passed_over(tmp_path: Path) -> None:
     assert lengths == b"\1\0\0\0\0\0"
     path.write_bytes(data[: at + 28] + b"\0\0\0\0\1\0" + data[at + 34 :])
     assert zipfile.ZipFile(path).namelist()[0] == ""
-    passed = PassedOver()
-    assert [Path(found.name).name for found in find_recordings(path, passed_over=passed)] == ["a.csv"]
+    passed = SkippedFiles()
+    assert [Path(found.name).name for found in find_recordings(path, skipped=passed)] == ["a.csv"]
     assert passed.names == [""]

@@ -27,11 +27,11 @@ from edge_ecg.inference.portable import (
     dequantized,
     load_portable,
     quantize_rows,
-    spelt_out,
+    with_defaults,
 )
 from export.formats.onnx import to_onnx
 from export.formats.portable import float_files, int8_files
-from export.graphs import Graph, fold_batch_norm, graphs_of
+from export.graphs import Graph, fused_for_export, graphs_of
 from train.model.architectures import ARCHITECTURES, build_model
 from train.model.model import Model
 
@@ -79,7 +79,7 @@ def test_the_fused_encoder_is_the_encoder_at_any_heart_rate():
     beats[:, 383] = torch.linspace(0.2, 3.0, len(beats))
     ARCHITECTURES["aligned"].prepare(model, beats)
     with torch.no_grad():
-        wanted, got = model.encoder(beats), fold_batch_norm(model).encoder(beats)
+        wanted, got = model.encoder(beats), fused_for_export(model).encoder(beats)
     assert (got - wanted).abs().max() < 1e-5 * wanted.abs().max()
 
 
@@ -110,7 +110,7 @@ def test_what_a_layer_leaves_out_is_what_it_would_state(exported):
     assert form["format"] == 1
     for name in ("encoder", "comparator"):
         program = form[name]
-        layers = spelt_out(program)
+        layers = with_defaults(program)
         assert layers[-1]["output"] == program["output"]
         assert all(layer["op"] in OPS for layer in layers)
         assert {"batch_norm", "shape", "cast"}.isdisjoint(layer["op"] for layer in layers)

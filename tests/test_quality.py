@@ -1,4 +1,4 @@
-"""Signal quality: what must not vote does not, says why, and spoils nothing else, however the stream is cut."""
+"""RawSignal quality: what must not vote does not, says why, and spoils nothing else, however the stream is cut."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -11,7 +11,7 @@ from edge_ecg.bundles.bundle import COMPARATOR, ENCODER, read_files
 from edge_ecg.contract import CONTRACT, INTENDED_USE
 from export.compression.weights import INT8
 from export.formats.onnx import COMPARATOR_INT8, ENCODER_INT8
-from export.graphs import fold_batch_norm
+from export.graphs import fused_for_export
 from export.mil.apple import Model_pb2
 from export.pipeline import ARTEFACTS
 from train.run import Run, load_run
@@ -32,7 +32,7 @@ def files(small_bundle) -> dict[str, bytes]:
 def test_an_int8_weight_moves_an_embedding_by_no_more_than_half_a_step_of_each_number(run):
     """The samples that the one linear map takes have length 1, so the sum of their sizes is at most the root of 95."""
     beats = torch.from_numpy(run.validation.values)
-    exact, small = fold_batch_norm(run.model).encoder, INT8.compressed(run.model).encoder
+    exact, small = fused_for_export(run.model).encoder, INT8.compressed(run.model).encoder
     half_step = exact.project.weight.abs().amax(1) / 127 / 2
     with torch.no_grad():
         off = (small(beats) - exact(beats)).abs().amax(0)
@@ -92,7 +92,7 @@ def test_an_onnx_file_asks_for_no_more_than_its_operators_need(files, name):
 @pytest.mark.parametrize("name", ONNX_FILES)
 def test_onnx_nodes_are_named_after_the_modules_they_come_from(files, run, name):
     model = onnx.load_from_string(files[name])
-    model_as_exported = fold_batch_norm(run.model)
+    model_as_exported = fused_for_export(run.model)
     owner = model_as_exported.encoder if "encoder" in name else model_as_exported.comparator
     modules = {module for module, _ in owner.named_modules() if module}
     names = [node.name for node in model.graph.node]

@@ -16,7 +16,7 @@ from scipy.io import savemat
 
 from edge_ecg.cli.show import detect_command
 from edge_ecg.errors import RecordingError
-from edge_ecg.readers.find import PassedOver, find_recordings
+from edge_ecg.readers.find import SkippedFiles, find_recordings
 from edge_ecg.readers.read import read_recording
 from edge_ecg.recording import gregorian_year
 from edge_ecg.signal.stream import heart_rate_bpm, r_peak_times_s
@@ -708,8 +708,8 @@ def test_a_wfdb_record_is_read_from_a_zip_and_from_a_mat_file(tmp_path):
         for file in sorted(folder.iterdir()):
             archive.write(file, f"records/{file.name.replace('s.hea', 'S.HEA') if file.stem == 's' else file.name}")
     for source in (folder, tmp_path / "a.zip"):
-        passed = PassedOver()
-        found = {Path(one.name).stem.lower(): one.read() for one in find_recordings(source, passed_over=passed)}
+        passed = SkippedFiles()
+        found = {Path(one.name).stem.lower(): one.read() for one in find_recordings(source, skipped=passed)}
         assert not passed.names
         assert sorted(found) == ["m", "r", "s"]
         for recording in found.values():
@@ -786,8 +786,8 @@ def test_a_folder_and_a_zip_hold_what_is_read_alone(tmp_path):
         np.save(folder / "array.npy", ECG_UV)
         archive.write(folder / "array.npy", "array.npy")
     for source in (folder, tmp_path / "all.zip"):
-        passed = PassedOver()
-        found = {Path(one.name).name: one.read() for one in find_recordings(source, passed_over=passed)}
+        passed = SkippedFiles()
+        found = {Path(one.name).name: one.read() for one in find_recordings(source, skipped=passed)}
         assert sorted(found) == sorted([*PLAIN, "array.npy"])
         for name, recording in found.items():
             alone = read_recording(folder / name)
@@ -805,8 +805,8 @@ def test_links_are_followed_once_and_pipes_are_passed_over(tmp_path):
     (folder / "loop").symlink_to(folder, target_is_directory=True)
     (folder / "gone.csv").symlink_to(tmp_path / "nothing")
     os.mkfifo(folder / "pipe.csv")
-    passed = PassedOver()
-    assert [Path(one.name).name for one in find_recordings(folder, passed_over=passed)] == ["link.csv"]
+    passed = SkippedFiles()
+    assert [Path(one.name).name for one in find_recordings(folder, skipped=passed)] == ["link.csv"]
     assert sorted(Path(name).name for name in passed.names) == ["gone.csv", "pipe.csv"]
 
 
@@ -850,8 +850,8 @@ def test_every_file_from_the_field_is_the_same_in_a_folder_and_in_a_zip(ecg_data
         for path in folder.iterdir():
             archive.write(path, f"in/{path.name}")
     for source in (folder, tmp_path / "a.zip"):
-        passed = PassedOver()
-        found = {Path(one.name).name.casefold(): one.read() for one in find_recordings(source, passed_over=passed)}
+        passed = SkippedFiles()
+        found = {Path(one.name).name.casefold(): one.read() for one in find_recordings(source, skipped=passed)}
         assert found.keys() == alone.keys()
         assert not passed.names
         for name, recording in found.items():

@@ -83,7 +83,7 @@ def measured(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "notes": ["Found with one date in view."],
         "seeds": {"0": {}},
         "mean": {"0.95": {plan: [11.25, 0.5, 3.25, 1] for plan in plans}},
-        "left_aside": {"0": {plan: before for plan in plans}},
+        "excluded_recordings": {"0": {plan: before for plan in plans}},
         "drifts": {d: {"before": dict.fromkeys(plans, before), "after": dict.fromkeys(plans, after)} for d in DRIFTS},
         "others": {"synthetic": (211, 216)},
     }

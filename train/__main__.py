@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 import torch
 
-from edge_ecg.datasets.dataset_file import read_dataset, require_days, worth_of
+from edge_ecg.datasets.dataset_file import learning_curve_advice, read_dataset, require_days
 from edge_ecg.errors import RunError
-from edge_ecg.terminal.console import claim_folder, countdown, folded, run_command
+from edge_ecg.terminal.console import claim_folder, countdown, run_command, wrapped
 from train.data import mixed, read_sets
 from train.evaluate import figures_text
 from train.fit.loop import PROGRESS, Trainer, settings_for
@@ -54,9 +54,9 @@ def train(
     days = require_days(zip(learned.dates.tolist(), learned.recording_is_target.tolist(), strict=True))
     claim_folder(out, "train", (WEIGHTS, PROGRESS, BEATS, METRICS, HISTORY, CONFIG, FOLDS, OVERVIEW, CONFOUNDERS))
     _refuse_a_run(out, resume)  # that another process finished meanwhile
-    click.echo(folded(worth_of(len(days)), 2))
+    click.echo(wrapped(learning_curve_advice(len(days)), 2))
     for warning in mixed(sets.values(), dataset.labels):
-        click.secho(folded(f"weak: {warning}", 6), fg="yellow", err=True)
+        click.secho(wrapped(f"weak: {warning}", 6), fg="yellow", err=True)
     settings = settings_for(arch, seed, epochs)
     trainer = Trainer(settings, sets["train"], sets["validation"], out)
     if resume and (out / PROGRESS).exists():  # a run that was killed early has nothing to go on with
@@ -78,7 +78,7 @@ def train(
             "too few days with both states to tell how much days differ: every recording will be inconclusive; record "
             "both states on more days"
         )
-        click.echo(folded(said, 2), err=True)
+        click.echo(wrapped(said, 2), err=True)
     click.echo(figures_text(figures, dataset.labels))
     click.echo(f"{finished.model.parameter_count} parameters, {time.perf_counter() - began:.0f} s, in {out}")
 

@@ -25,9 +25,9 @@ from edge_ecg.errors import DatasetError, EdgeEcgError, RunError
 from edge_ecg.report.cohort import cohort_page
 from edge_ecg.storage.atomic import refuse_overlap, write_file
 from edge_ecg.storage.files import read_json, write_json
-from edge_ecg.terminal.console import claim_folder, countdown, folded, run_command
+from edge_ecg.terminal.console import claim_folder, countdown, run_command, wrapped
 from train.evaluation.folds import BASELINES
-from train.evaluation.persons import together
+from train.evaluation.persons import pool_persons
 from train.model.architectures import DEFAULT_ARCHITECTURE
 from train.parallel import local_cluster, require_dask, run_tasks, tasks_on
 from train.person import PERSON, Person, Plan, code_version, empty, study_person
@@ -159,7 +159,7 @@ def write_results(out: Path, study: Study, plan: Plan, persons: list[dict[str, A
     """Write the table, the figures of all persons together, and the page; returns the figures."""
     ours = plan.architectures[0]
     rivals = [*plan.baselines, *plan.architectures[1:]]
-    result = {"name": study.name, "ours": ours, "plan": asdict(plan), **together(persons, ours, rivals)}
+    result = {"name": study.name, "ours": ours, "plan": asdict(plan), **pool_persons(persons, ours, rivals)}
     table = io.StringIO()
     writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -181,7 +181,7 @@ def summary(result: dict[str, Any]) -> str:
         "beyond chance, at the same rate",
     ]
     lines += [f"{k['persons']} failed at {k['step']}: {k['reason']}" for k in result["failures"]["kinds"]]
-    return "\n".join(folded(line, 2) for line in lines)
+    return "\n".join(wrapped(line, 2) for line in lines)
 
 
 @contextmanager

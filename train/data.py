@@ -13,7 +13,7 @@ import numpy as np
 import safetensors
 
 from edge_ecg.contract import CONTRACT, Contract
-from edge_ecg.datasets.dataset_file import SETS, Dataset, Entry, Origin, mixtures
+from edge_ecg.datasets.dataset_file import SETS, Dataset, Entry, Origin, confounding_origins
 from edge_ecg.errors import DatasetError
 from edge_ecg.readers.read import read_recording
 from edge_ecg.signal.stream import cut_beats
@@ -92,7 +92,7 @@ def read_beats(entries: Iterable[Entry], contract: Contract = CONTRACT) -> BeatS
     """Read recordings and cut their beats. Raises DatasetError for a recording without a beat."""
     values, known_at_s, read, origins, days, counts = [], [], [], [], [], []
     for entry in entries:
-        recording = read_recording(entry.path, *entry.told)
+        recording = read_recording(entry.path, *entry.overrides)
         beats = cut_beats(recording, contract)
         if not beats:
             raise DatasetError(f"{entry.path}: no beat was found; leave the recording out of the dataset")
@@ -187,7 +187,9 @@ def read_given_beats(path: Path, dataset: Dataset, dates: tuple[str, ...]) -> Be
 def mixed(sets: Iterable[BeatSet], labels: tuple[str, str]) -> list[str]:
     """What of the recordings' origins could pass for a difference between the states, a sentence each."""
     told = [(b.recording_is_target.tolist(), b.origins) for b in sets]
-    return mixtures([(labels[of], o) for is_target, at in told for of, o in zip(is_target, at, strict=False)], labels)
+    return confounding_origins(
+        [(labels[of], o) for is_target, at in told for of, o in zip(is_target, at, strict=False)], labels
+    )
 
 
 def digest_of(beats: BeatSet) -> str:

@@ -16,7 +16,7 @@ import torch
 from edge_ecg.datasets.dataset_file import SETS, read_dataset
 from edge_ecg.report.findings import told, weights_sha256
 from edge_ecg.storage.files import read_json, write_json
-from edge_ecg.terminal.console import between, claim_folder, columns, count, folded, run_command, share
+from edge_ecg.terminal.console import between, claim_folder, columns, count, run_command, share, wrapped
 from train.data import read_sets
 from train.decision.decide import decide
 from train.options import given_beats
@@ -45,13 +45,13 @@ def figures_text(figures: dict[str, dict[str, Any]], labels: tuple[str, str]) ->
         lines += [
             f"{which}: {', '.join(of_set['dates'])}",
             *columns(rows),
-            folded(
+            wrapped(
                 f"  decided without a baseline of the day: {s['right']} right, {s['wrong']} wrong, "
                 f"{s['inconclusive']} inconclusive, first after {s['median_beats']:.0f} beats (median)",
                 4,
             ),
         ]
-    lines.append(folded(f"  sens.: the share of {labels[1]!r} that was recognised; spec.: that of {labels[0]!r}", 4))
+    lines.append(wrapped(f"  sens.: the share of {labels[1]!r} that was recognised; spec.: that of {labels[0]!r}", 4))
     return "\n".join(lines)
 
 

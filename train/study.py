@@ -67,7 +67,7 @@ def daily_baseline_part(study: Study, out: Path, say: Callable[[str], None]) -> 
     """The day's baseline and enrolment."""
     seeds = range(study.seed, study.seed + (1 if study.quick else 5))
     trainings = [settings_for(study.architecture, seed) for seed in seeds]
-    daily_baseline.with_and_without(study.dataset, study.beats, trainings, out, say)
+    daily_baseline.day_baseline_study(study.dataset, study.beats, trainings, out, say)
 
 
 def learning_curve_part(study: Study, out: Path, say: Callable[[str], None]) -> None:

@@ -65,7 +65,7 @@ def examples(dataset: Dataset) -> dict[str, Any] | None:
         first = [next((e for e in entries if (e.date, e.label) == (date, label)), None) for label in dataset.labels]
         baseline, target = first
         if baseline and target:
-            traces = [small_trace(read_recording(entry.path, *entry.told)) for entry in (baseline, target)]
+            traces = [small_trace(read_recording(entry.path, *entry.overrides)) for entry in (baseline, target)]
             return {"date": date, "rate_hz": SHOWN_HZ, "samples_uv": [rounded(np.nan_to_num(uv)) for uv in traces]}
     return None
 

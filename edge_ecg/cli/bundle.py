@@ -9,14 +9,14 @@ import click
 from edge_ecg.bundles.bundle import PACKED_FROM, Bundle, load_bundle, refuse_to_lose
 from edge_ecg.bundles.pack import pack_bundle
 from edge_ecg.bundles.sign import needs_password, sign_bundle, verify_bundle
-from edge_ecg.cli.options import RECORDINGS, Reading, told_of_recordings
+from edge_ecg.cli.options import RECORDINGS, RecordingLoop, override_options
 from edge_ecg.enroll import describe, enroll, write_enrolled
 from edge_ecg.errors import BundleError
-from edge_ecg.recording import Told
+from edge_ecg.recording import Overrides
 from edge_ecg.report.artefact_table import artefact_table
 from edge_ecg.report.profile import profile
 from edge_ecg.storage.atomic import refuse_overlap
-from edge_ecg.terminal.console import folded
+from edge_ecg.terminal.console import wrapped
 
 
 @click.command("inspect")
@@ -25,7 +25,7 @@ from edge_ecg.terminal.console import folded
 def inspect_command(bundle_path: Path, as_json: bool) -> None:
     """Verify a bundle and say what it holds."""
     bundle = load_bundle(bundle_path)
-    click.echo(json.dumps(bundle.manifest) if as_json else "\n".join(folded(line, 14) for line in _inspected(bundle)))
+    click.echo(json.dumps(bundle.manifest) if as_json else "\n".join(wrapped(line, 14) for line in _inspected(bundle)))
 
 
 def _inspected(bundle: Bundle) -> Iterable[str]:
@@ -123,16 +123,18 @@ def profile_command(bundle_path: Path, device: Path | None, as_json: bool) -> No
     if PACKED_FROM in bundle.manifest:
         raise BundleError(f"{bundle_path}: is packed for a device; give the whole bundle, whose graphs are timed")
     costs = profile(bundle, device)
-    click.echo(json.dumps(costs.to_json()) if as_json else "\n".join(folded(line, 20) for line in costs.lines()))
+    click.echo(json.dumps(costs.to_json()) if as_json else "\n".join(wrapped(line, 20) for line in costs.lines()))
 
 
 @click.command("enroll")
 @click.argument("bundle_path", metavar="BUNDLE", type=click.Path(path_type=Path))
 @RECORDINGS
-@told_of_recordings
+@override_options
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the enrolled bundle.")
 @click.option("--json", "as_json", is_flag=True, help="What was found, as JSON.")
-def enroll_command(bundle_path: Path, recordings: tuple[str, ...], told: Told, out: Path, as_json: bool) -> int:
+def enroll_command(
+    bundle_path: Path, recordings: tuple[str, ...], overrides: Overrides, out: Path, as_json: bool
+) -> int:
     """Move a bundle's references to fresh recordings of the baseline, without training.
 
     A RECORDING is a file, a folder with recordings anywhere below it, or Apple's export.zip. They must be
@@ -141,7 +143,7 @@ def enroll_command(bundle_path: Path, recordings: tuple[str, ...], told: Told, o
     refuse_overlap(out, [bundle_path, *recordings])
     refuse_to_lose(out)
     bundle = load_bundle(bundle_path)
-    reading = Reading(told)
+    reading = RecordingLoop(overrides)
     try:
         enrolment = enroll(bundle, reading.each(recordings))
     finally:  # what was passed over may be why there are too few
@@ -150,5 +152,5 @@ def enroll_command(bundle_path: Path, recordings: tuple[str, ...], told: Told, o
     if as_json:
         click.echo(json.dumps(enrolment.to_json()))
     else:
-        click.echo("\n".join(folded(line, 2) for line in (*describe(enrolment), f"{out}: written")))
+        click.echo("\n".join(wrapped(line, 2) for line in (*describe(enrolment), f"{out}: written")))
     return code

@@ -14,7 +14,7 @@ import click
 from edge_ecg.bundles.bundle import Bundle
 from edge_ecg.errors import EdgeEcgError, RecordingError
 from edge_ecg.readers.find import find_recordings
-from edge_ecg.recording import Recording, Told
+from edge_ecg.recording import Overrides, Recording
 from edge_ecg.watch import DayBaseline
 
 DAY_BASELINE = click.option(
@@ -74,7 +74,7 @@ def day_baselines(
     files: Iterable[str],
     first: int | None,
     recordings: Iterable[str],
-    told: Told,
+    overrides: Overrides,
     labels: dict[str, str],
     note: Callable[[str], object],
 ) -> DayBaselines:
@@ -87,22 +87,22 @@ def day_baselines(
         raise click.UsageError("--day-baseline names recordings and --day-baseline-first looks for them: give one")
     if files:
         return DayBaselines(
-            DayBaseline.of(bundle, (found.read() for path in files for found in find_recordings(path, told)))
+            DayBaseline.of(bundle, (found.read() for path in files for found in find_recordings(path, overrides)))
         )
-    return DayBaselines(by_day=_first_of_each_day(bundle, first, recordings, told, labels, note) if first else {})
+    return DayBaselines(by_day=_first_of_each_day(bundle, first, recordings, overrides, labels, note) if first else {})
 
 
 def _first_of_each_day(
     bundle: Bundle,
     count: int,
     paths: Iterable[str],
-    told: Told,
+    overrides: Overrides,
     labels: dict[str, str],
     note: Callable[[str], object],
 ) -> dict[date, DayBaseline]:
     of_day: dict[date, list[Recording]] = defaultdict(list)
     for path in paths:
-        for found in find_recordings(path, told):
+        for found in find_recordings(path, overrides):
             if label_of(found.name, bundle.labels, labels) == bundle.labels[0]:
                 try:
                     recording = found.read()

@@ -14,7 +14,7 @@ from edge_ecg.inference.votes import INCONCLUSIVE
 from edge_ecg.readers.read import read_recording
 from edge_ecg.replay import replay
 from edge_ecg.simulation.synthetic import synthetic_person, write_dataset
-from edge_ecg.terminal.console import folded
+from edge_ecg.terminal.console import wrapped
 
 
 @click.command("demo", short_help="Run everything once, on a synthetic person.")
@@ -93,7 +93,7 @@ def _replay_held_out(data: Path, bundle_path: Path) -> None:
             f"  first said after {sorted(seconds)[len(seconds) // 2]:.1f} s of ECG (median, the first 3 s settle); "
             f"replayed at {sorted(factors)[len(factors) // 2]:.0f} times real time"
         )
-        click.echo(folded(said, 2))
+        click.echo(wrapped(said, 2))
 
 
 def _step(title: str, module: str, *arguments: object) -> None:
@@ -106,7 +106,7 @@ def _step(title: str, module: str, *arguments: object) -> None:
 
 
 def _say(title: str, command: str = "") -> None:
-    click.secho(f"\n{folded(title)}", bold=True)
+    click.secho(f"\n{wrapped(title)}", bold=True)
     if command:
-        click.echo(folded(f"$ {command}", 4))
+        click.echo(wrapped(f"$ {command}", 4))
     sys.stdout.flush()

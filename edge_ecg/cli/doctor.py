@@ -17,7 +17,7 @@ import click
 from edge_ecg.errors import RecordingError
 from edge_ecg.inference.onnx_runtime import onnxruntime
 from edge_ecg.readers.read import formats
-from edge_ecg.terminal.console import folded
+from edge_ecg.terminal.console import wrapped
 
 # The newest torch that a coremltools release was tested with, from its own start-up check.
 TESTED_TOGETHER = {"9.0": "2.7"}
@@ -178,5 +178,5 @@ def lines() -> Iterator[str]:
 def doctor_command(as_json: bool) -> None:
     """Say what this machine can check of a bundle and what it can't."""
     click.echo(
-        json.dumps([asdict(f) for f in findings()]) if as_json else "\n".join(folded(line, 27) for line in lines())
+        json.dumps([asdict(f) for f in findings()]) if as_json else "\n".join(wrapped(line, 27) for line in lines())
     )

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import click
 
-from edge_ecg.cli.options import PagePath, Reading, told_of_recordings
-from edge_ecg.datasets.dataset_file import days_with_both_states, worth_of
+from edge_ecg.cli.options import PagePath, RecordingLoop, override_options
+from edge_ecg.datasets.dataset_file import days_with_both_states, learning_curve_advice
 from edge_ecg.datasets.importing import DATASET, Dates, Imported, Listing, list_recordings, refuse_to_lose, write_data
 from edge_ecg.datasets.labelling import Item, Labels, by_table, by_windows
 from edge_ecg.errors import DatasetError
-from edge_ecg.readers.find import Found
-from edge_ecg.recording import Recording, Told
+from edge_ecg.readers.find import RecordingFile
+from edge_ecg.recording import Overrides, Recording
 from edge_ecg.report.contact_sheet import contact_sheet
 from edge_ecg.storage.atomic import refuse_overlap, write_file
-from edge_ecg.terminal.console import folded, report_error, tail, terminal_width
+from edge_ecg.terminal.console import ellipsized_left, report_error, terminal_width, wrapped
 
 
 @click.command("import", short_help="Make a data set from a phone's export.")
@@ -46,7 +46,7 @@ from edge_ecg.terminal.console import folded, report_error, tail, terminal_width
 )
 @click.option("--sheet", type=PagePath(), help="Write a page to label in: traces to mark, saved as labels.csv.")
 @click.option("--baseline", metavar="LABEL", help="Which label is the baseline  [the one given first]")
-@told_of_recordings
+@override_options
 @click.option("--json", "as_json", is_flag=True, help="Recordings, or what was written, as JSON on standard output.")
 def import_command(
     sources: tuple[Path, ...],
@@ -56,7 +56,7 @@ def import_command(
     dates_table: Path | None,
     sheet: Path | None,
     baseline: str | None,
-    told: Told,
+    overrides: Overrides,
     as_json: bool,
 ) -> int:
     """Make a data set from Apple's export.zip, from folders or single files.
@@ -76,7 +76,7 @@ def import_command(
         refuse_to_lose(out)  # before much is read
     if baseline is not None and out is None:
         raise click.UsageError("--baseline needs --out")
-    reading = Reading(told)
+    reading = RecordingLoop(overrides)
     dates = Dates(dates_table) if dates_table else None
     listing = list_recordings(sources, lambda source: _progress(reading.find(source), "reading"), dates)
     for sentence in listing.refused:
@@ -84,7 +84,7 @@ def import_command(
     code = reading.finish()
     labels = _labels(listing.items, windows, table)
     if sheet is not None:
-        _write_sheet(sheet, listing, sources, labels, told)
+        _write_sheet(sheet, listing, sources, labels, overrides)
         return code
     if out is None:
         _show_listing(listing, labels, as_json)
@@ -93,7 +93,7 @@ def import_command(
         raise DatasetError(
             "no recording has a label; give --window or --labels that match; --sheet writes a page to label in"
         )
-    again = Reading(told)  # it was all said
+    again = RecordingLoop(overrides)  # it was all said
     imported = write_data(
         listing,
         sources,
@@ -109,20 +109,22 @@ def import_command(
     return code
 
 
-def _write_sheet(sheet: Path, listing: Listing, sources: tuple[Path, ...], labels: Labels, told: Told) -> None:
+def _write_sheet(
+    sheet: Path, listing: Listing, sources: tuple[Path, ...], labels: Labels, overrides: Overrides
+) -> None:
     if not listing.items:
         raise DatasetError("no recording to label")
-    content = contact_sheet(listing.items, _listed(listing, sources, told), labels).encode()
+    content = contact_sheet(listing.items, _listed(listing, sources, overrides), labels).encode()
     write_file(sheet, content)
     click.echo(f"{sheet}: {len(listing.items)} recordings, {len(content):,} bytes")
     click.echo("Open it in a browser, mark, save labels.csv, then:")
     click.echo("  edge-ecg import SOURCE --labels labels.csv --out DATA")
 
 
-def _listed(listing: Listing, sources: tuple[Path, ...], told: Told) -> Iterator[tuple[str, Recording]]:
+def _listed(listing: Listing, sources: tuple[Path, ...], overrides: Overrides) -> Iterator[tuple[str, Recording]]:
     """The recordings of a listing by name, read again."""
     names = {item.name for item in listing.items}
-    reading = Reading(told)  # it was all said
+    reading = RecordingLoop(overrides)  # it was all said
     for source in sources:
         for found in _progress(reading.find(source), "drawing"):
             if found.name in names:
@@ -134,14 +136,14 @@ def _labels(items: list[Item], windows: tuple[str, ...], table: Path | None) -> 
         timeless = sum(not item.time for item in items)
         if timeless:
             said = f"{timeless} of {len(items)} recordings say no time of day: no window labels them"
-            click.echo(folded(said, 2), err=True)
+            click.echo(wrapped(said, 2), err=True)
         return by_windows(items, windows)
     if table is not None:
         return by_table(items, table)
     return {}
 
 
-def _progress(found: Iterable[Found], doing: str) -> Iterable[Found]:
+def _progress(found: Iterable[RecordingFile], doing: str) -> Iterable[RecordingFile]:
     with click.progressbar(found, label=doing, file=sys.stderr, show_pos=True, hidden=not sys.stderr.isatty()) as shown:
         yield from shown
 
@@ -156,9 +158,9 @@ def _show_listing(listing: Listing, labels: Labels, as_json: bool) -> None:
         for item in of_date:
             facts = f"{item.duration_s:4.1f} s  {item.sample_rate_hz:7g} Hz  {labels.get(item.name, '-')[:12]:12}"
             line = f"  {item.time or '-':8}  {facts}"
-            click.echo(f"{line}  {tail(Path(item.name).name, terminal_width() - len(line) - 2)}")
+            click.echo(f"{line}  {ellipsized_left(Path(item.name).name, terminal_width() - len(line) - 2)}")
     many = f"{len(listing.items)} recordings{_and_duplicates(listing)}"
-    click.echo(folded(f"{many}; label them and give --out to write a data set", 2))
+    click.echo(wrapped(f"{many}; label them and give --out to write a data set", 2))
 
 
 def _show_imported(imported: Imported, listing: Listing) -> None:
@@ -168,14 +170,14 @@ def _show_imported(imported: Imported, listing: Listing) -> None:
         of = next((name for name, dates in (imported.split or {}).items() if date in dates), "-")
         click.echo(f"  {date:12} {counts[baseline]:>12} {counts[target]:>12}  {of}")
     left_out = f"{imported.left_out} recordings without a label were left out{_and_duplicates(listing)}"
-    click.echo(folded(f"{baseline} is the baseline, {target} the target; {left_out}", 2))
+    click.echo(wrapped(f"{baseline} is the baseline, {target} the target; {left_out}", 2))
     for warning in imported.warnings:
-        click.secho(folded(f"weak: {warning}", 6), fg="yellow", err=True)
+        click.secho(wrapped(f"weak: {warning}", 6), fg="yellow", err=True)
     if imported.split:
         learned = days_with_both_states(
             (date, label) for date in imported.split["train"] for label, count in imported.counts[date].items() if count
         )
-        click.echo(folded(worth_of(len(learned)), 2))
+        click.echo(wrapped(learning_curve_advice(len(learned)), 2))
         click.echo(f"Next: python -m train {imported.out / DATASET} --out run")
     else:
         click.secho(f"no {DATASET}: too few dates with both states to split", fg="yellow", err=True)

@@ -13,7 +13,7 @@ from edge_ecg.contract import CONTRACT
 from edge_ecg.inference.votes import Decision
 from edge_ecg.recording import Recording
 from edge_ecg.replay import Step
-from edge_ecg.terminal.console import tail, terminal_width
+from edge_ecg.terminal.console import ellipsized_left, terminal_width
 
 SHOWN_S = 5.0
 TRACE_ROWS = 8
@@ -105,7 +105,7 @@ class LiveView:
         now_s, decision = self._heard / rate_hz, step.decision
         span_uv = np.nanmax(self._trace) - np.nanmin(self._trace) if np.isfinite(self._trace).any() else 0
         moment = f"  {now_s:4.1f} of {self._recording.duration_s:.1f} s  {span_uv:.0f} uV"
-        head = f"{tail(self._recording.source, self._columns - len(moment))}{moment}"
+        head = f"{ellipsized_left(self._recording.source, self._columns - len(moment))}{moment}"
         latency = f"a beat {np.median(self._latency_us):.0f} us" if self._latency_us else "no beat yet"
         votes = "  ".join(f"{label} {count}" for label, count in decision.votes.items())
         verdict = f"{decision.label}, {decision.confidence:.0%}"

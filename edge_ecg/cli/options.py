@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 import click
 
 from edge_ecg.errors import EdgeEcgError
-from edge_ecg.readers.find import Found, PassedOver, find_recordings
-from edge_ecg.recording import RATE_RANGE_HZ, Recording, Told
+from edge_ecg.readers.find import RecordingFile, SkippedFiles, find_recordings
+from edge_ecg.recording import RATE_RANGE_HZ, Overrides, Recording
 from edge_ecg.signal.stream import heart_rate_bpm, r_peak_times_s
-from edge_ecg.terminal.console import folded, report_error
+from edge_ecg.terminal.console import report_error, wrapped
 
 HEART_RATES_BPM = (30, 200)  # of a person at rest; outside, the sample rate is likelier wrong than the heart
 
@@ -71,8 +71,8 @@ class PagePath(click.Path):
         return page
 
 
-def told_of_recordings(command: Callable[..., Result]) -> Callable[..., Result]:
-    """The options of what recordings do not say of themselves; the command gets them as `told`."""
+def override_options(command: Callable[..., Result]) -> Callable[..., Result]:
+    """The options of what recordings do not say of themselves; the command gets them as `overrides`."""
 
     @click.option("--rate", "rate_hz", type=Finite(*RATE_RANGE_HZ), help="Hertz, where a file says no rate.")
     @click.option("--unit", help="uV, mV or V, where a file says no unit.")
@@ -81,34 +81,34 @@ def told_of_recordings(command: Callable[..., Result]) -> Callable[..., Result]:
     )
     @click.option("--lead", help="I, II, V5, where a file says no lead.")
     @functools.wraps(command)
-    def with_told(*args: Any, **others: Any) -> Result:
-        told = Told(*(others.pop(name) for name in Told._fields))
-        return command(*args, told=told, **others)
+    def with_overrides(*args: Any, **others: Any) -> Result:
+        overrides = Overrides(*(others.pop(name) for name in Overrides._fields))
+        return command(*args, overrides=overrides, **others)
 
-    return with_told
+    return with_overrides
 
 
-class Reading:
+class RecordingLoop:
     """Recordings read one after the other for a command: a bad one is reported, and the others still come.
 
     `finish` says once what else there was to say, and gives the exit code.
     """
 
-    def __init__(self, told: Told):
-        self._told = told
-        self._passed_over = PassedOver()
+    def __init__(self, overrides: Overrides):
+        self._overrides = overrides
+        self._skipped = SkippedFiles()
         self._assumed = 0
         self.code = 0
 
-    def find(self, path: Any) -> Iterator[Found]:
+    def find(self, path: Any) -> Iterator[RecordingFile]:
         """The recordings at a path; a path at which nothing can be read is reported."""
         try:
-            for found in find_recordings(path, self._told, self._passed_over):
-                yield Found(found.name, functools.partial(self._read, found))
+            for found in find_recordings(path, self._overrides, self._skipped):
+                yield RecordingFile(found.name, functools.partial(self._read, found))
         except EdgeEcgError as error:
             self.code = report_error(error)
 
-    def _read(self, found: Found) -> Recording:
+    def _read(self, found: RecordingFile) -> Recording:
         recording = found.read()
         self._assumed += recording.rate_is_assumed
         return recording
@@ -122,20 +122,20 @@ class Reading:
                 except EdgeEcgError as error:
                     self.code = report_error(error)
                 else:
-                    _doubt(recording)
+                    _warn_implausible_heart_rate(recording)
                     yield recording
 
     def finish(self) -> int:
         """Name what was passed over and what was assumed; return the exit code."""
         if self._assumed:
             many = f"{self._assumed} recording{'s say' if self._assumed > 1 else ' says'} no sample rate"
-            click.echo(folded(f"{many}: taken for 512 Hz, as an Apple Watch's; --rate says another", 2), err=True)
-        if self._passed_over.names:
-            click.echo(folded(str(self._passed_over), 2), err=True)
+            click.echo(wrapped(f"{many}: taken for 512 Hz, as an Apple Watch's; --rate says another", 2), err=True)
+        if self._skipped.names:
+            click.echo(wrapped(str(self._skipped), 2), err=True)
         return self.code
 
 
-def _doubt(recording: Recording) -> None:
+def _warn_implausible_heart_rate(recording: Recording) -> None:
     """Say it if the heart rate is nobody's, which a wrong sample rate makes of a good recording."""
     times_s = r_peak_times_s(recording)
     rate = heart_rate_bpm(times_s)
@@ -146,7 +146,7 @@ def _doubt(recording: Recording) -> None:
 
 def for_each(
     paths: Iterable[str],
-    told: Told,
+    overrides: Overrides,
     work: Callable[[Recording], Result | None],
     show: Callable[[Result], str] | None = None,
 ) -> int:
@@ -154,7 +154,7 @@ def for_each(
 
     Returns the exit code.
     """
-    reading = Reading(told)
+    reading = RecordingLoop(overrides)
     for recording in reading.each(paths):
         try:
             result = work(recording)

@@ -12,18 +12,18 @@ import numpy as np
 from edge_ecg.bundles.bundle import Bundle, load_bundle
 from edge_ecg.cli.day_baseline import DAY_BASELINE, DAY_BASELINE_FIRST, DayBaselines, day_baselines
 from edge_ecg.cli.live import live_view
-from edge_ecg.cli.options import AS_JSON, LABELS, RECORDINGS, Finite, PagePath, Quantity, for_each, told_of_recordings
+from edge_ecg.cli.options import AS_JSON, LABELS, RECORDINGS, Finite, PagePath, Quantity, for_each, override_options
 from edge_ecg.contract import CONTRACT
 from edge_ecg.datasets.dataset_file import UNKNOWN
 from edge_ecg.datasets.labelling import labels_by_name
 from edge_ecg.inference.novelty import OUT_OF_DATE, span_of
 from edge_ecg.inference.votes import INCONCLUSIVE
-from edge_ecg.recording import Recording, Told
+from edge_ecg.recording import Overrides, Recording
 from edge_ecg.replay import Replayed, Step, replay
 from edge_ecg.report.replay_page import Played, replay_page
 from edge_ecg.simulation.faults import Faults
 from edge_ecg.storage.atomic import refuse_overlap, write_file
-from edge_ecg.terminal.console import folded, is_verbose, tail
+from edge_ecg.terminal.console import ellipsized_left, is_verbose, wrapped
 
 BUNDLE = click.argument("bundle_path", metavar="BUNDLE", type=click.Path(path_type=Path))
 CHUNK = click.option("--chunk", default=64, show_default=True, type=click.IntRange(1), help="Samples a push.")
@@ -40,7 +40,7 @@ CONFIDENCE = click.option(
 @click.command("replay")
 @BUNDLE
 @RECORDINGS
-@told_of_recordings
+@override_options
 @DAY_BASELINE
 @DAY_BASELINE_FIRST
 @LABELS
@@ -53,7 +53,7 @@ CONFIDENCE = click.option(
 def replay_command(
     bundle_path: Path,
     recordings: tuple[str, ...],
-    told: Told,
+    overrides: Overrides,
     day_files: tuple[str, ...],
     first: int | None,
     labels_file: Path | None,
@@ -76,16 +76,16 @@ def replay_command(
         bundle = replace(bundle, rule=bundle.rule.at(confidence))
     labels = labels_by_name(labels_file) if labels_file else {}
     note = lambda line: click.echo(f"passed over: {line}", err=True)  # noqa: E731
-    baselines = day_baselines(bundle, day_files, first, recordings, told, labels, note)
+    baselines = day_baselines(bundle, day_files, first, recordings, overrides, labels, note)
     return replay_each(
-        bundle, recordings, told, chunk=chunk, live=live, as_json=as_json, baselines=baselines, page=page
+        bundle, recordings, overrides, chunk=chunk, live=live, as_json=as_json, baselines=baselines, page=page
     )
 
 
 def replay_each(
     bundle: Bundle,
     recordings: tuple[str, ...],
-    told: Told,
+    overrides: Overrides,
     *,
     chunk: int,
     live: bool,
@@ -134,12 +134,12 @@ def replay_each(
         return replayed
 
     if not as_json:
-        click.echo("\n".join(folded(line) for line in baselines.describe(bundle.labels)))
+        click.echo("\n".join(wrapped(line) for line in baselines.describe(bundle.labels)))
     if not as_json and not live:
         click.echo(_HEADER)
     code = for_each(
         recordings,
-        told,
+        overrides,
         work,
         lambda replayed: json.dumps(replayed.to_json()) if as_json else _row(replayed, baselines.is_given),
     )
@@ -156,9 +156,9 @@ def replay_each(
         )
     if other_leads:
         said = " and ".join(f"{count} from lead {lead}" for lead, count in other_leads.items())
-        click.echo(folded(f"{said}: {bundle.path} learned from lead {' and '.join(sorted(learned))}", 2), err=True)
+        click.echo(wrapped(f"{said}: {bundle.path} learned from lead {' and '.join(sorted(learned))}", 2), err=True)
     if not as_json:
-        click.echo(folded(_footer(bundle)))
+        click.echo(wrapped(_footer(bundle)))
     return code
 
 
@@ -189,8 +189,8 @@ def _row(replayed: Replayed, by_day: bool) -> str:
     confidence = f"{d.confidence:.1%}" if d.label != INCONCLUSIVE else "-"
     first = f"{d.provisional.seconds:.1f} s" if d.provisional else "-"
     votes = f"{d.beats} ({' : '.join(str(count) for count in d.votes.values())})"
-    line = f"{tail(replayed.source, 30):30}  {d.label[:14]:14} {confidence:>6}  {first:>7}  {votes:>15}"
-    return "\n".join([line, *(folded(f"    {note}", 6) for note in _notes(replayed, by_day))])
+    line = f"{ellipsized_left(replayed.source, 30):30}  {d.label[:14]:14} {confidence:>6}  {first:>7}  {votes:>15}"
+    return "\n".join([line, *(wrapped(f"    {note}", 6) for note in _notes(replayed, by_day))])
 
 
 def _notes(replayed: Replayed, by_day: bool) -> Iterator[str]:
@@ -231,7 +231,7 @@ SLOWEST, FASTEST = 0.001, 1000.0  # times the sensor's pace
 @click.command("simulate")
 @BUNDLE
 @RECORDINGS
-@told_of_recordings
+@override_options
 @click.option("--drop", default=0.0, type=Finite(0, 1), help="Lose this share of the samples.")
 @click.option("--gap", default="0s", type=Quantity("s"), help="Lose all samples for a while, such as 2s.")
 @click.option("--noise", type=Quantity("dB"), help="Add white noise this far below the signal, such as 20dB.")
@@ -247,7 +247,7 @@ SLOWEST, FASTEST = 0.001, 1000.0  # times the sensor's pace
 def simulate_command(
     bundle_path: Path,
     recordings: tuple[str, ...],
-    told: Told,
+    overrides: Overrides,
     drop: float,
     gap: float,
     noise: float | None,
@@ -275,7 +275,7 @@ def simulate_command(
     return replay_each(
         open_bundle(bundle_path, any_day),
         recordings,
-        told,
+        overrides,
         chunk=chunk,
         live=live,
         as_json=as_json,

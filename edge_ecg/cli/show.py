@@ -9,23 +9,23 @@ import numpy as np
 
 from edge_ecg.bundles.bundle import load_bundle
 from edge_ecg.cli.day_baseline import DAY_BASELINE, DayBaselines, day_baselines
-from edge_ecg.cli.options import AS_JSON, RECORDINGS, PagePath, for_each, told_of_recordings
+from edge_ecg.cli.options import AS_JSON, RECORDINGS, PagePath, for_each, override_options
 from edge_ecg.errors import EdgeEcgError
-from edge_ecg.recording import Recording, Told
+from edge_ecg.recording import Overrides, Recording
 from edge_ecg.report.drawing import check_suffix, save
 from edge_ecg.report.findings import read_findings
 from edge_ecg.report.plot import plot, plot_states
 from edge_ecg.report.report import report_of
 from edge_ecg.signal.stream import heart_rate_bpm, r_peak_times_s
 from edge_ecg.storage.atomic import refuse_overlap, write_file
-from edge_ecg.terminal.console import tail, terminal_width
+from edge_ecg.terminal.console import ellipsized_left, terminal_width
 
 
 @click.command("detect")
 @RECORDINGS
-@told_of_recordings
+@override_options
 @AS_JSON
-def detect_command(recordings: tuple[str, ...], told: Told, as_json: bool) -> int:
+def detect_command(recordings: tuple[str, ...], overrides: Overrides, as_json: bool) -> int:
     """Find the R peaks of recordings."""
 
     def found(recording: Recording) -> dict[str, Any]:
@@ -40,19 +40,19 @@ def detect_command(recordings: tuple[str, ...], told: Told, as_json: bool) -> in
         times = np.array(facts["r_peaks_s"])
         rate = heart_rate_bpm(times)
         measured = f"  {facts['duration_s']:.1f} s  {len(times)} R peaks  {rate:.0f} a minute"
-        return tail(facts["file"], terminal_width() - len(measured)) + measured
+        return ellipsized_left(facts["file"], terminal_width() - len(measured)) + measured
 
-    return for_each(recordings, told, found, json.dumps if as_json else row)
+    return for_each(recordings, overrides, found, json.dumps if as_json else row)
 
 
 @click.command("plot")
 @RECORDINGS
-@told_of_recordings
+@override_options
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="A .png, .svg or .pdf.")
 @click.option("--bundle", "bundle_path", type=click.Path(path_type=Path), help="Draw evidence and decision as well.")
 @DAY_BASELINE
 def plot_command(
-    recordings: tuple[str, ...], told: Told, out: Path, bundle_path: Path | None, day_files: tuple[str, ...]
+    recordings: tuple[str, ...], overrides: Overrides, out: Path, bundle_path: Path | None, day_files: tuple[str, ...]
 ) -> int:
     """Draw a recording on ECG paper: trace, R marks, beats that may not vote and why, the mean beat.
 
@@ -62,9 +62,9 @@ def plot_command(
     bundle = load_bundle(bundle_path) if bundle_path else None
     if day_files and not bundle:
         raise click.UsageError("--day-baseline needs --bundle")
-    baselines = day_baselines(bundle, day_files, None, (), told, {}, click.echo) if bundle else DayBaselines()
+    baselines = day_baselines(bundle, day_files, None, (), overrides, {}, click.echo) if bundle else DayBaselines()
     read: list[Recording] = []
-    code = for_each(recordings, told, read.append)
+    code = for_each(recordings, overrides, read.append)
     if not read:
         raise EdgeEcgError("no recording to draw")
     if len(read) > 1 and bundle:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from edge_ecg.errors import DatasetError
-from edge_ecg.recording import NOTHING_TOLD, Told, is_finite
+from edge_ecg.recording import NO_OVERRIDES, Overrides, is_finite
 from edge_ecg.storage.files import read_small_file
 
 MOST_BYTES = 4_000_000
@@ -25,7 +25,7 @@ class Entry:
     date: str
     label: str
     is_target: bool
-    told: Told = NOTHING_TOLD  # what the dataset file says of it
+    overrides: Overrides = NO_OVERRIDES  # what the dataset file says of it
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,14 @@ class Dataset:
     dates: dict[str, tuple[str, ...]]  # by set
     layout: str  # such as "{date}/{label}/*.csv", below the root
     exclude: tuple[str, ...]  # folders that are left out on purpose
-    told: tuple[tuple[str, Told], ...] = ()  # of files that match a pattern below the root; the first that does
+    overrides: tuple[
+        tuple[str, Overrides], ...
+    ] = ()  # of files that match a pattern below the root; the first that does
 
     def entries(self, which: str) -> list[Entry]:
         """The recordings of one set, in the order of date, label and name.
 
-        Raises DatasetError if a date has no recordings, the set lacks a state, a pattern of [[told]] matches nothing,
+        Raises DatasetError if a date has no recordings, the set lacks a state, an [[override]] matches nothing,
         or a file is in two places of the dataset: in two sets, or with two labels. Files are told apart by where links
         lead.
         """
@@ -59,9 +61,9 @@ class Dataset:
                 if first is not entry:
                     places = f"{other} as {first.label} of {first.date} and in {name} as {entry.label} of {entry.date}"
                     raise DatasetError(f"{entry.path}: stands in {places}")
-        for pattern, _ in self.told:
+        for pattern, _ in self.overrides:
             if not any(self._matches(entry.path, pattern) for _, entry in place.values()):
-                raise DatasetError(f"{self.root}: [[told]] of {pattern!r} matches no recording of the dataset")
+                raise DatasetError(f"{self.root}: [[override]] of {pattern!r} matches no recording of the dataset")
         return found
 
     def _found(self, which: str, may_be_empty: bool = False) -> list[Entry]:
@@ -69,7 +71,7 @@ class Dataset:
         found = []
         for date in self.dates[which]:
             of_date = [
-                Entry(path, date, label, label == self.labels[1], self._told(path))
+                Entry(path, date, label, label == self.labels[1], self._overrides(path))
                 for label in self.labels
                 for folder in self.folders[label]
                 for path in self._files(date, folder)
@@ -80,8 +82,8 @@ class Dataset:
             found += of_date
         return found
 
-    def _told(self, path: Path) -> Told:
-        return next((told for pattern, told in self.told if self._matches(path, pattern)), NOTHING_TOLD)
+    def _overrides(self, path: Path) -> Overrides:
+        return next((overrides for pattern, overrides in self.overrides if self._matches(path, pattern)), NO_OVERRIDES)
 
     def _matches(self, path: Path, pattern: str) -> bool:
         return fnmatchcase(path.relative_to(self.root).as_posix(), pattern)
@@ -127,8 +129,8 @@ def read_dataset(path: str | Path, root: str | Path | None = None) -> Dataset:
     if not root.is_dir():
         raise DatasetError(f"{root}: expected the folder with the recordings of {path.name}")
     baseline, target = folders
-    name, told = str(content.get("name", path.stem)), _told(path, content.get("told", []))
-    return Dataset(name, root, (baseline, target), folders, dates, layout, exclude, told)
+    name, overrides = str(content.get("name", path.stem)), _overrides(path, content.get("override", []))
+    return Dataset(name, root, (baseline, target), folders, dates, layout, exclude, overrides)
 
 
 def read_toml(path: Path, kind: str, most: int = MOST_BYTES) -> dict[str, Any]:
@@ -148,24 +150,24 @@ def _table(path: Path, content: dict[str, Any], name: str) -> dict[str, Any]:
     return table
 
 
-def _told(path: Path, tables: Any) -> tuple[tuple[str, Told], ...]:
-    """What [[told]] says of the recordings that match: rate, unit, channel or column, lead."""
+def _overrides(path: Path, tables: Any) -> tuple[tuple[str, Overrides], ...]:
+    """What [[override]] says of the recordings that match: rate, unit, channel or column, lead."""
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise DatasetError(f"{path}: told is no list of tables; expected [[told]] with match and what is told")
-    told = []
+        raise DatasetError(f"{path}: override is no list of tables; expected [[override]] with match and values")
+    overrides = []
     for table in tables:
         said = {{"column": "channel"}.get(key, key): value for key, value in table.items() if key != "match"}
-        if not isinstance(table.get("match"), str) or not said or not set(said) <= set(Told._fields):
+        if not isinstance(table.get("match"), str) or not said or not set(said) <= set(Overrides._fields):
             fields = "match and some of rate_hz, unit, channel, column, lead"
-            raise DatasetError(f"{path}: [[told]] has {', '.join(table) or 'nothing'}; expected {fields}")
+            raise DatasetError(f"{path}: [[override]] has {', '.join(table) or 'nothing'}; expected {fields}")
         for key, value in said.items():
             is_good = is_finite(value) and not isinstance(value, bool) if key == "rate_hz" else isinstance(value, str)
             if not is_good:
                 raise DatasetError(
-                    f'{path}: [[told]] says that {key} is {value!r}; expected rate_hz = 130, unit = "uV"'
+                    f'{path}: [[override]] says that {key} is {value!r}; expected rate_hz = 130, unit = "uV"'
                 )
-        told.append((table["match"], Told(**said)))
-    return tuple(told)
+        overrides.append((table["match"], Overrides(**said)))
+    return tuple(overrides)
 
 
 def _names(path: Path, entry: str, value: Any, may_be_empty: bool = False) -> tuple[str, ...]:
@@ -233,7 +235,7 @@ def require_days(recordings: Iterable[tuple[str, object]]) -> list[str]:
     return days
 
 
-def worth_of(days: int) -> str:
+def learning_curve_advice(days: int) -> str:
     """What so many days with both states, two or more, were worth on the public recordings, in one sentence."""
     known = max(n for n in WORTH if n <= days)
     more = f"; more than {known} brought nothing measurable" if days > known else ""
@@ -254,7 +256,7 @@ class Origin(NamedTuple):
     device: str | None
 
 
-def mixtures(origins: Sequence[tuple[str, Origin]], pair: tuple[str, str]) -> list[str]:
+def confounding_origins(origins: Sequence[tuple[str, Origin]], pair: tuple[str, str]) -> list[str]:
     """A sentence for the rate, lead and device each, if they differ between the states or within them.
 
     origins: the label of each recording, and where it is from. pair: baseline and target.

@@ -16,7 +16,7 @@ from edge_ecg.datasets.dataset_file import dataset_toml
 from edge_ecg.datasets.labelling import Item, Labels, split_by_date, table_rows, two_labels, weaknesses
 from edge_ecg.errors import DatasetError, EdgeEcgError
 from edge_ecg.readers.apple_format import anonymous_csv
-from edge_ecg.readers.find import Found, find_recordings
+from edge_ecg.readers.find import RecordingFile, find_recordings
 from edge_ecg.readers.header import recorded_at_in
 from edge_ecg.recording import Recording
 from edge_ecg.storage.atomic import atomic_folder, refuse_overlap
@@ -59,7 +59,7 @@ class Dates:
 
 DATASET, IMPORTED = "dataset.toml", "imported.json"
 
-Find = Callable[[Path], Iterable[Found]]  # `find_recordings`, or that with options and a progress bar
+Find = Callable[[Path], Iterable[RecordingFile]]  # `find_recordings`, or that with options and a progress bar
 
 
 @dataclass(frozen=True)
@@ -119,9 +119,9 @@ def list_recordings(sources: Sequence[Path], find: Find = find_recordings, dates
     return Listing(items, refused, read - len(items))
 
 
-def _recorded_at(recording: Recording, told: str | None) -> str:
+def _recorded_at(recording: Recording, stated: str | None) -> str:
     """Date, time and zone, or the date alone where no more is known. Raises DatasetError without a date."""
-    if recording.day is None and told is None:
+    if recording.day is None and stated is None:
         raise DatasetError(f"{recording.source}: says no date that is known; --dates takes a table of file,date")
     text = recording.recorded_at or ""
     try:
@@ -129,9 +129,11 @@ def _recorded_at(recording: Recording, told: str | None) -> str:
     except ValueError:
         text = ""
     said = f"{recording.day or ''} {text[11:]}".strip()
-    if told and said and not (told.startswith(said) or said.startswith(told)):
-        raise DatasetError(f"{recording.source}: says that it is of {said}, and --dates says {told}; give none for it")
-    return max(said, told or "", key=len)
+    if stated and said and not (stated.startswith(said) or said.startswith(stated)):
+        raise DatasetError(
+            f"{recording.source}: says that it is of {said}, and --dates says {stated}; give none for it"
+        )
+    return max(said, stated or "", key=len)
 
 
 def write_data(

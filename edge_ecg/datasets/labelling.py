@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_ecg.datasets.dataset_file import FEWEST_DAYS, Origin, mixtures
+from edge_ecg.datasets.dataset_file import FEWEST_DAYS, Origin, confounding_origins
 from edge_ecg.errors import DatasetError
 from edge_ecg.inference.votes import INCONCLUSIVE
 from edge_ecg.storage.files import read_small_file
@@ -196,7 +196,7 @@ def weaknesses(items: Sequence[Item], labels: Labels, pair: tuple[str, str]) -> 
         if all(_is_before(states[first], states[second]) for states in whole.values()):
             found.append(f"{first} comes before {second} on every date: time of day may pass for the state")
     origins = [(labels[i.name], Origin(i.sample_rate_hz, i.lead, i.device)) for i in items if i.name in labels]
-    found += mixtures(origins, pair)
+    found += confounding_origins(origins, pair)
     counts = [sum(label == name for label in labels.values()) for name in pair]
     if max(counts) > 2 * min(counts):
         found.append(f"{counts[0]} recordings of {pair[0]}, {counts[1]} of {pair[1]}: the larger group weighs more")

@@ -63,27 +63,27 @@ class Levels:
 
     def log_odds(self, level: float, beats: int, day: DayLevel | None = None) -> float:
         """Log odds that a recording with this mean evidence of so many beats is of the target state."""
-        i = self._entry(beats)
-        mean, between, within, dates = self._of(self.baseline, i)
+        i = self._index(beats)
+        mean, between, within, dates = self._parameters(self.baseline, i)
         variance = between * (1 + 1 / dates) + within
         if day is not None:
-            usual, between_then, within_then, _ = self._of(self.baseline, self._entry(day.beats))
+            usual, between_then, within_then, _ = self._parameters(self.baseline, self._index(day.beats))
             share = between_then / (between_then + within_then / day.recordings)
             mean += share * (day.level - usual)
             variance = between * (1 - share) + within
         same = log_density(level, mean, variance, dates - 1)
-        mean, between, within, dates = self._of(self.target, i)
+        mean, between, within, dates = self._parameters(self.target, i)
         return log_density(level, mean, between * (1 + 1 / dates) + within, dates - 1) - same
 
     def most_confident(self, is_target: bool) -> float:
         """The highest confidence for a label: to be sure of one state is to know many dates of the other."""
         return (self.baseline if is_target else self.target).most_confident
 
-    def _entry(self, beats: int) -> int:
+    def _index(self, beats: int) -> int:
         return max(0, bisect_right(self.beats, beats) - 1)
 
     @staticmethod
-    def _of(state: StateLevels, i: int) -> tuple[float, float, float, int]:
+    def _parameters(state: StateLevels, i: int) -> tuple[float, float, float, int]:
         return state.mean[i], state.between[i], state.within[i], state.dates
 
     def to_json(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 Two programs, "encoder" and "comparator", each {"inputs": {name: shape}, "output": name, "layers": [...]}. A layer is
 {"op", "inputs", "output", "shape", attributes}; run in order, each computes the float32 array `output`. "R" in a shape
 is the number of references. An input is a program's input, an earlier output, or a tensor of the weights file. What
-`spelt_out` fills in may be left out. A tensor NAME of int8 is multiplied by NAME.scale when it is loaded: one float32
+`with_defaults` fills in may be left out. A tensor NAME of int8 is multiplied by NAME.scale at loading: one float32
 for each index of its first axis.
 """
 
@@ -85,7 +85,7 @@ OPS: dict[str, Callable[..., np.ndarray]] = {
 }
 
 
-def spelt_out(program: Mapping[str, Any]) -> list[dict[str, Any]]:
+def with_defaults(program: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The layers with what they leave out.
 
     "inputs" is the layer before, "output" the layer's place, counted from "0", and "shape" that of the first input.
@@ -103,7 +103,7 @@ class Program:
     """One program with its tensors, called with its inputs in order. Raises BundleError for an op it does not know."""
 
     def __init__(self, program: Mapping[str, Any], tensors: Mapping[str, np.ndarray]):
-        self.inputs, self._output, self._layers = program["inputs"], program["output"], spelt_out(program)
+        self.inputs, self._output, self._layers = program["inputs"], program["output"], with_defaults(program)
         self._tensors = tensors
         if unknown := {layer["op"] for layer in self._layers} - OPS.keys():
             raise BundleError(f"the portable form has ops that are not known: {', '.join(sorted(unknown))}")

@@ -150,7 +150,7 @@ class Tally:
         self._evidence += vote.evidence
         if self._levels is not None:
             self.log_odds = self._levels.log_odds(self.level, self.beats, self._day)
-        said = self._said()
+        said = self._label_now()
         if self._provisional is None and said != INCONCLUSIVE:
             self._provisional = Provisional(said, self.beats, time_s)
         return self.decision
@@ -173,7 +173,7 @@ class Tally:
     @property
     def decision(self) -> Decision:
         """What is known now."""
-        holds = self._provisional is not None and self._said() == self._provisional.label
+        holds = self._provisional is not None and self._label_now() == self._provisional.label
         label = self._provisional.label if self._provisional and holds else INCONCLUSIVE
         votes = dict(zip(self._labels, self._hard_votes, strict=True))
         return Decision(label, self._confidence(), self.beats, self._provisional, votes, self._unusable)
@@ -183,7 +183,7 @@ class Tally:
         """Whether there are beats enough to say anything, and most of those found were usable."""
         return self.beats >= max(self._rule.constants.fewest_beats, self._unusable)
 
-    def _said(self) -> str:
+    def _label_now(self) -> str:
         """What the beats so far say, whatever was said before."""
         if not self.is_enough or self._lower < self.log_odds < self._upper:
             return INCONCLUSIVE

@@ -6,7 +6,7 @@ from typing import NamedTuple, NoReturn
 
 from edge_ecg.errors import RecordingError
 from edge_ecg.readers.format import Content, Format
-from edge_ecg.recording import Told
+from edge_ecg.recording import Overrides
 
 BIOSIG = "BioSig's save2gdf -f=EDF makes an EDF file of it"
 PYDICOM = "pydicom gives its samples (dcmread(FILE).waveform_array(0)): save a lead as .npy, and say its --rate"
@@ -32,7 +32,7 @@ KINDS = (
 )
 
 
-def refuse(content: Content, _told: Told) -> NoReturn:
+def refuse(content: Content, _overrides: Overrides) -> NoReturn:
     """Raises RecordingError, which names the format and a tool."""
     suffix = PurePath(content.name).suffix.lower()
     kind = next((kind for kind in KINDS if kind.sniff(content.head) or kind.suffix == suffix), KINDS[0])

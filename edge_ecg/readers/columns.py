@@ -11,8 +11,8 @@ import numpy as np
 from edge_ecg.errors import RecordingError
 from edge_ecg.readers.format import ecg_channel, names_ecg
 from edge_ecg.readers.header import recorded_at_in
-from edge_ecg.readers.times import CLOCK, clock_seconds, grid_of, is_time_name, placed, time_unit
-from edge_ecg.recording import Told, is_same_rate
+from edge_ecg.readers.times import CLOCK, clock_seconds, infer_sample_grid, is_time_name, placed, time_unit
+from edge_ecg.recording import Overrides, is_same_rate
 
 FEWEST_ROWS = 20  # in the beginning of a file that looks like a recording
 BEGINNING = 20_000  # characters of it
@@ -54,7 +54,7 @@ class Rows:
         return RecordingError(f"line {self.line(index)}{f' ({row[:20]!r})' if numbers else ''} {says}")
 
 
-class Read(NamedTuple):
+class ColumnSignal(NamedTuple):
     """What rows of numbers hold."""
 
     values: np.ndarray
@@ -63,30 +63,30 @@ class Read(NamedTuple):
     recorded_at: str | None = None
 
 
-def signal_of(rows: Rows, header: Sequence[str], told: Told, rate_hz: float | None) -> Read:
+def signal_of(rows: Rows, header: Sequence[str], overrides: Overrides, rate_hz: float | None) -> ColumnSignal:
     """The ECG in the rows, and its rate: `rate_hz` as it was stated, or else the one that a column of times gives.
 
     Raises RecordingError for a row that is not numbers, and where the ECG's column or its times can't be told.
     """
     values = _plain_column(rows)
     if values is not None:
-        return Read(_finite(values, rows), rate_hz, _headings(header, ",", 1)[0])
+        return ColumnSignal(_finite(values, rows), rate_hz, _headings(header, ",", 1)[0])
     cells, separator = _split(rows)
     if len(cells) == 1:
-        return Read(_finite(_numbers(cells[0], rows), rows), rate_hz, _headings(header, ",", 1)[0])
+        return ColumnSignal(_finite(_numbers(cells[0], rows), rows), rate_hz, _headings(header, ",", 1)[0])
     headings = _headings(header, separator, len(cells))
     columns, times = _sorted(cells, headings, rows)
     if not columns:
         raise RecordingError("has no column that could be an ECG; expected numbers that are neither index nor times")
-    which = ecg_channel(headings, told.channel, columns)
+    which = ecg_channel(headings, overrides.channel, columns)
     values = _numbers(cells[which], rows, may_be_empty=True)
     clock = next((recorded_at_in(column[0]) for column in cells if CLOCK.match(column[0] + ",")), None)
-    grid = _best_grid(times, headings, must_be=told.rate_hz is None)
+    grid = _best_grid(times, headings, must_be=overrides.rate_hz is None)
     if grid is None:
-        return Read(values, rate_hz, headings[which], clock)
+        return ColumnSignal(values, rate_hz, headings[which], clock)
     if rate_hz is not None and not is_same_rate(rate_hz, grid[0]):
         raise RecordingError(f"states {rate_hz:g} Hz, but its times step at {grid[0]:g} Hz; --rate can't decide for it")
-    return Read(placed(values, grid[1]), rate_hz or grid[0], headings[which], clock)
+    return ColumnSignal(placed(values, grid[1]), rate_hz or grid[0], headings[which], clock)
 
 
 def number_of_channels(rows: Rows, header: Sequence[str]) -> int:
@@ -203,7 +203,7 @@ def _at_commas(texts: list[str], rows: Rows) -> list[list[str]]:
             raise rows.error(bad, "is not one number; others have an index before it")
         return [[part[0] for part in parts], [part[2] for part in parts]]
     commas = {text.count(",") for text in texts}
-    if len(commas) == 1 and np.mean(np.diff(first) == 1) < 0.9 and grid_of(first):
+    if len(commas) == 1 and np.mean(np.diff(first) == 1) < 0.9 and infer_sample_grid(first):
         return _cells(texts, ",", rows)
     with np.errstate(invalid="ignore"):
         climbs = np.mean(np.diff(first) > 0) > 0.9  # as in damaged times; in an ECG half do
@@ -246,7 +246,7 @@ def _sorted(cells: list[list[str]], headings: list[str], rows: Rows) -> tuple[li
         unit = time_unit(heading)
         if _counts(values) and unit is None:
             continue
-        if is_time_name(heading) or grid_of(values):  # what steps evenly is no ECG
+        if is_time_name(heading) or infer_sample_grid(values):  # what steps evenly is no ECG
             times[number] = values
         elif np.nanmin(values, initial=np.inf) < np.nanmax(values, initial=-np.inf):  # a constant is no signal
             columns.append(number)
@@ -263,7 +263,7 @@ def _best_grid(
     grids = []
     for number, column in times.items():
         unit = time_unit(headings[number])
-        if grid := grid_of(column, unit):
+        if grid := infer_sample_grid(column, unit):
             grids.append((len(np.unique(np.diff(column))), grid))
     if any(not is_same_rate(grid[0], grids[0][1][0]) for _, grid in grids):
         raise RecordingError("has two columns of times that step at different rates")

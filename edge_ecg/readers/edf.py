@@ -7,7 +7,7 @@ import numpy as np
 
 from edge_ecg.errors import RecordingError
 from edge_ecg.readers.format import Content, Format, ecg_channel, lead_of, of_volts
-from edge_ecg.recording import Signal, Told
+from edge_ecg.recording import Overrides, RawSignal
 
 EDF_VERSION = b"0       "  # the first eight bytes of every EDF file
 BDF_VERSION = b"\xffBIOSEMI"
@@ -15,7 +15,7 @@ _FIXED, _OF_CHANNEL = 256, 256  # bytes of the header: once, and for each channe
 _NUMBERS = slice(104, 136)  # of a channel's: physical and digital limits
 
 
-def parse_edf(content: Content, told: Told) -> Signal:
+def parse_edf(content: Content, overrides: Overrides) -> RawSignal:
     """The signal in an EDF or BDF file. Raises RecordingError."""
     try:
         import edfio  # optional
@@ -32,14 +32,14 @@ def parse_edf(content: Content, told: Told) -> Signal:
             )
         if not edf.is_continuous:
             raise RecordingError("is an EDF file with gaps; expected one recording without")
-        which = ecg_channel(edf.labels, told.channel, of_volts(one.physical_dimension for one in edf.signals))
+        which = ecg_channel(edf.labels, overrides.channel, of_volts(one.physical_dimension for one in edf.signals))
         channel = edf.signals[which]
         limits = channel.physical_min, channel.physical_max, channel.digital_min, channel.digital_max
         if not np.isfinite(limits).all() or limits[0] == limits[1] or limits[2] >= limits[3]:
             raise RecordingError("has no limits from which its scale follows; expected those of its header")
         unit = channel.physical_dimension or None
         values, rate_hz = np.array(channel.data, dtype=np.float64), channel.sampling_frequency
-        return Signal(values, unit, rate_hz, _edf_time(edf), lead_of(edf.labels[which]))
+        return RawSignal(values, unit, rate_hz, _edf_time(edf), lead_of(edf.labels[which]))
     except RecordingError:
         raise
     except Exception:  # whatever the parser trips over; its message may quote the header, and so the person

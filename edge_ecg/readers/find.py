@@ -27,7 +27,7 @@ from edge_ecg.readers.read import (
     read_recording,
 )
 from edge_ecg.readers.wfdb import HEADER, SAMPLES, header_beside
-from edge_ecg.recording import NOTHING_TOLD, Recording, Signal, Told
+from edge_ecg.recording import NO_OVERRIDES, Overrides, RawSignal, Recording
 from edge_ecg.storage.files import opened_zip, path_of
 
 # Apple's own folder keeps its English name in every language: whatever lies in it should be an ECG.
@@ -42,7 +42,7 @@ NAMES_SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Found:
+class RecordingFile:
     """A file that should hold one recording; `read` raises RecordingError if it does not."""
 
     name: str  # where it lies, with the archive or folder that was given
@@ -50,7 +50,7 @@ class Found:
 
 
 @dataclass
-class PassedOver:
+class SkippedFiles:
     """What was found and not read, to be named once at the end."""
 
     names: list[str] = field(default_factory=list)
@@ -69,22 +69,22 @@ class PassedOver:
 
 
 def find_recordings(
-    path: str | os.PathLike[str], told: Told = NOTHING_TOLD, passed_over: PassedOver | None = None
-) -> Iterator[Found]:
+    path: str | os.PathLike[str], overrides: Overrides = NO_OVERRIDES, skipped: SkippedFiles | None = None
+) -> Iterator[RecordingFile]:
     """The recordings at `path`, by name: those of an Apple export.zip, those below a folder, or the file itself.
 
     In an archive or folder a file counts if a format knows it (`edge_ecg.readers.read`); the others are added to
-    `passed_over`. An archive stays open until the last one was taken. `told` is what the user says of recordings
+    `skipped`. An archive stays open until the last one was taken. `overrides` is what the user says of recordings
     whose files do not. Raises RecordingError for an archive that is damaged or too large, and if nothing is found.
     """
-    source, passed = path_of(path, RecordingError), PassedOver() if passed_over is None else passed_over
+    source, passed = path_of(path, RecordingError), SkippedFiles() if skipped is None else skipped
     try:
         if source.is_dir():
-            found = _below(source, told, passed)
+            found = _below(source, overrides, passed)
         elif source.is_file() and _is_archive(source):
-            found = _archived(source, told, passed)
+            found = _archived(source, overrides, passed)
         else:
-            found = _of_file(os.fspath(path), told)
+            found = _of_file(os.fspath(path), overrides)
         nothing = True
         for one in found:
             nothing = False
@@ -95,37 +95,37 @@ def find_recordings(
         raise RecordingError(f"{source}: holds no ECG; expected Apple's export.zip, or a folder with recordings")
 
 
-def _of_file(source: str, told: Told, sniffed: Content | None = None) -> Iterator[Found]:
+def _of_file(source: str, overrides: Overrides, sniffed: Content | None = None) -> Iterator[RecordingFile]:
     """The recordings of the file at a path; of one that was looked into already, only an export is opened again."""
-    whole = Found(source, partial(read_recording, source, *told))
+    whole = RecordingFile(source, partial(read_recording, source, *overrides))
     try:
         content = content_at(source) if sniffed is None or _reads_each(sniffed) else sniffed
     except (RecordingError, OSError):
         yield whole  # reading it says what is wrong
         return
-    yield from _each(content, whole, told)
+    yield from _each(content, whole, overrides)
 
 
-def _reads_each(content: Content) -> Callable[[Content, Told], Iterable[Callable[[], Signal]]] | None:
+def _reads_each(content: Content) -> Callable[[Content, Overrides], Iterable[Callable[[], RawSignal]]] | None:
     """What reads the recordings of a file that may hold several."""
     return next((form.each for form in formats() if form.each and form.knows(content)), None)
 
 
-def _each(content: Content, whole: Found, told: Told) -> Iterator[Found]:
+def _each(content: Content, whole: RecordingFile, overrides: Overrides) -> Iterator[RecordingFile]:
     """The recordings of a file: the one that it is, or each of an export of several, numbered as `name#2`."""
     read_each = _reads_each(content)
-    if read_each is None or told.channel is not None:
+    if read_each is None or overrides.channel is not None:
         yield whole
         return
     try:
-        parts = list(read_each(content, told))
+        parts = list(read_each(content, overrides))
     except RecordingError:
         parts = []  # reading it says what is wrong
     if len(parts) < 2:
         yield whole
     for number, part in enumerate(parts if len(parts) > 1 else [], 1):
         source = f"{whole.name}#{number}"
-        yield Found(source, partial(read_part, part, source, told))
+        yield RecordingFile(source, partial(read_part, part, source, overrides))
 
 
 def _is_archive(file: Path) -> bool:
@@ -133,7 +133,7 @@ def _is_archive(file: Path) -> bool:
         return stream.read(4) == b"PK\x03\x04" or zipfile.is_zipfile(file)
 
 
-def _below(folder: Path, told: Told, passed: PassedOver) -> Iterator[Found]:
+def _below(folder: Path, overrides: Overrides, passed: SkippedFiles) -> Iterator[RecordingFile]:
     """The recordings below a folder, each folder once, however many links lead to it."""
     count, seen = 0, set()
     for parent, names, files in os.walk(folder, followlinks=True):
@@ -153,10 +153,10 @@ def _below(folder: Path, told: Told, passed: PassedOver) -> Iterator[Found]:
             count += 1
             if count > MOST_RECORDINGS:
                 raise RecordingError(f"{folder}: holds more than {MOST_RECORDINGS} recordings")
-            yield from _of_file(str(file), told, content)
+            yield from _of_file(str(file), overrides, content)
 
 
-def _recording_at(file: Path, passed: PassedOver) -> Content | None:
+def _recording_at(file: Path, passed: SkippedFiles) -> Content | None:
     """A file below a folder, if it looks like a recording."""
     try:
         if not stat.S_ISREG(file.stat().st_mode):
@@ -179,7 +179,7 @@ def _is_of_apple(folder: str, name: str) -> bool:
     return folder.casefold() == ECG_FOLDER and name.lower().endswith(".csv")
 
 
-def _archived(path: Path, told: Told, passed: PassedOver) -> Iterator[Found]:
+def _archived(path: Path, overrides: Overrides, passed: SkippedFiles) -> Iterator[RecordingFile]:
     """The recordings in an archive whose directory is sane, in the order of their names."""
     with opened_zip(path, RecordingError) as archive:  # stays open while its recordings are taken
         members = archive.infolist()
@@ -202,7 +202,7 @@ def _archived(path: Path, told: Told, passed: PassedOver) -> Iterator[Found]:
             name = "".join(letter if letter.isprintable() else "?" for letter in info.filename)
             source, content = f"{path}/{name}", _sniffed(archive, info)
             if isinstance(content, str):  # what is wrong with a recording
-                yield Found(source, partial(_refuse, f"{source}: {content}"))
+                yield RecordingFile(source, partial(_refuse, f"{source}: {content}"))
             elif content is None:
                 passed.add(info.filename)
             else:
@@ -210,7 +210,9 @@ def _archived(path: Path, told: Told, passed: PassedOver) -> Iterator[Found]:
                 if count > MOST_RECORDINGS or total_bytes > MOST_TOTAL_BYTES:
                     most = f"{MOST_RECORDINGS} recordings or {MOST_TOTAL_BYTES / 1e9:.0f} GB of them"
                     raise RecordingError(f"{path}: holds more than {most}")
-                yield from _each(content, Found(source, partial(read_content, content, source, told)), told)
+                yield from _each(
+                    content, RecordingFile(source, partial(read_content, content, source, overrides)), overrides
+                )
 
 
 def _sniffed(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Content | str | None:
@@ -235,7 +237,7 @@ def _sniffed(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Content | str |
     return content
 
 
-def _is_wanted(info: zipfile.ZipInfo, passed: PassedOver) -> bool:
+def _is_wanted(info: zipfile.ZipInfo, passed: SkippedFiles) -> bool:
     """Whether a member is a plain file with a name that stays in its folder."""
     name = PurePosixPath(info.filename.replace("\\", "/"))  # as some programs of Windows write it
     if info.filename.endswith("/") or name.name.startswith(".") or name.parts[:1] == ("__MACOSX",):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from edge_ecg.errors import RecordingError
-from edge_ecg.recording import MICROVOLTS_PER, Signal, Told, lead_in
+from edge_ecg.recording import MICROVOLTS_PER, Overrides, RawSignal, lead_in
 
 HEAD_BYTES = 4096  # of a file are enough to know its format
 
@@ -31,11 +31,11 @@ class Format:
     describes: str  # a line for the documentation: which files, and whence their rate, unit and time
     suffixes: frozenset[str]  # in small letters, with their point
     sniff: Callable[[bytes], bool]  # of the first HEAD_BYTES
-    read: Callable[[Content, Told], Signal]  # raises RecordingError
+    read: Callable[[Content, Overrides], RawSignal]  # raises RecordingError
     needs: str = ""  # the package that reads it, where it is an optional one
     is_refused: bool = False  # known by name alone: `read` says what converts it
     # Where a file may hold several recordings: what reads each of them.
-    each: Callable[[Content, Told], Iterable[Callable[[], Signal]]] | None = None
+    each: Callable[[Content, Overrides], Iterable[Callable[[], RawSignal]]] | None = None
 
     def knows(self, content: Content) -> bool:
         """Whether the file is of this format, damaged or not."""
@@ -45,22 +45,22 @@ class Format:
 _ECG = re.compile(r"ecg|ekg|electrocardio|elektrokardio")
 _LEADS_I = {"I", "MLI"}
 _UNIT = re.compile(r" (?:[mμu]v|v|(?:micro|milli)?volts?)$")
-_ANOTHER = re.compile(
+_NOT_ECG = re.compile(
     r"ppg|pleth|pulse|resp|breath|thora|abdo|abp|art\b|bp\b|cvp|pap\b|icp|press|spo2|sao2|eeg|emg|eog|eda|gsr|acc|"
     r"gyro|temp|flow|snor|pos|heart ?rate|\bhr\b|event|trigger|marker|status|annot"
 )
 
 
-def ecg_channel(names: Sequence[str], told: str | None, allowed: Sequence[int] | None = None) -> int:
+def ecg_channel(names: Sequence[str], override: str | None, allowed: Sequence[int] | None = None) -> int:
     """The index of the ECG among channels with these names; `allowed` are those that may be one, default all.
 
-    `told` is a channel's name, or its number from 1. Without it: a channel named as an ECG, lead I or else the first
+    `override` is a channel's name or number, from 1. Without it: a channel named as an ECG, lead I or else the first
     lead, or the only one that is not named as something else. Raises RecordingError if that leaves none or several.
     """
     plain = [" ".join(re.findall(r"[^\W_]+", name.casefold())) for name in names]
-    if told is not None:
-        return _told(plain, told)
-    left = [i for i in (range(len(names)) if allowed is None else allowed) if not _ANOTHER.search(plain[i])]
+    if override is not None:
+        return _overridden(plain, override)
+    left = [i for i in (range(len(names)) if allowed is None else allowed) if not _NOT_ECG.search(plain[i])]
     named = [i for i in left if _ECG.search(plain[i])]
     leads = {i: lead for i in left if (lead := lead_of(names[i]))}
     of_lead_i = [i for i, lead in leads.items() if lead in _LEADS_I]
@@ -88,14 +88,14 @@ def lead_of(name: str) -> str | None:
     return lead_in(_UNIT.sub("", " ".join(re.findall(r"[^\W_]+", name.casefold()))))
 
 
-def _told(plain: list[str], told: str) -> int:
-    wanted = "".join(re.findall(r"[^\W_]+", told.casefold()))
+def _overridden(plain: list[str], override: str) -> int:
+    wanted = "".join(re.findall(r"[^\W_]+", override.casefold()))
     plain = [name.replace(" ", "") for name in plain]
     found = [i for i, name in enumerate(plain) if name == wanted] or [
         i for i, name in enumerate(plain) if wanted and wanted in name
     ]
-    if told.isascii() and told.isdecimal() and 1 <= int(told[:9]) <= len(plain):
-        found = found[:1] if len(found) == 1 and plain[found[0]] == wanted else [int(told) - 1]
+    if override.isascii() and override.isdecimal() and 1 <= int(override[:9]) <= len(plain):
+        found = found[:1] if len(found) == 1 and plain[found[0]] == wanted else [int(override) - 1]
     if len(found) != 1:
-        raise RecordingError(f"has {len(plain)} channels, and --channel {told!r} is {len(found) or 'none'} of them")
+        raise RecordingError(f"has {len(plain)} channels, and --channel {override!r} is {len(found) or 'none'} of them")
     return found[0]

@@ -14,7 +14,7 @@ from edge_ecg.errors import RecordingError
 from edge_ecg.readers.format import Content, Format, ecg_channel, lead_of, names_ecg
 from edge_ecg.readers.header import recorded_at, recorded_at_in, stated_device, stated_rate_hz, stated_unit
 from edge_ecg.readers.times import PER_SECOND, rate_of
-from edge_ecg.recording import FEWEST_SAMPLES, RATE_RANGE_HZ, Signal, Told, is_same_rate
+from edge_ecg.recording import FEWEST_SAMPLES, RATE_RANGE_HZ, Overrides, RawSignal, is_same_rate
 
 SAMPLES = "valueSampledData"
 _LEADS = {"131329": "I", "131330": "II", "131389": "III"}  # codes of ISO/IEEE 11073-10101 where no name is given
@@ -27,12 +27,12 @@ def is_sampled(entry: dict[str, Any]) -> bool:
     return entry.get("resourceType") == "Observation" and bool(_pieces(entry))
 
 
-def observation(resource: dict[str, Any], told_channel: str | None) -> Signal:
-    """The ECG of an Observation; `told_channel` says which lead. Raises RecordingError, or what wrong shapes raise."""
+def observation(resource: dict[str, Any], channel_override: str | None) -> RawSignal:
+    """The ECG of an Observation; `channel_override` names the lead. Raises RecordingError, or the error of a wrong shape."""
     pieces = _pieces(resource)
     names = [_name(piece) for piece in pieces]
     leads = list(dict.fromkeys(names))
-    name = leads[ecg_channel(leads, told_channel)]
+    name = leads[ecg_channel(leads, channel_override)]
     sampled = [piece[SAMPLES] for piece, of in zip(pieces, names, strict=True) if of == name]
     values = np.concatenate([_values(one) for one in sampled])
     rate_hz, units = _rate_hz(sampled[0]), {_unit(one) for one in sampled}
@@ -46,7 +46,7 @@ def observation(resource: dict[str, Any], told_channel: str | None) -> Signal:
     began = resource.get("effectivePeriod", {}).get("start")
     time = recorded_at_in(str(began or resource.get("effectiveDateTime") or resource.get("effectiveInstant")))
     device = stated_device(str([resource.get(key) for key in ("device", "extension", "contained")]))
-    return Signal(values, units.pop(), rate_hz, time, lead_of(name), device)
+    return RawSignal(values, units.pop(), rate_hz, time, lead_of(name), device)
 
 
 def _components(resource: dict[str, Any]) -> list[dict[str, Any]]:
@@ -107,7 +107,7 @@ LEAD_I_POSITIONS = (0, 1)  # of Withings' `wearposition`: the right and the left
 VOLTAGES = ("voltageMeasurements", "voltages", "voltageValues")
 
 
-def fitbit(reading: dict[str, Any]) -> Signal:
+def fitbit(reading: dict[str, Any]) -> RawSignal:
     """Fitbit's Web API, "Get ECG Log List", and Google Health's `Electrocardiogram`, which follows it.
 
     A sample divided by the scaling factor is in millivolts; the watch gives lead I.
@@ -118,20 +118,20 @@ def fitbit(reading: dict[str, Any]) -> Signal:
     rate_hz = float(_first(reading, "samplingFrequencyHz", "samplingFrequencyHertz"))
     interval = reading.get("interval")
     time = recorded_at_in(str(reading.get("startTime") or (isinstance(interval, dict) and interval.get("startTime"))))
-    return Signal(np.array(reading["waveformSamples"], np.float64) / scale, "mV", rate_hz, time, "I", "Fitbit")
+    return RawSignal(np.array(reading["waveformSamples"], np.float64) / scale, "mV", rate_hz, time, "I", "Fitbit")
 
 
-def withings(body: dict[str, Any]) -> Signal:
+def withings(body: dict[str, Any]) -> RawSignal:
     """Withings' API, "Heart v2 - Get": microvolts; lead I where it was worn on a wrist."""
     lead = "I" if body.get("wearposition") in LEAD_I_POSITIONS else None
     values, rate_hz = np.array(body["signal"], np.float64), float(body["sampling_frequency"])
     time, began = None, body.get("timestamp")
     if isinstance(began, int) and 0 < began < 2**32:
         time = datetime.fromtimestamp(began, UTC).strftime("%Y-%m-%d %H:%M:%S +0000")
-    return Signal(values, "uV", rate_hz, time, lead, "Withings")
+    return RawSignal(values, "uV", rate_hz, time, lead, "Withings")
 
 
-def apple_health(reading: dict[str, Any]) -> Signal:
+def apple_health(reading: dict[str, Any]) -> RawSignal:
     """Apple Health's, as Health Auto Export, react-native-health, HealthKitReporter and their like write it.
 
     A measurement a sample, with its time in seconds: a pair of time and volts, or an object, perhaps with its unit.
@@ -151,7 +151,7 @@ def apple_health(reading: dict[str, Any]) -> Signal:
     time = recorded_at_in(str(_first(reading, "start", "startDate", "startTime", default="")))
     device = stated_device(str(reading.get("device")))
     rate_hz = _checked_rate(None if stated is None else float(stated), times)
-    return Signal(np.array(values, np.float64), units.pop(), rate_hz, time, "I", device)
+    return RawSignal(np.array(values, np.float64), units.pop(), rate_hz, time, "I", device)
 
 
 def is_plain(entry: dict[str, Any]) -> bool:
@@ -159,12 +159,12 @@ def is_plain(entry: dict[str, Any]) -> bool:
     return any(names_ecg(key) for key in _lists(entry)) and any(_is_rate(key) for key in entry)
 
 
-def plain(entry: dict[str, Any], told_channel: str | None) -> Signal:
+def plain(entry: dict[str, Any], channel_override: str | None) -> RawSignal:
     """An object with a list of samples in a key such as `ecg`, and rate, unit and time in keys beside it."""
     lists, fields = _lists(entry), _fields(entry)
-    name = list(lists)[ecg_channel(list(lists), told_channel)]
+    name = list(lists)[ecg_channel(list(lists), channel_override)]
     values = np.array(lists[name], np.float64)
-    return Signal(values, stated_unit(fields, name), stated_rate_hz(fields), recorded_at(fields), lead_of(name))
+    return RawSignal(values, stated_unit(fields, name), stated_rate_hz(fields), recorded_at(fields), lead_of(name))
 
 
 def _lists(entry: dict[str, Any]) -> dict[str, list[Any]]:
@@ -218,7 +218,7 @@ class App:
     name: str
     knows: Callable[[dict[str, Any]], bool]
     needs: tuple[tuple[str, ...], ...]
-    read: Callable[[dict[str, Any], Told], Signal]
+    read: Callable[[dict[str, Any], Overrides], RawSignal]
 
 
 def _has_list(*keys: str) -> Callable[[dict[str, Any]], bool]:
@@ -230,38 +230,42 @@ APPS = (
         "Fitbit",
         _has_list("waveformSamples"),
         (("scalingFactor", "millivoltsScalingFactor"), ("samplingFrequencyHz", "samplingFrequencyHertz")),
-        lambda entry, _told: fitbit(entry),
+        lambda entry, _overrides: fitbit(entry),
     ),
-    App("Withings", _has_list("signal"), (("sampling_frequency",),), lambda entry, _told: withings(entry)),
-    App("Apple Health", _has_list(*VOLTAGES), (), lambda entry, _told: apple_health(entry)),
-    App("FHIR", is_sampled, (), lambda entry, told: observation(entry, told.channel)),
-    App("JSON", is_plain, (), lambda entry, told: plain(entry, told.channel)),
+    App("Withings", _has_list("signal"), (("sampling_frequency",),), lambda entry, _overrides: withings(entry)),
+    App("Apple Health", _has_list(*VOLTAGES), (), lambda entry, _overrides: apple_health(entry)),
+    App("FHIR", is_sampled, (), lambda entry, overrides: observation(entry, overrides.channel)),
+    App("JSON", is_plain, (), lambda entry, overrides: plain(entry, overrides.channel)),
 )
 
 
-def parse_json(content: Content, told: Told) -> Signal:
-    """The one reading in an app's JSON, or the one that `told.channel` numbers. Raises RecordingError."""
+def parse_json(content: Content, overrides: Overrides) -> RawSignal:
+    """The one reading in an app's JSON, or the one that `overrides.channel` numbers. Raises RecordingError."""
     readings = _readings_of(content)
     if len(readings) == 1:
-        return _signal(*readings[0], told)
-    which = int(told.channel) - 1 if told.channel and told.channel.isascii() and told.channel.isdecimal() else -1
+        return _signal(*readings[0], overrides)
+    which = (
+        int(overrides.channel) - 1
+        if overrides.channel and overrides.channel.isascii() and overrides.channel.isdecimal()
+        else -1
+    )
     if not 0 <= which < len(readings):
         raise RecordingError(f"holds {len(readings)} recordings; --channel 1 to {len(readings)} says which")
-    return _signal(*readings[which], told._replace(channel=None))
+    return _signal(*readings[which], overrides._replace(channel=None))
 
 
-def parse_each(content: Content, told: Told) -> Iterator[Callable[[], Signal]]:
+def parse_each(content: Content, overrides: Overrides) -> Iterator[Callable[[], RawSignal]]:
     """What reads each of the readings in an app's JSON. Raises RecordingError if there is none."""
     for app, entry in _readings_of(content):
-        yield partial(_signal, app, entry, told)
+        yield partial(_signal, app, entry, overrides)
 
 
-def _signal(app: App, entry: dict[str, Any], told: Told) -> Signal:
+def _signal(app: App, entry: dict[str, Any], overrides: Overrides) -> RawSignal:
     missing = [one[0] for one in app.needs if not any(isinstance(entry.get(key), int | float | str) for key in one)]
     if missing:
         raise RecordingError(f"is an ECG of {app.name} without {' and '.join(missing)}")
     try:
-        signal = app.read(entry, told)
+        signal = app.read(entry, overrides)
         if signal.values.ndim != 1:
             raise RecordingError(f"is an ECG of {app.name} that is not as its app writes it")
         return signal

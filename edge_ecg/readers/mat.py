@@ -10,14 +10,14 @@ from edge_ecg.errors import RecordingError
 from edge_ecg.readers.format import Content, Format, ecg_channel, lead_of
 from edge_ecg.readers.header import stated_rate_hz, stated_unit
 from edge_ecg.readers.times import is_time_name, rate_of
-from edge_ecg.recording import FEWEST_SAMPLES, Signal, Told
+from edge_ecg.recording import FEWEST_SAMPLES, Overrides, RawSignal
 
 MOST_NUMBERS = 25_000_000  # of all arrays, before any is read
 MOST_CHANNELS = 64
 NUMERIC = {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)} | {"double", "single"}
 
 
-def parse_mat(content: Content, told: Told) -> Signal:
+def parse_mat(content: Content, overrides: Overrides) -> RawSignal:
     """The ECG in a MATLAB file up to version 7: a vector, or a row or column of a matrix. Raises RecordingError."""
     if content.head.startswith(b"MATLAB 7.3"):
         raise RecordingError("is a MATLAB file of version 7.3, which is HDF5; save it with -v7")
@@ -39,9 +39,9 @@ def parse_mat(content: Content, told: Told) -> Signal:
         raise RecordingError(
             f"has no array of {FEWEST_SAMPLES} numbers or more; expected an ECG in a variable of its own"
         )
-    name, values = channels[ecg_channel([name for name, _ in channels], told.channel)]
+    name, values = channels[ecg_channel([name for name, _ in channels], overrides.channel)]
     rate_hz = stated_rate_hz(said) or next(filter(None, rates), None)
-    return Signal(values.astype(np.float64), stated_unit(said, name), rate_hz, None, lead_of(name))
+    return RawSignal(values.astype(np.float64), stated_unit(said, name), rate_hz, None, lead_of(name))
 
 
 def _loaded(data: bytes) -> dict[str, np.ndarray]:

@@ -6,12 +6,12 @@ import numpy as np
 
 from edge_ecg.errors import RecordingError
 from edge_ecg.readers.format import Content, Format
-from edge_ecg.recording import Signal, Told
+from edge_ecg.recording import Overrides, RawSignal
 
 KINDS = {f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)} | {"f4", "f8"}  # what Swift reads as well
 
 
-def parse_npy(content: Content, _told: Told) -> Signal:
+def parse_npy(content: Content, _overrides: Overrides) -> RawSignal:
     """The signal in a `.npy` file. Raises RecordingError."""
     try:
         values = np.lib.format.read_array(io.BytesIO(content.read()), allow_pickle=False)
@@ -19,7 +19,7 @@ def parse_npy(content: Content, _told: Told) -> Signal:
         raise RecordingError("is not a readable .npy file of numbers") from None
     if values.ndim != 1 or values.dtype.str[1:] not in KINDS:
         raise RecordingError(f"holds {values.dtype} of shape {values.shape}; expected a 1-D array of numbers")
-    return Signal(values.astype(np.float64))
+    return RawSignal(values.astype(np.float64))
 
 
 NPY = Format(

@@ -10,12 +10,12 @@ import numpy as np
 from edge_ecg.errors import RecordingError
 from edge_ecg.readers.format import Content, Format, ecg_channel
 from edge_ecg.readers.header import recorded_at_in, stated_device
-from edge_ecg.recording import Signal, Told
+from edge_ecg.recording import Overrides, RawSignal
 
 _SUPPLY_MV, _GAIN = 3300.0, 1100.0  # of BITalino's ECG sensor
 
 
-def parse_opensignals(content: Content, told: Told) -> Signal:
+def parse_opensignals(content: Content, overrides: Overrides) -> RawSignal:
     """The ECG in an OpenSignals text file. Raises RecordingError."""
     lines = content.read().decode("utf-8-sig", "replace").splitlines()
     comments = [line[1:].strip() for line in lines[:10] if line.startswith("#")]
@@ -33,7 +33,9 @@ def parse_opensignals(content: Content, told: Told) -> Signal:
         raise
     except (StopIteration, ValueError, KeyError, TypeError, AttributeError):
         raise RecordingError("is an OpenSignals file whose header says no rate and columns") from None
-    channel = ecg_channel([f"{sensor} {label}" for sensor, label in zip(sensors, labels, strict=False)], told.channel)
+    channel = ecg_channel(
+        [f"{sensor} {label}" for sensor, label in zip(sensors, labels, strict=False)], overrides.channel
+    )
     column = columns.index(labels[channel]) if labels[channel] in columns else len(columns) - len(labels) + channel
     rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
     try:
@@ -41,13 +43,13 @@ def parse_opensignals(content: Content, told: Told) -> Signal:
     except (ValueError, IndexError):
         raise RecordingError("is an OpenSignals file whose rows are not all numbers in its columns") from None
     time = recorded_at_in(f"{device.get('date', '')} {device.get('time', '')}")
-    if told.unit is not None:
-        return Signal(values, None, rate_hz, time, device=stated_device(kind))
+    if overrides.unit is not None:
+        return RawSignal(values, None, rate_hz, time, device=stated_device(kind))
     known = kind.startswith("bitalino") and len(bits) > channel and bits[channel] in (6, 10)  # its converters
     if not known or not (values == np.rint(values)).all():
         raise RecordingError("is an OpenSignals file that does not say what a count is; export it in physical units")
     millivolts = (values / 2 ** bits[channel] - 0.5) * _SUPPLY_MV / _GAIN
-    return Signal(millivolts, "mV", rate_hz, time, device="BITalino")
+    return RawSignal(millivolts, "mV", rate_hz, time, device="BITalino")
 
 
 OPENSIGNALS = Format(

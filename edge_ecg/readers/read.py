@@ -21,7 +21,7 @@ from edge_ecg.readers.npy import NPY
 from edge_ecg.readers.opensignals import OPENSIGNALS
 from edge_ecg.readers.text import TEXT
 from edge_ecg.readers.wfdb import HEADER, SAMPLES, WFDB, header_beside
-from edge_ecg.recording import NOTHING_TOLD, Recording, Signal, Told, usable
+from edge_ecg.recording import NO_OVERRIDES, Overrides, RawSignal, Recording, to_recording
 from edge_ecg.storage.files import path_of
 
 GROUP = "edge_ecg.readers"  # of entry points: `name = "package.module:FORMAT"`
@@ -54,12 +54,12 @@ def _sniff(form: Format, failed: str) -> Callable[[bytes], bool]:
     return sniff
 
 
-def _read(form: Format, failed: str) -> Callable[[Content, Told], Signal]:
-    def read(content: Content, told: Told) -> Signal:
+def _read(form: Format, failed: str) -> Callable[[Content, Overrides], RawSignal]:
+    def read(content: Content, overrides: Overrides) -> RawSignal:
         with _answering(failed):
-            signal = form.read(content, told)
-        if not isinstance(signal, Signal):
-            raise RecordingError(f"{failed}: it gave a {type(signal).__name__}, expected a Signal")
+            signal = form.read(content, overrides)
+        if not isinstance(signal, RawSignal):
+            raise RecordingError(f"{failed}: it gave a {type(signal).__name__}, expected a RawSignal")
         if getattr(signal.values, "ndim", None) != 1 or getattr(signal.values, "dtype", None) != "float64":
             raise RecordingError(f"{failed}: its values are no float64 array of one dimension")
         return signal
@@ -111,36 +111,36 @@ def read_recording(
     or number of the ECG's channel or column; `lead` the lead where the file says none.
 
     Raises RecordingError, naming the file, if it can't be read, is none of them, states a rate, unit or lead that
-    can't be read or differs from what is told, holds an infinite value, misses half of its samples, has a rate
+    can't be read or differs from an override, holds an infinite value, misses half of its samples, has a rate
     outside 100 to 2000 Hz, lasts less than 4 s, or can't be an ECG in its unit.
     """
     path_of(path, RecordingError)
-    source, told = os.fspath(path), Told(rate_hz, unit, channel, lead)
+    source, overrides = os.fspath(path), Overrides(rate_hz, unit, channel, lead)
     try:
-        return read_content(content_at(source), source, told)
+        return read_content(content_at(source), source, overrides)
     except OSError as error:
         raise RecordingError(f"{source}: cannot be read: {error.strerror}") from None
 
 
-def read_content(content: Content, source: str, told: Told = NOTHING_TOLD) -> Recording:
+def read_content(content: Content, source: str, overrides: Overrides = NO_OVERRIDES) -> Recording:
     """The recording in a file, wherever it lies; errors name it as `source`. Raises RecordingError."""
-    return read_part(partial(_signal, content, told), source, told)
+    return read_part(partial(_signal, content, overrides), source, overrides)
 
 
-def _signal(content: Content, told: Told) -> Signal:
+def _signal(content: Content, overrides: Overrides) -> RawSignal:
     if not content.head.strip():
         raise RecordingError("is empty; expected a recording")
     if content.head.startswith(b"PK\x03\x04"):
         raise RecordingError("is a zip archive; expected one recording (replay, detect and import read its ECGs)")
     is_json = content.head.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] in (b"{", b"[")
     form = format_of(content) or (JSON_EXPORTS if is_json else TEXT)
-    return form.read(content, told)
+    return form.read(content, overrides)
 
 
-def read_part(read: Callable[[], Signal], source: str, told: Told = NOTHING_TOLD) -> Recording:
+def read_part(read: Callable[[], RawSignal], source: str, overrides: Overrides = NO_OVERRIDES) -> Recording:
     """The recording that `read` gives, one of a file; errors name it as `source`. Raises RecordingError."""
     try:
-        return usable(read(), source, told)
+        return to_recording(read(), source, overrides)
     except RecordingError as error:
         raise RecordingError(f"{source}: {error}") from None
 

@@ -21,7 +21,7 @@ from edge_ecg.readers.header import (
     stated_rate_hz,
     stated_unit,
 )
-from edge_ecg.recording import Signal, Told
+from edge_ecg.recording import Overrides, RawSignal
 
 # What text that is no Unicode may be: the first in which a rate is named.
 _ASIAN_ENCODINGS = ("gb18030", "big5", "shift_jis", "euc_kr")
@@ -38,7 +38,7 @@ _SAME_CHARACTER = str.maketrans(
 )
 
 
-def parse_text(content: Content, told: Told) -> Signal:
+def parse_text(content: Content, overrides: Overrides) -> RawSignal:
     """The signal in an Apple ECG file, or in a column or table of numbers with any header or none.
 
     The values begin at the first line made of numbers, and nothing else may follow. The header is searched by known
@@ -53,11 +53,13 @@ def parse_text(content: Content, told: Told) -> Signal:
         what = "is XML of no app that is known" if is_xml else "no line is a number"
         raise RecordingError(f"{what}; expected an Apple ECG file or one value a line")
     fields = fields_of(header)
-    rate_hz = told.rate_hz if told.rate_hz and not _is_clear(header) else stated_rate_hz(fields)
-    read = signal_of(rows, header, told, rate_hz)
+    rate_hz = overrides.rate_hz if overrides.rate_hz and not _is_clear(header) else stated_rate_hz(fields)
+    read = signal_of(rows, header, overrides, rate_hz)
     unit, time = stated_unit(fields, read.heading), recorded_at(fields) or read.recorded_at
     lead = lead_of(read.heading) or stated_lead(fields)
-    return Signal(read.values, unit, read.rate_hz, time, lead, stated_device("\n".join(value for _, value in fields)))
+    return RawSignal(
+        read.values, unit, read.rate_hz, time, lead, stated_device("\n".join(value for _, value in fields))
+    )
 
 
 def _is_clear(header: Sequence[str]) -> bool:

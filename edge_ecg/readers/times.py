@@ -10,8 +10,8 @@ from edge_ecg.recording import RATE_RANGE_HZ
 
 PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 ISO_TIME = len("2023-10-05T08:30:00")
-A_GAP = 1.75  # usual steps: a longer one lost samples
-MOST_OFF = 1.5  # steps between a time and its place in the grid: times may be rounded to a step
+GAP_FACTOR = 1.75  # usual steps: a longer one lost samples
+MAX_JITTER_STEPS = 1.5  # steps between a time and its place in the grid: times may be rounded to a step
 CLOCK = re.compile(
     r"(?:\d{1,4}[-./]\d\d?[-./]\d{1,4}[T ])?(?:(\d\d?):)?(\d\d?):(\d\d(?:[.,]\d{1,9})?) ?(?:([ap])\.?m\.?)?"
     r"(?:Z|[-+]\d\d:?\d\d)?(?=[;,\t])",
@@ -71,7 +71,7 @@ def _words(heading: str) -> str:
 
 
 @np.errstate(all="ignore")  # what is no time may be any number
-def grid_of(times: np.ndarray, unit: str | None = None) -> tuple[float, np.ndarray] | None:
+def infer_sample_grid(times: np.ndarray, unit: str | None = None) -> tuple[float, np.ndarray] | None:
     """The rate in hertz and the index of each sample, for (n,) times that step evenly but for gaps; None otherwise.
 
     unit: a key of PER_SECOND; without it the step says which, since no two of them fit a rate of 100 to 2000 Hz.
@@ -81,14 +81,14 @@ def grid_of(times: np.ndarray, unit: str | None = None) -> tuple[float, np.ndarr
     if len(steps) < 2 or not np.isfinite(times).all() or steps.min() < 0 or steps.max() <= 0:
         return None
     usual = _mean(steps[steps <= 3 * np.median(steps)])
-    whole = steps <= A_GAP * usual
+    whole = steps <= GAP_FACTOR * usual
     step = _mean(steps[whole])
     if step <= 0:
         return None
     indices = np.concatenate(([0], np.cumsum(np.where(whole, 1, np.rint(steps / step))))).astype(np.int64)
     off = times - times[0] - indices * step
     off -= _mean(off)
-    if not np.abs(off).max() <= MOST_OFF * step or not len(times) <= indices[-1] + 1 <= 2 * len(times):
+    if not np.abs(off).max() <= MAX_JITTER_STEPS * step or not len(times) <= indices[-1] + 1 <= 2 * len(times):
         return None
     for per_second in (PER_SECOND[unit],) if unit else PER_SECOND.values():
         rate_hz = per_second / step
@@ -109,7 +109,7 @@ def _spread(times: np.ndarray) -> np.ndarray:
 
 def rate_of(times_s: np.ndarray) -> float | None:
     """The rate in hertz of times in seconds, None if they do not step evenly."""
-    grid = grid_of(times_s, "s")
+    grid = infer_sample_grid(times_s, "s")
     return grid and grid[0]
 
 

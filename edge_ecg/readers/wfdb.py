@@ -7,7 +7,7 @@ import numpy as np
 
 from edge_ecg.errors import RecordingError
 from edge_ecg.readers.format import Content, Format, ecg_channel, lead_of, of_volts
-from edge_ecg.recording import Signal, Told
+from edge_ecg.recording import Overrides, RawSignal
 
 HEADER, SAMPLES = ".hea", (".dat", ".mat")
 
@@ -19,7 +19,7 @@ def header_beside(path: Path) -> Path | None:
     return next((header for header in headers if header.is_file()), None)
 
 
-def read_wfdb(content: Content, told: Told) -> Signal:
+def read_wfdb(content: Content, overrides: Overrides) -> RawSignal:
     """The signal of a WFDB record, given by its header. Raises RecordingError."""
     try:
         import wfdb  # optional, and slow to import: it brings pandas
@@ -27,9 +27,9 @@ def read_wfdb(content: Content, told: Told) -> Signal:
         raise RecordingError("is a WFDB record, which needs wfdb: pip install -e '.[wfdb]' in the clone") from None
     try:
         if content.path and content.path.suffix == HEADER:
-            return _signal(wfdb, content.path, told)
+            return _signal(wfdb, content.path, overrides)
         with tempfile.TemporaryDirectory() as scratch:
-            return _signal(wfdb, _laid_out(wfdb, content, Path(scratch)), told)
+            return _signal(wfdb, _laid_out(wfdb, content, Path(scratch)), overrides)
     except RecordingError:
         raise
     except Exception as error:  # whatever the parser trips over; its message may quote the header, and so the person
@@ -37,7 +37,7 @@ def read_wfdb(content: Content, told: Told) -> Signal:
         raise RecordingError(f"wfdb cannot read this record: {reason}") from None
 
 
-def _signal(wfdb, header: Path, told: Told) -> Signal:  # type: ignore[no-untyped-def]
+def _signal(wfdb, header: Path, overrides: Overrides) -> RawSignal:  # type: ignore[no-untyped-def]
     record = str(header.with_suffix(""))
     facts = wfdb.rdheader(record)
     if facts.n_sig is None or not facts.n_sig:
@@ -45,10 +45,10 @@ def _signal(wfdb, header: Path, told: Told) -> Signal:  # type: ignore[no-untype
     time = facts.base_datetime and facts.base_datetime.isoformat(" ")
     if isinstance(facts, wfdb.MultiRecord):
         whole = wfdb.rdrecord(record)
-        channel = ecg_channel(whole.sig_name, told.channel, of_volts(whole.units))
+        channel = ecg_channel(whole.sig_name, overrides.channel, of_volts(whole.units))
         values = np.array(whole.p_signal[:, channel], np.float64)
-        return Signal(values, str(whole.units[channel]), float(whole.fs), time, lead_of(whole.sig_name[channel]))
-    channel = ecg_channel(facts.sig_name, told.channel, of_volts(facts.units))
+        return RawSignal(values, str(whole.units[channel]), float(whole.fs), time, lead_of(whole.sig_name[channel]))
+    channel = ecg_channel(facts.sig_name, overrides.channel, of_volts(facts.units))
     file = header.parent / facts.file_name[channel]
     if file.exists() and not file.is_file():
         raise RecordingError("is a WFDB record whose samples are no plain file")
@@ -56,7 +56,7 @@ def _signal(wfdb, header: Path, told: Told) -> Signal:  # type: ignore[no-untype
     read = wfdb.rdrecord(record, channels=[channel], smooth_frames=False)
     rate_hz = float(read.fs) * read.samps_per_frame[0]
     values, lead = np.array(read.e_p_signal[0], np.float64), lead_of(facts.sig_name[channel])
-    return Signal(values, str(read.units[0]), rate_hz, time, lead)
+    return RawSignal(values, str(read.units[0]), rate_hz, time, lead)
 
 
 def _laid_out(wfdb, content: Content, scratch: Path) -> Path:  # type: ignore[no-untyped-def]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from statistics import median
 from typing import Any
 
-from edge_ecg.terminal.console import folded
+from edge_ecg.terminal.console import wrapped
 
 
 def artefact_table(found: list[dict[str, Any]], not_made: Mapping[str, str]) -> Iterator[str]:
@@ -22,14 +22,14 @@ def artefact_table(found: list[dict[str, Any]], not_made: Mapping[str, str]) -> 
         )
     for row in found:
         if not row["shipped"]:
-            yield folded(f"not shipped: {row['engine']}: {'; '.join(row['faults'])}", 2)
+            yield wrapped(f"not shipped: {row['engine']}: {'; '.join(row['faults'])}", 2)
     for artefact, reason in not_made.items():
-        yield folded(f"not shipped: {artefact}: {reason}", 2)
+        yield wrapped(f"not shipped: {artefact}: {reason}", 2)
     if finetuned := [row["engine"] for row in found if row.get("finetuned")]:
-        yield folded(f"fine-tuned on training beats, since rounding alone flips beats: {', '.join(finetuned)}", 2)
+        yield wrapped(f"fine-tuned on training beats, since rounding alone flips beats: {', '.join(finetuned)}", 2)
     by_name = {row["engine"]: row for row in found if row["shipped"] and row.get("beat_us")}
     if {"onnx fp32", "onnx int8"} <= by_name.keys():
-        yield folded(_verdict(by_name["onnx fp32"], by_name["onnx int8"]), 2)
+        yield wrapped(_verdict(by_name["onnx fp32"], by_name["onnx int8"]), 2)
 
 
 def _time(row: dict[str, Any]) -> str:

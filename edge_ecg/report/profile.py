@@ -17,7 +17,7 @@ import safetensors.numpy
 from edge_ecg.bundles.bundle import Bundle, read_files
 from edge_ecg.bundles.manifest import COUNT, POSITIVE, TEXT, require_shape
 from edge_ecg.errors import BundleError, RunError
-from edge_ecg.inference.portable import LAYERS, OPS, WEIGHTS, WEIGHTS_INT8, spelt_out
+from edge_ecg.inference.portable import LAYERS, OPS, WEIGHTS, WEIGHTS_INT8, with_defaults
 from edge_ecg.storage.files import read_json
 
 # Assumed and not measured: cycles an instruction, and what a microcontroller with such a core draws for a cycle, its
@@ -209,7 +209,7 @@ def _layers(
     name: str, program: dict[str, Any], tensors: dict[str, np.ndarray], inputs: list[np.ndarray]
 ) -> list[LayerCost]:
     values = {**tensors, **dict(zip(program["inputs"], inputs, strict=True))}
-    steps = spelt_out(program)
+    steps = with_defaults(program)
     last_use = {source: i for i, layer in enumerate(steps) for source in layer["inputs"]}
     last_use[program["output"]] = len(steps)
     costs = []

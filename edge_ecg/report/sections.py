@@ -190,7 +190,7 @@ def daily_baseline(findings: Findings) -> dict[str, Any]:
     """Decisions on dates left out, with the day's baseline and without it, before and after enrolment."""
     found = findings.daily_baseline
     assert found is not None
-    seeds = found["left_aside"].items()
+    seeds = found["excluded_recordings"].items()
     bars = [
         (f"{name}, {float(confidence):.0%}", right, left_open, wrong)
         for confidence, plans in found["mean"].items()

@@ -79,8 +79,8 @@ class RPeakDetector:
         self._noise = 0.0
         self._fade = 1.0
         self._rr = self._constants.rr_start
-        self._vote = 0.0  # recent beats' say on the side of R, -1 down to 1 up
-        self._side = 1  # the side that counts
+        self._polarity_score = 0.0  # recent beats' say on the side of R, -1 down to 1 up
+        self._polarity = 1  # the side that counts
         self._found: list[RPeak] = []
 
     def push(self, samples_uv: np.ndarray) -> list[RPeak]:
@@ -166,9 +166,9 @@ class RPeakDetector:
         strong = [x for x in learnt if x.height > self._threshold()]
         weights = [min(x.height, second or highest) for x in strong]
         sides = [self._deflections(x)[2] for x in strong]
-        self._vote = sum(w * side for w, side in zip(weights, sides, strict=True)) / sum(weights)
+        self._polarity_score = sum(w * side for w, side in zip(weights, sides, strict=True)) / sum(weights)
         # On a tie the latest decides: a rule that the inverted lead shares.
-        self._side = (1 if self._vote > 0 else -1) if self._vote != 0 else sides[-1]
+        self._polarity = (1 if self._polarity_score > 0 else -1) if self._polarity_score != 0 else sides[-1]
         for candidate in learnt:
             self._judge(candidate, now)
 
@@ -220,10 +220,10 @@ class RPeakDetector:
         self._rejected = [x for x in self._rejected if x.at > candidate.at]
         self._set_deadline(candidate.at, now)
         top, bottom, side = self._deflections(candidate)
-        self._vote += c.adaptation * (side - self._vote)
-        if self._vote * self._side < -c.side_margin:
-            self._side = -self._side
-        r_index = top if self._side > 0 else bottom
+        self._polarity_score += c.adaptation * (side - self._polarity_score)
+        if self._polarity_score * self._polarity < -c.side_margin:
+            self._polarity = -self._polarity
+        r_index = top if self._polarity > 0 else bottom
         # At the very start of the stream only the end of a QRS may be left.
         if r_index > c.smooth_samples // 2:
             self._found.append(RPeak(r_index, now))

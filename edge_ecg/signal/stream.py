@@ -28,16 +28,16 @@ class BeatStream:
         self._resampler.reset()
         self._detector.reset()
         self._cutter.reset()
-        self._heard = np.zeros(0)  # since the last wake
+        self._pending = np.zeros(0)  # since the last wake
 
     def push(self, samples_uv: np.ndarray) -> list[Beat]:
         """Take the next samples, any number of them; return the beats completed by the last wake.
 
         Raises RecordingError for what is no list of numbers in one dimension.
         """
-        heard = np.concatenate((self._heard, self._resampler.push(one_lead(samples_uv))))
+        heard = np.concatenate((self._pending, self._resampler.push(one_lead(samples_uv))))
         wakes_at = len(heard) - len(heard) % self._block_samples
-        awake, self._heard = heard[:wakes_at], heard[wakes_at:]
+        awake, self._pending = heard[:wakes_at], heard[wakes_at:]
         return self._cutter.push(awake, self._detector.push(awake)) if wakes_at else []
 
 

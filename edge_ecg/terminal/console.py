@@ -127,14 +127,14 @@ def terminal_width() -> int:
     return max(40, shutil.get_terminal_size((80, 24)).columns)
 
 
-def folded(text: str, indent: int = 0) -> str:
+def wrapped(text: str, indent: int = 0) -> str:
     """The text in lines that fit; all but the first are indented. A word that is longer than a line stays whole."""
     return textwrap.fill(
         text, terminal_width(), subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
     )
 
 
-def tail(name: str, width: int) -> str:
+def ellipsized_left(name: str, width: int) -> str:
     """The end of a name, which tells files apart; two dots stand for what was cut."""
     return name if len(name) <= width else f"..{name[2 - width :]}"
 

@@ -14,7 +14,7 @@ from torch.nn.functional import mse_loss
 from torch.nn.utils.parametrize import register_parametrization, remove_parametrizations
 
 from edge_ecg.inference.portable import dequantized, quantize_rows
-from export.graphs import fold_batch_norm
+from export.graphs import fused_for_export
 from train.model.model import Model
 
 
@@ -28,7 +28,7 @@ class Scheme:
 
     def compressed(self, model: Model) -> Model:
         """The model with batch norm folded and its weights on the grid."""
-        folded = fold_batch_norm(model)
+        folded = fused_for_export(model)
         with torch.no_grad():
             for layer in layers_of(folded):
                 layer.weight.copy_(torch.from_numpy(self.on_grid(layer.weight.numpy())))
@@ -36,7 +36,7 @@ class Scheme:
 
     def counts(self, model: Model) -> tuple[int, int]:
         """How many numbers are stored in fewer than 32 bits, of how many that the graphs hold."""
-        folded = fold_batch_norm(model)
+        folded = fused_for_export(model)
         weights = sum(layer.weight.numel() for layer in layers_of(folded)) if self.bits < 32 else 0
         return weights, sum(p.numel() for p in folded.parameters())
 
@@ -61,7 +61,7 @@ def finetune(model: Model, scheme: Scheme, beats: np.ndarray, references: np.nda
 
     beats: (N, 384) training beats; references: (R, D), what the model's embeddings are compared with. Deterministic.
     """
-    student = fold_batch_norm(model)
+    student = fused_for_export(model)
     layers = layers_of(student)
     for layer in layers:
         register_parametrization(layer, "weight", _Rounded(scheme))

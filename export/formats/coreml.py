@@ -23,7 +23,7 @@ from export.mil.apple import Model_pb2, ct, cto
 from export.mil.program import MilProgram
 
 
-def slimmed(content: bytes) -> bytes:
+def minified_mlprogram(content: bytes) -> bytes:
     """A model.mlmodel with its program rewritten; the features that an app sees, and the weights, stay."""
     spec = Model_pb2.Model.FromString(content)
     for function in spec.mlProgram.functions.values():
@@ -143,7 +143,7 @@ def _files(package: Path) -> dict[str, bytes]:
         for file in sorted(package.rglob("*"))
         if file.is_file() and file.name != "executorch_debug_handle_mapping.json"
     }
-    return files | {name: slimmed(files[name]) for name in files if name.endswith(".mlmodel")}
+    return files | {name: minified_mlprogram(files[name]) for name in files if name.endswith(".mlmodel")}
 
 
 def opened_package(package: str, files: Files, opener: Callable[[Path], Any] = MilProgram) -> Any:

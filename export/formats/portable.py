@@ -76,7 +76,7 @@ def _erf(steps: _Steps) -> None:
 EXPANDED: dict[str, Callable[[_Steps], None]] = {"LayerNormalization": _layer_normalization, "Erf": _erf}
 
 
-def expanded(model: ModelProto) -> ModelProto:
+def with_lowered_ops(model: ModelProto) -> ModelProto:
     """The same function without the operations of EXPANDED. Raises UnsupportedOperationError."""
     if not any(node.op_type in EXPANDED for node in model.graph.node):
         return model
@@ -104,7 +104,7 @@ def translated(graphs: Graphs) -> tuple[bytes, dict[str, np.ndarray], set[str]]:
     form: dict[str, Any] = {"format": FORMAT}
     fixed: set[str] = set()
     for graph in graphs:
-        translation = Translation(expanded(onnx.load_from_string(to_onnx(graph))), tensors)
+        translation = Translation(with_lowered_ops(onnx.load_from_string(to_onnx(graph))), tensors)
         form[graph.name] = translation.program()
         fixed |= {translation.names[name] for name in graph.buffers & translation.names.keys()}
     layers = [*form["encoder"]["layers"], *form["comparator"]["layers"]]

@@ -23,7 +23,7 @@ class Translation:
     """One ONNX graph, node by node. Tensors go to `tensors`, which both programs share.
 
     Names are short, since they weigh as much as the numbers: values are numbers, tensors letters, and what
-    `edge_ecg.inference.portable.spelt_out` can fill in is left out.
+    `edge_ecg.inference.portable.with_defaults` can fill in is left out.
     """
 
     def __init__(self, model: ModelProto, tensors: dict[str, np.ndarray]):

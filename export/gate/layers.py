@@ -76,13 +76,13 @@ def _compared(graph: Graph, runs: list[tuple[Mapping[str, np.ndarray], list[Valu
     module = graph.program.module()
     arguments = [[torch.from_numpy(given[name]) for name in graph.inputs] for given, _ in runs]
     with torch.no_grad():
-        alone = _Followed(module, {})
+        alone = _SubstitutingInterpreter(module, {})
         alone.run(*arguments[0])
         pairs = _paired(alone.values, runs[0][1])
         errors: dict[str, float] = dict.fromkeys(pairs, 0.0)
         for inputs, (_, values) in zip(arguments, runs, strict=True):
             by_name = {value.name: value.value for value in values}
-            followed = _Followed(module, {name: by_name[theirs] for name, theirs in pairs.items()})
+            followed = _SubstitutingInterpreter(module, {name: by_name[theirs] for name, theirs in pairs.items()})
             followed.run(*inputs)
             errors = {name: max(error, followed.errors[name]) for name, error in errors.items()}
     return [
@@ -99,7 +99,7 @@ def _paired(expected: list[Value], got: list[Value]) -> dict[str, str]:
     return {named[0][first + i].name: named[1][second + i].name for first, second, size in blocks for i in range(size)}
 
 
-class _Followed(torch.fx.Interpreter):
+class _SubstitutingInterpreter(torch.fx.Interpreter):
     """A program in which some operations give the artefact's value; how far that is from theirs is kept."""
 
     def __init__(self, module: torch.fx.GraphModule, given: Mapping[str, np.ndarray]):

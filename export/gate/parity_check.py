@@ -17,7 +17,7 @@ from edge_ecg.inference.votes import DecisionRule
 from export.compression.weights import FLOAT32, Scheme, layers_of
 from export.formats.artefact import Artefact, Engine, Files, StoredWeight
 from export.gate.reference_model import ReferenceModel
-from export.graphs import fold_batch_norm
+from export.graphs import fused_for_export
 from train.data import BeatSet
 from train.decision.decide import Decided, decide_from_logits
 from train.model.model import compare, embed
@@ -181,7 +181,7 @@ class ParityCheck:
             "bytes": size,
             "bytes_with_references": size + len(files[artefact.references]),
             "quantized_weights": sum(w.size for w, s in self._found(artefact, stored) if s and s.bits < FLOAT32.bits),
-            "weights": sum(p.numel() for p in fold_batch_norm(self.reference.model).parameters()),
+            "weights": sum(p.numel() for p in fused_for_export(self.reference.model).parameters()),
             "finetuned": artefact.scheme.name in self.reference.finetuned,
             "beats": len(self.beats.values),
             "recordings": len(self.beats.sources),
@@ -244,7 +244,7 @@ class ParityCheck:
             alike = (s for s in stored if s.value.shape == wanted.shape)
             return next((s for s in alike if np.allclose(s.value, wanted, rtol=0, atol=near)), None)
 
-        model = fold_batch_norm(self.reference.compressed(artefact.scheme))
+        model = fused_for_export(self.reference.compressed(artefact.scheme))
         return [(weight, find(weight)) for weight in (layer.weight.detach().numpy() for layer in layers_of(model))]
 
     def _weight_faults(self, artefact: Artefact, stored: list[StoredWeight]) -> list[str]:

@@ -16,7 +16,7 @@ import torch
 from edge_ecg.errors import EdgeEcgError, ParityError, first_line
 from edge_ecg.inference.references import ReferenceBank
 from export.compression.weights import FLOAT32, Scheme
-from export.graphs import Graph, fold_batch_norm, graphs_of, with_weights_of
+from export.graphs import Graph, fused_for_export, graphs_of, with_weights_of
 from train.model.architectures import build_model
 from train.model.model import Model, embed
 from train.run import Run
@@ -88,7 +88,7 @@ class ReferenceModel:
                 states.setdefault(owner, {})[entry] = tensor
             model = build_model(architecture, version)
             model.load_state_dict(states.pop("model"))
-            finetuned = {owner.removeprefix(FINETUNED): fold_batch_norm(model) for owner in states}
+            finetuned = {owner.removeprefix(FINETUNED): fused_for_export(model) for owner in states}
             for owner, state in states.items():
                 finetuned[owner.removeprefix(FINETUNED)].load_state_dict(state)
         except (safetensors.SafetensorError, KeyError, RuntimeError, EdgeEcgError) as error:

@@ -102,7 +102,7 @@ def variance_components(groups: list[np.ndarray]) -> tuple[float, float, float] 
 
 MOST_DIRECTIONS = 16
 SEEN_FEWEST_DATES = 3  # with the baseline; fewer can't say what usually changes from one date to the next
-USUAL = 99  # percentile of recordings that the limit lets pass when their date is left out
+RECORDINGS_PASSED_PERCENTILE = 99  # percentile of recordings that the limit lets pass when their date is left out
 
 
 def fit_distribution(embeddings: Sequence[np.ndarray], sets: Sequence[BeatSet]) -> TrainingDistribution | None:
@@ -122,7 +122,7 @@ def fit_distribution(embeddings: Sequence[np.ndarray], sets: Sequence[BeatSet]) 
         shape = _shape(values[~held], is_target[~held], date[~held])
         distances[held] = TrainingDistribution(*shape, limit=1.0).distances(values[held])
     of_recordings = [float(np.median(distances[recording == r])) for r in np.unique(recording)]
-    limit = float(np.percentile(of_recordings, USUAL))
+    limit = float(np.percentile(of_recordings, RECORDINGS_PASSED_PERCENTILE))
     days = span_of([day.toordinal() for beats in sets for day in beats.days[~np.isnat(beats.days)].tolist()])
     return TrainingDistribution(centres, directions, variances, limit, days)
 

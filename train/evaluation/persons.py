@@ -17,7 +17,7 @@ from train.evaluation.folds import SEE_NO_ECG
 
 FALSE_DISCOVERIES = 0.05  # the share of false ones among all that are found, on average at most
 FEWEST_PERSONS = 3  # for a model with the person as a random effect
-Found = dict[str, Any]  # what person.json holds
+PersonResult = dict[str, Any]  # what person.json holds
 
 
 def better_p(right: dict[str, int], other_right: dict[str, int]) -> float:
@@ -32,7 +32,7 @@ def better_p(right: dict[str, int], other_right: dict[str, int]) -> float:
     return float(tested.pvalue)
 
 
-def beats_all_p(found: Found, ours: str, baselines: Sequence[str]) -> float:
+def beats_all_p(found: PersonResult, ours: str, baselines: Sequence[str]) -> float:
     """The p that ours does not beat every one of a person's own baselines: the largest of the single ones.
 
     An intersection-union test (R. L. Berger, Technometrics 24(4), 1982): it needs no correction for their number.
@@ -41,7 +41,7 @@ def beats_all_p(found: Found, ours: str, baselines: Sequence[str]) -> float:
     return max(better_p(right, found["methods"][name]["right_by_date"]) for name in baselines)
 
 
-def best_of(found: Found, names: Sequence[str]) -> str:
+def best_of(found: PersonResult, names: Sequence[str]) -> str:
     """The method that is right most often, the one with the larger AUC among equals."""
 
     def rank(name: str) -> tuple[int, float]:
@@ -56,7 +56,7 @@ def adjusted(p: Sequence[float]) -> list[float]:
     return [float(value) for value in false_discovery_control(p)] if len(p) else []
 
 
-def together(persons: Sequence[Found], ours: str, rivals: Sequence[str]) -> dict[str, Any]:
+def pool_persons(persons: Sequence[PersonResult], ours: str, rivals: Sequence[str]) -> dict[str, Any]:
     """For how many persons there is an effect and for how many ours beats the rivals, with the p values by person.
 
     Rivals that see no ECG are not beaten or not: for how many persons one is better, is told apart. Persons without
@@ -93,7 +93,7 @@ def together(persons: Sequence[Found], ours: str, rivals: Sequence[str]) -> dict
     }
 
 
-def mixed_effects(judged: Sequence[Found], ours: str) -> dict[str, Any]:
+def mixed_effects(judged: Sequence[PersonResult], ours: str) -> dict[str, Any]:
     """The share of recordings right by method, the person as a random intercept, each method against ours.
 
     A linear mixed model by statsmodels (REML); shares near 1 have less room above than below, so that its intervals
@@ -137,7 +137,7 @@ def mixed_effects(judged: Sequence[Found], ours: str) -> dict[str, Any]:
     }
 
 
-def failures(persons: Sequence[Found]) -> dict[str, Any]:
+def failures(persons: Sequence[PersonResult]) -> dict[str, Any]:
     """Persons by what went wrong, and what sets them apart from the others: medians of what is known of them."""
     failed = [found for found in persons if found["reason"]]
     kinds = Counter((found["step"], re.sub(r"\d+", "#", found["reason"])) for found in failed)

@@ -36,7 +36,7 @@ class AlignTWave(nn.Module):
     POOLED = 4  # samples
     PLACES = SAMPLES // POOLED
     FADE = 6.0  # half of the shift is reached where the ST segment ends, all of it over some 50 ms
-    LAST = PLACES - 1 - 1e-5  # where the last value is all but reached, and there still is one after it
+    MAX_PLACE = PLACES - 1 - 1e-5  # where the last value is all but reached, and there still is one after it
     by_rr: Tensor
     at_no_rr: Tensor
 
@@ -51,7 +51,7 @@ class AlignTWave(nn.Module):
         self.register_buffer("at_no_rr", torch.arange(self.PLACES) - self.USUAL_RR_S * by_rr, persistent=False)
 
     def forward(self, pooled: Tensor, rr_s: Tensor) -> Tensor:
-        place = torch.addmm(self.at_no_rr, rr_s, self.by_rr).clamp(0.0, self.LAST)
+        place = torch.addmm(self.at_no_rr, rr_s, self.by_rr).clamp(0.0, self.MAX_PLACE)
         before = place.floor()
         index = before.to(torch.int64)
         here, next_ = pooled.gather(1, index), pooled.gather(1, index + 1)

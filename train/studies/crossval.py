@@ -15,7 +15,7 @@ import click
 from edge_ecg.datasets.dataset_file import Dataset, read_dataset
 from edge_ecg.storage.atomic import write_file
 from edge_ecg.storage.files import write_json
-from edge_ecg.terminal.console import between, claim_folder, columns, count, folded, run_command, share
+from edge_ecg.terminal.console import between, claim_folder, columns, count, run_command, share, wrapped
 from train.data import BeatSet, read_sets
 from train.evaluation.folds import BASELINES, Fold, Method, all_the_same, comparator, leave_one_out, pooled, run_folds
 from train.evaluation.scores import beside_the_best, counts, earned_its_place, figures
@@ -109,7 +109,7 @@ def crossval_text(result: dict[str, Any]) -> str:
     missing = [f"No baseline by {name}: it is the same in all recordings." for name in result["all_the_same"]]
     learned = f"learned on {', '.join(result['split']['dates']['train'])} alone"
     blocks = [columns(rows), ["recordings right by date", *columns(dates)], [learned, *columns(split)]]
-    return "\n\n".join("\n".join(lines) for lines in [*blocks, [*missing, folded(result["verdict"], 2)]])
+    return "\n\n".join("\n".join(lines) for lines in [*blocks, [*missing, wrapped(result["verdict"], 2)]])
 
 
 def compared(

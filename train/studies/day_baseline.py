@@ -25,7 +25,7 @@ from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.votes import DecisionRule
 from edge_ecg.simulation.synthetic import STATES
 from edge_ecg.storage.files import write_json
-from edge_ecg.terminal.console import claim_folder, countdown, folded, run_command
+from edge_ecg.terminal.console import claim_folder, countdown, run_command, wrapped
 from train.data import BeatSet, read_beats, read_sets
 from train.decision.fitted import fit_levels
 from train.evaluation.drifted import (
@@ -113,7 +113,7 @@ def nested_levels(beats: BeatSet, settings: Settings, folder: Path, show: Callab
     return {date: fit_levels(without(beats, [date]), own[date][beats.date != date]) for date in dates}
 
 
-def left_aside(dataset: Dataset, also: Mapping[str, str]) -> list[Entry]:
+def excluded_recordings(dataset: Dataset, also: Mapping[str, str]) -> list[Entry]:
     """Recordings in folders that the dataset leaves out; also: the label of each folder. Raises DatasetError."""
     found = []
     for folder, label in also.items():
@@ -125,7 +125,7 @@ def left_aside(dataset: Dataset, also: Mapping[str, str]) -> list[Entry]:
     return found
 
 
-def judged_aside(
+def judge_excluded(
     aside: BeatSet, beats: BeatSet, models: Mapping[str, Model], levels: Mapping[str, Levels | None], settings: Settings
 ) -> dict[str, list[Outcome]]:
     """Outcomes on recordings that no model has learned from, each by the model that has not seen its date."""
@@ -140,7 +140,7 @@ def judged_aside(
     return plans
 
 
-def with_and_without(
+def day_baseline_study(
     dataset: Dataset,
     beats: BeatSet,
     trainings: Sequence[Settings],
@@ -166,7 +166,7 @@ def with_and_without(
         "dates": dates,
         "dates_with_target": sorted(set(beats.dates[beats.recording_is_target].tolist())),
         "seeds": {},
-        "left_aside": {},
+        "excluded_recordings": {},
     }
     first: list[LeftOut] = []
     for settings in trainings:
@@ -177,8 +177,8 @@ def with_and_without(
         evidence, levels = left_out_by_date(beats, models, settings)
         result["seeds"][seed] = at_each_confidence(beats, evidence, levels)
         if aside:
-            result["left_aside"][seed] = {
-                plan: summary(o) for plan, o in judged_aside(aside, beats, models, levels, settings).items()
+            result["excluded_recordings"][seed] = {
+                plan: summary(o) for plan, o in judge_excluded(aside, beats, models, levels, settings).items()
             }
         if not first:
             first = [LeftOut.of(beats, d, models[d], levels[d], settings, BASELINES) for d in dates]
@@ -230,7 +230,7 @@ def daily_baseline_lines(result: dict[str, Any]) -> Iterator[str]:
         for confidence, plans in by_confidence.items():
             yield f"{name}, at {float(confidence):.0%}\n{HEAD}"
             yield from (line(plan, f) for plan, f in plans.items())
-    for seed, plans in result["left_aside"].items():
+    for seed, plans in result["excluded_recordings"].items():
         yield f"Recordings that the dataset leaves out, seed {seed}, at 95 %"
         yield from (line(plan, f) for plan, f in plans.items())
     yield f"Mean of {len(result['seeds'])} seeds: right, wrong, inconclusive; most wrong in one of them"
@@ -286,9 +286,9 @@ def daily_baseline(
     dataset = read_dataset(dataset_file, data)
     beats = read_sets(dataset, beats_file=beats_file)
     claim_folder(out, "train", WRITES)
-    entries = left_aside(dataset, dict(pair.split("=", 1) for pair in also if "=" in pair))
+    entries = excluded_recordings(dataset, dict(pair.split("=", 1) for pair in also if "=" in pair))
     aside = read_beats(entries) if entries else None
-    result = with_and_without(
+    result = day_baseline_study(
         dataset,
         beats,
         [settings_for(arch, seed) for seed in range(seeds)],
@@ -298,7 +298,7 @@ def daily_baseline(
         aside,
         {"others": other_people(others)} if others else {},
     )
-    click.echo("\n".join(folded(line, 6) if len(line) > 80 else line for line in daily_baseline_lines(result)))
+    click.echo("\n".join(wrapped(line, 6) if len(line) > 80 else line for line in daily_baseline_lines(result)))
 
 
 if __name__ == "__main__":
