@@ -28,7 +28,7 @@ def is_sampled(entry: dict[str, Any]) -> bool:
 
 
 def observation(resource: dict[str, Any], channel_override: str | None) -> RawSignal:
-    """The ECG of an Observation; `channel_override` names the lead. Raises RecordingError, or the error of a wrong shape."""
+    """The ECG of an Observation; `channel_override` names the lead. Raises RecordingError."""
     pieces = _pieces(resource)
     names = [_name(piece) for piece in pieces]
     leads = list(dict.fromkeys(names))
