@@ -15,7 +15,7 @@ from edge_ecg.errors import RecordingError
 MIN_DURATION_S = 4.0  # the first 3 s settle; less than 1 s after them holds no beat to judge
 RATE_RANGE_HZ = (100.0, 2000.0)
 FEWEST_SAMPLES = int(MIN_DURATION_S * RATE_RANGE_HZ[0])  # of the shortest recording at the lowest rate
-SAME_RATE = 0.005  # a nominal rate and a measured one differ by less
+SAME_RATE = 0.01  # a nominal rate and a measured one differ by less
 MAX_ABS_UV = 1e6  # electrodes on skin give a few millivolts on some hundreds of offset, never 1 V
 MIN_SPAN_UV = 20.0  # an ECG spans hundreds; the same numbers in millivolts span less than this
 CHECKED_S = 10.0  # of a stream, for its unit
@@ -191,13 +191,22 @@ class MicrovoltCheck:
 
 
 def _rate_hz(stated: float | None, override: float | None) -> float:
-    if override is not None and not is_finite(override):
+    """The rate that a file states, or else the one that the user gives, or else an Apple Watch's."""
+    if override is not None and not _is_rate(override):
         raise RecordingError(f"sample rate is {override!r}, expected hertz such as 512.0")
+    if stated is not None and not _is_rate(stated):
+        if override is None:
+            raise RecordingError(f"states a sample rate of {stated:g} Hz, which is none; --rate gives the right one")
+        return override
     if stated is not None and override is not None and not is_same_rate(stated, override):
         raise RecordingError(
             f"says that its sample rate is {stated:g} Hz, and --rate says {override:g}; give none for it"
         )
-    return stated or override or float(CONTRACT.sample_rate_hz)
+    return next(rate for rate in (stated, override, float(CONTRACT.sample_rate_hz)) if rate is not None)
+
+
+def _is_rate(value: object) -> bool:
+    return isinstance(value, Real) and 0 < float(value) < float("inf")
 
 
 def is_same_rate(one_hz: float, other_hz: float) -> bool:

@@ -1,6 +1,7 @@
 """A bundle is opened only as it was written: every change is refused with a sentence, nothing is half-written."""
 
 import json
+import os
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -122,6 +123,21 @@ def test_a_forged_manifest_that_does_not_fit_is_refused(
     rewritten(copy, change)
     with pytest.raises(BundleError, match=reason):
         load_bundle(copy)
+
+
+def test_a_device_that_has_nothing_now_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linux's /proc/kmsg calls itself a plain file, and may give nothing, as does a pipe that is not waited for."""
+    end, other = os.pipe()
+    os.set_blocking(end, False)
+    monkeypatch.setattr("edge_ecg.bundles.bundle.plain_handle", lambda *_: os.dup(end))
+    device = tmp_path / "kmsg"
+    device.touch()
+    try:
+        with pytest.raises(BundleError, match="is neither a folder nor a whole zip archive"):
+            load_bundle(device)
+    finally:
+        os.close(end)
+        os.close(other)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

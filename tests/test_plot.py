@@ -1,6 +1,8 @@
 """Plots: true to scale, true to the beats and votes that they show, and no half-written file."""
 
+import os
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -144,6 +146,15 @@ def test_the_command_writes_each_format(
         assert "Synthetic Person" not in text
     assert plotted(*paths, "--out", out) == 0
     assert out.read_bytes().startswith(starts)
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
+def test_a_name_that_is_no_utf_8_is_drawn(paths: list[Path], tmp_path: Path, suffix: str) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
+    folder.mkdir()
+    copies = [shutil.copy(path, folder) for path in paths[:2]]
+    for several in (copies[:1], copies):
+        assert plotted(*several, "--out", folder / f"plot.{suffix}") == 0
 
 
 def test_bad_input_is_told_and_leaves_the_old_picture(

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,12 +15,13 @@ import pytest
 from click.testing import CliRunner
 from scipy.io import savemat
 
+from edge_ecg.cli.options import MOST_MISSED
 from edge_ecg.cli.show import detect_command
 from edge_ecg.errors import RecordingError
 from edge_ecg.readers.find import SkippedFiles, find_recordings
 from edge_ecg.readers.read import read_recording
-from edge_ecg.recording import gregorian_year
-from edge_ecg.signal.stream import heart_rate_bpm, r_peak_times_s
+from edge_ecg.recording import Overrides, gregorian_year
+from edge_ecg.signal.stream import heart_rate_bpm, missed_share, r_peak_times_s
 from edge_ecg.simulation.synthetic import record, synthetic_person
 
 ECG_UV = np.round(record(synthetic_person(1), "target", 0, number=0, duration_s=8).samples_uv, 2)
@@ -115,6 +117,37 @@ def test_a_statement_that_cannot_be_read_is_refused_unless_the_rate_is_told(tmp_
     assert read_recording(path, rate_hz=250).sample_rate_hz == 250
 
 
+@pytest.mark.parametrize("value", ["0", "-512", "inf", "NaN", "1e999"])
+@pytest.mark.parametrize("kind", ["text", "table", "json", "wide", "mat", "wfdb"])
+def test_a_rate_that_is_none_is_refused_with_file_and_value_by_every_reader(tmp_path, kind, value):
+    """It is never taken for another one, and where it can be the user's rate is."""
+    path = tmp_path / "a.csv"
+    if kind == "json":
+        number = value.replace("inf", "Infinity")
+        saved(path, json.dumps({"ecg": ECG_UV.tolist(), "fs": 0}).replace('"fs": 0', f'"fs": {number}'))
+    elif kind == "mat":
+        path = mat(tmp_path / "a.mat", ecg=ECG_UV, fs=float(value))
+    elif kind == "wfdb":
+        path = wfdb_record(tmp_path, f"r 1 {value} {N}\nr.dat 16 1(0)/uV 16 0 0 0 0 ECG\n", ECG_UV)
+    elif kind == "wide":
+        saved(path, ",".join(["fs", *(f"v{i}" for i in range(N))]) + f"\n{value}," + ",".join(POINTS))
+    else:
+        rows = POINTS if kind == "text" else [table(times(250), POINTS, heading="time,ecg")]
+        saved(path, "\n".join([f"Sample Rate,{value} hertz", "", *rows]))
+    said = error_of(path)
+    assert str(path) in said
+    assert re.search(r"sample rate.*(?:is not a number of hertz|, which is none)", said)
+    assert re.search(f"{re.escape(value)}|{float(value):g}", said, re.IGNORECASE)
+    if kind != "wfdb":
+        assert read_recording(path, rate_hz=250).sample_rate_hz == 250
+
+
+@pytest.mark.parametrize("rate_hz", [0, -512, float("inf"), float("nan"), "512"])
+def test_a_rate_that_is_none_is_no_option(tmp_path, rate_hz):
+    path = saved(tmp_path / "a.csv", "\n".join(POINTS))
+    assert f"sample rate is {rate_hz!r}, expected hertz" in error_of(path, rate_hz=rate_hz)
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -170,9 +203,32 @@ def test_a_heart_rate_that_nobody_has_is_said(tmp_path):
     assert CliRunner().invoke(detect_command, [path, "--rate", "128"]).stderr == ""
 
 
+def test_half_of_a_rhythm_is_doubted(ecg_data):
+    """R waves at 0.3 of their height by turns, as in 2:1 alternans: where the detector loses them, it is said."""
+    doubts = 0
+    for path in sorted((ecg_data / "watch" / "0924" / "fast1").iterdir())[:8]:
+        recording = read_recording(path)
+        peaks_s = r_peak_times_s(recording)
+        assert missed_share(recording, peaks_s) < 0.1
+        samples_uv = recording.samples_uv.copy()
+        for peak in np.rint(peaks_s[1::2] * 512).astype(int):
+            wave = samples_uv[max(peak - 31, 0) : peak + 32]
+            line = np.linspace(wave[0], wave[-1], len(wave))
+            wave[:] = line + 0.3 * (wave - line)
+        attacked = replace(recording, samples_uv=samples_uv)
+        found_s = r_peak_times_s(attacked)
+        is_lost = len(found_s) < 0.7 * len(peaks_s)
+        assert (missed_share(attacked, found_s) > MOST_MISSED) == is_lost
+        doubts += is_lost
+    assert doubts
+    path = ecg_data / "field" / "2026-11-30" / "pandas_slice.csv"
+    assert "153: is it really 512 Hz? say --rate" in CliRunner().invoke(detect_command, [str(path)]).stderr
+
+
 # Columns.
 
 CLOCK = [datetime(2023, 10, 5, 8, 30) + timedelta(seconds=i / 500) for i in range(N)]
+JITTERING = np.sort(np.arange(N) / 250 + np.random.default_rng(0).uniform(-0.006, 0.006, N))
 TABLES = {
     "seconds": (table(times(512), POINTS, heading="time,ecg"), 512),
     "seconds, no heading": (table(times(512), POINTS), 512),
@@ -203,6 +259,17 @@ TABLES = {
         130,
     ),
     "returns alone": (table(times(512), POINTS, heading="time,ecg").replace("\n", "\r"), 512),
+    "a counter from anywhere": (table(range(5000, 5000 + N), POINTS, heading=",ecg"), 512),
+    "a counter from anywhere, decimal commas": (table(range(5000, 5000 + N), POINTS).replace(".", ","), 512),
+    "a counter by name in twos": (table(range(0, 2 * N, 2), POINTS, heading="sample,ecg"), 512),
+    "a counter and a clock": (
+        table(range(1890, 1890 + N), times(250, "%d", 1e6), POINTS, heading="frame,clock,ECG"),
+        250,
+    ),
+    "a counter of packets": (table([i % 256 for i in range(N)], POINTS, heading="seq,ecg"), 512),
+    "milliseconds of 1970": (table(range(1696494553123, 1696494553123 + N), POINTS, heading="timestamp,ecg"), 1000),
+    "rounded to hundredths": (table(times(512, "%.2f"), POINTS, heading="time,ecg"), 512),
+    "jitter": (table([f"{t:.6f}" for t in JITTERING], POINTS, heading="time,ecg"), 250),
     "a constant": (table(times(512), POINTS, ["72"] * N, heading="time,ecg,hr"), 512),
 }
 
@@ -232,15 +299,75 @@ def test_times_that_jump_leave_missing_samples(tmp_path):
     assert np.array_equal(samples_uv[kept], ECG_UV[kept])
 
 
+def test_a_counter_that_skips_leaves_missing_samples(tmp_path):
+    kept = [i for i in range(N) if not 2000 <= i < 2005]
+    rows = [",ecg", *(f"{700 + i},{POINTS[i]}" for i in kept)]
+    samples_uv = read_recording(saved(tmp_path / "a.csv", "\n".join(rows))).samples_uv
+    assert np.flatnonzero(np.isnan(samples_uv)).tolist() == [2000, 2001, 2002, 2003, 2004]
+
+
+UNEVEN = {
+    "counter": table(range(5000, 5000 + N), POINTS, heading=",ecg"),
+    "times": table(times(500), POINTS, heading="time,ecg"),
+    "backwards": table(times(500)[::-1], POINTS, heading="time,ecg"),
+    "rough": table(times(500, "%.1f"), POINTS, heading="time,ecg"),
+    "two": table(times(512), times(500), POINTS, heading="s,time,ecg"),
+    "stated": "# fs: 250 Hz\n" + table(times(500), POINTS, heading="time,ecg"),
+    "json.json": json.dumps({"time": [i / 500 for i in range(N)], "ecg": ECG_UV.tolist()}),
+}
+
+
+@pytest.mark.parametrize("name", UNEVEN)
+def test_a_rate_that_is_given_outranks_what_follows_from_values_alone_and_in_a_folder(tmp_path, name):
+    """What is passed over in a folder would not be read with an option either."""
+    path = saved(tmp_path / (name if "." in name else f"{name}.csv"), UNEVEN[name])
+    (found,) = find_recordings(tmp_path, Overrides(rate_hz=250))
+    for recording in (read_recording(path, rate_hz=250), found.read()):
+        assert (recording.sample_rate_hz, recording.rate_is_assumed) == (250, False)
+        assert np.array_equal(recording.samples_uv, ECG_UV)
+    if name == "stated":
+        assert "says that its sample rate is 250 Hz, and --rate says 253" in error_of(path, rate_hz=253)
+        assert read_recording(path, rate_hz=252).sample_rate_hz == 250  # within 1 %
+    (alone,) = find_recordings(tmp_path)  # it is no other file without the option
+    assert alone.name == str(path)
+
+
+def wide(rows, beside=("ECG_ID", "Sampling_Freq", "unit", "Name")):
+    return "\n".join(",".join(row) for row in [[*beside, *(f"Voltage_{i + 1}" for i in range(N))], *rows])
+
+
+def test_one_ecg_a_row_is_read(tmp_path):
+    rows = [
+        ["a", "250", "uV", "Ada Lovelace", *POINTS],
+        ["b", "500 Hz", "mV", "", *(f"{v / 1000:.5f}" for v in ECG_UV)],
+    ]
+    path = saved(tmp_path / "in.csv", wide([*rows, ["c", "fast", "uV", "", *POINTS], ["d", "250", "uV", "", "1"]]))
+    for source in (path, tmp_path):
+        first, second, bad, short = find_recordings(source)
+        assert first.name == f"{path}#1"
+        assert np.array_equal(first.read().samples_uv, ECG_UV)
+        np.testing.assert_allclose(second.read().samples_uv, ECG_UV, atol=0.01)
+        assert [one.read().sample_rate_hz for one in (first, second)] == [250, 500]
+        with pytest.raises(RecordingError, match=r"in\.csv#3: sample rate is not a number"):
+            bad.read()
+        with pytest.raises(RecordingError, match=f"line 5 has 5 columns; the headings are {N + 4}"):
+            short.read()
+    assert np.array_equal(read_recording(path, channel="1").samples_uv, ECG_UV)
+    assert "holds 4 recordings, one a row; --channel 1 to 4" in error_of(path)
+    assert "no row below" in error_of(saved(tmp_path / "in.csv", wide([])))
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
         (
             "# fs: 250 Hz\n" + table(times(512), POINTS, heading="time,ecg"),
-            "states 250 Hz, but its times step at 512 Hz",
+            "states 250 Hz, but its times step at 512 Hz; --rate 250 takes what it states",
         ),
-        (table(times(512, "%.2f"), POINTS, heading="time,ecg"), "times that do not step evenly"),
-        (table(times(512)[::-1], POINTS, heading="time,ecg"), "times that do not step evenly"),
+        (table(times(512, "%.1f"), POINTS, heading="time,ecg"), "times that do not step evenly"),
+        (table(times(512)[::-1], POINTS, heading="time,ecg"), "times that run backwards after sample 1"),
+        (table(times(512), times(500), POINTS, heading="s,time,ecg"), "two columns of times that step at different"),
+        (table(*[POINTS[:3]] * 500), "for one recording a row, number them in a first line"),
         (table(times(512), POINTS, POINTS, heading="time,ecg1,ecg2"), "2 named ECG; --channel says which"),
         (table(POINTS, POINTS), "none named ECG; --channel says which"),
         ("fs,500\n" + table(POINTS, heading="ECG [counts]"), "unit is not known"),
@@ -384,7 +511,13 @@ def test_withings_and_health_auto_export_are_read(tmp_path):
     assert (recording.sample_rate_hz, recording.recorded_at) == (512, "2023-10-05 08:29:13 +0100")
     assert np.array_equal(recording.samples_uv, ECG_UV)
     saved(path, json.dumps({"data": {"ecg": [{**one, "samplingFrequency": 256}]}}))
-    assert "256 Hz; by its times it is 512 Hz" in error_of(path)
+    assert "states 256 Hz, but its times step at 512 Hz" in error_of(path)
+    later = [{**one, "date": one["date"] + 0.25 * (i >= 2000)} for i, one in enumerate(measured)]
+    recording = read_recording(saved(path, json.dumps({**one, "voltageMeasurements": later})))
+    assert np.flatnonzero(np.isnan(recording.samples_uv)).tolist() == list(range(2000, 2128))
+    for order in (measured[::-1], measured[3000:] + measured[:3000]):
+        saved(path, json.dumps({**one, "voltageMeasurements": order}))
+        assert "has times that run backwards after sample" in error_of(path)
 
 
 SECONDS = [i / 512 for i in range(N)]
@@ -496,6 +629,17 @@ def test_an_error_in_fhir_is_a_missing_sample(tmp_path):
     [
         (fhir({**HERTZ, "valueQuantity": {"unit": "Hz", "value": 250}}, component("I", ECG_UV)), "by its period it is"),
         (fhir(component("I", ECG_UV, period=0)), "without a period in milliseconds"),
+        (fhir(component("I", ECG_UV, period=-2)), "states a sample rate of -500 Hz"),
+        (fhir(component("I", ECG_UV), status="entered-in-error"), "whose status is entered-in-error"),
+        (fhir(component("I", ECG_UV), status="cancelled"), "whose status is cancelled"),
+        (fhir(component("I", ECG_UV), dataAbsentReason={"text": "masked"}), "with a dataAbsentReason"),
+        (
+            fhir(component("I", THIRDS[0]), {**component("I", []), "valueSampledData": None, "dataAbsentReason": {}}),
+            "with a dataAbsentReason",
+        ),
+        (fhir(component("I", ECG_UV, origin={"value": 0, "unit": "uV", "code": "mV"})), "unit and its code are not"),
+        (fhir(component("I", ECG_UV, factor=0)), "with the factor 0 and the origin 0, which are no scale"),
+        (fhir(component("I", ECG_UV, factor=float("inf"))), "with the factor inf"),
         (fhir(component("I", ECG_UV, dimensions=2)), "of 2 dimensions"),
         (fhir(component("I", ECG_UV, origin={"value": 0})), "unit is not known; expected µV, mV or V; --unit says it"),
         (fhir(component("I", ECG_UV, data="1 2 x")), "is an ECG of FHIR that is not as its app writes it"),
@@ -523,6 +667,30 @@ def test_json_that_names_an_ecg_and_its_rate_is_read(tmp_path, content):
     if re.search("ecg", next(iter(content)), re.IGNORECASE):  # in the beginning of the file
         (found,) = find_recordings(tmp_path / "in")
         assert np.array_equal(found.read().samples_uv, recording.samples_uv)
+
+
+@pytest.mark.parametrize(
+    ("beside", "says"),
+    [
+        ({"fs": [250, 500]}, "sample rate is not a number of hertz"),
+        ({"fs": {"of": {"ecg": 250}}}, "sample rate is not a number of hertz"),
+        ({"fs": 250, "gain": 200}, "has gain beside its samples, which may be counts; "),
+        ({"fs": 250, "units": ["mV", "uV"]}, "unit is not known"),
+        ({"time": [i / 250 for i in range(N)][::-1]}, "has times that run backwards after sample 1"),
+        ({"fs": 250, "time": [i / 300 for i in range(N)]}, "states 250 Hz, but its times step at 300 Hz"),
+        ({"fs": 250, "time": [i / 250 for i in range(N - 1)]}, f"has {N - 1} times and {N} samples"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["json", "mat"])
+def test_a_statement_beside_the_samples_is_not_passed_by(tmp_path, kind, beside, says):
+    if kind == "json":
+        path = saved(tmp_path / "a.json", json.dumps({"ecg": ECG_UV.tolist(), **beside}))
+    else:
+        arrays = {key: np.array(v, object) if key == "units" else v for key, v in beside.items()}
+        path = mat(tmp_path / "a.mat", ecg=ECG_UV, **arrays)
+    assert says in error_of(path)
+    if "gain" in beside:
+        assert read_recording(path, unit="uV").sample_rate_hz == 250
 
 
 def test_json_without_a_rate_is_refused(tmp_path):
@@ -626,6 +794,12 @@ def test_wfdb_suffixes_may_be_capital_and_invalid_samples_are_gaps(tmp_path):
     assert heart_rate_bpm(r_peak_times_s(found.read())) == pytest.approx(
         heart_rate_bpm(r_peak_times_s(read_recording(saved(tmp_path / "a.csv", "\n".join(POINTS))))), rel=1e-3
     )
+
+
+@pytest.mark.parametrize("lines", ["m/100000 1 250 100000\n", "r 100000 250 100\n", "r 1 250 100\n"])
+def test_a_wfdb_header_of_many_lines_is_refused_at_once(tmp_path, lines):
+    path = saved(tmp_path / "m.hea", lines + "r.dat 16 200 16 0 0 0 0 ECG\n" * 100_000)
+    assert "is a WFDB record of 100000 " in error_of(path)
 
 
 def test_a_pipe_as_the_samples_of_a_record_is_refused(tmp_path):
@@ -823,6 +997,23 @@ def test_a_name_that_cannot_be_encoded_is_printed_all_the_same(tmp_path, encodin
         assert done.stderr.startswith(b"error: ")
         assert b"sample rate is not a number of hertz" in done.stderr
         assert b"defect" not in done.stderr
+
+
+def test_files_of_2026_are_right_alone_and_in_a_folder(ecg_data):
+    """Sample rates by their README of 2026-11-30: two files of one clock, a counter without one, rows that state it."""
+    folder = ecg_data / "field" / "2026-11-30"
+    rates = {"counter_head.csv": 250, "even_497.csv": 497.5, "jitter.csv": 497.5, "pandas_slice.csv": 512}
+    passed = SkippedFiles()
+    found = {Path(one.name).name: one.read() for one in find_recordings(folder, skipped=passed)}
+    assert not passed.names
+    assert found.keys() == {*rates, "wide.csv#1", "wide.csv#2"}
+    for name, rate_hz in rates.items():
+        assert found[name].sample_rate_hz == pytest.approx(rate_hz, abs=0.01)
+        assert found[name].rate_is_assumed == (name == "pandas_slice.csv")
+        assert np.array_equal(read_recording(folder / name).samples_uv, found[name].samples_uv)
+    assert read_recording(folder / "pandas_slice.csv", rate_hz=250).duration_s == 30
+    assert np.array_equal(found["even_497.csv"].samples_uv, found["jitter.csv"].samples_uv)
+    assert {found[f"wide.csv#{row}"].sample_rate_hz for row in (1, 2)} == {512}
 
 
 @pytest.mark.parametrize("file", ["edf", "folder_scan", "rate_ignored", "refused", "wfdb", "zip"])

@@ -169,7 +169,9 @@ def test_a_birth_date_in_an_unknown_language_is_neither_rate_nor_time(saved, bir
     assert (recording.sample_rate_hz, recording.recorded_at) == (512.0, None)
 
 
-def edf_bytes(labels=("ECG",), unit="uV", rate_hz=256.0, uv=ECG_UV[:2304], start="2024-03-01 08:03:00"):
+def edf_bytes(
+    labels=("ECG",), unit="uV", rate_hz=256.0, uv=ECG_UV[:2304], start="2024-03-01 08:03:00", annotated=False
+):
     edfio = pytest.importorskip("edfio")
     signals = [
         edfio.EdfSignal(uv, rate_hz, label=label, physical_dimension=unit, physical_range=(-2000, 2000))
@@ -178,7 +180,8 @@ def edf_bytes(labels=("ECG",), unit="uV", rate_hz=256.0, uv=ECG_UV[:2304], start
     start = datetime.fromisoformat(start)
     patient = edfio.Patient(name=NAME.replace(" ", "_"), birthdate=datetime(1860, 5, 21).date())
     recording = edfio.Recording(startdate=start.date())
-    edf = edfio.Edf(signals, patient=patient, recording=recording, starttime=start.time())
+    notes = [edfio.EdfAnnotation(0, None, "x")] if annotated else None
+    edf = edfio.Edf(signals, patient=patient, recording=recording, starttime=start.time(), annotations=notes)
     return edf.to_bytes()
 
 
@@ -194,6 +197,34 @@ def test_the_ecg_channel_of_several_is_taken_and_without_one_none(saved):
     data = edf_bytes(("EEG Fpz", "EKG I"))
     assert len(read_recording(saved(data, name="a.edf")).samples_uv) == 2304
     assert "3 channels, none named ECG" in error_of(saved(edf_bytes(("A", "B", "C")), name="b.edf"))
+
+
+@pytest.mark.parametrize("micro", ["\N{MICRO SIGN}", "\N{GREEK SMALL LETTER MU}"])
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_a_micro_sign_in_edf_is_read(saved, micro, encoding):
+    unit = f"{micro}V".encode(encoding, "replace").replace(b"?", b"\xb5").ljust(8)
+    recording = read_recording(saved(edf_bytes().replace(b"uV".ljust(8), unit, 1), "r.edf"))
+    np.testing.assert_allclose(recording.samples_uv, ECG_UV[:2304], atol=0.05)
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "inf", "nan"])
+def test_edf_without_a_rate_is_refused_with_the_value(saved, seconds):
+    content = edf_bytes()
+    said = error_of(saved(content[:244] + seconds.encode().ljust(8) + content[252:], "r.edf"))
+    assert f"states data records of {seconds} s, from which no sample rate follows" in said
+
+
+def test_a_gap_in_edf_is_missing_samples(saved):
+    """By EDF+, the first annotation of each data record says when it began; nine records of 256 samples."""
+    content = edf_bytes(annotated=True)
+    assert b"EDF+C" in content
+    for number in range(8, 4, -1):
+        content = content.replace(b"+%d\x14\x14" % number, b"+%d\x14\x14" % (number + 1))
+    samples_uv = read_recording(saved(content.replace(b"EDF+C", b"EDF+D"), "r.edf")).samples_uv
+    assert np.flatnonzero(np.isnan(samples_uv)).tolist() == list(range(5 * 256, 6 * 256))
+    np.testing.assert_allclose(samples_uv[~np.isnan(samples_uv)], ECG_UV[:2304], atol=0.05)
+    backwards = content.replace(b"+9\x14\x14", b"+3\x14\x14")
+    assert "data records overlap or run backwards" in error_of(saved(backwards, "r.edf"))
 
 
 @pytest.mark.parametrize("cut", [8, 200, 256, 300, 700])
@@ -332,7 +363,7 @@ def with_line(number, text, lines=POINTS):
         (with_line(99, "1,2,3", COMMAS), "line 99 ('1,2,3') is not one number"),
         ([f"{value},{value}" for value in POINTS], "has 2 channels, none named ECG; --channel says which"),
         ([f"{value};{value}" for value in POINTS], "has 2 channels, none named ECG; --channel says which"),
-        (numbered(range(2500), ",", first=7), "line 1 ('7,0') may be two columns or one number"),
+        ([f"{n + (n > 99)},{n}" for n in range(2500)], "line 101 ('101,100') may be two columns or one number"),
         (with_line(99, "99,5", numbered(range(2500), ",")), "line 99 ('99,5') may be two columns"),
         (with_line(2500, "2499", numbered(range(2500), ",")), "line 2500 ('2499') is not one number"),
         (with_line(2500, "24", numbered(range(2500), ",")), "line 2500 ('24') may be two columns"),

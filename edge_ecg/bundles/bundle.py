@@ -153,7 +153,7 @@ def read_files(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
         if path.is_dir():
             return _verified(path, partial(_read_below, path))
         with os.fdopen(plain_handle(path, BundleError), "rb") as stream:
-            start = stream.read(9)
+            start = stream.read(9) or b""  # None of a device that has nothing now, such as /proc/kmsg
         if is_packed(start):
             content = read_small_file(path, MOST_FILE_BYTES, BundleError)
             return _verified(path, partial(_read_packed, path, unpacked(path, content)))

@@ -10,10 +10,12 @@ import click
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.readers.find import RecordingFile, SkippedFiles, find_recordings
 from edge_ecg.recording import RATE_RANGE_HZ, Overrides, Recording
-from edge_ecg.signal.stream import heart_rate_bpm, r_peak_times_s
+from edge_ecg.signal.stream import heart_rate_bpm, missed_share, r_peak_times_s
 from edge_ecg.terminal.console import report_error, wrapped
 
 HEART_RATES_BPM = (30, 200)  # of a person at rest; outside, the sample rate is likelier wrong than the heart
+AT_ASSUMED_RATE_BPM = (40, 140)  # the same where 512 Hz is a guess
+MOST_MISSED = 0.5  # of the intervals between R peaks may have a wave like them in their middle
 
 Result = TypeVar("Result")
 RECORDINGS = click.argument("recordings", metavar="RECORDING...", nargs=-1, required=True)
@@ -136,11 +138,15 @@ class RecordingLoop:
 
 
 def _warn_implausible_heart_rate(recording: Recording) -> None:
-    """Say it if the heart rate is nobody's, which a wrong sample rate makes of a good recording."""
+    """Print a doubt where the heart rate is implausible, as of a wrong rate, or may be half of what it is."""
     times_s = r_peak_times_s(recording)
     rate = heart_rate_bpm(times_s)
-    if len(times_s) > 2 and not HEART_RATES_BPM[0] <= rate <= HEART_RATES_BPM[1]:
+    low, high = AT_ASSUMED_RATE_BPM if recording.rate_is_assumed else HEART_RATES_BPM
+    if len(times_s) > 2 and not low <= rate <= high:
         doubt = f"is it really {recording.sample_rate_hz:g} Hz?" + " say --rate" * recording.rate_is_assumed
+        click.echo(f"{recording.source}: heart rate of {rate:.0f}: {doubt}", err=True)
+    if missed_share(recording, times_s) > MOST_MISSED:
+        doubt = f"a smaller R wave may lie between those found, so that it is {2 * rate:.0f}"
         click.echo(f"{recording.source}: heart rate of {rate:.0f}: {doubt}", err=True)
 
 

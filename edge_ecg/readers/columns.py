@@ -11,16 +11,29 @@ import numpy as np
 from edge_ecg.errors import RecordingError
 from edge_ecg.readers.format import ecg_channel, names_ecg
 from edge_ecg.readers.header import recorded_at_in
-from edge_ecg.readers.times import CLOCK, clock_seconds, infer_sample_grid, is_time_name, placed, time_unit
-from edge_ecg.recording import Overrides, is_same_rate
+from edge_ecg.readers.times import (
+    CLOCK,
+    by_counter,
+    clock_seconds,
+    even_grid,
+    infer_sample_grid,
+    is_time_name,
+    may_be_ecg_times,
+    on_grid,
+    time_unit,
+)
+from edge_ecg.recording import FEWEST_SAMPLES, Overrides, is_same_rate
 
 FEWEST_ROWS = 20  # in the beginning of a file that looks like a recording
+FEWEST_ROWS_UNNAMED = 100  # of numbers in columns without names
 BEGINNING = 20_000  # characters of it
+EPOCH_MS = 1e11  # a count of milliseconds since 1970 is above it, one of rows is not
 
 _NUMERIC = re.compile(r"(?=.*(?:\d|nan|inf))(?:[-+\d.,; \t]|(?<=[\d.,])e(?=[-+\d])|nan|inf(?:inity)?)+", re.IGNORECASE)
 _NUMBERS = re.compile(r"[-+\d.,; \t\n]*")
 _SHOWN = re.compile(r"[-+]?\d*\.?\d*(?:e[-+]?\d+)?", re.IGNORECASE)
 _SEPARATORS = ",; \t"
+_COUNTER = re.compile(r"\b(?:index|idx|samples?|points?|frames?|rows?|count(?:er)?|seq(?:uence)?|packets?|no?|nr)\b|#")
 
 
 def is_row(line: str) -> bool:
@@ -74,19 +87,23 @@ def signal_of(rows: Rows, header: Sequence[str], overrides: Overrides, rate_hz: 
     cells, separator = _split(rows)
     if len(cells) == 1:
         return ColumnSignal(_finite(_numbers(cells[0], rows), rows), rate_hz, _headings(header, ",", 1)[0])
+    if len(cells) >= FEWEST_SAMPLES:
+        raise RecordingError(
+            f"has {len(cells)} columns; for one recording a row, number them in a first line: v1, v2, v3 and so on"
+        )
     headings = _headings(header, separator, len(cells))
-    columns, times = _sorted(cells, headings, rows)
+    columns, times, counters = _sorted(cells, headings, rows)
     if not columns:
         raise RecordingError("has no column that could be an ECG; expected numbers that are neither index nor times")
     which = ecg_channel(headings, overrides.channel, columns)
     values = _numbers(cells[which], rows, may_be_empty=True)
     clock = next((recorded_at_in(column[0]) for column in cells if CLOCK.match(column[0] + ",")), None)
-    grid = _best_grid(times, headings, must_be=overrides.rate_hz is None)
-    if grid is None:
-        return ColumnSignal(values, rate_hz, headings[which], clock)
-    if rate_hz is not None and not is_same_rate(rate_hz, grid[0]):
-        raise RecordingError(f"states {rate_hz:g} Hz, but its times step at {grid[0]:g} Hz; --rate can't decide for it")
-    return ColumnSignal(placed(values, grid[1]), rate_hz or grid[0], headings[which], clock)
+    if times:
+        number = _finest(times, headings, overrides.rate_hz is not None)
+        values, rate_hz = on_grid(values, times[number], time_unit(headings[number]), rate_hz, overrides.rate_hz)
+    elif counters:
+        values = by_counter(values, next(iter(counters.values())))
+    return ColumnSignal(values, rate_hz, headings[which], clock)
 
 
 def number_of_channels(rows: Rows, header: Sequence[str]) -> int:
@@ -101,11 +118,12 @@ def number_of_channels(rows: Rows, header: Sequence[str]) -> int:
     if len(cells) == 1:
         return 1
     headings = _headings(header, separator, len(cells))
-    columns, times = _sorted(cells, headings, rows)
-    has_index = len(columns) + len(times) < len(cells)
-    is_named = any(names_ecg(headings[column]) for column in columns)
-    is_one = has_index and len(columns) == 1
-    return len(columns) if is_named or is_one or _best_grid(times, headings) else 0
+    columns, times, _ = _sorted(cells, headings, rows)
+    if times:
+        is_one = any(may_be_ecg_times(column, time_unit(headings[number])) for number, column in times.items())
+    else:
+        is_one = len(columns) == 1 or len(rows.texts) >= FEWEST_ROWS_UNNAMED
+    return len(columns) if is_one or any(names_ecg(headings[column]) for column in columns) else 0
 
 
 def _plain_column(rows: Rows) -> np.ndarray | None:
@@ -197,13 +215,13 @@ def _at_commas(texts: list[str], rows: Rows) -> list[list[str]]:
         return [texts]
     if len(first) < 2:
         return [texts]
-    if _counts(first):
+    if first[0] % 1 == 0 and (np.diff(first) == 1).all():
         bad = next((i for i, part in enumerate(parts) if not part[1]), None)
         if bad is not None:
             raise rows.error(bad, "is not one number; others have an index before it")
         return [[part[0] for part in parts], [part[2] for part in parts]]
     commas = {text.count(",") for text in texts}
-    if len(commas) == 1 and np.mean(np.diff(first) == 1) < 0.9 and infer_sample_grid(first):
+    if len(commas) == 1 and np.mean(np.diff(first) == 1) < 0.9 and even_grid(first):
         return _cells(texts, ",", rows)
     with np.errstate(invalid="ignore"):
         climbs = np.mean(np.diff(first) > 0) > 0.9  # as in damaged times; in an ECG half do
@@ -218,8 +236,12 @@ def _at_commas(texts: list[str], rows: Rows) -> list[list[str]]:
     return [texts]
 
 
-def _counts(column: np.ndarray) -> bool:
-    return len(column) > 1 and bool((column == np.arange(len(column)) + (column[0] == 1)).all())
+def _is_counter(column: np.ndarray, heading: str) -> bool:
+    """Whether whole numbers count rows, samples or packets, from whatever number on: a counter is no clock."""
+    if len(column) < 3 or (column % 1 != 0).any() or (is_time_name(heading) and column[0] > EPOCH_MS):
+        return False
+    steps = np.diff(column)
+    return bool(np.mean(steps == 1) > 0.9 or (_COUNTER.search(heading.casefold()) and (steps >= 0).all()))
 
 
 def _headings(header: Sequence[str], separator: str, columns: int) -> list[str]:
@@ -234,42 +256,41 @@ def _headings(header: Sequence[str], separator: str, columns: int) -> list[str]:
     return [" ".join(names).strip() for names in zip(*found, strict=True)] if found else [""] * columns
 
 
-def _sorted(cells: list[list[str]], headings: list[str], rows: Rows) -> tuple[list[int], dict[int, np.ndarray]]:
-    """The columns that may be the ECG, and those that may be times, with their numbers."""
-    columns, times = [], {}
+def _sorted(
+    cells: list[list[str]], headings: list[str], rows: Rows
+) -> tuple[list[int], dict[int, np.ndarray], dict[int, np.ndarray]]:
+    """The columns that may be the ECG, and those that may be times or count the rows, with their numbers."""
+    columns, times, counters = [], {}, {}
     for number, (column, heading) in enumerate(zip(cells, headings, strict=True)):
         if CLOCK.match(column[0] + ","):
             times[number] = clock_seconds(column)
             headings[number] = "s"  # whatever it was called
             continue
         values = _numbers(column, rows, may_be_empty=True)
-        unit = time_unit(heading)
-        if _counts(values) and unit is None:
+        if time_unit(heading) is None and _is_counter(values, heading):
+            counters[number] = values
             continue
-        if is_time_name(heading) or infer_sample_grid(values):  # what steps evenly is no ECG
+        if is_time_name(heading) or even_grid(values):  # what steps evenly is no ECG
             times[number] = values
         elif np.nanmin(values, initial=np.inf) < np.nanmax(values, initial=-np.inf):  # a constant is no signal
             columns.append(number)
-    return columns, times
+    return columns, times, counters
 
 
-def _best_grid(
-    times: dict[int, np.ndarray], headings: list[str], must_be: bool = True
-) -> tuple[float, np.ndarray] | None:
-    """The rate and the samples' places by the finest times; None without any.
+def _finest(times: dict[int, np.ndarray], headings: list[str], is_rate_given: bool) -> int:
+    """The number of the column of times that tells the rate best.
 
-    Raises RecordingError if two columns of times differ, or (`must_be`) no rate follows from them.
+    Raises RecordingError if two columns of times differ, unless the rate is given.
     """
-    grids = []
-    for number, column in times.items():
-        unit = time_unit(headings[number])
-        if grid := infer_sample_grid(column, unit):
-            grids.append((len(np.unique(np.diff(column))), grid))
-    if any(not is_same_rate(grid[0], grids[0][1][0]) for _, grid in grids):
-        raise RecordingError("has two columns of times that step at different rates")
-    if times and not grids and must_be:
-        raise RecordingError("has times that do not step evenly at 100 to 2000 Hz; --rate says the sample rate")
-    return min(grids, key=lambda one: one[0])[1] if grids else None
+    grids = {
+        number: grid
+        for number, column in times.items()
+        if (grid := infer_sample_grid(column, time_unit(headings[number])))
+    }
+    rates = [rate_hz for rate_hz, _ in grids.values()]
+    if not is_rate_given and any(not is_same_rate(rate_hz, rates[0]) for rate_hz in rates):
+        raise RecordingError("has two columns of times that step at different rates; --rate says the sample rate")
+    return min(grids or times, key=lambda number: len(np.unique(np.diff(times[number]))))
 
 
 def _numbers(cells: list[str], rows: Rows, may_be_empty: bool = False) -> np.ndarray:

@@ -37,6 +37,7 @@ _LEAD_KEYS = {locale.lead.casefold() for locale in LOCALES.values()}
 _DEVICES = re.compile(
     r"\bWatch\d\d?,\d\d?\b|\bPolar (?:H\d\d?|OH1|Verity Sense)\b|\bMovesense\b|\bBITalino\b", re.IGNORECASE
 )
+_SCALE = re.compile(r"\b(?:gain|scale|scaling|factor|lsb|resolution|sensitivity|adu|counts?)\b")
 _RECORDED_KEYS = {locale.recorded.casefold() for locale in LOCALES.values()}
 _RECORDED_WORDS = re.compile(r"record|start|begin|acqui|measure|captur|aufzeichn|aufnahme")
 
@@ -60,6 +61,8 @@ _PER_SECOND = r"\s*(k?)(?:sps\b|s/s\b|/ ?s\b|(?:samples?|points?|values?)?\s*(?:
 _RATE = re.compile(f"{_NUMBER}(?:{_HERTZ}|{_PER_SECOND})", re.IGNORECASE)
 _STEP = re.compile(_NUMBER + r"\s*(s|sec|ms|msec|us)\s*/\s*sample", re.IGNORECASE)
 _KILO = re.compile(r"k(?:hz|hert)", re.IGNORECASE)
+# What an error may show of a value: never a name.
+_SHOWN = re.compile(r"[-+]?(?:\d+(?:[.,]\d+)?(?:e[-+]?\d+)?|inf(?:inity)?|nan)\s*(?:k?hz|hertz)?", re.IGNORECASE)
 _INTERVAL = re.compile(_NUMBER + r"\s*(s|sec|seconds?|ms|msec|milliseconds?|[µμu]s|ns)?\b", re.IGNORECASE)
 # Hertz in any other language: Apple's file names 511 to 514 of them, as no heart beats, alone in the field.
 _RATE_IN_UNKNOWN_WORDS = re.compile(r"(5[012]\d(?:[.,]\d+)?)\s*[^\W\d_][^\d,.;:/]{0,20}")
@@ -105,7 +108,7 @@ def stated_rate_hz(fields: Fields) -> float | None:
     rates += [1 / interval for key, value in fields if (interval := _interval_s(key, value))]
     rates += [PER_SECOND[found[2].casefold()[:2].rstrip("e")] / _number(found[1]) for found in _steps(fields)]
     if not rates:
-        rates = [rate for key, value in fields if (rate := _named(key, value))]
+        rates = [rate for key, value in fields if (rate := _named(key, value)) is not None]
         rates = [rate for rate in rates if RATE_RANGE_HZ[0] <= rate <= RATE_RANGE_HZ[1]] or rates[:1]
     if not rates:
         found = filter(None, (_RATE_IN_UNKNOWN_WORDS.fullmatch(value) for _, value in fields))
@@ -113,12 +116,24 @@ def stated_rate_hz(fields: Fields) -> float | None:
     for rate in rates[1:]:
         if not is_same_rate(rate, rates[0]):
             raise RecordingError(f"states two sample rates, {rates[0]:g} and {rate:g} Hz; --rate can't decide for it")
+    if rates and rates[0] <= 0:
+        raise RecordingError(f"states a sample rate of {rates[0]:g} Hz, which is none; --rate says the right one")
     return rates[0] if rates else None
+
+
+def stated_or_override_hz(fields: Fields, override_hz: float | None) -> float | None:
+    """The rate that the header states, None if it states none, or none that can be read where the user gives one."""
+    try:
+        return stated_rate_hz(fields)
+    except RecordingError:
+        if override_hz is None:
+            raise
+        return None
 
 
 def names_a_rate(fields: Fields) -> bool:
     """Whether some line names a number of hertz, in a word that is known."""
-    return any(_named(key, value) for key, value in fields)
+    return any(_named(key, value) is not None for key, value in fields)
 
 
 def _words(key: str) -> str:
@@ -142,7 +157,10 @@ def _of_key(key: str, value: str) -> float:
     named = _RATE.findall(value)
     numbers = re.findall(_NUMBER, value, re.IGNORECASE)
     if (len(named) != 1 and len(numbers) != 1) or re.search(r"bpm|/ ?min", value.casefold()):
-        raise RecordingError("sample rate is not a number of hertz; expected it as in '512 hertz'; --rate says it")
+        shown = f" ({value})" if _SHOWN.fullmatch(value) else ""
+        raise RecordingError(
+            f"sample rate is not a number of hertz{shown}; expected it as in '512 hertz'; --rate says it"
+        )
     kilo = _KILO.search(key) or (named and (named[0][1] or named[0][2])) or _KILO.search(value)
     return _number(named[0][0] if len(named) == 1 else numbers[0]) * (1000 if kilo else 1)
 
@@ -174,7 +192,10 @@ def _interval_s(key: str, value: str) -> float | None:
 def _steps(fields: Fields) -> list[re.Match[str]]:
     """Where a step is named as `2 msec/sample`, as AcqKnowledge does."""
     found = (_STEP.fullmatch(value) for _, value in fields)
-    return [match for match in found if match and _number(match[1])]
+    steps = [match for match in found if match]
+    if any(not _number(step[1]) for step in steps):
+        raise RecordingError("states a step of 0 between samples; --rate says the sample rate")
+    return steps
 
 
 def _number(text: str) -> float:
@@ -197,6 +218,16 @@ def stated_unit(fields: Fields, heading: str = "") -> str | None:
     last_words = (re.findall(r"[^\W\d_]+", value)[-1:] for value in plain)
     seen = {word for words in last_words for word in words if word.casefold() in MICROVOLTS_PER}
     return next((word for word in sorted(seen) if len(word) > 1), None)  # a lone V may be anything
+
+
+def require_no_scale(fields: Fields, unit: str | None) -> None:
+    """Raises RecordingError for a gain beside samples, which may then be counts, unless the user gave their `unit`."""
+    for key, value in fields:
+        if unit is None and _SCALE.search(_words(key)) and value not in ("1", "1.0"):
+            raise RecordingError(
+                f"has {ascii(key)[1:-1]:.20} beside its samples, which may be counts; save them in a unit of volts, or "
+                "give the unit that they are in: --unit"
+            )
 
 
 def stated_lead(fields: Fields) -> str | None:

@@ -12,14 +12,24 @@ import numpy as np
 
 from edge_ecg.errors import RecordingError
 from edge_ecg.readers.format import Content, Format, ecg_channel, lead_of, names_ecg
-from edge_ecg.readers.header import recorded_at, recorded_at_in, stated_device, stated_rate_hz, stated_unit
-from edge_ecg.readers.times import PER_SECOND, rate_of
-from edge_ecg.recording import FEWEST_SAMPLES, RATE_RANGE_HZ, Overrides, RawSignal, is_same_rate
+from edge_ecg.readers.header import (
+    recorded_at,
+    recorded_at_in,
+    require_no_scale,
+    stated_device,
+    stated_or_override_hz,
+    stated_rate_hz,
+    stated_unit,
+)
+from edge_ecg.readers.times import PER_SECOND, is_time_name, on_grid, time_unit
+from edge_ecg.recording import FEWEST_SAMPLES, MICROVOLTS_PER, RATE_RANGE_HZ, Overrides, RawSignal, is_same_rate
 
 SAMPLES = "valueSampledData"
 _LEADS = {"131329": "I", "131330": "II", "131389": "III"}  # codes of ISO/IEEE 11073-10101 where no name is given
 _MISSING = {"E": "nan", "U": "nan", "L": "nan"}  # an error, above or below what can be measured
 _HERTZ = {"hertz", "hz"}
+_NO_RESULT = {"entered-in-error", "cancelled", "abandoned", "cannot-obtain", "specimen-in-process"}  # of `status`
+_ABSENT = "dataAbsentReason"
 
 
 def is_sampled(entry: dict[str, Any]) -> bool:
@@ -29,10 +39,14 @@ def is_sampled(entry: dict[str, Any]) -> bool:
 
 def observation(resource: dict[str, Any], channel_override: str | None) -> RawSignal:
     """The ECG of an Observation; `channel_override` names the lead. Raises RecordingError."""
+    if resource.get("status") in _NO_RESULT:
+        raise RecordingError(f"is an ECG in FHIR whose status is {resource['status']}; expected a result")
     pieces = _pieces(resource)
     names = [_name(piece) for piece in pieces]
     leads = list(dict.fromkeys(names))
     name = leads[ecg_channel(leads, channel_override)]
+    if any(_ABSENT in one for one in [resource, *(one for one in _components(resource) if _name(one) == name)]):
+        raise RecordingError(f"is an ECG in FHIR with a {_ABSENT}: samples are missing, and how many is unknown")
     sampled = [piece[SAMPLES] for piece, of in zip(pieces, names, strict=True) if of == name]
     values = np.concatenate([_values(one) for one in sampled])
     rate_hz, units = _rate_hz(sampled[0]), {_unit(one) for one in sampled}
@@ -74,12 +88,21 @@ def _values(sampled: dict[str, Any]) -> np.ndarray:
     words = str(sampled["data"]).split()
     if not _MISSING.keys().isdisjoint(words):
         words = [_MISSING.get(word, word) for word in words]
-    return float(_origin(sampled).get("value", 0)) + float(sampled.get("factor", 1)) * np.array(words, np.float64)
+    factor, origin = float(sampled.get("factor", 1)), float(_origin(sampled).get("value", 0))
+    if not factor or not np.isfinite([factor, origin]).all():
+        raise RecordingError(
+            f"is an ECG in FHIR with the factor {factor:g} and the origin {origin:g}, which are no scale"
+        )
+    return origin + factor * np.array(words, np.float64)
 
 
 def _unit(sampled: dict[str, Any]) -> str:
     """The unit, empty where none is said: without it the numbers may be counts."""
-    return str(_origin(sampled).get("unit") or _origin(sampled).get("code") or "")
+    said = [str(word) for key in ("unit", "code") if (word := _origin(sampled).get(key))]
+    known = {MICROVOLTS_PER[word.casefold()] for word in said if word.casefold() in MICROVOLTS_PER}
+    if len(known) > 1:
+        raise RecordingError("is an ECG in FHIR whose unit and its code are not the same; expected one")
+    return next((word for word in said if word.casefold() in MICROVOLTS_PER), said[0] if said else "")
 
 
 def _origin(sampled: dict[str, Any]) -> dict[str, Any]:
@@ -131,7 +154,7 @@ def withings(body: dict[str, Any]) -> RawSignal:
     return RawSignal(values, "uV", rate_hz, time, lead, "Withings")
 
 
-def apple_health(reading: dict[str, Any]) -> RawSignal:
+def apple_health(reading: dict[str, Any], override_hz: float | None) -> RawSignal:
     """Apple Health's, as Health Auto Export, react-native-health, HealthKitReporter and their like write it.
 
     A measurement a sample, with its time in seconds: a pair of time and volts, or an object, perhaps with its unit.
@@ -150,21 +173,30 @@ def apple_health(reading: dict[str, Any]) -> RawSignal:
     stated = _first(reading, "samplingFrequency", "samplingFrequencyHz", default=None)
     time = recorded_at_in(str(_first(reading, "start", "startDate", "startTime", default="")))
     device = stated_device(str(reading.get("device")))
-    rate_hz = _checked_rate(None if stated is None else float(stated), times)
-    return RawSignal(np.array(values, np.float64), units.pop(), rate_hz, time, "I", device)
+    samples, rate_hz = np.array(values, np.float64), None if stated is None else float(stated)
+    if times and all(isinstance(time, int | float) for time in times):
+        samples, rate_hz = on_grid(samples, np.array(times, np.float64), "s", rate_hz, override_hz)
+    return RawSignal(samples, units.pop(), rate_hz, time, "I", device)
 
 
 def is_plain(entry: dict[str, Any]) -> bool:
-    """Whether an object names an ECG's samples and their rate, whatever wrote it."""
-    return any(names_ecg(key) for key in _lists(entry)) and any(_is_rate(key) for key in entry)
+    """Whether an object names an ECG's samples and their rate or times, whatever wrote it."""
+    lists = _lists(entry)
+    return any(map(names_ecg, lists)) and (any(map(is_time_name, lists)) or any(map(_is_rate, entry)))
 
 
-def plain(entry: dict[str, Any], channel_override: str | None) -> RawSignal:
-    """An object with a list of samples in a key such as `ecg`, and rate, unit and time in keys beside it."""
+def plain(entry: dict[str, Any], overrides: Overrides) -> RawSignal:
+    """An object with a list of samples in a key such as `ecg`, and rate, times, unit and date in keys beside it."""
     lists, fields = _lists(entry), _fields(entry)
-    name = list(lists)[ecg_channel(list(lists), channel_override)]
-    values = np.array(lists[name], np.float64)
-    return RawSignal(values, stated_unit(fields, name), stated_rate_hz(fields), recorded_at(fields), lead_of(name))
+    times = {key: lists.pop(key) for key in list(lists) if is_time_name(key)}
+    name = list(lists)[ecg_channel(list(lists), overrides.channel)]
+    values, rate_hz = np.array(lists[name], np.float64), stated_or_override_hz(fields, overrides.rate_hz)
+    require_no_scale(fields, overrides.unit)
+    for key, column in list(times.items())[:1]:
+        if len(column) != len(values):
+            raise RecordingError(f"has {len(column)} times and {len(values)} samples; expected as many")
+        values, rate_hz = on_grid(values, np.array(column, np.float64), time_unit(key), rate_hz, overrides.rate_hz)
+    return RawSignal(values, stated_unit(fields, name), rate_hz, recorded_at(fields), lead_of(name))
 
 
 def _lists(entry: dict[str, Any]) -> dict[str, list[Any]]:
@@ -172,7 +204,21 @@ def _lists(entry: dict[str, Any]) -> dict[str, list[Any]]:
 
 
 def _fields(entry: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(key.casefold(), str(value)) for key, value in entry.items() if isinstance(value, int | float | str)]
+    lists = _lists(entry)
+    return [
+        (key.casefold(), _statement(value)) for key, value in entry.items() if key not in lists and value is not None
+    ]
+
+
+def _statement(value: Any) -> str:
+    """What a value says in one number or word, perhaps with its unit; a question mark where it is anything else."""
+    parts = list(value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value])
+    if isinstance(value, list) and parts and all(part == parts[0] for part in parts):
+        return _statement(parts[0])
+    is_plain = isinstance(value, dict | int | float | str) and all(
+        isinstance(part, int | float | str) for part in parts
+    )
+    return " ".join(map(str, parts)) if is_plain else "?"
 
 
 def _is_rate(key: str) -> bool:
@@ -190,15 +236,6 @@ def _first(entries: dict[str, Any], *keys: str, **default: Any) -> Any:
     return found
 
 
-def _checked_rate(stated_hz: float | None, times: list[Any]) -> float | None:
-    if not times or not all(isinstance(time, int | float) for time in times):
-        return stated_hz
-    measured_hz = rate_of(np.array(times, np.float64))
-    if stated_hz is not None and measured_hz is not None and not is_same_rate(stated_hz, measured_hz):
-        raise RecordingError(f"says that its sample rate is {stated_hz:g} Hz; by its times it is {measured_hz:g} Hz")
-    return stated_hz or measured_hz
-
-
 MOST_OBJECTS = 1_000_000  # lists and objects: a sample may be one
 MOST_DEPTH = 6
 
@@ -207,6 +244,7 @@ _KEYS = re.compile(
     rb"\s*:\s*[\[{]",
     re.IGNORECASE,
 )
+_TIMES = re.compile(rb'"([^"]{1,40})"\s*:\s*\[\s*(?:-?[\d.eE+-]+\s*,\s*){20}')
 _FHIR = re.compile(rb'"resourceType"\s*:\s*"(?:Observation|Bundle)"')
 _FHIR_ECG = re.compile(rb"ECG|EKG|electrocardiogram|SampledData", re.IGNORECASE)
 
@@ -233,9 +271,9 @@ APPS = (
         lambda entry, _overrides: fitbit(entry),
     ),
     App("Withings", _has_list("signal"), (("sampling_frequency",),), lambda entry, _overrides: withings(entry)),
-    App("Apple Health", _has_list(*VOLTAGES), (), lambda entry, _overrides: apple_health(entry)),
+    App("Apple Health", _has_list(*VOLTAGES), (), lambda entry, overrides: apple_health(entry, overrides.rate_hz)),
     App("FHIR", is_sampled, (), lambda entry, overrides: observation(entry, overrides.channel)),
-    App("JSON", is_plain, (), lambda entry, overrides: plain(entry, overrides.channel)),
+    App("JSON", is_plain, (), lambda entry, overrides: plain(entry, overrides)),
 )
 
 
@@ -308,7 +346,8 @@ def _readings(value: Any, depth: int = 0) -> Iterator[tuple[App, dict[str, Any]]
 def _sniff(head: bytes) -> bool:
     if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] not in (b"{", b"["):
         return False
-    return bool(_KEYS.search(head) or (_FHIR.search(head) and _FHIR_ECG.search(head)))
+    times = (is_time_name(found.decode("utf-8", "replace")) for found in _TIMES.findall(head))
+    return bool(_KEYS.search(head) or any(times) or (_FHIR.search(head) and _FHIR_ECG.search(head)))
 
 
 JSON_EXPORTS = Format(

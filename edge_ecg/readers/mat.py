@@ -8,13 +8,13 @@ import numpy as np
 
 from edge_ecg.errors import RecordingError
 from edge_ecg.readers.format import Content, Format, ecg_channel, lead_of
-from edge_ecg.readers.header import stated_rate_hz, stated_unit
-from edge_ecg.readers.times import is_time_name, rate_of
+from edge_ecg.readers.header import require_no_scale, stated_or_override_hz, stated_unit
+from edge_ecg.readers.times import even_grid, is_time_name, on_grid, time_unit
 from edge_ecg.recording import FEWEST_SAMPLES, Overrides, RawSignal
 
 MOST_NUMBERS = 25_000_000  # of all arrays, before any is read
 MOST_CHANNELS = 64
-NUMERIC = {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)} | {"double", "single"}
+READ = {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)} | {"double", "single", "char", "cell"}
 
 
 def parse_mat(content: Content, overrides: Overrides) -> RawSignal:
@@ -31,30 +31,49 @@ def parse_mat(content: Content, overrides: Overrides) -> RawSignal:
         raise
     except Exception:  # whatever the parser trips over
         raise RecordingError("is not a readable MATLAB file") from None
-    said = [(name.casefold(), str(value.ravel()[0])) for name, value in variables.items() if value.size == 1]
+    fields = [(name.casefold(), _statement(value)) for name, value in variables.items() if not _is_long(value)]
     arrays = {name: value for name, value in variables.items() if value.dtype.kind in "fiu" and value.size > 1}
-    rates = (rate_of(value.ravel().astype(np.float64)) for name, value in arrays.items() if is_time_name(name))
-    channels = [(name, values) for name, values in _channels(arrays) if not is_time_name(name)]
+    channels = [(name, values.astype(np.float64)) for name, values in _channels(arrays)]
+    times = [(name, values) for name, values in channels if is_time_name(name) or even_grid(values)]
+    channels = [(name, values) for name, values in channels if name not in dict(times)]
     if not channels:
         raise RecordingError(
             f"has no array of {FEWEST_SAMPLES} numbers or more; expected an ECG in a variable of its own"
         )
     name, values = channels[ecg_channel([name for name, _ in channels], overrides.channel)]
-    rate_hz = stated_rate_hz(said) or next(filter(None, rates), None)
-    return RawSignal(values.astype(np.float64), stated_unit(said, name), rate_hz, None, lead_of(name))
+    require_no_scale(fields, overrides.unit)
+    rate_hz = stated_or_override_hz(fields, overrides.rate_hz)
+    for called, column in times[:1]:
+        if len(column) != len(values):
+            raise RecordingError(f"has {len(column)} times and {len(values)} samples; expected as many")
+        values, rate_hz = on_grid(values, column, time_unit(called), rate_hz, overrides.rate_hz)
+    return RawSignal(values, stated_unit(fields, name), rate_hz, None, lead_of(name))
+
+
+def _is_long(value: np.ndarray) -> bool:
+    return value.dtype.kind in "fiuc" and value.size >= FEWEST_SAMPLES
+
+
+def _statement(value: np.ndarray) -> str:
+    """What a variable says in one number or word; a question mark where it is anything else."""
+    while value.dtype.kind == "O" and value.size == 1 and isinstance(value.ravel()[0], np.ndarray):
+        value = value.ravel()[0]  # a cell
+    words = {str(word).strip() for word in value.ravel()} if value.dtype.kind in "fiuU" else set()
+    return words.pop() if len(words) == 1 else "?"
 
 
 def _loaded(data: bytes) -> dict[str, np.ndarray]:
     """The arrays of numbers and words, if what the file lists is no more than a recording has."""
     from scipy.io import loadmat, whosmat  # slow to import
 
-    listed = [(name, shape) for name, shape, kind in whosmat(io.BytesIO(data)) if kind in NUMERIC | {"char"}]
-    if sum(int(np.prod(shape, dtype=object)) for _, shape in listed) > MOST_NUMBERS:
+    listed = whosmat(io.BytesIO(data))
+    kinds = {name: kind for name, _, kind in listed}
+    if sum(int(np.prod(shape, dtype=object)) for _, shape, kind in listed if kind in READ) > MOST_NUMBERS:
         raise RecordingError(f"lists more than {MOST_NUMBERS:,} numbers; expected one recording")
-    found: dict[str, Any] = loadmat(
-        io.BytesIO(data), variable_names=[name for name, _ in listed], chars_as_strings=True
-    )
-    return {name: found[name] for name, _ in listed if isinstance(found.get(name), np.ndarray)}
+    names = [name for name, kind in kinds.items() if kind in READ]
+    found: dict[str, Any] = loadmat(io.BytesIO(data), variable_names=names, chars_as_strings=True)
+    unread = np.array("?")  # such as a struct, which may state something
+    return {name: found[name] if isinstance(found.get(name), np.ndarray) else unread for name in kinds}
 
 
 def _channels(arrays: dict[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:

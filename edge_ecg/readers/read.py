@@ -21,6 +21,7 @@ from edge_ecg.readers.npy import NPY
 from edge_ecg.readers.opensignals import OPENSIGNALS
 from edge_ecg.readers.text import TEXT
 from edge_ecg.readers.wfdb import HEADER, SAMPLES, WFDB, header_beside
+from edge_ecg.readers.wide import WIDE
 from edge_ecg.recording import NO_OVERRIDES, Overrides, RawSignal, Recording, to_recording
 from edge_ecg.storage.files import path_of
 
@@ -78,7 +79,7 @@ def _answering(failed: str) -> Iterator[None]:
         raise RecordingError(f"{failed}: {type(error).__name__}") from error
 
 
-FORMATS = (WFDB, NPY, EDF, MAT, JSON_EXPORTS, OPENSIGNALS)
+FORMATS = (WFDB, NPY, EDF, MAT, JSON_EXPORTS, OPENSIGNALS, WIDE)
 
 
 def formats() -> Iterator[Format]:

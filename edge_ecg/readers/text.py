@@ -7,7 +7,6 @@ at most a rate's number, of the values a line that is made of numbers alone.
 import codecs
 import re
 import unicodedata
-from collections.abc import Sequence
 
 from edge_ecg.errors import RecordingError
 from edge_ecg.readers.columns import Rows, is_plain, is_row, number_of_channels, signal_of
@@ -18,7 +17,7 @@ from edge_ecg.readers.header import (
     recorded_at,
     stated_device,
     stated_lead,
-    stated_rate_hz,
+    stated_or_override_hz,
     stated_unit,
 )
 from edge_ecg.recording import Overrides, RawSignal
@@ -47,14 +46,13 @@ def parse_text(content: Content, overrides: Overrides) -> RawSignal:
     file decides. Raises RecordingError for text without values, a line that is no finite number, an ambiguous comma,
     a rate or column that can't be told.
     """
-    header, rows = _parts(_decoded(content.read()))
+    header, rows = _parts(decoded(content.read()))
     if not rows.body.strip():
         is_xml = content.head.lstrip()[:1] == b"<"
         what = "is XML of no app that is known" if is_xml else "no line is a number"
         raise RecordingError(f"{what}; expected an Apple ECG file or one value a line")
     fields = fields_of(header)
-    rate_hz = overrides.rate_hz if overrides.rate_hz and not _is_clear(header) else stated_rate_hz(fields)
-    read = signal_of(rows, header, overrides, rate_hz)
+    read = signal_of(rows, header, overrides, stated_or_override_hz(fields, overrides.rate_hz))
     unit, time = stated_unit(fields, read.heading), recorded_at(fields) or read.recorded_at
     lead = lead_of(read.heading) or stated_lead(fields)
     return RawSignal(
@@ -62,19 +60,10 @@ def parse_text(content: Content, overrides: Overrides) -> RawSignal:
     )
 
 
-def _is_clear(header: Sequence[str]) -> bool:
-    """Whether what the header says of a rate can be read."""
-    try:
-        stated_rate_hz(fields_of(header))
-    except RecordingError:
-        return False
-    return True
-
-
 def sniff_text(head: bytes) -> bool:
     """Whether the beginning of a file is that of a recording: it names a rate in hertz, or one column is an ECG's."""
     try:
-        header, rows = _parts(_decoded(head, whole=False), whole=False)
+        header, rows = _parts(decoded(head, whole=False), whole=False)
         names = names_a_rate(fields_of(header)) and bool(rows.body.strip())
         return names or number_of_channels(rows, header) > 0
     except RecordingError:
@@ -105,8 +94,8 @@ def _parts(text: str, whole: bool = True) -> tuple[list[str], Rows]:
     return list(filter(None, header)), Rows(body, first)
 
 
-def _decoded(data: bytes, whole: bool = True) -> str:
-    """The text, in Unicode or an older encoding; with `whole` false, the last character may be cut."""
+def decoded(data: bytes, whole: bool = True) -> str:
+    """A file's text, in Unicode or an older encoding; with `whole` false, the last character may be cut."""
     encodings = ["utf-8-sig"]
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encodings = ["utf-16"]

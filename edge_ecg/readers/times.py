@@ -6,11 +6,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from edge_ecg.errors import RecordingError
-from edge_ecg.recording import RATE_RANGE_HZ
+from edge_ecg.recording import RATE_RANGE_HZ, is_same_rate
 
 PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 ISO_TIME = len("2023-10-05T08:30:00")
 GAP_FACTOR = 1.75  # usual steps: a longer one lost samples
+MAX_JITTER_S = 0.02  # between a jittering time and its place: twice that is a T wave's move that matters
 MAX_JITTER_STEPS = 1.5  # steps between a time and its place in the grid: times may be rounded to a step
 CLOCK = re.compile(
     r"(?:\d{1,4}[-./]\d\d?[-./]\d{1,4}[T ])?(?:(\d\d?):)?(\d\d?):(\d\d(?:[.,]\d{1,9})?) ?(?:([ap])\.?m\.?)?"
@@ -71,14 +72,14 @@ def _words(heading: str) -> str:
 
 
 @np.errstate(all="ignore")  # what is no time may be any number
-def infer_sample_grid(times: np.ndarray, unit: str | None = None) -> tuple[float, np.ndarray] | None:
+def even_grid(times: np.ndarray, unit: str | None = None) -> tuple[float, np.ndarray] | None:
     """The rate in hertz and the index of each sample, for (n,) times that step evenly but for gaps; None otherwise.
 
     unit: a key of PER_SECOND; without it the step says which, since no two of them fit a rate of 100 to 2000 Hz.
     """
     times = _spread(times)
     steps = np.diff(times)
-    if len(steps) < 2 or not np.isfinite(times).all() or steps.min() < 0 or steps.max() <= 0:
+    if not _climb(times, steps):
         return None
     usual = _mean(steps[steps <= 3 * np.median(steps)])
     whole = steps <= GAP_FACTOR * usual
@@ -90,11 +91,85 @@ def infer_sample_grid(times: np.ndarray, unit: str | None = None) -> tuple[float
     off -= _mean(off)
     if not np.abs(off).max() <= MAX_JITTER_STEPS * step or not len(times) <= indices[-1] + 1 <= 2 * len(times):
         return None
-    for per_second in (PER_SECOND[unit],) if unit else PER_SECOND.values():
-        rate_hz = per_second / step
-        if RATE_RANGE_HZ[0] * 0.99 <= rate_hz <= RATE_RANGE_HZ[1] * 1.01:
-            return _rounded(rate_hz, 2 * float(np.abs(off).max()) / float(times[-1] - times[0])), indices
+    if fitting := _fitting(step, unit):
+        return _rounded(fitting[0], 2 * float(np.abs(off).max()) / float(times[-1] - times[0])), indices
     return None
+
+
+@np.errstate(all="ignore")
+def infer_sample_grid(times: np.ndarray, unit: str | None = None) -> tuple[float, np.ndarray] | None:
+    """As `even_grid`; also for times that jitter around even ones, as a computer stamps what a device sent.
+
+    Their rate is the slope of the line through all of them, and no sample is missing.
+    """
+    times = _spread(times)
+    grid, steps = even_grid(times, unit), np.diff(times)
+    if grid or not _climb(times, steps):
+        return grid
+    places = np.arange(len(times)) - (len(times) - 1) / 2
+    off = times - times[0] - _mean(times - times[0])
+    step = float(places @ off / (places @ places))
+    off = off - step * places
+    fitting = _fitting(step, unit) if step > 0 else None
+    if not fitting or not np.abs(off).max() <= MAX_JITTER_S * fitting[1]:
+        return None
+    error = 3 * float(off.std()) / float(np.sqrt(places @ places))  # three standard errors of the slope
+    return _rounded(fitting[0], error / step), np.arange(len(times))
+
+
+def _climb(times: np.ndarray, steps: np.ndarray) -> bool:
+    """Whether numbers can be times: at least three, and none before the last."""
+    return len(steps) >= 2 and bool(np.isfinite(times).all() and steps.min() >= 0 and steps.max() > 0)
+
+
+def _fitting(step: float, unit: str | None) -> tuple[float, float] | None:
+    """The rate of a step, and how many of its units a second has; None where no unit gives a rate of an ECG."""
+    for per_second in (PER_SECOND[unit],) if unit else PER_SECOND.values():
+        if RATE_RANGE_HZ[0] * 0.99 <= per_second / step <= RATE_RANGE_HZ[1] * 1.01:
+            return per_second / step, per_second
+    return None
+
+
+def may_be_ecg_times(times: np.ndarray, unit: str | None = None) -> bool:
+    """Whether so many times in so long may be those of an ECG, even or not."""
+    lasted = float(np.nanmax(times) - np.nanmin(times)) if np.isfinite(times).any() else 0.0
+    return lasted > 0 and _fitting(lasted / len(times), unit) is not None
+
+
+def on_grid(
+    values: np.ndarray,
+    times: np.ndarray,
+    unit: str | None,
+    stated_hz: float | None,
+    override_hz: float | None,
+) -> tuple[np.ndarray, float | None]:
+    """The values at even places by their times, NaN where one is missing, and the rate: as stated, or the times'.
+
+    `override_hz` outranks what the times show: the rate is then None where none is stated. Raises RecordingError for
+    times without a rate, or with another one than is stated.
+    """
+    grid = infer_sample_grid(times, unit)
+    if grid is None and override_hz is None and len(times) > 2:
+        raise RecordingError(_why_uneven(times))
+    if grid is None:
+        return values, stated_hz
+    if override_hz is None and stated_hz is not None and not is_same_rate(stated_hz, grid[0]):
+        raise RecordingError(
+            f"states {stated_hz:g} Hz, but its times step at {grid[0]:g} Hz; --rate {stated_hz:g} takes what it states"
+        )
+    return placed(values, grid[1]), stated_hz if stated_hz is not None or override_hz is not None else grid[0]
+
+
+def _why_uneven(times: np.ndarray) -> str:
+    if not np.isfinite(times).all():
+        return f"has no time for sample {int(np.isfinite(times).argmin()) + 1}; --rate says the sample rate"
+    backwards = np.flatnonzero(np.diff(times) < 0)
+    if len(backwards):
+        return (
+            f"has times that run backwards after sample {backwards[0] + 1}; sort its samples by time, or take them as "
+            "they lie: --rate says the sample rate"
+        )
+    return "has times that do not step evenly at 100 to 2000 Hz; --rate says the sample rate"
 
 
 def _spread(times: np.ndarray) -> np.ndarray:
@@ -107,10 +182,12 @@ def _spread(times: np.ndarray) -> np.ndarray:
     return times + step * (np.arange(len(times)) - np.repeat(starts, np.append(sizes, len(times) - starts[-1])))
 
 
-def rate_of(times_s: np.ndarray) -> float | None:
-    """The rate in hertz of times in seconds, None if they do not step evenly."""
-    grid = infer_sample_grid(times_s, "s")
-    return grid and grid[0]
+def by_counter(values: np.ndarray, counter: np.ndarray) -> np.ndarray:
+    """The values of samples that are counted, NaN where the counter skips one."""
+    indices, steps = counter - counter[0], np.diff(counter)
+    if steps.min() < 1 or np.median(steps) != 1 or indices[-1] >= 2 * len(values):
+        return values  # it counts something else
+    return placed(values, indices.astype(np.int64))
 
 
 def placed(values: np.ndarray, indices: np.ndarray) -> np.ndarray:

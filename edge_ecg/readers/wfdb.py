@@ -1,5 +1,6 @@
 """A recording as a WFDB record: the ECG's channel, its rate and unit from the header (needs `wfdb`)."""
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from edge_ecg.errors import RecordingError
 from edge_ecg.readers.format import Content, Format, ecg_channel, lead_of, of_volts
 from edge_ecg.recording import Overrides, RawSignal
 
+MOST_SEGMENTS, MOST_CHANNELS = 1000, 64
 HEADER, SAMPLES = ".hea", (".dat", ".mat")
 
 
@@ -25,6 +27,7 @@ def read_wfdb(content: Content, overrides: Overrides) -> RawSignal:
         import wfdb  # optional, and slow to import: it brings pandas
     except ImportError:
         raise RecordingError("is a WFDB record, which needs wfdb: pip install -e '.[wfdb]' in the clone") from None
+    _check_record_line(content.read())
     try:
         if content.path and content.path.suffix == HEADER:
             return _signal(wfdb, content.path, overrides)
@@ -35,6 +38,20 @@ def read_wfdb(content: Content, overrides: Overrides) -> RawSignal:
     except Exception as error:  # whatever the parser trips over; its message may quote the header, and so the person
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise RecordingError(f"wfdb cannot read this record: {reason}") from None
+
+
+def _check_record_line(header: bytes) -> None:
+    """Raises RecordingError for counts that no recording has, and for a rate that `wfdb` would take for another."""
+    lines = [line for line in header.decode("latin-1").splitlines() if line.strip() and not line.startswith("#")]
+    record, channels, *others = [*(lines[0].split() if lines else []), "", ""][:3]
+    segments = record.partition("/")[2] or str(len(lines) - 1)
+    for count, most, what in ((segments, MOST_SEGMENTS, "segments"), (channels, MOST_CHANNELS, "channels")):
+        if count.isdecimal() and (len(count) > 9 or int(count) > most):
+            raise RecordingError(f"is a WFDB record of {count:.12} {what}; expected at most {most}")
+    rate = re.split(r"[/(]", others[0])[0] if others else ""
+    if rate and not (re.fullmatch(r"\d*\.?\d+(?:e[-+]?\d{1,2})?", rate) and float(rate) > 0):
+        shown = f" of {rate} Hz" if re.fullmatch(r"[-+]?(?:[\d.e+-]{1,12}|inf|nan)", rate, re.IGNORECASE) else ""
+        raise RecordingError(f"states a sample rate{shown}, which is none; expected hertz such as 250")
 
 
 def _signal(wfdb, header: Path, overrides: Overrides) -> RawSignal:  # type: ignore[no-untyped-def]

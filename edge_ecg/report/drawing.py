@@ -35,8 +35,12 @@ def check_suffix(path: Path) -> None:
 def save(figure: "Figure", path: Path) -> None:
     """Write the figure in the format that the name ends with. Text stays text. Raises EdgeEcgError."""
     from matplotlib import rc_context
+    from matplotlib.text import Text
 
     check_suffix(path)
+    for text in figure.findobj(Text):
+        if not (written := text.get_text()).isascii():  # a file's name may be no UTF-8
+            text.set_text(written.encode("utf-8", "replace").decode())
     picture = io.BytesIO()
     with rc_context({"svg.fonttype": "none", "pdf.fonttype": 42, "text.parse_math": False}):
         figure.savefig(picture, format=path.suffix.lower()[1:], dpi=150)

@@ -1,5 +1,7 @@
 """From raw samples to beats: resample, find R peaks, cut; one stream for training, replay and the watch."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from edge_ecg.contract import CONTRACT, Contract
@@ -7,6 +9,11 @@ from edge_ecg.recording import Recording, one_lead, require_recording
 from edge_ecg.signal.beats import Beat, BeatCutter
 from edge_ecg.signal.resample import Resampler
 from edge_ecg.signal.rpeaks import RPeakDetector, r_peaks
+
+# A wave between R peaks that may be a missed one: slopes within so much of it are like those around R.
+QRS_HALF_S = 0.05
+LEAST_MISSED_HEIGHT = 0.15
+LEAST_MISSED_CORRELATION = 0.8
 
 
 class BeatStream:
@@ -61,3 +68,25 @@ def heart_rate_bpm(r_peak_times_s: np.ndarray) -> float:
     if len(r_peak_times_s) < 2:
         return float("nan")
     return float(60 * (len(r_peak_times_s) - 1) / (r_peak_times_s[-1] - r_peak_times_s[0]))
+
+
+def missed_share(recording: Recording, r_peak_times_s: np.ndarray) -> float:
+    """The share of intervals between R peaks in whose middle a smaller wave of the same shape lies.
+
+    Where R waves are high and low by turns, the detector may find the high ones alone: a plausible rhythm at half its
+    rate. On every recording of the watch and of six records of the MIT-BIH database it is at most 2 %.
+    """
+    slopes = np.diff(np.nan_to_num(recording.samples_uv))
+    half = round(QRS_HALF_S * recording.sample_rate_hz)
+    peaks = np.rint(r_peak_times_s * recording.sample_rate_hz).astype(int)
+    peaks = peaks[(peaks >= half) & (peaks < len(slopes) - half)]
+    if len(peaks) < 3:
+        return 0.0
+    shape = np.mean([slopes[peak - half : peak + half] for peak in peaks], axis=0)
+    shape /= np.linalg.norm(shape) or 1.0
+    alike = np.correlate(slopes, shape, "valid")  # at i: of the window around i + half
+    energy = np.convolve(slopes**2, np.ones(2 * half), "valid")
+    is_high = alike > LEAST_MISSED_HEIGHT * np.median(alike[peaks - half])
+    is_wave = is_high & (alike > LEAST_MISSED_CORRELATION * np.sqrt(np.maximum(energy, 1e-9)))
+    middles = [(a + 3 * (b - a) // 8 - half, a + 5 * (b - a) // 8 - half) for a, b in pairwise(peaks)]
+    return float(np.mean([is_wave[low:high].any() for low, high in middles]))

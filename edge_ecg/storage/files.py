@@ -40,7 +40,7 @@ def plain_file(path: Path, refusal: type[EdgeEcgError] = EdgeEcgError) -> Path:
 def read_small_file(path: Path, most: int, refusal: type[EdgeEcgError] = EdgeEcgError) -> bytes:
     """A file's content. Raises `refusal` for what is no plain file or has more than `most` bytes; OSError."""
     with os.fdopen(plain_handle(path, refusal), "rb") as stream:
-        content = stream.read(most + 1)
+        content = stream.read(most + 1) or b""  # None of a device that has nothing now
     if len(content) > most:
         raise refusal(f"{path}: has more than {most:,} bytes, which is too many for what it should be")
     return content
