@@ -102,8 +102,8 @@ def _sniff(head: bytes) -> bool:
 
 
 WIDE = Format(
-    "wide table",
-    "one ECG a row: columns `v1`, `v2`, ... are its samples; rate, unit, lead and time from columns beside them",
+    "wide",
+    "a table of one ECG a row: columns `v1`, `v2`, ... are its samples; rate, unit, lead and time from columns beside them",
     frozenset(),
     _sniff,
     parse_wide,
