@@ -8,8 +8,10 @@ import pytest
 from safetensors.numpy import load_file
 
 from edge_ecg.inference.onnx_runtime import onnxruntime
-from export.formats.coreml import COREML, opened_package
+from export.formats.coreml import COREML, opened_package, to_coreml
+from export.graphs import graphs_of
 from tests.commands import inside
+from train.model.architectures import build_model
 
 
 def logits_from(folder: Path, encode, compare) -> list[tuple[np.ndarray, np.ndarray]]:  # type: ignore[no-untyped-def]
@@ -62,3 +64,12 @@ def test_core_ml_comes_in_every_form_with_the_same(small_run: Path, tmp_path: Pa
     )
     for got, expected in pairs:
         np.testing.assert_allclose(got, expected, atol=1e-4)
+
+
+def test_a_package_without_weights_names_no_folder_of_them():
+    """Its bundle could not keep the empty folder, and a manifest that names a missing item is not opened."""
+    comparator = graphs_of(build_model("linear"))[1]
+    files = {f"Model.mlpackage/{name}": content for name, content in to_coreml(comparator).items()}
+    embedding, references = np.float32([[5] + [0] * 7]), np.float32([[-6] + [0] * 7, [6] + [1] * 7])
+    logits = opened_package("Model.mlpackage", files)(embedding=embedding, references=references)
+    np.testing.assert_allclose(logits, [(121 - 36) / 24, (1 - 36) / 24], rtol=1e-5)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from edge_ecg.datasets.dataset_file import SETS, days_with_both_states, learning_curve_advice, read_dataset
+from edge_ecg.datasets.dataset_file import SETS, days_with_both_states, read_dataset
 from edge_ecg.errors import DatasetError
 from edge_ecg.report.findings import fold_file
 from edge_ecg.terminal.console import run_command
@@ -37,12 +37,6 @@ def test_a_day_counts_that_has_both_states() -> None:
     recordings = [("02", "fast"), ("01", "fast"), ("01", "fast"), ("02", "fed"), ("03", "fed"), ("01", "fed")]
     assert days_with_both_states(recordings) == ["01", "02"]
     assert days_with_both_states([]) == []
-
-
-def test_more_days_than_were_tried_are_said_to_bring_nothing_measurable() -> None:
-    assert "more than" not in learning_curve_advice(2)
-    assert learning_curve_advice(40).startswith("40 days")
-    assert "nothing measurable" in learning_curve_advice(40)
 
 
 def test_training_on_one_day_with_both_states_is_refused(

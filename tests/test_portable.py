@@ -44,7 +44,7 @@ def normal(*shape: int) -> np.ndarray:
 
 @pytest.fixture(
     scope="module",
-    params=[n if n == "aligned" else pytest.param(n, marks=pytest.mark.slow) for n in ARCHITECTURES],
+    params=[n if n in ("aligned", "linear") else pytest.param(n, marks=pytest.mark.slow) for n in ARCHITECTURES],
 )
 def exported(request: pytest.FixtureRequest):
     """A model whose batch norms have seen some beats, its graphs and its portable form."""
@@ -73,11 +73,12 @@ def test_the_programs_compute_what_the_model_computes(exported):
         np.testing.assert_allclose(got, logits, atol=1e-5)
 
 
-def test_the_fused_encoder_is_the_encoder_at_any_heart_rate():
+@pytest.mark.parametrize("name", ["aligned", "linear"])
+def test_the_fused_encoder_is_the_encoder_at_any_heart_rate(name):
     """What is exported has fewer operations, and the same embeddings."""
-    model, beats = build_model("aligned"), torch.from_numpy(normal(300, 384) * 300)
+    model, beats = build_model(name), torch.from_numpy(normal(300, 384) * 300)
     beats[:, 383] = torch.linspace(0.2, 3.0, len(beats))
-    ARCHITECTURES["aligned"].prepare(model, beats)
+    ARCHITECTURES[name].prepare(model, beats)
     with torch.no_grad():
         wanted, got = model.encoder(beats), fused_for_export(model).encoder(beats)
     assert (got - wanted).abs().max() < 1e-5 * wanted.abs().max()

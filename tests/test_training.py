@@ -56,7 +56,7 @@ def test_one_beat_alone_is_judged_as_in_a_batch(name: str, sets: tuple[BeatSet, 
     np.testing.assert_allclose(one_by_one, embed(model, values), atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["aligned", "positional"])
+@pytest.mark.parametrize("name", ["aligned", "linear", "positional"])
 def test_gain_and_offset_carry_no_state(name: str, sets: tuple[BeatSet, BeatSet]) -> None:
     """These encoders normalise inside their graph: an electrode's offset and gain change nothing."""
     encoder = build_model(name).eval().encoder

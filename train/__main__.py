@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 import torch
 
-from edge_ecg.datasets.dataset_file import learning_curve_advice, read_dataset, require_days
+from edge_ecg.datasets.dataset_file import read_dataset, require_days
 from edge_ecg.errors import RunError
 from edge_ecg.terminal.console import claim_folder, countdown, run_command, wrapped
 from train.data import mixed, read_sets
 from train.evaluate import figures_text
 from train.fit.loop import PROGRESS, Trainer, settings_for
-from train.model.architectures import DEFAULT_ARCHITECTURE, WEIGHTS
+from train.model.architectures import DEFAULT_ARCHITECTURE, WEIGHTS, architecture_of
 from train.options import ArchitectureName, given_beats
 from train.run import BEATS, CONFIG, FOLDS, HISTORY, METRICS
 from train.studies.confounders import CONFOUNDERS
@@ -27,7 +27,7 @@ from train.training import OVERVIEW, train_run
 @given_beats
 @click.option("--arch", type=ArchitectureName(), default=DEFAULT_ARCHITECTURE, show_default=True)
 @click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True)
-@click.option("--epochs", type=click.IntRange(1), help="At most. [10; effnetv2: 40]")
+@click.option("--epochs", type=click.IntRange(1), help="At most. [10; effnetv2: 40; linear has none]")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run; begin it if there is none.")
 def train(
     dataset_file: Path,
@@ -47,14 +47,15 @@ def train(
     torch.set_num_threads(1)  # small matrices: more threads are slower, and one always adds in the same order
     _refuse_a_run(out, resume)
     dataset = read_dataset(dataset_file, data)
+    fewest = architecture_of(arch).fewest_days
     if not beats_file:  # before they are read
-        require_days((entry.date, entry.label) for entry in dataset.entries("train"))
+        require_days(((entry.date, entry.label) for entry in dataset.entries("train")), fewest)
     sets = {which: read_sets(dataset, [which], beats_file=beats_file) for which in ("train", "validation")}
     learned = sets["train"]
-    days = require_days(zip(learned.dates.tolist(), learned.recording_is_target.tolist(), strict=True))
+    days = require_days(zip(learned.dates.tolist(), learned.recording_is_target.tolist(), strict=True), fewest)
     claim_folder(out, "train", (WEIGHTS, PROGRESS, BEATS, METRICS, HISTORY, CONFIG, FOLDS, OVERVIEW, CONFOUNDERS))
     _refuse_a_run(out, resume)  # that another process finished meanwhile
-    click.echo(wrapped(learning_curve_advice(len(days)), 2))
+    click.echo(f"{len(days)} day{'s' if len(days) > 1 else ''} with both states to learn from")
     for warning in mixed(sets.values(), dataset.labels):
         click.secho(wrapped(f"weak: {warning}", 6), fg="yellow", err=True)
     settings = settings_for(arch, seed, epochs)

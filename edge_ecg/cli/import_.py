@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from edge_ecg.cli.options import PagePath, RecordingLoop, override_options
-from edge_ecg.datasets.dataset_file import days_with_both_states, learning_curve_advice
+from edge_ecg.datasets.dataset_file import days_with_both_states
 from edge_ecg.datasets.importing import DATASET, Dates, Imported, Listing, list_recordings, refuse_to_lose, write_data
 from edge_ecg.datasets.labelling import Item, Labels, by_table, by_windows
 from edge_ecg.errors import DatasetError
@@ -177,7 +177,7 @@ def _show_imported(imported: Imported, listing: Listing) -> None:
         learned = days_with_both_states(
             (date, label) for date in imported.split["train"] for label, count in imported.counts[date].items() if count
         )
-        click.echo(wrapped(learning_curve_advice(len(learned)), 2))
+        click.echo(f"{len(learned)} days with both states to learn from: docs/protocol.md on their worth")
         click.echo(f"Next: python -m train {imported.out / DATASET} --out run")
     else:
         click.secho(f"no {DATASET}: too few dates with both states to split", fg="yellow", err=True)

@@ -1,5 +1,6 @@
 """The two graphs as Core ML packages, written on Linux as well as on a Mac, and run without one."""
 
+import json
 import sys
 import tempfile
 from collections.abc import Callable
@@ -60,6 +61,7 @@ def _rename(block: Any, kept: set[str]) -> None:
 
 
 PACKAGES = ("Encoder", "Comparator")
+WEIGHTS_ITEM = "Data/com.apple.CoreML/weights"
 SUMS_OF_SQUARES = ("reduce_l2_norm", "reduce_sum_square")  # of microvolts: they overflow float16
 ON_THIS_MAC = " on this Mac"
 
@@ -143,6 +145,13 @@ def _files(package: Path) -> dict[str, bytes]:
         for file in sorted(package.rglob("*"))
         if file.is_file() and file.name != "executorch_debug_handle_mapping.json"
     }
+    if not any(name.startswith(f"{WEIGHTS_ITEM}/") for name in files):  # a package without weights: no empty folder
+        manifest = json.loads(files["Manifest.json"])
+        entries = manifest["itemInfoEntries"]
+        manifest["itemInfoEntries"] = {
+            key: entry for key, entry in entries.items() if not WEIGHTS_ITEM.endswith(entry["path"])
+        }
+        files["Manifest.json"] = json.dumps(manifest, indent=4).encode()
     return files | {name: minified_mlprogram(files[name]) for name in files if name.endswith(".mlmodel")}
 
 

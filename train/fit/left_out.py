@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_ecg.datasets.dataset_file import FEWEST_DAYS, days_with_both_states
+from edge_ecg.datasets.dataset_file import days_with_both_states
 from edge_ecg.inference.levels import Levels
 from edge_ecg.storage.atomic import write_file
 from train.data import BeatSet, digest_of
 from train.decision.fitted import bank_of, choose_references, fit_levels
 from train.fit.loop import Settings, Trainer
-from train.model.architectures import WEIGHTS, build_model, read_weights
+from train.model.architectures import WEIGHTS, architecture_of, build_model, read_weights
 from train.model.model import Model, compare, embed
 from train.parallel import run_tasks
 
@@ -37,10 +37,11 @@ def left_out_evidence(
     """The beats of all dates that can be left out, and their evidence from the models that had not seen them."""
     dates = sorted(set(beats.dates.tolist()))
     states = list(zip(beats.dates.tolist(), beats.recording_is_target.tolist(), strict=True))
+    fewest = architecture_of(settings.architecture).fewest_days
     jobs = {
         date: sorted(set(dates) - {date})
         for date in dates
-        if len(days_with_both_states(state for state in states if state[0] != date)) >= FEWEST_DAYS
+        if len(days_with_both_states(state for state in states if state[0] != date)) >= fewest
     }
     models = train_folds(beats, jobs, settings, folder, progress)
     return beats.on_dates(jobs), evidence_by_date(models, beats, settings)

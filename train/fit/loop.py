@@ -94,8 +94,10 @@ class Settings(Recipe):
 
 def settings_for(architecture: str, seed: int, epochs: int | None = None) -> Settings:
     """The settings for an architecture; `epochs` takes the place of its usual number."""
-    recipe = asdict(architecture_of(architecture).recipe)
-    recipe["epochs"] = epochs or recipe["epochs"]
+    chosen = architecture_of(architecture)
+    recipe = asdict(chosen.recipe)
+    if epochs and chosen.fit is None:  # one that is fitted at once has a single epoch
+        recipe["epochs"] = epochs
     return Settings(**recipe, architecture=architecture, architecture_version=version_of(architecture), seed=seed)
 
 
@@ -127,8 +129,9 @@ class Trainer:
         run: Path,
         architecture: Architecture | None = None,
     ):
-        require_days(zip(training.dates.tolist(), training.recording_is_target.tolist(), strict=True))
         self._architecture = architecture or architecture_of(settings.architecture)
+        states = zip(training.dates.tolist(), training.recording_is_target.tolist(), strict=True)
+        require_days(states, self._architecture.fewest_days)
         self.settings = settings
         self.history = History()
         self._training, self._validation, self._run = training, validation, run
@@ -161,6 +164,21 @@ class Trainer:
         return done >= self.settings.epochs or done - self.history.best_epoch >= self.settings.patience
 
     def _epoch(self) -> dict[str, float]:
+        row = self._fit_at_once() if self._architecture.fit else self._steps()
+        if self._validation is not None:
+            row["validation_loss"], row["validation_beat_accuracy"], _ = self._decide(self._validation)
+        return row
+
+    def _fit_at_once(self) -> dict[str, float]:
+        """What determines the weights by itself, and how training beats then compare with the references."""
+        assert self._architecture.fit
+        values, is_target = torch.from_numpy(self._training.values), torch.from_numpy(self._training.is_target)
+        self._architecture.fit(self.model, values, is_target)
+        loss, _, pair_accuracy = self._decide(self._training)
+        return {"loss": loss, "pair_accuracy": pair_accuracy}
+
+    def _steps(self) -> dict[str, float]:
+        """Every batch once."""
         self.model.train()
         settings = self.settings
         losses, right, count = [], 0, 0
@@ -181,11 +199,7 @@ class Trainer:
             losses.append(loss.item())
             right += int(((logits > 0) == (differ > 0)).sum())
             count += len(differ)
-        return {
-            "loss": float(np.mean(losses)),
-            "pair_accuracy": right / count,
-            **({} if self._validation is None else self._validate(self._validation)),
-        }
+        return {"loss": float(np.mean(losses)), "pair_accuracy": right / count}
 
     def _update(self, loss: Tensor) -> None:
         settings = self.settings
@@ -203,19 +217,19 @@ class Trainer:
             return 0.04 + 0.96 * done / 0.15
         return 0.5 * (1 + float(np.cos(np.pi * (done - 0.15) / 0.85)))
 
-    def _validate(self, validation: BeatSet) -> dict[str, float]:
-        """Validation beats against references: the loss of decisions, and beats on the right side."""
+    def _decide(self, beats: BeatSet) -> tuple[float, float, float]:
+        """Beats against references: the loss of decisions, the share of beats right, and that of comparisons."""
         embeddings = embed(self.model, self._training.values)
         chosen = choose_references(self._training, embeddings, self.settings.references_per_state)
         bank = bank_of(self._training, embeddings, chosen)
-        evidence = bank.evidence(compare(self.model, embed(self.model, validation.values), bank.embeddings))
-        truth = validation.is_target
-        return {
-            "validation_loss": float(
-                np.logaddexp(0, self.settings.decision_scale * np.where(truth, -evidence, evidence)).mean()
-            ),
-            "validation_beat_accuracy": float(np.mean((evidence > 0) == truth)),
-        }
+        logits = compare(self.model, embed(self.model, beats.values), bank.embeddings)
+        evidence, truth = bank.evidence(logits), beats.is_target
+        differ = truth[:, np.newaxis] != bank.is_target
+        return (
+            float(np.logaddexp(0, self.settings.decision_scale * np.where(truth, -evidence, evidence)).mean()),
+            float(np.mean((evidence > 0) == truth)),
+            float(np.mean((logits > 0) == differ)),
+        )
 
     def _save(self) -> None:
         """Everything that the next epoch depends on."""

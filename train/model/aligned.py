@@ -58,6 +58,25 @@ class AlignTWave(nn.Module):
         return here + (place - before) * (next_ - here)
 
 
+NOISE = 1e-2  # variance of a component, where a beat's power is 1, below which it is not brought up to 1
+
+
+def aligned_features(align: AlignTWave, beat: Tensor) -> Tensor:
+    """Beats (N, 384) -> aligned samples without gain, and the RR interval, (N, 96)."""
+    aligned = align(means_of_four(millivolts(beat)), beat[:, SAMPLES:])
+    return torch.cat([unit_scale(aligned), centred_rr(beat)], 1)
+
+
+def whitening(features: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Weight (count, F) and bias (count,) that map features (N, F) to their strongest principal components, ascending.
+
+    Each has variance 1 where it is above noise. No labels are needed.
+    """
+    variances, directions = torch.linalg.eigh(torch.cov(features.T))  # ascending
+    components = directions[:, -count:] / (variances[-count:] + NOISE).sqrt()
+    return components.T, -features.mean(0) @ components
+
+
 class AlignedEncoder(nn.Module):
     """The default: T wave aligned, gain taken out, and one linear map to a few numbers.
 
@@ -68,7 +87,6 @@ class AlignedEncoder(nn.Module):
     FEATURES = SAMPLES // AlignTWave.POOLED + 1
     WHITENED = 32
     EMBEDDING = 8
-    NOISE = 1e-2  # variance of a component, where a beat's power is 1, below which it is not brought up to 1
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,8 +97,7 @@ class AlignedEncoder(nn.Module):
 
     def features(self, beat: Tensor) -> Tensor:
         """Aligned samples and the RR interval, (N, 96)."""
-        aligned = self.align(means_of_four(millivolts(beat)), beat[:, SAMPLES:])
-        return torch.cat([unit_scale(aligned), centred_rr(beat)], 1)
+        return aligned_features(self.align, beat)
 
     def forward(self, beat: Tensor) -> Tensor:
         embedding: Tensor = self.project(self.features(beat))
@@ -92,15 +109,12 @@ class AlignedEncoder(nn.Module):
 
     @torch.no_grad()
     def whiten(self, beats: Tensor) -> None:
-        """Fit the first layer: principal components of training beats, brought to variance 1 where above noise."""
-        features = self.features(beats).double()
-        mean = features.mean(0)
-        variances, directions = torch.linalg.eigh(torch.cov(features.T))  # ascending
-        components = directions[:, -self.WHITENED :] / (variances[-self.WHITENED :] + self.NOISE).sqrt()
-        whitening = self.project[0]
-        assert isinstance(whitening, nn.Linear)
-        whitening.weight.copy_(components.T)
-        whitening.bias.copy_(-mean @ components)
+        """Fit the first layer to training beats."""
+        weight, bias = whitening(self.features(beats).double(), self.WHITENED)
+        first = self.project[0]
+        assert isinstance(first, nn.Linear)
+        first.weight.copy_(weight)
+        first.bias.copy_(bias)
 
 
 class FusedEncoder(nn.Module):

@@ -20,6 +20,7 @@ from edge_ecg.errors import RunError, first_line
 from edge_ecg.storage.atomic import write_file
 from edge_ecg.storage.files import read_small_file
 from train.model.aligned import AlignedEncoder
+from train.model.linear import LinearEncoder, ScoreComparator, fit_linear
 from train.model.model import (
     MOST_PARAMETERS,
     Architecture,
@@ -183,6 +184,12 @@ def whiten(model: Model, beats: Tensor) -> None:
 
 ARCHITECTURES = {
     "aligned": Architecture(lambda: Model(AlignedEncoder(), DistanceComparator(8)), prepare=whiten),
+    "linear": Architecture(
+        lambda: Model(LinearEncoder(), ScoreComparator()),
+        Recipe(epochs=1, decision_scale=1.0),
+        fit=fit_linear,
+        fewest_days=1,
+    ),
     "positional": Architecture(lambda: Model(PositionalEncoder(), DistanceComparator())),
     # Its head is too large to compare all pairs of a batch; from a few, decisions are too rough to learn from alone.
     "effnetv2": Architecture(

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from edge_ecg.contract import CONTRACT
+from edge_ecg.datasets.dataset_file import FEWEST_DAYS
 
 SAMPLES = CONTRACT.window_samples
 # 121 to 66 ms before R: the electrocardiographer's baseline. The mean of the beat moves with its S and T wave.
@@ -121,10 +122,14 @@ class Architecture:
     """A comparator that can be trained.
 
     build: a fresh model. prepare: takes what it needs, without labels, from training beats (N, 384) before the first
-    step. rename: from a checkpoint's name of an entry to the model's, for weights trained elsewhere.
+    step. fit: takes the place of the steps, for a model that beats and their states (N,) determine. fewest_days: with
+    both states, to learn from. rename: from a checkpoint's name of an entry to the model's, for weights trained
+    elsewhere.
     """
 
     build: Callable[[], Model]
     recipe: Recipe = Recipe()
     prepare: Callable[[Model, Tensor], None] = _nothing
     rename: Callable[[str], str] = str
+    fit: Callable[[Model, Tensor, Tensor], None] | None = None
+    fewest_days: int = FEWEST_DAYS
