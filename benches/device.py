@@ -36,9 +36,9 @@ from edge_ecg.bundles.bundle import (
 from edge_ecg.bundles.pack import pack_bundle
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.inference.portable import LAYERS, WEIGHTS
+from edge_ecg.playback import Replayed, replay
 from edge_ecg.readers.read import read_recording
 from edge_ecg.recording import Recording
-from edge_ecg.replay import Replayed, replay
 from edge_ecg.terminal.console import report_error
 
 GOLDEN = Path(__file__).parent.parent / "ios_bridge" / "Tests" / "EdgeECGTests" / "Golden"

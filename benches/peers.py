@@ -35,8 +35,8 @@ from edge_ecg.errors import EdgeEcgError
 from edge_ecg.inference.engines import Session
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import cast_vote
+from edge_ecg.playback import chunks
 from edge_ecg.recording import Recording
-from edge_ecg.replay import chunks
 from edge_ecg.signal.bandpass import Bandpass
 from edge_ecg.signal.stream import cut_beats
 from edge_ecg.simulation.synthetic import record, synthetic_person

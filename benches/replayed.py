@@ -13,8 +13,8 @@ from typing import Any
 
 from edge_ecg.bundles.bundle import Bundle, load_bundle, read_files
 from edge_ecg.inference.engines import OnnxComparator, OnnxEncoder
+from edge_ecg.playback import replay
 from edge_ecg.readers.read import read_recording
-from edge_ecg.replay import replay
 
 TIMED = ("latency_us", "realtime_factor", "late_chunks")
 

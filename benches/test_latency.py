@@ -15,8 +15,8 @@ from edge_ecg.bundles.bundle import Bundle, load_bundle
 from edge_ecg.contract import CONTRACT
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import Vote, cast_vote
+from edge_ecg.playback import chunks
 from edge_ecg.recording import Recording
-from edge_ecg.replay import chunks
 from edge_ecg.signal.bandpass import Bandpass
 from edge_ecg.signal.beats import BeatCutter
 from edge_ecg.signal.resample import Resampler

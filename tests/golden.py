@@ -21,10 +21,10 @@ from edge_ecg.bundles.bundle import MANIFEST, REFERENCES, Bundle, load_bundle, s
 from edge_ecg.enroll import enroll
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.inference.portable import LAYERS, WEIGHTS
+from edge_ecg.playback import Replayed, replay
 from edge_ecg.readers.apple_format import write_apple_csv
 from edge_ecg.readers.read import read_recording
 from edge_ecg.recording import Recording
-from edge_ecg.replay import Replayed, replay
 from edge_ecg.signal.bandpass import Bandpass
 from edge_ecg.signal.resample import Resampler
 from edge_ecg.signal.rpeaks import RPeakDetector

@@ -10,9 +10,9 @@ import pytest
 from edge_ecg.bundles.bundle import Bundle, load_bundle
 from edge_ecg.errors import RecordingError
 from edge_ecg.inference.votes import INCONCLUSIVE, NOT_A_NUMBER
+from edge_ecg.playback import Step, replay
 from edge_ecg.readers.read import read_recording
 from edge_ecg.recording import Recording
-from edge_ecg.replay import Step, replay
 from edge_ecg.simulation.synthetic import record, synthetic_person
 from edge_ecg.watch import DayBaseline, Watch
 from tests.commands import edge_ecg

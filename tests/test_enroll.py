@@ -20,9 +20,9 @@ from edge_ecg.errors import BundleError, RecordingError
 from edge_ecg.inference.novelty import OUT_OF_DATE, OUT_OF_DISTRIBUTION, TrainingDistribution, span_of
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import INCONCLUSIVE
+from edge_ecg.playback import replay
 from edge_ecg.readers.read import read_recording
 from edge_ecg.recording import Recording
-from edge_ecg.replay import replay
 from edge_ecg.simulation.synthetic import Person, _day, record, synthetic_person
 from edge_ecg.watch import Watch, embeddings
 from train.data import BeatSet

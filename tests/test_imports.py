@@ -5,7 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+
+import edge_ecg
+from edge_ecg.cli import COMMANDS, cli
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = {
@@ -21,7 +25,7 @@ FLOORS = {
         {"terminal", "recording", "inference", "results"},
         {"signal", "readers", "bundles"},
         {"watch", "datasets"},
-        {"replay", "enroll", "simulation"},
+        {"playback", "enroll", "simulation"},
         {"__init__"},
         {"report"},
         {"cli"},
@@ -116,3 +120,27 @@ def test_the_runtime_is_light(module: str) -> None:
     heavy = "{'torch', 'scipy', 'coremltools', 'onnx', 'pandas', 'matplotlib', 'jinja2', 'sklearn', 'wfdb'}"
     code = f"import sys, {module}; found = {heavy} & set(sys.modules); assert not found, found"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize("word", ["--version", "--help"])
+def test_the_list_of_commands_is_there_without_numpy(word: str) -> None:
+    code = (
+        "import sys; from edge_ecg.cli import cli; cli.main([sys.argv[1]], standalone_mode=False);"
+        "assert not {'numpy', 'onnxruntime'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, word], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+
+
+def test_what_is_exported_is_the_same_whatever_was_imported_before() -> None:
+    """A module of the package with an exported name would take its place once it is imported."""
+    modules = {path.stem for path in (ROOT / "edge_ecg").iterdir()}
+    assert not modules & set(edge_ecg.__all__)
+    assert {name for names in edge_ecg._MODULES.values() for name in names} == set(edge_ecg.__all__)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_of_the_list_is_there(name: str) -> None:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    assert (command.name, "verbose" in [option.name for option in command.params]) == (name, True)
+    assert len(COMMANDS[name][1]) <= 80 - len("  simulate  ")

@@ -26,8 +26,8 @@ from edge_ecg.bundles.sign import sign_bundle, signature_path, verify_bundle
 from edge_ecg.errors import AlteredBundleError, BundleError, BundleVersionError, EdgeEcgError
 from edge_ecg.inference.portable import LAYERS, WEIGHTS_INT8, load_portable
 from edge_ecg.inference.references import ReferenceBank
+from edge_ecg.playback import replay
 from edge_ecg.readers.read import read_recording
-from edge_ecg.replay import replay
 from tests.commands import edge_ecg
 from tests.test_sign import key_pair
 

@@ -12,9 +12,9 @@ import pytest
 
 from edge_ecg.bundles.bundle import Bundle, load_bundle
 from edge_ecg.cli import cli
+from edge_ecg.playback import replay
 from edge_ecg.readers.read import read_recording
 from edge_ecg.recording import Recording
-from edge_ecg.replay import replay
 from edge_ecg.report.plot import plot, plot_states
 from edge_ecg.signal.stream import BeatStream, cut_beats
 from edge_ecg.simulation.faults import Faults

@@ -19,9 +19,9 @@ from edge_ecg.bundles.bundle import Bundle, load_bundle
 from edge_ecg.cli import cli
 from edge_ecg.cli.day_baseline import label_of
 from edge_ecg.cli.live import LiveLines, LiveView, live_view, trace
+from edge_ecg.playback import Step, replay
 from edge_ecg.readers.read import read_recording
 from edge_ecg.recording import Recording
-from edge_ecg.replay import Step, replay
 from edge_ecg.signal.stream import cut_beats
 from edge_ecg.simulation.faults import Faults
 from tests.commands import edge_ecg
@@ -98,12 +98,13 @@ for minute in range(60):
 def test_an_hour_of_ecg_in_constant_memory(small_bundle: Path) -> None:
     """Flat, and little beside the libraries, whose own share differs by 20 MB between installations.
 
-    The same stream was run for 24 hours once: 144 MB at its begin, 145 MB at its end.
+    Measured: 72 MB in all, of which NumPy and ONNX Runtime 47; with SciPy it was 144, and 145 after 24 hours.
     """
     command = [sys.executable, "-c", LONG_STREAM, str(small_bundle)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     libraries, early, late = map(float, done.stdout.split())
-    assert late - libraries < 25
+    assert late - libraries < 30
+    assert late < 110
     assert late - early < 1.0
 
 

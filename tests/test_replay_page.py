@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 from edge_ecg.bundles.bundle import Bundle, load_bundle
 from edge_ecg.cli import cli
+from edge_ecg.playback import replay
 from edge_ecg.readers.read import read_recording
-from edge_ecg.replay import replay
 from edge_ecg.report.page import packed
 from tests.browser import browser, in_a_browser
 

@@ -14,10 +14,10 @@ from edge_ecg.bundles.bundle import Bundle, load_bundle, packed, sealed, unpacke
 from edge_ecg.bundles.pack import pack_bundle
 from edge_ecg.contract import CONTRACT, MOST_COUNT, MOST_NUMBER, RANGES, _numbers
 from edge_ecg.errors import BundleVersionError, EdgeEcgError
+from edge_ecg.playback import replay
 from edge_ecg.readers.apple_format import write_apple_csv
 from edge_ecg.readers.read import read_recording
 from edge_ecg.recording import Recording
-from edge_ecg.replay import replay
 from edge_ecg.signal.resample import Resampler
 from edge_ecg.signal.rpeaks import r_peaks
 from edge_ecg.simulation.synthetic import record, synthetic_person

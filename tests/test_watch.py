@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from edge_ecg.bundles.bundle import Bundle, load_bundle
 from edge_ecg.contract import CONTRACT
 from edge_ecg.errors import EdgeEcgError
+from edge_ecg.playback import replay
 from edge_ecg.readers.read import read_recording
 from edge_ecg.recording import Recording
-from edge_ecg.replay import replay
 from edge_ecg.signal.stream import BeatStream, cut_beats, r_peak_times_s
 from edge_ecg.simulation.synthetic import record, synthetic_person
 from edge_ecg.watch import Judged, Watch

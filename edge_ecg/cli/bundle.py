@@ -69,7 +69,7 @@ def _inspected(bundle: Bundle) -> Iterable[str]:
         yield f"  {facts['bytes']:>9,}  {name}"
 
 
-@click.command("pack", short_help="One small file for a watch.")
+@click.command("pack")
 @click.argument("bundle", metavar="BUNDLE", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The file: person.ecgbundle.")
 def pack_command(bundle: Path, out: Path) -> None:
@@ -88,7 +88,7 @@ PATH = click.Path(path_type=Path)
 BUNDLE = click.argument("bundle", metavar="BUNDLE", type=PATH)
 
 
-@click.command("sign", short_help="Sign a bundle with your key.")
+@click.command("sign")
 @BUNDLE
 @click.option("--key", required=True, type=PATH, help="Ed25519 private key in PEM form; a password is asked for.")
 def sign_command(bundle: Path, key: Path) -> None:
@@ -101,7 +101,7 @@ def sign_command(bundle: Path, key: Path) -> None:
     click.echo(f"{sign_bundle(bundle, key, password)}: written")
 
 
-@click.command("verify", short_help="Check the signature of a bundle.")
+@click.command("verify")
 @BUNDLE
 @click.option("--public-key", required=True, type=PATH, help="Ed25519 public key in PEM form.")
 def verify_command(bundle: Path, public_key: Path) -> None:

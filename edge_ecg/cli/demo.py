@@ -11,13 +11,13 @@ import click
 from edge_ecg.bundles.bundle import load_bundle
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.inference.votes import INCONCLUSIVE
+from edge_ecg.playback import replay
 from edge_ecg.readers.read import read_recording
-from edge_ecg.replay import replay
 from edge_ecg.simulation.synthetic import synthetic_person, write_dataset
 from edge_ecg.terminal.console import wrapped
 
 
-@click.command("demo", short_help="Run everything once, on a synthetic person.")
+@click.command("demo")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for everything it makes.")
 @click.option(
     "--seed",

@@ -20,7 +20,7 @@ from edge_ecg.storage.atomic import refuse_overlap, write_file
 from edge_ecg.terminal.console import ellipsized_left, report_error, terminal_width, wrapped
 
 
-@click.command("import", short_help="Make a data set from a phone's export.")
+@click.command("import")
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write; without it, recordings are only listed.")
 @click.option(

@@ -11,8 +11,8 @@ import numpy as np
 from edge_ecg.bundles.bundle import Bundle
 from edge_ecg.contract import CONTRACT
 from edge_ecg.inference.votes import Decision
+from edge_ecg.playback import Step
 from edge_ecg.recording import Recording
-from edge_ecg.replay import Step
 from edge_ecg.terminal.console import ellipsized_left, terminal_width
 
 SHOWN_S = 5.0

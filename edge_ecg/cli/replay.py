@@ -11,16 +11,14 @@ import numpy as np
 
 from edge_ecg.bundles.bundle import Bundle, load_bundle
 from edge_ecg.cli.day_baseline import DAY_BASELINE, DAY_BASELINE_FIRST, DayBaselines, day_baselines
-from edge_ecg.cli.live import live_view
 from edge_ecg.cli.options import AS_JSON, LABELS, RECORDINGS, Finite, PagePath, Quantity, for_each, override_options
 from edge_ecg.contract import CONTRACT
 from edge_ecg.datasets.dataset_file import UNKNOWN
 from edge_ecg.datasets.labelling import labels_by_name
 from edge_ecg.inference.novelty import OUT_OF_DATE, span_of
 from edge_ecg.inference.votes import INCONCLUSIVE
+from edge_ecg.playback import Replayed, Step, replay
 from edge_ecg.recording import Overrides, Recording
-from edge_ecg.replay import Replayed, Step, replay
-from edge_ecg.report.replay_page import Played, replay_page
 from edge_ecg.simulation.faults import Faults
 from edge_ecg.storage.atomic import refuse_overlap, write_file
 from edge_ecg.terminal.console import ellipsized_left, is_verbose, wrapped
@@ -104,7 +102,9 @@ def replay_each(
     baselines = baselines or DayBaselines()
     if page:
         chunk = min(chunk, CONTRACT.block_samples)  # so that a step holds one beat
-    played: list[Played] = []
+    if live:
+        from edge_ecg.cli.live import live_view
+    played: list[tuple[Recording, Replayed, list[Step]]] = []
     out_of_date: list[str] = []
     learned = _leads(bundle)
     other_leads: Counter[str] = Counter()
@@ -130,7 +130,7 @@ def replay_each(
         if OUT_OF_DATE in replayed.unusable:
             out_of_date.append(recording.source)
         if page:
-            played.append(Played(recording, replayed, steps))
+            played.append((recording, replayed, steps))
         return replayed
 
     if not as_json:
@@ -144,7 +144,9 @@ def replay_each(
         lambda replayed: json.dumps(replayed.to_json()) if as_json else _row(replayed, baselines.is_given),
     )
     if page and played:
-        content = replay_page(bundle, played).encode()
+        from edge_ecg.report.replay_page import Played, replay_page
+
+        content = replay_page(bundle, [Played(*each) for each in played]).encode()
         write_file(page, content)
         click.echo(f"{page}: written, {len(content):,} bytes", err=True)
     distribution = bundle.references.distribution

@@ -81,7 +81,7 @@ def plot_command(
     return code
 
 
-@click.command("report", short_help="Write what was measured of a run or a bundle as one page.")
+@click.command("report")
 @click.argument("sources", metavar="RUN_OR_BUNDLE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=PagePath(), help="The page, such as report.html.")
 def report_command(sources: tuple[Path, ...], out: Path) -> None:

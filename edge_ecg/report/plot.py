@@ -10,8 +10,8 @@ import numpy as np
 from edge_ecg.bundles.bundle import Bundle
 from edge_ecg.contract import CONTRACT
 from edge_ecg.errors import EdgeEcgError
+from edge_ecg.playback import Replayed, Step, replay
 from edge_ecg.recording import Recording, require_recording
-from edge_ecg.replay import Replayed, Step, replay
 from edge_ecg.report.drawing import (
     BASELINE_COLOUR,
     FAULT,

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from edge_ecg.bundles.bundle import Bundle
 from edge_ecg.contract import INTENDED_USE
+from edge_ecg.playback import Replayed, Step
 from edge_ecg.recording import Recording
-from edge_ecg.replay import Replayed, Step
 from edge_ecg.report.page import interactive_page, packed, short_name
 
 

@@ -27,12 +27,12 @@ BAD_INPUT = 2
 def run_command(command: click.Command, arguments: list[str] | None = None) -> NoReturn:
     """Run a click command; bad input ends in one line on standard error and exit code 2, never a traceback.
 
-    Adds `--verbose`, which shows the traceback as well, to the command and all below it.
+    Adds `--verbose`, which shows the traceback as well, to the command and to those below it that are loaded.
     """
     raise_again()
     _prepare_streams()
     _Verbose.wanted = False
-    _add_verbose(command)
+    add_verbose(command)
     if os.environ.get("NO_COLOR"):
         command.context_settings["color"] = False
     stdout = sys.stdout
@@ -112,14 +112,15 @@ class _Verbose:
         cls.wanted = cls.wanted or value
 
 
-def _add_verbose(command: click.Command) -> None:
+def add_verbose(command: click.Command) -> None:
+    """Give the option `--verbose` to a command, unless it has it, and to all commands below it."""
     option = click.Option(
         ["--verbose"], is_flag=True, expose_value=False, callback=_Verbose.ask, help="Show tracebacks of errors."
     )
     if option.name not in {of_command.name for of_command in command.params}:
         command.params.append(option)
     for below in command.commands.values() if isinstance(command, click.Group) else ():
-        _add_verbose(below)
+        add_verbose(below)
 
 
 def terminal_width() -> int:

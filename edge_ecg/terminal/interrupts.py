@@ -6,6 +6,8 @@ An exception would not do: it would surface anywhere, in C code of a library as 
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 COMMANDS = ("edge_ecg", "train", "export")
 INTERRUPTED = 130
@@ -26,6 +28,19 @@ def quit_at_once() -> None:
 def raise_again() -> None:
     """From now on Ctrl-C is Python's KeyboardInterrupt again."""
     _exchange(_quit, signal.default_int_handler)
+
+
+@contextmanager
+def quitting_at_once() -> Iterator[None]:
+    """While the block imports what a command needs, Ctrl-C ends the command at once."""
+    if not is_command():
+        yield
+        return
+    quit_at_once()
+    try:
+        yield
+    finally:
+        raise_again()
 
 
 def _exchange(handler: object, other: "signal._HANDLER") -> None:
