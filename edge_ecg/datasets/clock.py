@@ -4,9 +4,10 @@ What the data prove is used, such as a 13 that can be no month; what only the us
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -16,6 +17,7 @@ from edge_ecg.errors import DatasetError
 from edge_ecg.readers.header import recorded_at_in
 
 DATE_ORDERS = ("dmy", "mdy")
+MANY_READINGS = 24  # of a day: more than a person makes by hand
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMERIC_DATE = re.compile(r"(?<![\d.:/-])(\d\d?)([-/])(\d\d?)\2(\d{4})(?!\d)")
 # As nearly all sensors write it, and six times as fast as the general reader.
@@ -64,23 +66,35 @@ def stamps_of(texts: Sequence[str], source: str, header: str = "", date_order: s
     return Stamps(np.array(walls), np.array(stated) if stated else None)
 
 
-def _day_comes_first(texts: Iterable[str], source: str, header: str, date_order: str | None) -> bool:
-    """The order of dates such as 03-04-2024, proved by a number above 12 anywhere in the file, or stated."""
-    pairs = {
-        (int(first), int(second)) for text in (*texts, header) for first, _, second, _ in _NUMERIC_DATE.findall(text)
-    }
-    proved = {"dmy" for first, _ in pairs if first > 12} | {"mdy" for _, second in pairs if second > 12}
+def _day_comes_first(texts: Sequence[str], source: str, header: str, date_order: str | None) -> bool:
+    """The order of dates such as 03-04-2024: proved by a number above 12 or by days in a row, or stated."""
+    found = [_NUMERIC_DATE.match(text) for text in texts] + list(_NUMERIC_DATE.finditer(header))
+    dates = Counter((int(match[4]), int(match[1]), int(match[3])) for match in found if match)  # with how many readings
+    proved = {"dmy" for _, first, _ in dates if first > 12} | {"mdy" for _, _, second in dates if second > 12}
     if date_order:
         proved.add(date_order)
     if len(proved) > 1:
         stated = f", and --date-order states {date_order}" if date_order else " and dates with the month first"
         raise DatasetError(f"{source}: has dates with the {'month' if date_order == 'dmy' else 'day'} first{stated}")
-    if not proved and (unclear := sorted(pair for pair in pairs if pair[0] != pair[1])):
-        raise DatasetError(
-            f"{source}: nothing shows whether {unclear[0][0]:02}-{unclear[0][1]:02} is day and month or month and day; "
-            "--date-order dmy or --date-order mdy states it"
-        )
+    if not proved and (unclear := sorted(date for date in dates if date[1] != date[2])):
+        proved = _order_of_days_in_a_row([date for date, readings in dates.items() if readings >= MANY_READINGS])
+        if not proved:
+            raise DatasetError(
+                f"{source}: nothing shows whether {unclear[0][1]:02}-{unclear[0][2]:02} is day and month or month and "
+                "day; --date-order dmy or --date-order mdy states it"
+            )
     return "mdy" not in proved
+
+
+def _order_of_days_in_a_row(dates: Sequence[tuple[int, int, int]]) -> set[str]:
+    """The only order in which some days of a sensor that reads all day follow each other; in the other, months lie
+    between them."""
+    in_a_row = set()
+    for order in DATE_ORDERS:
+        days = {date(year, *((second, first) if order == "dmy" else (first, second))) for year, first, second in dates}
+        if any(day + timedelta(days=1) in days for day in days):
+            in_a_row.add(order)
+    return in_a_row if len(in_a_row) == 1 else set()
 
 
 def _stamp(text: str, day_comes_first: bool) -> tuple[float, float | None] | None:

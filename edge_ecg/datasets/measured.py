@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,11 +19,11 @@ from edge_ecg.errors import DatasetError
 from edge_ecg.storage.files import read_small_file
 
 MEASURED = "measured.csv"
+BETWEEN = "between"  # the folder of recordings between the thresholds
 MOST_BYTES = 4_000_000
 MOST_BETWEEN_MIN = 15.0  # two readings so far apart are interpolated
 MOST_FROM_NEAREST_MIN = 10.0
 MOST_LAG_MIN = 60.0
-PART_OF_DAY_H = 4.0
 _THRESHOLD = re.compile(r"(?P<label>[^=]+)=\s*(?P<value>\d+(?:\.\d+)?)\s*(?P<unit>\D\S{0,19})?")
 
 
@@ -97,6 +98,15 @@ class MeasuredLabels:
     values: dict[str, float]  # by the name of each recording that has one
     left_out: dict[str, int]  # by reason
 
+    def to_toml(self) -> str:
+        """The table [measured] of a dataset file: where the values are, and what made labels of them."""
+        curve, rule = self.curve, self.rule
+        facts = {"file": MEASURED, "quantity": curve.quantity.name, "unit": curve.unit, "clock": curve.clock.reason}
+        numbers = {"below": rule.below.value, "above": rule.above.value, "lag_min": rule.lag_min}
+        lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in facts.items()]
+        lines += [f"{key} = {value:.6g}" for key, value in numbers.items()]
+        return "\n".join(["", "[measured]  # health data: the file stays in this folder", *lines, ""])
+
 
 def curve_of(files: Sequence[Readings], quantity: Quantity, recorded_at: Iterable[str], zone: str | None) -> Curve:
     """The readings of several files as one curve, on the clock of the recordings.
@@ -155,6 +165,8 @@ def rule_of(below: str, above: str, lag_min: float, quantity: Quantity, unit: st
     rule = Rule(threshold_of(below, "--below", quantity, unit), threshold_of(above, "--above", quantity, unit), lag_min)
     if rule.below.label.casefold() == rule.above.label.casefold():
         raise DatasetError(f"--below and --above both give {rule.below.label!r}; expected two labels")
+    if BETWEEN in (rule.below.label.casefold(), rule.above.label.casefold()):
+        raise DatasetError(f"a label is {BETWEEN!r}, which is the folder of recordings between the thresholds")
     if rule.below.value > rule.above.value:
         raise DatasetError(f"below {rule.below.value:.4g} and above {rule.above.value:.4g} {unit} overlap")
     if not 0 <= lag_min <= MOST_LAG_MIN:
@@ -192,36 +204,11 @@ def summary_rows(items: Sequence[Item], measured: MeasuredLabels) -> list[list[s
     return rows
 
 
-def parts_of_day(items: Sequence[Item], labels: Labels) -> list[str]:
-    """A sentence for each label whose recordings all come from a part of the day in which no other label has any."""
-    found = []
-    for label in dict.fromkeys(labels.values()):
-        hours = sorted(_hour(item) for item in items if labels.get(item.name) == label and item.time)
-        others = [_hour(item) for item in items if labels.get(item.name) not in (label, None) and item.time]
-        if len(hours) > 1 and others and hours[-1] - hours[0] <= PART_OF_DAY_H:
-            within = sum(hours[0] <= hour <= hours[-1] for hour in others)
-            if within == 0:
-                span = f"{_clock_text(hours[0])} and {_clock_text(hours[-1])}"
-                found.append(
-                    f"all {len(hours)} recordings of {label} were made between {span}, and none of the other label: "
-                    "time of day may pass for the state"
-                )
-    return found
-
-
-def _hour(item: Item) -> float:
-    return int(item.time[:2]) + int(item.time[3:5]) / 60
-
-
-def _clock_text(hour: float) -> str:
-    return f"{int(hour):02}:{round(hour % 1 * 60):02}"
-
-
-def measured_csv(quantity: Quantity, unit: str, values: Mapping[str, float]) -> bytes:
+def measured_csv(curve: Curve, values: Mapping[str, float]) -> bytes:
     """The values of a data set's files as the table that stays beside them."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["file", f"{quantity.name} {unit}".strip()])
+    writer.writerow(["file", f"{curve.quantity.name} {curve.unit}".strip()])
     writer.writerows([name, f"{value:.4g}"] for name, value in sorted(values.items()))
     return text.getvalue().encode()
 
