@@ -41,21 +41,19 @@ def glucose_day(person: Person, day: int) -> GlucoseDay:
     """The day that many days after FIRST_DAY; even days begin fasting."""
     rng = np.random.default_rng([person.seed, day, 99])
     midnight = FIRST_DAY + timedelta(days=day)
-    drink = midnight + timedelta(hours=9 if day % 2 == 0 else 7, minutes=float(rng.integers(-15, 16)))
+    drink = midnight + timedelta(hours=9.4 if day % 2 == 0 else 7.3, minutes=float(rng.integers(-8, 9)))
     return GlucoseDay(midnight, float(rng.normal(4.8, 0.15)), float(rng.normal(4.6, 0.4)), drink)
 
 
-def record_glucose_day(person: Person, day: int, recordings_per_state: int = 4) -> Iterator[SyntheticRecording]:
+def record_glucose_day(person: Person, day: int, per_state: int = 4) -> Iterator[SyntheticRecording]:
     """The recordings of a day by time: so many fasting, so many about the peak, and two on the way."""
     glucose, rate_hz = glucose_day(person, day), FORMATS.get(day, FileFormat()).sample_rate_hz
-    fasting_min = -70.0 if day % 2 == 0 else 280.0
-    after_drink_min = sorted(
-        [fasting_min + 4 * number for number in range(recordings_per_state)]
-        + [40.0 + 4 * number for number in range(recordings_per_state)]
-        + [15.0, 150.0]
-    )
-    for number, minutes in enumerate(after_drink_min, 1):
-        at = glucose.drink + timedelta(minutes=minutes)
+    series_min = (8 * 60, 10 * 60 + 12) if day % 2 == 0 else (8 * 60, 12 * 60)  # fasting and peak, or peak and fasting
+    times = [
+        *(glucose.midnight + timedelta(minutes=m + 3 * n) for m in series_min for n in range(1, 1 + per_state)),
+        *(glucose.drink + timedelta(minutes=minutes) for minutes in (15, 150)),
+    ]
+    for number, at in enumerate(sorted(times), 1):
         felt = glucose.at(at - timedelta(minutes=HEART_LAG_MIN))
         share = (felt - BASELINE_MMOL) / (TARGET_MMOL - BASELINE_MMOL)
         yield record_between(person, share, day, at, number=number, sample_rate_hz=rate_hz)
