@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from fuzzing import SEEDS, Files, answers, fuzzed, mutated
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -181,6 +182,22 @@ def test_each_source_gives_what_was_measured(tmp_path: Path, source: str) -> Non
     assert np.array_equal(curve.times_s, SECONDS)
     assert curve.values == pytest.approx(wanted, abs=0.051 if "mmol" in source or "German" in source else 0.002)
     assert OWNER.split()[0] not in curve.summary
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    folder = tmp_path_factory.mktemp("good")
+    return Files((source, make(folder / "sensor").read_bytes()) for source, (_, make, _) in SOURCES.items())
+
+
+@pytest.mark.parametrize(
+    "source", ["libre 12 h, month first", "clarity German", "nightscout", "apple", "apple zip", "table, date and time"]
+)
+@fuzzed
+@given(seed=SEEDS)
+def test_whatever_a_stranger_sends_is_read_or_refused(tmp_path: Path, good: Files, source: str, seed: int) -> None:
+    (tmp_path / "sensor").write_bytes(mutated(good[source], seed))
+    answers(lambda: read_sensor(tmp_path / "sensor"), OWNER.split()[0])
 
 
 def test_a_tag_across_chunks_is_one_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

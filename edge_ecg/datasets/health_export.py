@@ -7,10 +7,12 @@ not unfold.
 import html
 import io
 import re
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 from edge_ecg.errors import DatasetError
 from edge_ecg.storage.files import opened_zip, plain_handle
@@ -32,26 +34,29 @@ def health_chunks(path: Path, progress: Progress) -> Iterator[Iterable[bytes]]:
             plain.seek(0, io.SEEK_END)
             size = plain.tell()
             plain.seek(0)
-            yield progress(_chunks(plain, path), -(-size // CHUNK_BYTES))
+            yield progress(_chunks_of(plain), -(-size // CHUNK_BYTES))
             return
     with opened_zip(path, DatasetError) as archive:
         for info in archive.infolist():
             if info.filename.lower().endswith(".xml") and not info.flag_bits & 1:
-                with archive.open(info) as member:
-                    if not is_health_export(member.read(4096)):
-                        continue
-                with archive.open(info) as member:
-                    yield progress(_chunks(member, path), -(-info.file_size // CHUNK_BYTES))
+                head = next(_chunks(archive, info, path), b"")
+                if is_health_export(head):
+                    yield progress(_chunks(archive, info, path), -(-info.file_size // CHUNK_BYTES))
                     return
     raise DatasetError(f"{path}: has no export.xml of the Health app in it")
 
 
-def _chunks(stream: Any, path: Path) -> Iterator[bytes]:
+def _chunks(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> Iterator[bytes]:
+    """A member in chunks. Raises DatasetError."""
     try:
-        while chunk := stream.read(CHUNK_BYTES):
-            yield chunk
-    except Exception as error:  # zlib and zipfile have many
-        raise DatasetError(f"{path}: is damaged ({type(error).__name__}); export it again") from None
+        with archive.open(info) as stream:
+            yield from _chunks_of(stream)
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError, OSError):
+        raise DatasetError(f"{path}: is damaged; export it from the Health app again") from None
+
+
+def _chunks_of(stream: IO[bytes]) -> Iterator[bytes]:
+    return iter(lambda: stream.read(CHUNK_BYTES), b"")
 
 
 def health_records(chunks: Iterable[bytes], health_type: str, path: Path) -> Iterator[dict[str, str]]:

@@ -12,6 +12,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -220,13 +221,13 @@ class Table(NamedTuple):
 def _table(text: str, is_header: Callable[[list[str]], bool]) -> Table | None:
     """The table of a text, at the first row that is its headings, whatever separates its cells."""
     for delimiter in ",;\t|":
-        head = csv.reader(io.StringIO("\n".join(text.splitlines()[:MOST_HEADER_ROWS])), delimiter=delimiter)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
         try:
-            number = next((number for number, cells in enumerate(head) if is_header(_trimmed(cells))), None)
+            cells = [(reader.line_num, _trimmed(row)) for row in islice(reader, MOST_HEADER_ROWS)]
+            number = next((number for number, (_, row) in enumerate(cells) if is_header(row)), None)
             if number is None:
                 continue
-            reader = csv.reader(io.StringIO(text), delimiter=delimiter)
-            cells = [(reader.line_num, _trimmed(row)) for row in reader]
+            cells += [(reader.line_num, _trimmed(row)) for row in reader]
         except csv.Error:
             continue
         above = "\n".join(" ".join(row) for _, row in cells[: number + 1])
