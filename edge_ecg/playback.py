@@ -14,10 +14,11 @@ import numpy as np
 
 from edge_ecg.bundles.bundle import Bundle
 from edge_ecg.contract import CONTRACT
+from edge_ecg.core import open_watch
 from edge_ecg.errors import EdgeEcgError, RecordingError
 from edge_ecg.inference.votes import Decision
 from edge_ecg.recording import Recording, is_finite, require_recording
-from edge_ecg.watch import DayBaseline, Judged, Watch
+from edge_ecg.watch import DayBaseline, Judged
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -148,7 +149,7 @@ def replay(
     if speed is not None and (not is_finite(speed) or speed <= 0):
         raise RecordingError(f"speed is {speed!r}, expected a number above 0")
     try:
-        watch = Watch(bundle, recording.sample_rate_hz, recording.day, day_baseline)
+        watch = open_watch(bundle, recording.sample_rate_hz, recording.day, day_baseline)
     except RecordingError as error:
         raise RecordingError(f"{recording.source}: {error}") from None
     judged: list[Judged] = []

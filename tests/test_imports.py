@@ -25,6 +25,7 @@ FLOORS = {
         {"terminal", "recording", "inference", "results"},
         {"signal", "readers", "bundles"},
         {"watch", "datasets"},
+        {"core"},
         {"playback", "enroll", "simulation"},
         {"__init__"},
         {"report"},

@@ -1,4 +1,4 @@
-"""One file for a watch: of a bundle only what a device needs to judge, its weights as int8.
+"""One file for a device: what it needs of a bundle, with int8 or float32 weights.
 
 It is a bundle of its own: its manifest is thinned, lists the files that are in it, is sealed by its own SHA-256, and is
 what `edge_ecg.bundles.sign` signs. `packed_from` in it is the SHA-256 of the whole bundle's manifest.
@@ -6,7 +6,10 @@ what `edge_ecg.bundles.sign` signs. `packed_from` in it is the SHA-256 of the wh
 
 import hashlib
 import os
+from collections.abc import Container, Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from edge_ecg.bundles.bundle import (
     DEVICE_FILES,
@@ -15,6 +18,7 @@ from edge_ecg.bundles.bundle import (
     REFERENCES,
     REFERENCES_INT8,
     SCHEMA_VERSION,
+    Bundle,
     packed,
     read_files,
     sealed,
@@ -29,34 +33,65 @@ from edge_ecg.storage.files import path_of
 ENTRIES = ("contract", "enrolment", "intended_use", "labels", "levels", "model")
 
 
-def pack_bundle(bundle: Path, out: Path) -> int:
+def pack_bundle(bundle: Path, out: Path, weights: str | None = None) -> int:
     """Write a bundle as one file for a device, read it back, and return its size in bytes.
 
-    Weights and references are int8 if the bundle has them so, which says that they decide as the model; else float32.
+    `weights` are int8 or float32; without it int8 if the bundle has them so, which means that they decide as the model.
     Raises BundleError if the bundle holds no portable form, and if `out` is there and no whole packed bundle.
     """
     bundle, out = path_of(bundle, BundleError), path_of(out, BundleError)
     refuse_overlap(out, [bundle])
     _refuse_to_lose(out)
-    manifest, files = read_files(bundle)
-    if PACKED_FROM in manifest:
-        raise BundleError(f"{bundle}: is packed already")
-    if missing := [name for name in DEVICE_FILES if name not in files]:
-        raise BundleError(f"{bundle}: holds no {missing[0]}: its network has no portable form, which a device needs")
-    chosen = {name: files[name] for name in DEVICE_FILES}
-    if WEIGHTS_INT8 in files and REFERENCES_INT8 in files:
-        # The bundle's own int8 references go without what training has seen; here that is kept.
-        chosen |= {
-            WEIGHTS: files[WEIGHTS_INT8],
-            REFERENCES: ReferenceBank.from_bytes(files[REFERENCES]).to_int8_bytes(),
-        }
-    thin = {entry: manifest[entry] for entry in ENTRIES if entry in manifest}
-    listed = {name: {"bytes": len(c), "sha256": hashlib.sha256(c).hexdigest()} for name, c in chosen.items()}
-    raw = sealed({**thin, PACKED_FROM: manifest["sha256"], "schema": SCHEMA_VERSION, "files": listed})
-    content = packed({MANIFEST: raw, **chosen})
+    content = packed_content(bundle, weights)
     write_file(Path(os.path.realpath(out)), content)
     read_files(out)
     return len(content)
+
+
+def packed_content(bundle: Path, weights: str | None = None) -> bytes:
+    """The content of the file that `pack_bundle` writes. Raises as it does."""
+    manifest, files = read_files(bundle)
+    if PACKED_FROM in manifest:
+        raise BundleError(f"{bundle}: is packed already")
+    form = weights or default_weights(files)
+    chosen = _device_files(bundle, files)
+    if form == "int8":
+        if default_weights(files) != form:
+            raise BundleError(
+                f"{bundle}: holds no int8 weights: they did not decide as the model; give --weights float32"
+            )
+        # The bundle's own int8 references go without what training has seen; here that is kept.
+        references = ReferenceBank.from_bytes(files[REFERENCES]).to_int8_bytes()
+        chosen |= {WEIGHTS: files[WEIGHTS_INT8], REFERENCES: references}
+    return pack_files(manifest, manifest["sha256"], chosen)
+
+
+def default_weights(files: Container[str]) -> str:
+    """The smallest form of the weights that a bundle holds."""
+    return "int8" if WEIGHTS_INT8 in files and REFERENCES_INT8 in files else "float32"
+
+
+def packed_as_loaded(bundle: Bundle) -> bytes:
+    """A loaded bundle as it judges, its references and its rule included, for the compiled core. Raises BundleError."""
+    manifest, files = read_files(bundle.path)
+    contract = {**manifest["contract"], "voting": asdict(bundle.rule.constants)}
+    chosen = {**_device_files(bundle.path, files), REFERENCES: bundle.references.to_bytes()}
+    return pack_files({**manifest, "contract": contract}, manifest.get(PACKED_FROM, manifest["sha256"]), chosen)
+
+
+def _device_files(bundle: Path, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The float32 files that a device needs; of a packed bundle its own."""
+    if missing := [name for name in DEVICE_FILES if name not in files]:
+        raise BundleError(f"{bundle}: holds no {missing[0]}: its network has no portable form, which a device needs")
+    return {name: files[name] for name in DEVICE_FILES}
+
+
+def pack_files(manifest: Mapping[str, Any], packed_from: str, chosen: Mapping[str, bytes]) -> bytes:
+    """A packed bundle of these files, with the entries of `manifest` that a device needs."""
+    thin = {entry: manifest[entry] for entry in ENTRIES if entry in manifest}
+    listed = {name: {"bytes": len(c), "sha256": hashlib.sha256(c).hexdigest()} for name, c in chosen.items()}
+    raw = sealed({**thin, PACKED_FROM: packed_from, "schema": SCHEMA_VERSION, "files": listed})
+    return packed({MANIFEST: raw, **chosen})
 
 
 def _refuse_to_lose(out: Path) -> None:

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import click
 
-from edge_ecg.bundles.bundle import PACKED_FROM, Bundle, load_bundle, refuse_to_lose
-from edge_ecg.bundles.pack import pack_bundle
+from edge_ecg.bundles.bundle import PACKED_FROM, Bundle, load_bundle, read_files, refuse_to_lose
+from edge_ecg.bundles.pack import default_weights, pack_bundle
 from edge_ecg.bundles.sign import needs_password, sign_bundle, verify_bundle
 from edge_ecg.cli.options import RECORDINGS, RecordingLoop, override_options
 from edge_ecg.enroll import describe, enroll, write_enrolled
@@ -72,16 +73,35 @@ def _inspected(bundle: Bundle) -> Iterable[str]:
 @click.command("pack")
 @click.argument("bundle", metavar="BUNDLE", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The file: person.ecgbundle.")
-def pack_command(bundle: Path, out: Path) -> None:
-    """Write what a device needs of a bundle as one file: int8 weights and references, contract, levels.
+@click.option(
+    "--weights", type=click.Choice(["int8", "float32"]), help="[int8 if the bundle has them: they decide as the model]"
+)
+def pack_command(bundle: Path, out: Path, weights: str | None) -> None:
+    """Write what a device needs of a bundle as one file: weights and references, contract, levels.
 
     Swift opens it, and so does every command that judges by a bundle. Its manifest is its own: a signature of the
     bundle says nothing of it; sign the file (edge-ecg sign person.ecgbundle --key private.pem).
     """
-    size = pack_bundle(bundle, out)
+    manifest, files = read_files(bundle)
+    form = weights or default_weights(files)
+    size = pack_bundle(bundle, out, form)
     packed = load_bundle(out)
     references = len(packed.references.is_target)
     click.echo(f"{out}: written, {size:,} bytes, {len(packed.manifest['files']) + 1} files, {references} references")
+    for line in _parity_of_form(manifest, form):
+        click.echo(wrapped(line, 2))
+
+
+def _parity_of_form(manifest: dict[str, Any], form: str) -> Iterable[str]:
+    """How the packed form decided when the bundle was made, against the trained model."""
+    engine = {"int8": "portable int8", "float32": "portable fp32"}[form]
+    for figures in manifest["parity"]:
+        if figures["engine"] == engine:
+            yield (
+                f"  {form} against the trained model: {figures['beat_flips']} of {figures['beats']:,} beats vote "
+                f"otherwise; {figures['recording_flips']} of {figures['recordings']} recordings are decided otherwise, "
+                f"{figures['timing_changes']} earlier or later"
+            )
 
 
 PATH = click.Path(path_type=Path)

@@ -1,0 +1,348 @@
+// The core behind `edge_ecg.h`, compiled into the core's own module; `@implementation` holds both to one signature.
+// The header documents what it declares.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+
+private final class OpenBundle {
+  let parts: PortableParts
+  init(_ parts: PortableParts) { self.parts = parts }
+}
+
+private final class OpenRecording {
+  let recording: Recording
+  let samples: UnsafeMutableBufferPointer<Double>
+
+  init(_ recording: Recording) {
+    self.recording = recording
+    samples = .allocate(capacity: recording.samplesMicrovolts.count)
+    _ = samples.initialize(from: recording.samplesMicrovolts)
+  }
+
+  deinit { samples.deallocate() }
+}
+
+private final class OpenWatch {
+  private let blockSamples: Int
+  private var judge: BeatJudge<PortableEncoder, PortableComparator>
+  private var waiting: [(judged: Judged, logOdds: Double)] = []
+  private var taken = 0
+
+  init(_ judge: BeatJudge<PortableEncoder, PortableComparator>, blockSamples: Int) {
+    self.judge = judge
+    self.blockSamples = blockSamples
+  }
+
+  var tally: Tally { judge.tally }
+  var count: Int { waiting.count - taken }
+
+  /// In blocks that complete one beat at most, so that the log odds after each beat are known.
+  func push(_ samples: UnsafeBufferPointer<Double>) throws(EdgeECGError) {
+    if count == 0 { (waiting, taken) = ([], 0) }
+    for start in stride(from: 0, to: samples.count, by: blockSamples) {
+      let block = Array(samples[start..<min(start + blockSamples, samples.count)])
+      for judged in try judge.push(block) { waiting.append((judged, judge.tally.logOdds)) }
+    }
+  }
+
+  func next() -> (judged: Judged, logOdds: Double)? {
+    guard count > 0 else { return nil }
+    taken += 1
+    return waiting[taken - 1]
+  }
+
+  func reset() {
+    judge.reset()
+    (waiting, taken) = ([], 0)
+  }
+}
+
+// MARK: - Handles, texts and days
+
+private func handle<Object: AnyObject>(_ object: Object) -> OpaquePointer {
+  OpaquePointer(Unmanaged.passRetained(object).toOpaque())
+}
+
+private func object<Object: AnyObject>(_ handle: OpaquePointer, _: Object.Type) -> Object {
+  Unmanaged<Object>.fromOpaque(UnsafeRawPointer(handle)).takeUnretainedValue()
+}
+
+private func release<Object: AnyObject>(_ handle: OpaquePointer?, _: Object.Type) {
+  if let handle { Unmanaged<Object>.fromOpaque(UnsafeRawPointer(handle)).release() }
+}
+
+/// Copies a text, cut between two characters, and ends it by a zero; returns how many bytes it has whole.
+@discardableResult
+private func write(_ text: String, into room: UnsafeMutablePointer<CChar>?, _ most: Int) -> Int {
+  let bytes = Array(text.utf8)
+  if let room, most > 0 {
+    var end = min(bytes.count, most - 1)
+    while end > 0, end < bytes.count, bytes[end] & 0xc0 == 0x80 { end -= 1 }
+    for index in 0..<end { room[index] = CChar(bitPattern: bytes[index]) }
+    room[end] = 0
+  }
+  return bytes.count
+}
+
+private func bytes(_ start: UnsafeRawPointer?, _ count: Int) -> [UInt8] {
+  Array(UnsafeRawBufferPointer(start: start, count: start == nil ? 0 : max(0, count)))
+}
+
+private func samples(_ start: UnsafePointer<Double>?, _ count: Int) -> UnsafeBufferPointer<Double> {
+  UnsafeBufferPointer(start: start, count: start == nil ? 0 : max(0, count))
+}
+
+private func text(_ start: UnsafePointer<CChar>?) -> String? { start.map { String(cString: $0) } }
+
+private func day(_ number: Int32) throws(EdgeECGError) -> CalendarDay? {
+  if number == 0 { return nil }
+  let date = Int(number)
+  guard let day = CalendarDay(year: date / 10000, month: date / 100 % 100, day: date % 100) else {
+    throw EdgeECGError.recording("the day is \(String(number)), expected one such as 20240309, or 0")
+  }
+  return day
+}
+
+private func number(_ day: CalendarDay?) -> Int32 {
+  Int32(day.map { $0.description.utf8.filter { $0 != UInt8(ascii: "-") }.reduce(0) { 10 * $0 + Int($1) - 0x30 } } ?? 0)
+}
+
+/// 20240309 from the days since 0001-01-01, by the era of 400 years that begins in March.
+private func number(ordinal: Int) -> Int32 {
+  let shifted = ordinal + 305
+  let (era, dayOfEra) = (shifted / 146_097, shifted % 146_097)
+  let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36524 - dayOfEra / 146_096) / 365
+  let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+  let fromMarch = (5 * dayOfYear + 2) / 153
+  let (month, isNextYear) = fromMarch < 10 ? (fromMarch + 3, 0) : (fromMarch - 9, 1)
+  let year = 400 * era + yearOfEra + isNextYear
+  return Int32(clamping: 10000 * year + 100 * month + dayOfYear - (153 * fromMarch + 2) / 5 + 1)
+}
+
+extension Outcome {
+  fileprivate var code: Int32 {
+    switch self {
+    case .baseline: Int32(ECG_BASELINE)
+    case .target: Int32(ECG_TARGET)
+    case .inconclusive: Int32(ECG_INCONCLUSIVE)
+    }
+  }
+
+  fileprivate init(code: Int32) {
+    self = Self.allCases.first { $0.code == code } ?? .inconclusive
+  }
+}
+
+/// A bit for each reason, by its place among all of its kind.
+private func mask<Reason: CaseIterable & Equatable>(_ reasons: [Reason]) -> UInt32 {
+  var mask: UInt32 = 0
+  for (place, reason) in Reason.allCases.enumerated() where reasons.contains(reason) { mask |= 1 << UInt32(place) }
+  return mask
+}
+
+private func flag(_ isSet: Bool) -> Int32 { isSet ? 1 : 0 }
+
+@c @implementation public func ecg_version() -> Int32 { ECG_VERSION }
+
+@c @implementation public func ecg_beat_reason(_ bit: Int32, _ text: UnsafeMutablePointer<CChar>!, _ most: Int) -> Int {
+  let names = UnusableReason.allCases.map { $0.rawValue }
+  return write(names.indices.contains(Int(bit)) ? names[Int(bit)] : "", into: text, most)
+}
+
+@c @implementation public func ecg_recording_reason(
+  _ bit: Int32, _ text: UnsafeMutablePointer<CChar>!, _ most: Int
+) -> Int {
+  write("", into: text, most)
+}
+
+// MARK: - The bundle
+
+@c @implementation public func ecg_bundle_open(
+  _ content: UnsafeRawPointer!, _ count: Int, _ error: UnsafeMutablePointer<CChar>!, _ most: Int
+) -> OpaquePointer! {
+  do throws(EdgeECGError) {
+    return handle(OpenBundle(try PortableParts(packed: bytes(content, count), source: "bundle")))
+  } catch let problem {
+    write(problem.message, into: error, most)
+    return nil
+  }
+}
+
+@c @implementation public func ecg_bundle_close(_ bundle: OpaquePointer!) { release(bundle, OpenBundle.self) }
+
+@c @implementation public func ecg_bundle_label(
+  _ bundle: OpaquePointer!, _ decision: Int32, _ text: UnsafeMutablePointer<CChar>!, _ most: Int
+) -> Int {
+  write(object(bundle, OpenBundle.self).parts.rule.labels[Outcome(code: decision)], into: text, most)
+}
+
+@c @implementation public func ecg_bundle_intended_use(
+  _ bundle: OpaquePointer!, _ text: UnsafeMutablePointer<CChar>!, _ most: Int
+) -> Int {
+  write(object(bundle, OpenBundle.self).parts.intendedUse, into: text, most)
+}
+
+@c @implementation public func ecg_bundle_rule(_ bundle: OpaquePointer!, _ rule: UnsafeMutablePointer<ecg_rule>!) {
+  let parts = object(bundle, OpenBundle.self).parts
+  let (levels, days) = (parts.rule.levels, parts.references.distribution?.days)
+  rule.pointee = ecg_rule(
+    lower: parts.rule.lower, upper: parts.rule.upper,
+    most_confident_baseline: levels?.mostConfident(isTarget: false) ?? 0.5,
+    most_confident_target: levels?.mostConfident(isTarget: true) ?? 0.5,
+    baseline_dates: Int32(clamping: levels?.baseline.dates ?? 0),
+    target_dates: Int32(clamping: levels?.target.dates ?? 0),
+    first_day: days.map { number(ordinal: $0.lowerBound) } ?? 0,
+    last_day: days.map { number(ordinal: $0.upperBound) } ?? 0,
+    sample_rate_hz: Int32(clamping: parts.contract.sampleRateHz),
+    beat_length: Int32(clamping: parts.contract.beatLength),
+    is_enrolled: flag(parts.manifest["enrolment"] != nil),
+    fewest_beats: Int32(clamping: parts.contract.voting.fewestBeats))
+}
+
+// MARK: - Recordings
+
+@c @implementation public func ecg_recording_read(
+  _ content: UnsafeRawPointer!, _ count: Int, _ name: UnsafePointer<CChar>!, _ error: UnsafeMutablePointer<CChar>!,
+  _ most: Int
+) -> OpaquePointer! {
+  do throws(EdgeECGError) {
+    return handle(OpenRecording(try Recording(content: bytes(content, count), source: text(name) ?? "")))
+  } catch let problem {
+    write(problem.message, into: error, most)
+    return nil
+  }
+}
+
+@c @implementation public func ecg_recording_new(
+  _ microvolts: UnsafePointer<Double>!, _ count: Int, _ rateHz: Double, _ recordedAt: UnsafePointer<CChar>!,
+  _ name: UnsafePointer<CChar>!, _ error: UnsafeMutablePointer<CChar>!, _ most: Int
+) -> OpaquePointer! {
+  do throws(EdgeECGError) {
+    return handle(
+      OpenRecording(
+        try Recording(
+          samplesMicrovolts: Array(samples(microvolts, count)), sampleRateHz: rateHz, source: text(name) ?? "",
+          recordedAt: text(recordedAt))))
+  } catch let problem {
+    write(problem.message, into: error, most)
+    return nil
+  }
+}
+
+@c @implementation public func ecg_recording_close(_ recording: OpaquePointer!) {
+  release(recording, OpenRecording.self)
+}
+
+@c @implementation public func ecg_recording_rate_hz(_ recording: OpaquePointer!) -> Double {
+  object(recording, OpenRecording.self).recording.sampleRateHz
+}
+
+@c @implementation public func ecg_recording_day(_ recording: OpaquePointer!) -> Int32 {
+  number(object(recording, OpenRecording.self).recording.day)
+}
+
+@c @implementation public func ecg_recording_recorded_at(
+  _ recording: OpaquePointer!, _ text: UnsafeMutablePointer<CChar>!, _ most: Int
+) -> Int {
+  write(object(recording, OpenRecording.self).recording.recordedAt ?? "", into: text, most)
+}
+
+@c @implementation public func ecg_recording_samples(
+  _ recording: OpaquePointer!, _ microvolts: UnsafeMutablePointer<UnsafePointer<Double>?>!
+) -> Int {
+  let samples = object(recording, OpenRecording.self).samples
+  microvolts.pointee = UnsafePointer(samples.baseAddress)
+  return samples.count
+}
+
+// MARK: - The watch
+
+@c @implementation public func ecg_day_baseline_of(
+  _ bundle: OpaquePointer!, _ recordings: UnsafePointer<OpaquePointer?>!, _ count: Int,
+  _ baseline: UnsafeMutablePointer<ecg_day_baseline>!, _ error: UnsafeMutablePointer<CChar>!, _ most: Int
+) -> Int32 {
+  do throws(EdgeECGError) {
+    let given = UnsafeBufferPointer(start: recordings, count: recordings == nil ? 0 : max(0, count))
+    let opened = given.compactMap { $0.map { object($0, OpenRecording.self).recording } }
+    let found = try DayBaseline(object(bundle, OpenBundle.self).parts, recordings: opened)
+    baseline.pointee = ecg_day_baseline(
+      level: found.level.level, recordings: Int32(clamping: found.level.recordings),
+      beats: Int32(clamping: found.level.beats), day: number(found.day))
+    return 0
+  } catch let problem {
+    write(problem.message, into: error, most)
+    return -1
+  }
+}
+
+extension DayBaseline {
+  fileprivate init?(_ given: ecg_day_baseline?) throws(EdgeECGError) {
+    guard let given, given.recordings != 0 else { return nil }
+    guard given.level.isFinite, given.recordings > 0, given.beats > 0 else {
+      throw EdgeECGError.recording("the day's baseline is not one that ecg_day_baseline_of gave")
+    }
+    level = DayLevel(level: given.level, recordings: Int(given.recordings), beats: Int(given.beats))
+    sources = []
+    day = try EdgeECGCore.day(given.day)
+  }
+}
+
+@c @implementation public func ecg_watch_new(
+  _ bundle: OpaquePointer!, _ rateHz: Double, _ date: Int32, _ baseline: UnsafePointer<ecg_day_baseline>!,
+  _ error: UnsafeMutablePointer<CChar>!, _ most: Int
+) -> OpaquePointer! {
+  do throws(EdgeECGError) {
+    let parts = object(bundle, OpenBundle.self).parts
+    let judge = try BeatJudge(
+      parts, sampleRateHz: rateHz, day: try day(date), dayBaseline: try DayBaseline(baseline?.pointee))
+    return handle(OpenWatch(judge, blockSamples: parts.contract.blockSamples))
+  } catch let problem {
+    write(problem.message, into: error, most)
+    return nil
+  }
+}
+
+@c @implementation public func ecg_watch_close(_ watch: OpaquePointer!) { release(watch, OpenWatch.self) }
+
+@c @implementation public func ecg_watch_reset(_ watch: OpaquePointer!) { object(watch, OpenWatch.self).reset() }
+
+@c @implementation public func ecg_watch_push(
+  _ watch: OpaquePointer!, _ microvolts: UnsafePointer<Double>!, _ count: Int, _ error: UnsafeMutablePointer<CChar>!,
+  _ most: Int
+) -> Int32 {
+  do throws(EdgeECGError) {
+    let watch = object(watch, OpenWatch.self)
+    try watch.push(samples(microvolts, count))
+    return Int32(clamping: watch.count)
+  } catch let problem {
+    write(problem.message, into: error, most)
+    return -1
+  }
+}
+
+@c @implementation public func ecg_watch_next(
+  _ watch: OpaquePointer!, _ beat: UnsafeMutablePointer<ecg_beat>!, _ values: UnsafeMutablePointer<Float>!
+) -> Int32 {
+  guard let (judged, logOdds) = object(watch, OpenWatch.self).next() else { return 0 }
+  beat.pointee = ecg_beat(
+    r_index: judged.beat.rIndex, known_at_s: judged.beat.knownAtSeconds, rr_s: Double(judged.beat.values.last ?? .nan),
+    evidence: judged.vote?.evidence ?? .nan, log_odds: logOdds, confidence: judged.decision.confidence,
+    decision: judged.decision.outcome.code, reasons: mask(judged.unusable),
+    same_as_baseline: Int32(clamping: judged.vote?.sameAsBaseline ?? 0),
+    same_as_target: Int32(clamping: judged.vote?.sameAsTarget ?? 0),
+    hard_target: flag(judged.vote?.hardTarget == true), is_turned: flag(judged.beat.isTurned))
+  if let values { values.update(from: judged.beat.values, count: judged.beat.values.count) }
+  return 1
+}
+
+@c @implementation public func ecg_watch_decision(
+  _ watch: OpaquePointer!, _ decision: UnsafeMutablePointer<ecg_decision>!
+) {
+  let tally = object(watch, OpenWatch.self).tally
+  let now = tally.decision
+  decision.pointee = ecg_decision(
+    confidence: now.confidence, log_odds: tally.logOdds, level: tally.level,
+    provisional_s: now.provisional?.seconds ?? .nan, decision: now.outcome.code,
+    provisional: now.provisional?.outcome.code ?? Int32(ECG_NONE),
+    provisional_beats: Int32(clamping: now.provisional?.beats ?? 0),
+    votes_for_baseline: Int32(clamping: now.votesForBaseline), votes_for_target: Int32(clamping: now.votesForTarget),
+    unusable: Int32(clamping: now.unusable), is_enough: flag(tally.isEnough), reasons: 0)
+}
