@@ -25,6 +25,7 @@ COMMANDS = {
     "sign": ("bundle", "Sign a bundle with your key."),
     "simulate": ("replay", "Replay recordings as a faulty sensor would give them."),
     "verify": ("bundle", "Check the signature of a bundle."),
+    "web": ("show", "Write a page that judges recordings by itself, in a browser."),
 }
 
 

@@ -16,6 +16,7 @@ from edge_ecg.report.drawing import check_suffix, save
 from edge_ecg.report.findings import read_findings
 from edge_ecg.report.plot import plot, plot_states
 from edge_ecg.report.report import report_of
+from edge_ecg.report.web import web_page
 from edge_ecg.signal.stream import heart_rate_bpm, r_peak_times_s
 from edge_ecg.storage.atomic import refuse_overlap, write_file
 from edge_ecg.terminal.console import ellipsized_left, terminal_width
@@ -94,3 +95,22 @@ def report_command(sources: tuple[Path, ...], out: Path) -> None:
     content = report_of([read_findings(source) for source in sources]).encode(errors="backslashreplace")
     write_file(out, content)
     click.echo(f"{out}: written, {len(content):,} bytes; open it in a browser")
+
+
+@click.command("web", short_help="A page that judges recordings by itself.")
+@click.argument("bundle", metavar="[BUNDLE]", required=False, type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=PagePath(), help="The page: person.html.")
+@click.option("--without-bundle", is_flag=True, help="A page for any bundle, which is dropped into it.")
+def web_command(bundle: Path | None, out: Path, without_bundle: bool) -> None:
+    """Write one page that reads and judges recordings in a browser, from a disk and without a network.
+
+    It holds the compiled core and the bundle, and takes the Health app's export.zip, PDFs, CSV files and columns of
+    numbers. No recording leaves the computer: the page's own policy forbids every connection.
+    """
+    if (bundle is None) != without_bundle:
+        raise click.UsageError("give a BUNDLE, or --without-bundle")
+    if bundle:
+        refuse_overlap(out, [bundle])
+    content = web_page(bundle).encode()
+    write_file(out, content)
+    click.echo(f"{out}: written, {len(content):,} bytes")

@@ -39,9 +39,9 @@ class Dataset:
     dates: dict[str, tuple[str, ...]]  # by set
     layout: str  # such as "{date}/{label}/*.csv", below the root
     exclude: tuple[str, ...]  # folders that are left out on purpose
-    # Of files that match a pattern below the root; the first that does.
-    overrides: tuple[tuple[str, Overrides], ...] = ()
-    measured: str | None = None  # the table of measured values below the root, which never leaves it
+    overrides: tuple[
+        tuple[str, Overrides], ...
+    ] = ()  # of files that match a pattern below the root; the first that does
 
     def entries(self, which: str) -> list[Entry]:
         """The recordings of one set, in the order of date, label and name.
@@ -130,8 +130,7 @@ def read_dataset(path: str | Path, root: str | Path | None = None) -> Dataset:
         raise DatasetError(f"{root}: expected the folder with the recordings of {path.name}")
     baseline, target = folders
     name, overrides = str(content.get("name", path.stem)), _overrides(path, content.get("override", []))
-    measured = _measured(path, content)
-    return Dataset(name, root, (baseline, target), folders, dates, layout, exclude, overrides, measured)
+    return Dataset(name, root, (baseline, target), folders, dates, layout, exclude, overrides)
 
 
 def read_toml(path: Path, kind: str, most: int = MOST_BYTES) -> dict[str, Any]:
@@ -149,14 +148,6 @@ def _table(path: Path, content: dict[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise DatasetError(f"{path}: has no table [{name}]")
     return table
-
-
-def _measured(path: Path, content: dict[str, Any]) -> str | None:
-    """The file that [measured] names."""
-    if "measured" not in content:
-        return None
-    name = _table(path, content, "measured").get("file")
-    return _names(path, "measured.file", [name])[0]
 
 
 def _overrides(path: Path, tables: Any) -> tuple[tuple[str, Overrides], ...]:
@@ -200,9 +191,7 @@ def _no_overlap(path: Path, kind: str, groups: dict[str, tuple[str, ...]]) -> No
             owner[name] = group
 
 
-def dataset_toml(
-    name: str, labels: tuple[str, str], split: Mapping[str, Sequence[str]], exclude: Sequence[str] = ()
-) -> str:
+def dataset_toml(name: str, labels: tuple[str, str], split: Mapping[str, Sequence[str]]) -> str:
     """The text of a dataset file for folders DATE/LABEL: the labels, the baseline first, and the dates of each set."""
 
     def quote(value: object) -> str:  # a JSON string, or list of strings, is TOML as well
@@ -217,7 +206,7 @@ def dataset_toml(
             *(f"{which} = {quote(list(dates))}" for which, dates in split.items()),
             "\n[files]",
             'layout = "{date}/{label}/*.csv"',
-            f"exclude = {quote(list(exclude))}\n",
+            "exclude = []\n",
         ]
     )
 

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from html import escape
 from importlib.resources import files
@@ -100,19 +100,30 @@ MISSING = -32768  # stands for a missing sample; the others are whole microvolts
 MOST_UV = 32767
 
 
-def interactive_page(name: str, title: str, data: dict[str, Any], **values: object) -> str:
-    """The page of the templates `name`.html, .css and .js, with the data that its script reads.
+def interactive_page(
+    name: str,
+    title: str,
+    data: dict[str, Any],
+    *,
+    style: str = "interactive.css",
+    policy: Mapping[str, str] | None = None,
+    **values: object,
+) -> str:
+    """The page of the templates `name`.html and .js and of a style, with the data that its script reads.
 
-    Script and style are allowed by their hash, everything else is forbidden. Raises EdgeEcgError without Jinja2.
+    Script and style are allowed by their hash, everything else is forbidden but what `policy` allows by directive.
+    Raises EdgeEcgError without Jinja2.
     """
-    style, script = (_asset(file) for file in ("interactive.css", f"{name}.js"))
-    policy = f"default-src 'none'; script-src {_hashed(script)}; style-src {_hashed(style)}; base-uri 'none'"
+    css, script = asset(style), asset(f"{name}.js")
+    allowed = {"default-src": "'none'", "script-src": _hashed(script), "style-src": _hashed(css), "base-uri": "'none'"}
+    for directive, source in (policy or {}).items():
+        allowed[directive] = f"{allowed.get(directive, '')} {source}".strip()
     as_json = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return whole_page(
         f"{name}.html",
         title=title,
-        policy=policy,
-        style=style,
+        policy="; ".join(f"{directive} {sources}" for directive, sources in allowed.items()),
+        style=css,
         script=script,
         data=as_json.replace("<", "\\u003c"),  # so that no text can end the element that holds it
         **values,
@@ -131,7 +142,8 @@ def short_name(source: str) -> str:
     return "/".join(PurePath(source).parts[-3:])
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """The text of a file in the folder of templates."""
     return files("edge_ecg.report").joinpath("templates", name).read_text(encoding="utf-8")
 
 
