@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
+from docs.pages import TUTORIAL, clone, typed
 from edge_ecg.simulation.synthetic import synthetic_person, write_dataset
 
 ROOT = Path(__file__).parent
@@ -153,12 +154,25 @@ def small_run(small_dataset: Path, cached: Once) -> Path:
     return cached("small_run", make)
 
 
+PRINTED = "printed.txt"  # in the folder of the tutorial: what its commands printed
+
+
+@pytest.fixture(scope="session")
+def tutorial(once: Once) -> Path:
+    """The folder in which the tutorial was typed: data, run with its study, bundle. Copy it to change anything."""
+
+    def make(folder: Path) -> None:
+        (clone(folder) / PRINTED).write_text(typed(TUTORIAL, folder), encoding="utf-8")
+
+    return once("tutorial", make)
+
+
 @pytest.fixture(scope="session")
 def small_bundle(small_run: Path, cached: Once) -> Path:
     """The bundle of `small_run`. Copy it before changing anything in it."""
 
     def make(bundle: Path) -> None:
-        from export.bundle import export_bundle
+        from export.__main__ import export_bundle
 
         CliRunner().invoke(export_bundle, [str(small_run), "--out", str(bundle)], catch_exceptions=False)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from edge_ecg.simulation.synthetic import synthetic_person, write_dataset
-from export.bundle import export_bundle
+from export.__main__ import export_bundle
 from train.__main__ import train
 
 

@@ -1,7 +1,36 @@
-"""`python -m export`: a bundle from a training run, as `python -m export.bundle`."""
+"""`python -m export` or `python -m export.bundle`: a bundle from a training run."""
+
+from pathlib import Path
+
+import click
 
 from edge_ecg.terminal.console import run_command
-from export.bundle import export_bundle
+from edge_ecg.terminal.interrupts import quitting_at_once
+
+FORMATS = ("onnx", "coreml", "portable")
+
+
+def _formats(_context: click.Context, _option: click.Parameter, given: str | None) -> list[str]:
+    wanted = given.split(",") if given else list(FORMATS)
+    if unknown := set(wanted) - set(FORMATS):
+        raise click.BadParameter(f"{', '.join(sorted(unknown))}: expected some of {','.join(FORMATS)}")
+    return wanted
+
+
+@click.command()
+@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the bundle.")
+@click.option("--references", "per_state", type=click.IntRange(1), help="So many of each state [as the run has them].")
+@click.option("--only", callback=_formats, help=f"Formats to write [{','.join(FORMATS)}].")
+def export_bundle(run_folder: Path, out: Path, per_state: int | None, only: list[str]) -> None:
+    """Write a bundle: every artefact that decides as the model, references, golden vectors and the manifest.
+
+    The two ONNX graphs in float32 are always in it: what reads a bundle on a computer runs them.
+    """
+    with quitting_at_once():  # so that `--help` waits for none of it
+        from export.bundle import write_bundle_of_run
+    write_bundle_of_run(run_folder, out, per_state, only)
+
 
 if __name__ == "__main__":
     run_command(export_bundle)

@@ -1,6 +1,8 @@
 """`python -m export.bundle`: one folder with everything that a device needs, written when all of it agrees."""
 
 import json
+import runpy
+from collections.abc import Collection
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +17,6 @@ from edge_ecg.contract import INTENDED_USE
 from edge_ecg.errors import RunError
 from edge_ecg.report.artefact_table import artefact_table
 from edge_ecg.storage.atomic import refuse_overlap
-from edge_ecg.terminal.console import run_command
 from export.formats.artefact import Artefact
 from export.gate.pictures import PICTURE, picture
 from export.gate.reference_model import REFERENCE_MODEL
@@ -48,7 +49,6 @@ def model_card(manifest: dict[str, Any]) -> bytes:
 
 
 TOOLS = ("edge-ecg", "torch", "onnx", "onnxruntime", "coremltools", "numpy", "scipy")
-FORMATS = tuple(dict.fromkeys(a.name.split()[0] for a in ARTEFACTS))
 
 
 def build_bundle(
@@ -99,23 +99,8 @@ def with_references_per_state(run: Run, per_state: int) -> Run:
     return replace(run, config={**run.config, "settings": settings, "levels": levels and levels.to_json()})
 
 
-def _formats(given: str | None) -> list[str]:
-    wanted = given.split(",") if given else list(FORMATS)
-    if unknown := set(wanted) - set(FORMATS):
-        raise click.BadParameter(f"{', '.join(sorted(unknown))}: expected some of {','.join(FORMATS)}")
-    return wanted
-
-
-@click.command()
-@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the bundle.")
-@click.option("--references", "per_state", type=click.IntRange(1), help="So many of each state [as the run has them].")
-@click.option("--only", callback=lambda *given: _formats(given[-1]), help=f"Formats to write [{','.join(FORMATS)}].")
-def export_bundle(run_folder: Path, out: Path, per_state: int | None, only: list[str]) -> None:
-    """Write a bundle: every artefact that decides as the model, references, golden vectors and the manifest.
-
-    The two ONNX graphs in float32 are always in it: what reads a bundle on a computer runs them.
-    """
+def write_bundle_of_run(run_folder: Path, out: Path, per_state: int | None, only: Collection[str]) -> None:
+    """What `python -m export.bundle` does; `only` are the formats to write."""
     refuse_overlap(out, [run_folder])
     refuse_to_lose(out)
     run = load_run(run_folder)
@@ -134,4 +119,4 @@ def export_bundle(run_folder: Path, out: Path, per_state: int | None, only: list
 
 
 if __name__ == "__main__":
-    run_command(export_bundle)
+    runpy.run_module("export", run_name="__main__")

@@ -88,7 +88,7 @@ def writer(place: Path) -> tuple["subprocess.Popen[str]", Path]:
     return process, Path(process.stdout.readline().strip())
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 @posix
 def test_what_killed_writers_left_goes_and_nothing_else(tmp_path: Path) -> None:
     place, neighbour = tmp_path / "a[1]", tmp_path / "a[1].b"
@@ -165,7 +165,7 @@ def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path: Path, monkeypat
     assert names(tmp_path / "far") == ["folder"]
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 @posix
 @pytest.mark.parametrize("end", ["finished", "killed"])
 def test_one_process_at_a_time_writes_into_a_folder(tmp_path: Path, end: str) -> None:

@@ -17,7 +17,7 @@ from edge_ecg.bundles.bundle import MANIFEST, load_bundle, read_files, sealed, w
 from edge_ecg.cli import cli
 from edge_ecg.errors import BundleError, EdgeEcgError
 from edge_ecg.inference.references import ReferenceBank
-from export.bundle import export_bundle
+from export.__main__ import export_bundle
 
 
 @pytest.fixture

@@ -219,7 +219,7 @@ def cohort(*words: object) -> "Done[str]":
     return as_process("train.cohort", *words, *QUICK)
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_persons_fail_alone_are_kept_and_give_nothing_away(people: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     study = people / "study.toml"
@@ -253,7 +253,7 @@ def test_persons_fail_alone_are_kept_and_give_nothing_away(people: Path, tmp_pat
     assert (refused.returncode, "another study" in refused.stderr) == (2, True)
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_a_number_planted_in_one_person_is_in_no_other_ones_folder(people: Path, tmp_path: Path) -> None:
     planted = tmp_path / "people"
     shutil.copytree(people, planted)
@@ -291,7 +291,7 @@ def cluster(workers: int) -> Iterator[tuple[str, list["subprocess.Popen[bytes]"]
             process.wait()
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_killed_workers_and_commands_change_nothing_in_the_table(
     people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -321,7 +321,7 @@ def test_killed_workers_and_commands_change_nothing_in_the_table(
     assert read_json(out / "cohort.json") == read_json(tmp_path / "here/cohort.json")
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_a_command_gives_the_same_figures_on_a_scheduler(small_dataset: Path, tmp_path: Path) -> None:
     pytest.importorskip("distributed")
     options = [small_dataset, "--draws", 1, "--seed", 0]
@@ -352,7 +352,7 @@ def which_threads(_: None, number: int) -> tuple[int, list[int]]:
     return torch.get_num_threads(), sorted(run_tasks(die, None, [(7,), (8,)]))  # of a task: in its own process
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_a_dead_worker_costs_its_task_a_retry_and_a_deadly_task_itself_alone(tmp_path: Path) -> None:
     dask = pytest.importorskip("dask")
     pytest.importorskip("distributed")

@@ -111,7 +111,7 @@ def set_value(window: Browser, css: str, value: str) -> None:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 @in_a_browser
 def test_thirty_recordings_labelled_with_the_mouse(sheet: Path, export: Path, tmp_path: Path) -> None:
     times = [row["time"] for row in data_of(sheet)["recordings"]]
@@ -142,7 +142,7 @@ def test_thirty_recordings_labelled_with_the_mouse(sheet: Path, export: Path, tm
     assert sum(sum(of.values()) for of in made["counts"].values()) == 30
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 @in_a_browser
 def test_thirty_recordings_labelled_with_the_keyboard_alone(sheet: Path, export: Path, tmp_path: Path) -> None:
     active = "return document.activeElement.id"
@@ -175,7 +175,7 @@ def test_thirty_recordings_labelled_with_the_keyboard_alone(sheet: Path, export:
     assert imported(export, tmp_path / "labels.csv", tmp_path / "data")["labels"] == ["baseline", "target"]
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 @in_a_browser
 def test_a_label_that_can_not_be_a_folder_is_not_saved(sheet: Path, tmp_path: Path) -> None:
     with browser(tmp_path) as window:

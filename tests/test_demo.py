@@ -11,7 +11,7 @@ from edge_ecg.bundles.bundle import load_bundle
 from train.run import load_run
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_the_demo_ends_in_a_report_that_is_whole(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "edge_ecg.cli", "demo", "--out", "demo"]
     environment = {**os.environ, "COLUMNS": "80", "OMP_NUM_THREADS": "1"}

@@ -52,7 +52,7 @@ def test_figures_of_another_bundle_and_no_figures_are_refused(small_bundle, figu
     assert str(figures) in done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_a_cortex_m7_decides_as_python_within_its_memory(small_bundle, small_dataset, tmp_path):
     if missing := [name for name in NEEDED if not shutil.which(name)]:
         pytest.skip(f"no {', no '.join(missing)} here")

@@ -18,8 +18,9 @@ from typing import Any
 
 import pytest
 
+from conftest import PRINTED
 from docs.notebook import executed
-from docs.pages import README, ROOT, TUTORIAL, blocks, clone, commands, typed
+from docs.pages import README, ROOT, SETS_UP, TUTORIAL, blocks, commands, typed
 from docs.pictures import DRAWN, NOTEBOOKS, PICTURES, SHOWN
 from edge_ecg.bundles.bundle import load_bundle
 from edge_ecg.readers.read import formats
@@ -32,16 +33,10 @@ FROM_SCRATCH = (README, TUTORIAL)
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the documentation is written for sh")
 
 
-@pytest.fixture(scope="session")
-def told(once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
-    """The folder in which the tutorial was typed."""
-    return once("tutorial", lambda folder: typed(TUTORIAL, clone(folder)))
-
-
 @pytest.fixture
-def folder(told: Path, tmp_path: Path) -> Path:
-    """A copy of it."""
-    return Path(shutil.copytree(told, tmp_path / "at", symlinks=True))
+def folder(tutorial: Path, tmp_path: Path) -> Path:
+    """A copy of the folder in which the tutorial was typed."""
+    return Path(shutil.copytree(tutorial, tmp_path / "at", symlinks=True))
 
 
 def rows(file: Path) -> list[dict]:
@@ -132,7 +127,7 @@ OUTCOMES: dict[str, Callable[[Path, str], None]] = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 @pytest.mark.parametrize(
     "page", [p for p in PAGES if commands(p) and p not in FROM_SCRATCH], ids=lambda page: page.name
 )
@@ -144,23 +139,38 @@ def test_every_command_of_a_page_does_what_the_page_says(page: Path, folder: Pat
     OUTCOMES[page.name](folder, typed(page, folder))
 
 
-@pytest.mark.slow
-def test_the_readme_leads_from_an_export_to_a_bundle(tmp_path: Path) -> None:
-    folder = clone(tmp_path / "clone")
-    printed = typed(README, folder)
+def without_comments(page: Path) -> list[str]:
+    lines = (line.partition("  #")[0].rstrip() for line in commands(page))
+    return [line for line in lines if not line.startswith(SETS_UP)]
+
+
+def test_the_readme_types_what_the_tutorial_types() -> None:
+    """In the same order, with other commands between; so its commands are run by the tutorial's test."""
+    tutorial = iter(without_comments(TUTORIAL))
+    missing = [line for line in without_comments(README) if line not in tutorial]
+    assert not missing
+
+
+@pytest.mark.ci
+def test_the_tutorial_leads_from_an_export_to_a_bundle(tutorial: Path) -> None:
+    printed = (tutorial / PRINTED).read_text(encoding="utf-8")
     assert "72 recordings" in printed
-    assert load_run(folder / "run").labels == load_bundle(folder / "bundle").labels == ("fasting", "after")
+    assert load_run(tutorial / "run").labels == load_bundle(tutorial / "bundle").labels == ("fasting", "after")
     assert "verified" in printed
 
 
-@pytest.mark.slow
-def test_the_tutorial_is_a_true_story(told: Path) -> None:
-    assert [date.name for date in sorted((told / "few").glob("2*"))] == ["2024-03-01", "2024-03-02", "2024-03-03"]
-    without, compared = outcomes(told / "decisions.jsonl"), outcomes(told / "compared.jsonl")
+@pytest.mark.ci
+def test_the_tutorial_is_a_true_story(tutorial: Path) -> None:
+    assert [date.name for date in sorted((tutorial / "few").glob("2*"))] == ["2024-03-01", "2024-03-02", "2024-03-03"]
+    without, compared = outcomes(tutorial / "decisions.jsonl"), outcomes(tutorial / "compared.jsonl")
     assert (sum(without.values()), sum(compared.values())) == (72, 72 - 9 * 2)
     assert without["False"] == compared["False"] == 0
     assert compared["inconclusive"] < without["inconclusive"] <= 4
-    assert load_bundle(told / "enrolled").manifest["enrolment"]["dates"] == ["2024-03-07", "2024-03-08", "2024-03-09"]
+    assert load_bundle(tutorial / "enrolled").manifest["enrolment"]["dates"] == [
+        "2024-03-07",
+        "2024-03-08",
+        "2024-03-09",
+    ]
 
 
 def outcomes(file: Path) -> Counter[str]:
@@ -189,7 +199,7 @@ def test_no_page_names_what_nothing_makes() -> None:
         assert not re.search(r"pip install ['\"]?edge-ecg", page.read_text(encoding="utf-8")), page.name
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name)
 def test_the_python_of_a_page_runs(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
@@ -239,7 +249,7 @@ def test_the_table_of_recordings_is_the_table_of_formats() -> None:
     assert rows[1 : 1 + len(list(formats()))] == [(form.name, form.describes) for form in formats()]
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_it_builds_without_a_warning(tmp_path: Path) -> None:
     for needed in ("sphinx", "myst_parser", "furo"):
         pytest.importorskip(needed)
@@ -265,7 +275,7 @@ def kinds(notebook: dict[str, Any]) -> list[list[str]]:
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 @pytest.mark.parametrize("page", NOTEBOOKS, ids=lambda page: page.name)
 def test_the_notebook_shows_what_it_prints_and_draws(page: Path, folder: Path) -> None:
     notebook = json.loads(page.read_text(encoding="utf-8"))

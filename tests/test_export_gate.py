@@ -37,7 +37,7 @@ from edge_ecg.bundles.bundle import (
 from edge_ecg.enroll import Enrolment, write_enrolled
 from edge_ecg.errors import ParityError
 from edge_ecg.inference.portable import LAYERS, WEIGHTS, WEIGHTS_INT8, dequantized
-from export.bundle import export_bundle
+from export.__main__ import export_bundle
 from export.formats.onnx import float_files
 from export.gate.parity_check import Parity, ParityCheck, require
 from export.gate.reference_model import REFERENCE_MODEL, ReferenceModel

@@ -438,7 +438,7 @@ def run_import(export: Path, out: Path) -> subprocess.Popen:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_a_kill_leaves_what_was_there_and_the_same_command_finishes(tmp_path: Path) -> None:
     old = zipped(tmp_path / "old.zip", a_study(3))
     new = zipped(tmp_path / "new.zip", a_study(8))
@@ -470,7 +470,7 @@ def test_a_kill_leaves_what_was_there_and_the_same_command_finishes(tmp_path: Pa
     assert now == expected
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_an_interrupt_leaves_nothing_half_written(tmp_path: Path) -> None:
     export = zipped(tmp_path / "export.zip", a_study(40))
     process = run_import(export, tmp_path / "data")

@@ -10,6 +10,10 @@ import pytest
 
 import edge_ecg
 from edge_ecg.cli import COMMANDS, cli
+from export.__main__ import FORMATS
+from export.pipeline import ARTEFACTS
+from train.model import NAMES
+from train.model.architectures import ARCHITECTURES
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = {
@@ -137,6 +141,22 @@ def test_what_is_exported_is_the_same_whatever_was_imported_before() -> None:
     modules = {path.stem for path in (ROOT / "edge_ecg").iterdir()}
     assert not modules & set(edge_ecg.__all__)
     assert {name for names in edge_ecg._MODULES.values() for name in names} == set(edge_ecg.__all__)
+
+
+@pytest.mark.parametrize(("package", "heavy"), [("train", "torch"), ("export", "coremltools")])
+def test_the_help_of_a_command_waits_for_no_library(package: str, heavy: str) -> None:
+    code = (
+        f"import sys, runpy\nsys.argv = ['{package}', '--help']\n"
+        f"try: runpy.run_module('{package}', run_name='__main__')\n"
+        f"except SystemExit as ended: assert not ended.code\n"
+        f"assert not {{'torch', '{heavy}', 'onnxruntime'}} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+
+
+def test_options_name_what_is_there() -> None:
+    assert list(ARCHITECTURES) == list(NAMES)
+    assert list(dict.fromkeys(artifact.name.split()[0] for artifact in ARTEFACTS)) == list(FORMATS)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -28,7 +28,7 @@ Tree = dict[str, bytes]
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="process groups and SIGKILL are of POSIX"),
-    pytest.mark.slow,
+    pytest.mark.ci,
 ]
 
 

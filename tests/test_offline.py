@@ -19,7 +19,7 @@ from pathlib import Path
 if __name__ == "__main__":
     from click.testing import CliRunner
     from edge_ecg.cli import cli
-    from export.bundle import export_bundle
+    from export.__main__ import export_bundle
     from train.__main__ import train
     from train.parallel import local_cluster, run_tasks, tasks_on
 

@@ -129,7 +129,7 @@ def test_it_never_replaces_what_it_reads(small_bundle: Path, held_out: list[Path
     assert copy.read_bytes() == held_out[0].read_bytes()
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 @in_a_browser
 def test_a_browser_shows_the_same_numbers_at_the_same_moments(
     made: tuple[Path, list[dict[str, Any]]], tmp_path: Path

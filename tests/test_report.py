@@ -414,7 +414,7 @@ def test_without_matplotlib_it_says_what_is_missing(
     assert "needs matplotlib" in told(capsys, measured / "run", "--out", tmp_path / "report.html")
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 @in_a_browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_fits_a_phone_and_is_not_blank(whole: str, tmp_path: Path, scheme: str) -> None:

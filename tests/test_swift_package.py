@@ -9,7 +9,7 @@ import pytest
 
 from edge_ecg.bundles.pack import pack_bundle
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.ci
 PACKAGE = Path(__file__).parent.parent
 TOOLCHAIN = "/opt/swift/usr/bin"
 GOLDEN = PACKAGE / "ios_bridge/Tests/EdgeECGTests/Golden"

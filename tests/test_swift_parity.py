@@ -24,6 +24,7 @@ from edge_ecg.simulation.synthetic import record, synthetic_person
 from edge_ecg.watch import embed
 from tests.bad_bundles import BAD_BUNDLES, write_bad_bundle
 
+pytestmark = pytest.mark.ci
 PACKAGE = Path(__file__).parent.parent
 TOOLCHAIN = "/opt/swift/usr/bin"
 HELD_OUT = ("0924", "1006", "0926", "1002", "1007")
@@ -284,7 +285,6 @@ def spoilt_numbers() -> list[tuple[str, object]]:
     return cases
 
 
-@pytest.mark.slow
 def test_swift_takes_the_constants_that_python_takes_and_no_others(swift_tool, small_bundle, tmp_path):
     manifest = json.loads((small_bundle / "manifest.json").read_bytes())
     folder = tmp_path / "bundle"

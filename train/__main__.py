@@ -5,19 +5,13 @@ import time
 from pathlib import Path
 
 import click
-import torch
 
 from edge_ecg.datasets.dataset_file import read_dataset, require_days
 from edge_ecg.errors import RunError
 from edge_ecg.terminal.console import claim_folder, countdown, run_command, wrapped
-from train.data import mixed, read_sets
-from train.evaluate import figures_text
-from train.fit.loop import PROGRESS, Trainer, settings_for
-from train.model.architectures import DEFAULT_ARCHITECTURE, WEIGHTS, architecture_of
+from edge_ecg.terminal.interrupts import quitting_at_once
+from train.model import DEFAULT_ARCHITECTURE
 from train.options import ArchitectureName, given_beats
-from train.run import BEATS, CONFIG, FOLDS, HISTORY, METRICS
-from train.studies.confounders import CONFOUNDERS
-from train.training import OVERVIEW, train_run
 
 
 @click.command()
@@ -43,9 +37,20 @@ def train(
 
     Then every one of these dates is left out once, and a model of the others says what a new date may be like.
     """
+    with quitting_at_once():  # so that `--help` waits for none of them
+        import torch
+
+        from train.data import mixed, read_sets
+        from train.evaluate import figures_text
+        from train.fit.loop import PROGRESS, Trainer, settings_for
+        from train.model.architectures import WEIGHTS, architecture_of
+        from train.run import BEATS, CONFIG, FOLDS, HISTORY, METRICS
+        from train.studies.confounders import CONFOUNDERS
+        from train.training import OVERVIEW, train_run
+
     began = time.perf_counter()
     torch.set_num_threads(1)  # small matrices: more threads are slower, and one always adds in the same order
-    _refuse_a_run(out, resume)
+    _refuse_a_run(out / PROGRESS, resume)
     dataset = read_dataset(dataset_file, data)
     fewest = architecture_of(arch).fewest_days
     if not beats_file:  # before they are read
@@ -54,7 +59,7 @@ def train(
     learned = sets["train"]
     days = require_days(zip(learned.dates.tolist(), learned.recording_is_target.tolist(), strict=True), fewest)
     claim_folder(out, "train", (WEIGHTS, PROGRESS, BEATS, METRICS, HISTORY, CONFIG, FOLDS, OVERVIEW, CONFOUNDERS))
-    _refuse_a_run(out, resume)  # that another process finished meanwhile
+    _refuse_a_run(out / PROGRESS, resume)  # that another process finished meanwhile
     click.echo(f"{len(days)} day{'s' if len(days) > 1 else ''} with both states to learn from")
     for warning in mixed(sets.values(), dataset.labels):
         click.secho(wrapped(f"weak: {warning}", 6), fg="yellow", err=True)
@@ -84,9 +89,9 @@ def train(
     click.echo(f"{finished.model.parameter_count} parameters, {time.perf_counter() - began:.0f} s, in {out}")
 
 
-def _refuse_a_run(out: Path, resume: bool) -> None:
-    if (out / PROGRESS).exists() and not resume:
-        raise RunError(f"{out}: holds a run already; give --resume to go on, or another folder")
+def _refuse_a_run(progress: Path, resume: bool) -> None:
+    if progress.exists() and not resume:
+        raise RunError(f"{progress.parent}: holds a run already; give --resume to go on, or another folder")
 
 
 if __name__ == "__main__":

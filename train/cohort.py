@@ -28,7 +28,7 @@ from edge_ecg.storage.files import read_json, write_json
 from edge_ecg.terminal.console import claim_folder, countdown, run_command, wrapped
 from train.evaluation.folds import BASELINES
 from train.evaluation.persons import pool_persons
-from train.model.architectures import DEFAULT_ARCHITECTURE
+from train.model import DEFAULT_ARCHITECTURE
 from train.parallel import local_cluster, require_dask, run_tasks, tasks_on
 from train.person import PERSON, Person, Plan, code_version, empty, study_person
 from train.studies.crossval import compared

@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 from edge_ecg.errors import RunError
-from train.model.architectures import ARCHITECTURES, architecture_of
-from train.parallel import require_dask, tasks_on
+from edge_ecg.terminal.interrupts import quitting_at_once
+from train.model import NAMES
 
 
 class ArchitectureName(click.ParamType):
@@ -16,9 +16,11 @@ class ArchitectureName(click.ParamType):
     name = "architecture"
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        return f"[{'|'.join(ARCHITECTURES)}|MODULE:FACTORY]"
+        return f"[{'|'.join(NAMES)}|MODULE:FACTORY]"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        with quitting_at_once():
+            from train.model.architectures import architecture_of
         try:
             architecture_of(value)
         except RunError as error:
@@ -36,6 +38,8 @@ given_beats = click.option(
 
 def _run_there(context: click.Context, _option: click.Parameter, address: str | None) -> None:
     if address is not None:
+        with quitting_at_once():
+            from train.parallel import require_dask, tasks_on
         require_dask()
         context.with_resource(tasks_on(address))
 

@@ -23,8 +23,8 @@ from edge_ecg.storage.atomic import write_file
 from edge_ecg.storage.files import plain_file
 from train.data import BeatSet
 from train.decision.fitted import bank_of, choose_references
+from train.model import DEFAULT_ARCHITECTURE
 from train.model.architectures import (
-    DEFAULT_ARCHITECTURE,
     WEIGHTS,
     architecture_of,
     read_weights,

@@ -173,9 +173,6 @@ class PositionalEncoder(nn.Module):
         return projected
 
 
-DEFAULT_ARCHITECTURE = "aligned"
-
-
 def whiten(model: Model, beats: Tensor) -> None:
     """Fit the first layer of an aligned encoder."""
     assert isinstance(model.encoder, AlignedEncoder)

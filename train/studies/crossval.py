@@ -20,7 +20,7 @@ from train.data import BeatSet, read_sets
 from train.evaluation.folds import BASELINES, Fold, Method, all_the_same, comparator, leave_one_out, pooled, run_folds
 from train.evaluation.scores import beside_the_best, counts, earned_its_place, figures
 from train.fit.loop import Settings, settings_for
-from train.model.architectures import DEFAULT_ARCHITECTURE
+from train.model import DEFAULT_ARCHITECTURE
 from train.options import ArchitectureName, given_beats, on_scheduler
 
 Result = TypeVar("Result")

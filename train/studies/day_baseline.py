@@ -43,7 +43,7 @@ from train.evaluation.drifted import (
 )
 from train.fit.left_out import evidence_of, train_folds
 from train.fit.loop import Settings, settings_for
-from train.model.architectures import DEFAULT_ARCHITECTURE
+from train.model import DEFAULT_ARCHITECTURE
 from train.model.model import Model
 from train.options import ArchitectureName, given_beats
 
