@@ -11,6 +11,7 @@ demo: $(INSTALLED)
 	rm -rf $(DEMO_OUT)
 	$(BIN)/edge-ecg demo --out $(DEMO_OUT)
 
+# Without CI=1 it leaves out what needs a browser, a cluster, Swift, kills or whole documents, and says how much that is.
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
 

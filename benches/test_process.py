@@ -1,6 +1,7 @@
 """What a process costs: cold start beside a bare import of the libraries, and a long stream."""
 
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,38 @@ def run(code: str) -> None:
 def test_cold_start(benchmark: BenchmarkFixture, small_bundle: Path, code: str) -> None:
     benchmark.group = "cold start, process start to exit"
     benchmark.pedantic(run, (code.format(bundle=str(small_bundle)),), rounds=5, warmup_rounds=1)
+
+
+COMMANDS = {
+    "edge-ecg --version": (("-m", "edge_ecg.cli", "--version"), 1.3),
+    "edge-ecg replay ONE": (("-m", "edge_ecg.cli", "replay", "BUNDLE", "RECORDING", "--json"), 1.7),
+}
+
+
+def cpu_s(words: list[str], runs: int = 5) -> float:
+    """The least of the CPU seconds of a Python process; other processes hardly change it."""
+    took = []
+    for _ in range(runs):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        subprocess.run([sys.executable, *words], check=True, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        took.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return min(took)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_costs_little_more_than_its_libraries(
+    benchmark: BenchmarkFixture, small_bundle: Path, small_dataset: Path, name: str
+) -> None:
+    """CPU against that of importing NumPy and ONNX Runtime, in the same run."""
+    words, wanted = COMMANDS[name]
+    places = {"BUNDLE": small_bundle, "RECORDING": next(small_dataset.parent.rglob("*.csv"))}
+    command = [str(places.get(word, word)) for word in words]
+    libraries_s = cpu_s(["-c", BARE])
+    ratio = benchmark.pedantic(cpu_s, (command,), rounds=1) / libraries_s
+    benchmark.extra_info["times the libraries"] = round(ratio, 2)
+    print(f"{name}: {ratio:.2f} times the CPU of its libraries ({1e3 * libraries_s:.0f} ms), wanted at most {wanted}")
 
 
 def test_a_minute_of_a_long_stream(benchmark: BenchmarkFixture, small_bundle: Path) -> None:

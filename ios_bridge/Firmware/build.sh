@@ -20,7 +20,7 @@ xcc=""
 for option in $cpu; do xcc="$xcc -Xcc $option"; done
 # shellcheck disable=SC2086
 swiftc -target $triple -enable-experimental-feature Embedded -enable-experimental-feature Extern -swift-version 6 \
-  -wmo -parse-as-library -package-name edgeecg -module-name Firmware -Xfrontend -function-sections -Osize $xcc \
+  -wmo -parse-as-library -warnings-as-errors -package-name edgeecg -module-name Firmware -Xfrontend -function-sections -Osize $xcc \
   -c ../Sources/EdgeECGCore/*.swift ../Sources/EdgeECGCore/*/*.swift Device.swift Main.swift -o "$work/core.o"
 
 toolchain=$(dirname "$(dirname "$(readlink -f "$(command -v swiftc)")")")
