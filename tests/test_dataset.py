@@ -4,12 +4,16 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from edge_ecg.datasets.dataset_file import Origin, confounding_origins, read_dataset
-from edge_ecg.errors import DatasetError, EdgeEcgError
+from edge_ecg.errors import DatasetError, EdgeEcgError, RecordingError
+from edge_ecg.readers.read import read_recording
 from edge_ecg.recording import Overrides
 from edge_ecg.simulation.synthetic import record, synthetic_person
+from examples.polar_h10 import polar_h10
 from train.data import BeatSet, mixed, read_beats
 
 GOOD = """
@@ -69,6 +73,46 @@ def test_a_label_may_collect_several_folders(tmp_path: Path) -> None:
 def test_a_mistake_is_named(tmp_path: Path, old: str, new: str, reason: str) -> None:
     with pytest.raises(DatasetError, match=reason):
         read_dataset(write(tmp_path, GOOD.replace(old, new)))
+
+
+DIVIDED = (
+    GOOD
+    + """
+[sessions.0101]
+"0101 load" = "0101/c/*"
+"""
+)
+
+
+def test_a_date_may_hold_several_sessions(tmp_path: Path) -> None:
+    dataset = read_dataset(write(tmp_path, DIVIDED))
+    assert [(e.date, e.session, e.label) for e in dataset.entries("train")] == [
+        ("0101", "0101", "rest"),
+        ("0101", "0101", "rest"),
+        ("0101", "0101 load", "load"),
+    ]
+    assert dataset.sessions == {"train": ("0101", "0101 load"), "validation": ("0102",), "test": ("0103",)}
+    nothing_left = GOOD + '[sessions.0101]\n"a" = "0101/[ab]/*"\n"b" = "*/c/*"'
+    assert read_dataset(write(tmp_path, nothing_left)).sessions["train"] == ("a", "b")
+    plain = read_dataset(write(tmp_path, GOOD))
+    assert plain.sessions == plain.dates
+    assert (plain.session, read_dataset(write(tmp_path, 'session = "person"' + GOOD)).session) == ("date", "person")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('session = "year"' + GOOD, "session is 'year', expected one of date, sitting, person"),
+        (GOOD + "[sessions.0109]\nx = '*'", "has no date 0109"),
+        (GOOD + "[sessions]\n0101 = '*/c/*'", "expected a table of a date's sessions"),
+        (GOOD + "[sessions.0101]\n0103 = '*/c/*'", "session 0103 stands in 0103 and in 0101|0101 and in 0103"),
+        (GOOD + "[sessions.0101]\n'x/y' = '*/c/*'", "plain name"),
+        (GOOD + "[sessions.0101]\nx = '0102/*'", "'0102/\\*' matches no recording of 0101"),
+    ],
+)
+def test_a_mistake_in_sessions_is_named(tmp_path: Path, text: str, reason: str) -> None:
+    with pytest.raises(DatasetError, match=reason):
+        read_dataset(write(tmp_path, text)).entries("train")
 
 
 @pytest.mark.parametrize("layout", ["/{date}/{label}", "{date}**/{label}", "{date}/{label}/{0}", "{date}/{label}/{"])
@@ -229,3 +273,31 @@ def test_training_reads_what_is_told_and_warns_of_what_it_mixes(tmp_path: Path) 
     entries = read_dataset(tmp_path / "dataset.toml").entries("train")
     with pytest.raises(EdgeEcgError, match="says that it is lead I, and --lead says II"):
         read_beats(entries)
+
+
+def test_the_frames_of_a_chest_strap_become_recordings_of_30_s(tmp_path: Path) -> None:
+    """Encoded here by Python's own integers, and read back as any other recording."""
+    samples = (2000 * np.sin(np.arange(130 * 150) / 9) - 300).astype(int)
+
+    def clone(folder: str, values: np.ndarray, began_ms: int) -> None:
+        rows = ["ECGTimestamps\tECGString\tHRTimestamps"]
+        for frame in range(0, len(values), 73):
+            content = b"".join(int(v).to_bytes(3, "little", signed=True) for v in values[frame : frame + 73])
+            rows.append(f"{began_ms + frame * 1000 // 130}\t{(bytes(10) + content).hex()}\t")
+        path = tmp_path / "clone/data" / folder / "ID_01.csv"
+        path.parent.mkdir(parents=True)
+        path.write_text("\n".join([*rows, "\t\t123"]) + "\n")
+
+    clone("Riposo", samples[: 130 * 75], 1675968820602)
+    clone("Task", samples, 1675969019200)
+    done = CliRunner().invoke(polar_h10, [str(tmp_path / "clone"), "--out", str(tmp_path / "out")])
+    assert "4 recordings of 1 persons" in done.output
+    assert sorted(path.name for path in (tmp_path / "out/P01/rest").iterdir()) == ["rest_01_1.csv", "rest_01_2.csv"]
+    first = read_recording(tmp_path / "out/P01/rest/rest_01_1.csv")
+    assert (first.sample_rate_hz, first.recorded_at) == (130, "2023-02-09 18:53:40 +0000")
+    np.testing.assert_array_equal(first.samples_uv, samples[:3900])
+    last = read_recording(tmp_path / "out/P01/recovery/recovery_01_2.csv")
+    np.testing.assert_array_equal(last.samples_uv, samples[-3900:])
+    (tmp_path / "clone/data/Task/ID_01.csv").write_text("ECGTimestamps\tECGString\n1\tff00\n")
+    with pytest.raises(RecordingError, match="row 1 is no ECG frame"):
+        CliRunner().invoke(polar_h10, [str(tmp_path / "clone"), "--out", str(tmp_path / "x")], catch_exceptions=False)

@@ -1,6 +1,7 @@
 """The day's baseline: what is compared with what, which recordings are refused, and what the commands say."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,11 +9,12 @@ import numpy as np
 import pytest
 
 from edge_ecg.bundles.bundle import Bundle, load_bundle
+from edge_ecg.cli.day_baseline import Session, day_baselines
 from edge_ecg.errors import RecordingError
 from edge_ecg.inference.votes import INCONCLUSIVE, NOT_A_NUMBER
 from edge_ecg.playback import Step, replay
 from edge_ecg.readers.read import read_recording
-from edge_ecg.recording import Recording
+from edge_ecg.recording import NO_OVERRIDES, Recording
 from edge_ecg.simulation.synthetic import record, synthetic_person
 from edge_ecg.watch import DayBaseline, Watch
 from tests.commands import edge_ecg
@@ -198,3 +200,25 @@ def test_a_baseline_that_can_not_be_one_is_an_error(
     mixed = edge_ecg("replay", small_bundle, day, "--day-baseline", other, "--day-baseline", baselines[0].source)
     assert mixed.returncode == 2
     assert "must be of one day" in mixed.stderr
+
+
+def test_persons_of_one_day_each_have_their_own_baseline(bundle: Bundle, day: Path, tmp_path: Path) -> None:
+    """Folders that hold those of the labels are sessions, whatever the calendar says; without any, a day is one."""
+    for person in ("P01", "P02"):
+        shutil.copytree(day, tmp_path / person)
+    found = day_baselines(bundle, (), 2, [str(tmp_path)], NO_OVERRIDES, {}, print)
+    assert len(found.by_session) == 2
+    for person in ("P01", "P02"):
+        of_person = found.of(read_recording(min((tmp_path / person / "target").glob("*.csv"))))
+        assert of_person
+        assert {Path(source).parent for source in of_person.sources} == {tmp_path / person / "baseline"}
+        assert of_person.level == found.by_session[Session((tmp_path / "P01").as_posix(), of_person.day)].level
+
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    labels = {}
+    for number, path in enumerate(sorted(tmp_path.glob("P0*/*/*.csv"))):
+        labels[f"{number}.csv"] = path.parent.name
+        shutil.copy(path, flat / f"{number}.csv")
+    (one,) = day_baselines(bundle, (), 2, [str(flat)], NO_OVERRIDES, labels, print).by_session
+    assert (one.folder, str(one.day)) == ("", "2024-03-08")

@@ -80,7 +80,6 @@ def measured(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "baselines": 2,
         "dates": dates,
         "dates_with_target": dates[1:],
-        "notes": ["Found with one date in view."],
         "seeds": {"0": {}},
         "mean": {"0.95": {plan: [11.25, 0.5, 3.25, 1] for plan in plans}},
         "excluded_recordings": {"0": {plan: before for plan in plans}},
@@ -189,7 +188,6 @@ def test_its_figures_are_those_of_the_files(measured: Path, whole: str) -> None:
     assert "Of 216 recordings of synthetic people, 211 are out of distribution" in text
     total = 2 * len(crossval["dates"])
     assert f"{len(crossval['dates']) - 1} of {len(crossval['dates'])} dates hold a recording of target" in text
-    assert "Found with one date in view." in text
     for right in (total - 5, total):  # simulated drifts, before and after enrolment
         low, high = wilson_interval(right, total)
         assert f"{right} ({percent(low)} to {percent(high)})" in text

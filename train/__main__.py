@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from edge_ecg.datasets.dataset_file import read_dataset, require_days
+from edge_ecg.datasets.dataset_file import PERSON, read_dataset, require_days
 from edge_ecg.errors import RunError
 from edge_ecg.terminal.console import claim_folder, countdown, run_command, wrapped
 from edge_ecg.terminal.interrupts import quitting_at_once
@@ -54,13 +54,15 @@ def train(
     dataset = read_dataset(dataset_file, data)
     fewest = architecture_of(arch).fewest_days
     if not beats_file:  # before they are read
-        require_days(((entry.date, entry.label) for entry in dataset.entries("train")), fewest)
+        require_days(((entry.session, entry.label) for entry in dataset.entries("train")), fewest)
     sets = {which: read_sets(dataset, [which], beats_file=beats_file) for which in ("train", "validation")}
     learned = sets["train"]
     days = require_days(zip(learned.dates.tolist(), learned.recording_is_target.tolist(), strict=True), fewest)
     claim_folder(out, "train", (WEIGHTS, PROGRESS, BEATS, METRICS, HISTORY, CONFIG, FOLDS, OVERVIEW, CONFOUNDERS))
     _refuse_a_run(out / PROGRESS, resume)  # that another process finished meanwhile
     click.echo(f"{len(days)} day{'s' if len(days) > 1 else ''} with both states to learn from")
+    if dataset.session == PERSON:
+        click.echo("a group model: each person is a session, left out whole, and judged by a model of the others")
     for warning in mixed(sets.values(), dataset.labels):
         click.secho(wrapped(f"weak: {warning}", 6), fg="yellow", err=True)
     settings = settings_for(arch, seed, epochs)

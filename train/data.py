@@ -28,7 +28,7 @@ class BeatSet:
     recording: np.ndarray  # (N,) which recording a beat is from
     known_at_s: np.ndarray  # (N,) when the stream had the beat
     sources: tuple[str, ...]  # (M,) file names
-    dates: np.ndarray  # (M,) names of dates
+    dates: np.ndarray  # (M,) names of sessions, which usually are dates
     recording_is_target: np.ndarray  # (M,) bool
     sample_rates_hz: np.ndarray  # (M,) as recorded, before resampling
     days: np.ndarray  # (M,) datetime64[D], of the calendar; NaT where the recording does not say
@@ -107,7 +107,7 @@ def read_beats(entries: Iterable[Entry], contract: Contract = CONTRACT) -> BeatS
         np.repeat(np.arange(len(read)), counts),
         np.array(known_at_s),
         tuple(f"{entry.date}/{entry.label}/{entry.path.name}" for entry in read),
-        np.array([entry.date for entry in read]),
+        np.array([entry.session for entry in read]),
         np.array([entry.is_target for entry in read]),
         np.array([origin.sample_rate_hz for origin in origins]),
         np.array(days, "datetime64[D]"),
@@ -127,7 +127,7 @@ def read_sets(
     beats_file: where they have been cut already (`--beats`, docs/models.md).
     """
     if beats_file:
-        return read_given_beats(beats_file, dataset, tuple(date for which in sets for date in dataset.dates[which]))
+        return read_given_beats(beats_file, dataset, tuple(name for which in sets for name in dataset.sessions[which]))
     entries = [entry for which in sets for entry in dataset.entries(which)]
     with click.progressbar(entries, label="reading recordings", file=sys.stderr, hidden=quiet) as shown:
         return read_beats(shown, contract)

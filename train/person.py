@@ -136,7 +136,7 @@ def _study(plan: Plan, person: Person, out: Path, found: dict[str, Any]) -> None
         found["methods"][name] = {**{key: figures[key] for key in OF_METHOD}, "right_by_date": by_date}
     found["decisions"] = {name: _decisions(beats, plan.settings(name), kept) for name in plan.architectures}
     found["step"] = "training"
-    sets = {which: beats.on_dates(dataset.dates[which]) for which in ("train", "validation")}
+    sets = {which: beats.on_dates(dataset.sessions[which]) for which in ("train", "validation")}
     trainer = Trainer(plan.settings(plan.architectures[0]), sets["train"], sets["validation"], out / "run")
     train_run(trainer, dataset, sets, out / "run")
     if plan.formats:
@@ -189,7 +189,7 @@ def _made_from(plan: Plan, person: Person) -> str | None:
     try:
         dataset = read_dataset(person.dataset, person.data)
         entries = [entry for which in SETS for entry in dataset.entries(which)]
-        content = hashlib.sha256(json.dumps([code_version(), asdict(plan), dataset.dates, dataset.labels]).encode())
+        content = hashlib.sha256(json.dumps([code_version(), asdict(plan), dataset.sessions, dataset.labels]).encode())
         for entry in entries:
             name = f"{entry.date}/{entry.label}/{entry.path.name}"
             content.update(name.encode(errors="surrogateescape") + hashlib.sha256(entry.path.read_bytes()).digest())

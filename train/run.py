@@ -84,7 +84,8 @@ def new_run(
         "settings": asdict(settings),
         "dataset": {
             "name": dataset.name,
-            "dates": dataset.dates,
+            "dates": dataset.sessions,
+            "session": dataset.session,
             "recordings": {w: len(b.sources) for w, b in sets.items()},
             "beats": {w: len(b.values) for w, b in sets.items()},
             "leads": sorted({origin.lead or UNKNOWN for b in sets.values() for origin in b.origins}),

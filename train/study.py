@@ -140,7 +140,7 @@ def study(
 
 def _require_same_dataset(run: Run, dataset: Dataset) -> None:
     learned = {which: tuple(dates) for which, dates in run.config["dataset"]["dates"].items()}
-    if learned != dataset.dates or run.labels != dataset.labels:
+    if learned != dataset.sessions or run.labels != dataset.labels:
         raise RunError(f"{run.path}: is of other labels or dates than {dataset.name!r}; give the dataset of the run")
 
 
@@ -174,7 +174,7 @@ def _do(study: Study, name: str) -> float | None:
 
 def key_of(study: Study, name: str, quick: bool) -> str:
     """What a finished part must have been made from to be taken as it is."""
-    made_from = [digest_of(study.beats), study.dataset.dates, study.run.config["settings"], name, quick]
+    made_from = [digest_of(study.beats), study.dataset.sessions, study.run.config["settings"], name, quick]
     return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()
 
 

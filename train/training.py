@@ -61,8 +61,8 @@ def examples(dataset: Dataset) -> dict[str, Any] | None:
         entries = dataset.entries("train")
     except DatasetError:  # beats were given in place of recordings
         return None
-    for date in dataset.dates["train"]:
-        first = [next((e for e in entries if (e.date, e.label) == (date, label)), None) for label in dataset.labels]
+    for date in dataset.sessions["train"]:
+        first = [next((e for e in entries if (e.session, e.label) == (date, label)), None) for label in dataset.labels]
         baseline, target = first
         if baseline and target:
             traces = [small_trace(read_recording(entry.path, *entry.overrides)) for entry in (baseline, target)]

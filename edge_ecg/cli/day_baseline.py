@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import PurePath
+from typing import NamedTuple
 
 import click
 
@@ -25,20 +26,28 @@ DAY_BASELINE_FIRST = click.option(
     "first",
     type=click.IntRange(1),
     metavar="K",
-    help="Of every day, take the first K recordings of the baseline, by folder name or --labels.",
+    help="Of every session (a day; a folder that holds those of the labels), take the first K of the baseline.",
 )
+
+
+class Session(NamedTuple):
+    """Recordings made together: of one day, and in one folder where folders are named as the labels."""
+
+    folder: str  # that holds the folders of the labels; empty where there is none
+    day: date | None
 
 
 @dataclass(frozen=True)
 class DayBaselines:
-    """The day's baseline of each recording: one for all, or one for each day, or none."""
+    """The day's baseline of each recording: one for all, or one for each session, or none."""
 
     for_all: DayBaseline | None = None
-    by_day: dict[date, DayBaseline] = field(default_factory=dict)
+    by_session: dict[Session, DayBaseline] = field(default_factory=dict)
+    labels: tuple[str, str] = ("", "")
 
     def of(self, recording: Recording) -> DayBaseline | None:
         """What this recording is compared with, beside what is usual."""
-        return self.for_all or (self.by_day.get(recording.day) if recording.day else None)
+        return self.for_all or self.by_session.get(session_of(recording, self.labels))
 
     def holds(self, recording: Recording) -> bool:
         """Whether the recording is a part of the baseline itself, and so is not judged."""
@@ -66,7 +75,8 @@ class DayBaselines:
             yield f"Each recording: like {labels[0]} on other days, or like {labels[1]}? (--day-baseline says more)"
 
     def _all(self) -> list[DayBaseline]:
-        return [self.for_all] if self.for_all else [self.by_day[day] for day in sorted(self.by_day)]
+        by_time = sorted(self.by_session.items(), key=lambda item: (str(item[0].day), item[0].folder))
+        return [self.for_all] if self.for_all else [baseline for _, baseline in by_time]
 
 
 def day_baselines(
@@ -80,7 +90,7 @@ def day_baselines(
 ) -> DayBaselines:
     """The baselines that were asked for. Raises EdgeEcgError for a file that can't be one.
 
-    note: is told which recordings were passed over when the first ones of a day are taken.
+    note: is called with the reason of each recording that is skipped when the first ones of a session are taken.
     """
     files = list(files)
     if files and first:
@@ -89,18 +99,21 @@ def day_baselines(
         return DayBaselines(
             DayBaseline.of(bundle, (found.read() for path in files for found in find_recordings(path, overrides)))
         )
-    return DayBaselines(by_day=_first_of_each_day(bundle, first, recordings, overrides, labels, note) if first else {})
+    if not first:
+        return DayBaselines()
+    by_session = _first_of_each_session(bundle, first, recordings, overrides, labels, note)
+    return DayBaselines(by_session=by_session, labels=bundle.labels)
 
 
-def _first_of_each_day(
+def _first_of_each_session(
     bundle: Bundle,
     count: int,
     paths: Iterable[str],
     overrides: Overrides,
     labels: dict[str, str],
     note: Callable[[str], object],
-) -> dict[date, DayBaseline]:
-    of_day: dict[date, list[Recording]] = defaultdict(list)
+) -> dict[Session, DayBaseline]:
+    of_session: dict[Session, list[Recording]] = defaultdict(list)
     for path in paths:
         for found in find_recordings(path, overrides):
             if label_of(found.name, bundle.labels, labels) == bundle.labels[0]:
@@ -108,14 +121,15 @@ def _first_of_each_day(
                     recording = found.read()
                 except EdgeEcgError:
                     continue  # it is reported when it is to be judged
-                if recording.day:
-                    of_day[recording.day].append(recording)
-    if not of_day:
+                session = session_of(recording, bundle.labels)
+                if any(session):
+                    of_session[session].append(recording)
+    if not of_session:
         raise RecordingError(
             f"no recording is known to be of {bundle.labels[0]} and says its day: name its folder so, or give --labels"
         )
     baselines = {}
-    for day, recordings in of_day.items():
+    for session, recordings in of_session.items():
         usable: list[Recording] = []
         for recording in sorted(recordings, key=_time):
             if len(usable) == count:
@@ -127,7 +141,7 @@ def _first_of_each_day(
             else:
                 usable.append(recording)
         if usable:
-            baselines[day] = DayBaseline.of(bundle, usable)
+            baselines[session] = DayBaseline.of(bundle, usable)
     return baselines
 
 
@@ -135,6 +149,13 @@ def _time(recording: Recording) -> tuple[str, list[int]]:
     """When in the day: as the header says, or else by the numbers in the file's name, which count up."""
     numbers = [int(digits) for digits in re.findall(r"\d+", PurePath(recording.source).name)]
     return recording.recorded_at or "", numbers
+
+
+def session_of(recording: Recording, labels: tuple[str, str]) -> Session:
+    """The session of a recording: persons or sittings of one day that have folders of their own are kept apart."""
+    folders = PurePath(recording.source).parts[:-1]
+    place = next((place for place in reversed(range(len(folders))) if folders[place] in labels), 0)
+    return Session(PurePath(*folders[:place]).as_posix() if place else "", recording.day)
 
 
 def label_of(source: str, labels: tuple[str, str], given: dict[str, str]) -> str | None:

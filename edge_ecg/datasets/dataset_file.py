@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from edge_ecg.storage.files import read_small_file
 
 MOST_BYTES = 4_000_000
 SETS = ("train", "validation", "test")
+DATE, SITTING, PERSON = SESSIONS = ("date", "sitting", "person")  # what a folder in place of the date stands for
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Entry:
     date: str
     label: str
     is_target: bool
+    session: str  # recordings made together: left out as a whole, and with a baseline of their own; usually the date
     overrides: Overrides = NO_OVERRIDES  # what the dataset file says of it
 
 
@@ -42,6 +45,21 @@ class Dataset:
     overrides: tuple[
         tuple[str, Overrides], ...
     ] = ()  # of files that match a pattern below the root; the first that does
+    session: str = DATE  # one of SESSIONS
+    sittings: tuple[tuple[str, str, str], ...] = ()  # date, session and pattern: of a date with more than one session
+
+    @cached_property
+    def sessions(self) -> dict[str, tuple[str, ...]]:
+        """The names of the sessions of each set: its dates, where [sessions] does not divide them."""
+        divided = {date for date, _, _ in self.sittings}
+        return {
+            which: tuple(
+                name
+                for date in dates
+                for name in (dict.fromkeys(e.session for e in self._of_date(date)) if date in divided else (date,))
+            )
+            for which, dates in self.dates.items()
+        }
 
     def entries(self, which: str) -> list[Entry]:
         """The recordings of one set, in the order of date, label and name.
@@ -64,23 +82,33 @@ class Dataset:
         for pattern, _ in self.overrides:
             if not any(self._matches(entry.path, pattern) for _, entry in place.values()):
                 raise DatasetError(f"{self.root}: [[override]] of {pattern!r} matches no recording of the dataset")
+        for date, session, pattern in self.sittings:
+            if not any(entry.session == session for _, entry in place.values()):
+                raise DatasetError(f"{self.root}: [sessions] {session!r}: {pattern!r} matches no recording of {date}")
         return found
 
     def _found(self, which: str, may_be_empty: bool = False) -> list[Entry]:
         """The recordings of one set."""
         found = []
         for date in self.dates[which]:
-            of_date = [
-                Entry(path, date, label, label == self.labels[1], self._overrides(path))
-                for label in self.labels
-                for folder in self.folders[label]
-                for path in self._files(date, folder)
-            ]
+            of_date = self._of_date(date)
             if not of_date and not may_be_empty:
                 pattern = self._pattern(date, "|".join(sum(self.folders.values(), ())))
                 raise DatasetError(f"{self.root}: no recordings of {date} ({which}), looked for {pattern}")
             found += of_date
         return found
+
+    def _of_date(self, date: str) -> list[Entry]:
+        return [
+            Entry(path, date, label, label == self.labels[1], self._session(date, path), self._overrides(path))
+            for label in self.labels
+            for folder in self.folders[label]
+            for path in self._files(date, folder)
+        ]
+
+    def _session(self, date: str, path: Path) -> str:
+        fits = (name for on, name, pattern in self.sittings if on == date and self._matches(path, pattern))
+        return next(fits, date)
 
     def _overrides(self, path: Path) -> Overrides:
         return next((overrides for pattern, overrides in self.overrides if self._matches(path, pattern)), NO_OVERRIDES)
@@ -130,7 +158,11 @@ def read_dataset(path: str | Path, root: str | Path | None = None) -> Dataset:
         raise DatasetError(f"{root}: expected the folder with the recordings of {path.name}")
     baseline, target = folders
     name, overrides = str(content.get("name", path.stem)), _overrides(path, content.get("override", []))
-    return Dataset(name, root, (baseline, target), folders, dates, layout, exclude, overrides)
+    session = content.get("session", DATE)
+    if session not in SESSIONS:
+        raise DatasetError(f"{path}: session is {session!r}, expected one of {', '.join(SESSIONS)}")
+    sittings = _sittings(path, content.get("sessions", {}), dates)
+    return Dataset(name, root, (baseline, target), folders, dates, layout, exclude, overrides, session, sittings)
 
 
 def read_toml(path: Path, kind: str, most: int = MOST_BYTES) -> dict[str, Any]:
@@ -148,6 +180,22 @@ def _table(path: Path, content: dict[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise DatasetError(f"{path}: has no table [{name}]")
     return table
+
+
+def _sittings(path: Path, table: Any, dates: dict[str, tuple[str, ...]]) -> tuple[tuple[str, str, str], ...]:
+    """Date, name and pattern of each session in [sessions.DATE]: what matches no pattern is the session of its date."""
+    expected = 'a table of a date\'s sessions, such as [sessions.0921] with "0921 noon" = "0921/*/*_12*.csv"'
+    known: dict[str, tuple[str, ...]] = {date: (date,) for of_set in dates.values() for date in of_set}
+    if not isinstance(table, dict):
+        raise DatasetError(f"{path}: sessions is {table!r}, expected {expected}")
+    for date, patterns in table.items():
+        if date not in known:
+            raise DatasetError(f"{path}: [sessions.{date}]: [split] has no date {date}")
+        if not isinstance(patterns, dict) or not all(isinstance(pattern, str) for pattern in patterns.values()):
+            raise DatasetError(f"{path}: [sessions.{date}] is {patterns!r}, expected {expected}")
+        known[date] += _names(path, f"sessions.{date}", list(patterns))
+    _no_overlap(path, "session", known)
+    return tuple((date, name, pattern) for date, patterns in table.items() for name, pattern in patterns.items())
 
 
 def _overrides(path: Path, tables: Any) -> tuple[tuple[str, Overrides], ...]:

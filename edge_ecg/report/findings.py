@@ -50,6 +50,11 @@ class Findings:
         """All dates of the dataset."""
         return sorted(date for of_set in self.dataset["dates"].values() for date in of_set)
 
+    @property
+    def is_group(self) -> bool:
+        """Whether sessions are persons, so that the model is of a group."""
+        return bool(self.dataset.get("session") == "person")
+
     def with_bundle(self, bundle: "Findings") -> "Findings | None":
         """This run with the artefacts of a bundle that was made from it, or None if the bundle is of another run."""
         same = bundle.is_bundle and not self.is_bundle and bundle.settings == self.settings

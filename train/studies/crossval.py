@@ -61,7 +61,7 @@ def cross_validate(
     comparator is trained and judges.
     """
     methods = methods_for(beats, architectures, seed, baselines, epochs, compared)
-    split = Fold("split", dataset.dates["train"], dataset.dates["validation"] + dataset.dates["test"])
+    split = Fold("split", dataset.sessions["train"], dataset.sessions["validation"] + dataset.sessions["test"])
     folds = [*leave_one_out(beats), split]
     judged = run_folds(beats, folds, methods, out, say)
     scores = {method: pooled(each[:-1]) for method, each in judged.items()}
@@ -73,9 +73,9 @@ def cross_validate(
         "all_the_same": all_the_same(beats),
         "methods": {method: figures(v) for method, v in scores.items()},
         "split": {
-            "dates": dataset.dates,
+            "dates": dataset.sessions,
             "methods": {
-                method: {which: counts(each[-1].on_dates(dataset.dates[which])) for which in ("validation", "test")}
+                method: {which: counts(each[-1].on_dates(dataset.sessions[which])) for which in ("validation", "test")}
                 for method, each in judged.items()
             },
         },

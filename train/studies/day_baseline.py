@@ -52,11 +52,6 @@ WRITES = ("folds", FIGURES)
 BASELINES = 2  # of each date: they are the day's, and never judged
 CONFIDENCES = (0.95, 0.90)
 SYNTHETIC_PERSONS = 12
-NOTES = (
-    "The rule was found with date 1008 in view; it wants dates of a person that nobody has looked at.",
-    "The day's baseline and most other baseline recordings of a date come from one sitting.",
-    "Not every date holds a target recording.",
-)
 
 
 def judged_date(
@@ -121,7 +116,7 @@ def excluded_recordings(dataset: Dataset, also: Mapping[str, str]) -> list[Entry
             raise DatasetError(f"--also {folder}={label}: the labels are {' and '.join(dataset.labels)}")
         for date in sorted({date for which in SETS for date in dataset.dates[which]}):
             paths = dataset.root.glob(dataset.layout.replace("{date}", date).replace("{label}", folder))
-            found += [Entry(path, date, folder, label == dataset.labels[1]) for path in sorted(paths)]
+            found += [Entry(path, date, folder, label == dataset.labels[1], date) for path in sorted(paths)]
     return found
 
 
@@ -161,7 +156,6 @@ def day_baseline_study(
     result: dict[str, Any] = {
         "dataset": dataset.name,
         "labels": dataset.labels,
-        "notes": NOTES,
         "baselines": BASELINES,
         "dates": dates,
         "dates_with_target": sorted(set(beats.dates[beats.recording_is_target].tolist())),
@@ -244,7 +238,6 @@ def daily_baseline_lines(result: dict[str, Any]) -> Iterator[str]:
             yield from (line(plan, f) for plan, f in plans.items())
     for name, (count, of) in result["others"].items():
         yield f"{name} people's recordings out of distribution: {count} of {of}, over all folds"
-    yield from NOTES
 
 
 def line(name: str, figures: Mapping[str, Any]) -> str:
