@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
-from edge_ecg.terminal.console import run_command
+from edge_ecg.terminal.console import out_option, run_command
 from edge_ecg.terminal.interrupts import quitting_at_once
+from train.options import RUN
 
 FORMATS = ("onnx", "coreml", "portable")
 
@@ -17,9 +18,9 @@ def _formats(_context: click.Context, _option: click.Parameter, given: str | Non
     return wanted
 
 
-@click.command()
-@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the bundle.")
+@click.command("export")
+@RUN
+@out_option("bundle", "Folder for the bundle.")
 @click.option("--references", "per_state", type=click.IntRange(1), help="So many of each state [as the run has them].")
 @click.option("--only", callback=_formats, help=f"Formats to write [{','.join(FORMATS)}].")
 def export_bundle(run_folder: Path, out: Path, per_state: int | None, only: list[str]) -> None:

@@ -24,6 +24,7 @@ from export.formats.onnx import ONNX
 from export.formats.portable import PORTABLE
 from export.gate.parity_check import Parity, ParityCheck, interleaved_us, require
 from export.gate.reference_model import ReferenceModel
+from train.options import RUN
 from train.run import Run, load_run
 
 ARTEFACTS: tuple[Artefact, ...] = (*ONNX, *COREML, *PORTABLE)
@@ -133,7 +134,7 @@ def export_command(format_of: str, artefacts: Sequence[Artefact]) -> click.Comma
     weights_of = [artefact.scheme.name for artefact in artefacts]
 
     @click.command(format_of)
-    @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
+    @RUN
     @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the files.")
     @click.option("--weights", multiple=True, type=click.Choice(weights_of), default=weights_of, help="[all]")
     def command(run_folder: Path, out: Path, weights: tuple[str, ...]) -> None:

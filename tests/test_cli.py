@@ -3,12 +3,15 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.commands import Done, as_process, edge_ecg, inside
+from edge_ecg.cli import COMMANDS
+from tests.commands import ROOT, Done, as_process, edge_ecg, inside
 
 
 @pytest.fixture(scope="module")
@@ -198,3 +201,68 @@ def test_a_page_replaces_a_page_of_ours_and_nothing_else(
     assert {path.name for path in tmp_path.iterdir()} == {
         "page.html", "folder.html", "own.html", "settings.json", "empty.html",
     }  # fmt: skip
+
+
+def test_the_list_of_commands_names_each_once_and_each_runs() -> None:
+    listed = edge_ecg("--help")
+    for name in COMMANDS:
+        assert listed.stdout.count(f"\n  {name} ") == 1
+        assert edge_ecg(name, "--help").returncode == 0
+
+
+def test_commands_find_run_data_set_and_bundle_in_the_working_folder(
+    small_run: Path, small_bundle: Path, small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, source in (("run", small_run), ("bundle", small_bundle), ("data", small_dataset.parent)):
+        shutil.copytree(source, tmp_path / name)
+    evaluated = edge_ecg("evaluate", "--json")
+    assert evaluated.stderr.startswith("data set: data/dataset.toml")
+    assert json.loads(evaluated.stdout)["set"] == "test"
+    file = next(Path("data/0309").glob("*/*.csv"))
+    given, found = (edge_ecg("replay", *bundle, file, "--json") for bundle in (("bundle",), ()))
+    keep = ("decision", "log_odds", "beats", "file")
+    assert [json.loads(given.stdout)[key] for key in keep] == [json.loads(found.stdout)[key] for key in keep]
+    assert "report.html: written" in edge_ecg("report").stdout
+    assert "report-2.html: written" in edge_ecg("report").stdout
+    shutil.copytree("data", "other")
+    ambiguous = edge_ecg("evaluate")
+    assert ambiguous.returncode == 2
+    assert "data/dataset.toml, other/dataset.toml" in ambiguous.stderr
+
+
+def test_what_is_missing_in_the_working_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for words, missing in (
+        (("train",), "dataset.toml"),
+        (("evaluate",), "`run`"),
+        (("report",), "`run` or `bundle`"),
+        (("inspect",), "bundle"),
+    ):
+        done = edge_ecg(*words)
+        assert done.returncode == 2, words
+        assert missing in done.stderr
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_module_of_the_users_that_hides_ours_is_named(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("")
+    ran = subprocess.run(
+        [sys.executable, "-m", "edge_ecg.cli", "evaluate"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 2
+    assert "train.py of this folder hides" in ran.stderr
+
+
+def test_a_persons_files_are_kept_out_of_git() -> None:
+    private = [
+        "export.zip",
+        "data/x.csv",
+        "run/config.json",
+        "bundle/manifest.json",
+        "private.pem",
+        "report.html",
+        "labels.csv",
+    ]
+    listed = subprocess.run(["git", "check-ignore", *private], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert listed.stdout.split() == private

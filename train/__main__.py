@@ -8,15 +8,15 @@ import click
 
 from edge_ecg.datasets.dataset_file import PERSON, read_dataset, require_days
 from edge_ecg.errors import RunError
-from edge_ecg.terminal.console import claim_folder, countdown, run_command, wrapped
+from edge_ecg.terminal.console import claim_folder, countdown, run_command, unused_path, wrapped
 from edge_ecg.terminal.interrupts import quitting_at_once
 from train.model import DEFAULT_ARCHITECTURE
-from train.options import ArchitectureName, given_beats
+from train.options import DATASET, RUN_HERE, ArchitectureName, given_beats
 
 
 @click.command()
-@click.argument("dataset_file", metavar="DATASET.toml", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the run.")
+@DATASET
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the run. [run, numbered if it exists]")
 @click.option("--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml].")
 @given_beats
 @click.option("--arch", type=ArchitectureName(), default=DEFAULT_ARCHITECTURE, show_default=True)
@@ -25,7 +25,7 @@ from train.options import ArchitectureName, given_beats
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run; begin it if there is none.")
 def train(
     dataset_file: Path,
-    out: Path,
+    out: Path | None,
     data: Path | None,
     beats_file: Path | None,
     arch: str,
@@ -50,6 +50,7 @@ def train(
 
     began = time.perf_counter()
     torch.set_num_threads(1)  # small matrices: more threads are slower, and one always adds in the same order
+    out = out or (RUN_HERE if resume else unused_path(RUN_HERE))
     _refuse_a_run(out / PROGRESS, resume)
     dataset = read_dataset(dataset_file, data)
     fewest = architecture_of(arch).fewest_days

@@ -19,7 +19,7 @@ from edge_ecg.storage.files import read_json, write_json
 from edge_ecg.terminal.console import between, claim_folder, columns, count, run_command, share, wrapped
 from train.data import read_sets
 from train.decision.decide import decide
-from train.options import given_beats
+from train.options import DATASET, RUN, given_beats
 from train.run import Run, load_run
 
 EVALUATION = "evaluation.json"
@@ -56,8 +56,8 @@ def figures_text(figures: dict[str, dict[str, Any]], labels: tuple[str, str]) ->
 
 
 @click.command()
-@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
-@click.argument("dataset_file", metavar="DATASET.toml", type=click.Path(path_type=Path))
+@RUN
+@DATASET
 @click.option("--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml].")
 @given_beats
 @click.option("--set", "which", type=click.Choice(SETS), default="test", show_default=True)

@@ -28,6 +28,35 @@ class ArchitectureName(click.ParamType):
         return str(value)
 
 
+def _run_here(_context: click.Context, _argument: click.Parameter, given: Path | None) -> Path:
+    if given is None and not RUN_HERE.is_dir():
+        raise click.UsageError("give a RUN: there is no folder `run` here, as `edge-ecg train` makes it")
+    return given or RUN_HERE
+
+
+def _dataset_here(_context: click.Context, _argument: click.Parameter, given: Path | None) -> Path:
+    if given is not None:
+        return given
+    found = sorted({*Path().glob("dataset.toml"), *Path().glob("*/dataset.toml")})
+    if len(found) != 1:
+        listed = (
+            f"here are {', '.join(map(str, found))}"
+            if found
+            else "here is no dataset.toml, as `edge-ecg import` makes it"
+        )
+        raise click.UsageError(f"give a DATASET.toml: {listed}")
+    click.echo(f"data set: {found[0]}", err=True)
+    return found[0]
+
+
+RUN_HERE = Path("run")
+RUN = click.argument(
+    "run_folder", metavar="[RUN]", required=False, callback=_run_here, type=click.Path(path_type=Path)
+)  # without it, the folder `run` here
+DATASET = click.argument(
+    "dataset_file", metavar="[DATASET.toml]", required=False, callback=_dataset_here, type=click.Path(path_type=Path)
+)  # without it, the one data set here
+
 given_beats = click.option(
     "--beats",
     "beats_file",

@@ -26,7 +26,7 @@ from edge_ecg.terminal.console import claim_folder, columns, duration, run_comma
 from train.data import BeatSet, digest_of, read_sets
 from train.evaluation.folds import BASELINES
 from train.fit.loop import settings_for
-from train.options import given_beats, on_scheduler
+from train.options import DATASET, RUN, given_beats, on_scheduler
 from train.run import Run, load_run
 from train.studies import crossval, learning_curve
 from train.studies import day_baseline as daily_baseline
@@ -104,8 +104,8 @@ def chosen(_context: click.Context, _option: click.Parameter, value: str | None)
 
 
 @click.command()
-@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
-@click.argument("dataset_file", metavar="DATASET.toml", type=click.Path(path_type=Path))
+@RUN
+@DATASET
 @click.option("--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml].")
 @given_beats
 @click.option("--quick", is_flag=True, help="A coarse answer in minutes: fewer trainings, draws and baselines.")

@@ -166,6 +166,19 @@ def read_files(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
         raise BundleError(f"{path}: can't be read: {error.strerror or error}") from None
 
 
+def looks_like_bundle(path: Path) -> bool:
+    """Whether a path is a folder, a zip or a packed file with a bundle's manifest; its content is not verified."""
+    try:
+        if path.is_dir():
+            return (path / MANIFEST).is_file()
+        with path.open("rb") as file:
+            return is_packed(file.read(9)) or (
+                zipfile.is_zipfile(file) and MANIFEST in zipfile.ZipFile(file).namelist()
+            )
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return False
+
+
 def write_bundle(path: str | Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
     """Write a bundle folder beside `path` and move it into place, so that a crash leaves the old one or none.
 

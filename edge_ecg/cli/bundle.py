@@ -10,18 +10,18 @@ import click
 from edge_ecg.bundles.bundle import PACKED_FROM, Bundle, load_bundle, read_files, refuse_to_lose
 from edge_ecg.bundles.pack import default_weights, pack_bundle
 from edge_ecg.bundles.sign import needs_password, sign_bundle, verify_bundle
-from edge_ecg.cli.options import RECORDINGS, RecordingLoop, override_options
+from edge_ecg.cli.options import BUNDLE, RecordingLoop, bundle_and_recordings, override_options
 from edge_ecg.enroll import describe, enroll, write_enrolled
 from edge_ecg.errors import BundleError
 from edge_ecg.recording import Overrides
 from edge_ecg.report.artefact_table import artefact_table
 from edge_ecg.report.profile import profile
 from edge_ecg.storage.atomic import refuse_overlap
-from edge_ecg.terminal.console import wrapped
+from edge_ecg.terminal.console import out_option, wrapped
 
 
 @click.command("inspect")
-@click.argument("bundle_path", metavar="BUNDLE", type=click.Path(path_type=Path))
+@BUNDLE
 @click.option("--json", "as_json", is_flag=True, help="The manifest as JSON.")
 def inspect_command(bundle_path: Path, as_json: bool) -> None:
     """Verify a bundle and say what it holds."""
@@ -71,20 +71,20 @@ def _inspected(bundle: Bundle) -> Iterable[str]:
 
 
 @click.command("pack")
-@click.argument("bundle", metavar="BUNDLE", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The file: person.ecgbundle.")
+@BUNDLE
+@out_option("person.ecgbundle", "The file.")
 @click.option(
     "--weights", type=click.Choice(["int8", "float32"]), help="[int8 if the bundle has them: they decide as the model]"
 )
-def pack_command(bundle: Path, out: Path, weights: str | None) -> None:
+def pack_command(bundle_path: Path, out: Path, weights: str | None) -> None:
     """Write what a device needs of a bundle as one file: weights and references, contract, levels.
 
     Swift opens it, and so does every command that judges by a bundle. Its manifest is its own: a signature of the
     bundle says nothing of it; sign the file (edge-ecg sign person.ecgbundle --key private.pem).
     """
-    manifest, files = read_files(bundle)
+    manifest, files = read_files(bundle_path)
     form = weights or default_weights(files)
-    size = pack_bundle(bundle, out, form)
+    size = pack_bundle(bundle_path, out, form)
     packed = load_bundle(out)
     references = len(packed.references.is_target)
     click.echo(f"{out}: written, {size:,} bytes, {len(packed.manifest['files']) + 1} files, {references} references")
@@ -105,33 +105,32 @@ def _parity_of_form(manifest: dict[str, Any], form: str) -> Iterable[str]:
 
 
 PATH = click.Path(path_type=Path)
-BUNDLE = click.argument("bundle", metavar="BUNDLE", type=PATH)
 
 
 @click.command("sign")
 @BUNDLE
 @click.option("--key", required=True, type=PATH, help="Ed25519 private key in PEM form; a password is asked for.")
-def sign_command(bundle: Path, key: Path) -> None:
+def sign_command(bundle_path: Path, key: Path) -> None:
     """Sign a bundle's manifest, which holds the SHA-256 of all its files.
 
     Make keys with: openssl genpkey -algorithm ed25519 -out private.pem, then
     openssl pkey -in private.pem -pubout -out public.pem
     """
     password = click.prompt("Password of the key", hide_input=True, err=True) if needs_password(key) else None
-    click.echo(f"{sign_bundle(bundle, key, password)}: written")
+    click.echo(f"{sign_bundle(bundle_path, key, password)}: written")
 
 
 @click.command("verify")
 @BUNDLE
 @click.option("--public-key", required=True, type=PATH, help="Ed25519 public key in PEM form.")
-def verify_command(bundle: Path, public_key: Path) -> None:
+def verify_command(bundle_path: Path, public_key: Path) -> None:
     """Check that a bundle is whole and signed by the owner of a key."""
-    manifest = verify_bundle(bundle, public_key)
-    click.echo(f"{bundle}: whole, {len(manifest['files']) + 1} files, signed by the owner of {public_key}")
+    manifest = verify_bundle(bundle_path, public_key)
+    click.echo(f"{bundle_path}: whole, {len(manifest['files']) + 1} files, signed by the owner of {public_key}")
 
 
 @click.command("profile")
-@click.argument("bundle_path", metavar="BUNDLE", type=click.Path(path_type=Path))
+@BUNDLE
 @click.option("--device", type=click.Path(path_type=Path), help="What python -m benches.device --json wrote.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def profile_command(bundle_path: Path, device: Path | None, as_json: bool) -> None:
@@ -147,10 +146,9 @@ def profile_command(bundle_path: Path, device: Path | None, as_json: bool) -> No
 
 
 @click.command("enroll")
-@click.argument("bundle_path", metavar="BUNDLE", type=click.Path(path_type=Path))
-@RECORDINGS
+@bundle_and_recordings
 @override_options
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the enrolled bundle.")
+@out_option("enrolled", "Folder for the enrolled bundle.")
 @click.option("--json", "as_json", is_flag=True, help="What was found, as JSON.")
 def enroll_command(
     bundle_path: Path, recordings: tuple[str, ...], overrides: Overrides, out: Path, as_json: bool

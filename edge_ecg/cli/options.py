@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from edge_ecg.bundles.bundle import looks_like_bundle
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.readers.find import RecordingFile, SkippedFiles, find_recordings
 from edge_ecg.recording import RATE_RANGE_HZ, Overrides, Recording
@@ -19,6 +20,8 @@ MOST_MISSED = 0.5  # of the intervals between R peaks may have a wave like them 
 
 Result = TypeVar("Result")
 RECORDINGS = click.argument("recordings", metavar="RECORDING...", nargs=-1, required=True)
+BUNDLE_HERE = Path("bundle")
+BUNDLE = click.argument("bundle_path", metavar="[BUNDLE]", default=BUNDLE_HERE, type=click.Path(path_type=Path))
 LABELS = click.option(
     "--labels", "labels_file", type=click.Path(path_type=Path), help="CSV of file,label. [folder names]"
 )
@@ -88,6 +91,27 @@ def override_options(command: Callable[..., Result]) -> Callable[..., Result]:
         return command(*args, overrides=overrides, **others)
 
     return with_overrides
+
+
+def bundle_and_recordings(command: Callable[..., Result]) -> Callable[..., Result]:
+    """The arguments of a command that runs a bundle; it gets them as `bundle_path` and `recordings`.
+
+    The bundle is the argument that is one; without one, the folder `bundle` here.
+    """
+
+    @click.argument("paths", metavar="[BUNDLE] RECORDING...", nargs=-1, required=True)
+    @functools.wraps(command)
+    def with_bundle(*args: Any, paths: tuple[str, ...], **others: Any) -> Result:
+        place = next((number for number, path in enumerate(paths) if looks_like_bundle(Path(path))), None)
+        if place is None and looks_like_bundle(BUNDLE_HERE):
+            return command(*args, bundle_path=BUNDLE_HERE, recordings=paths, **others)
+        place = place or 0
+        recordings = paths[:place] + paths[place + 1 :]
+        if not recordings:
+            raise click.UsageError(f"give a RECORDING to replay through {paths[place]}")
+        return command(*args, bundle_path=Path(paths[place]), recordings=recordings, **others)
+
+    return with_bundle
 
 
 class RecordingLoop:

@@ -11,7 +11,16 @@ import numpy as np
 
 from edge_ecg.bundles.bundle import Bundle, load_bundle
 from edge_ecg.cli.day_baseline import DAY_BASELINE, DAY_BASELINE_FIRST, DayBaselines, day_baselines
-from edge_ecg.cli.options import AS_JSON, LABELS, RECORDINGS, Finite, PagePath, Quantity, for_each, override_options
+from edge_ecg.cli.options import (
+    AS_JSON,
+    LABELS,
+    Finite,
+    PagePath,
+    Quantity,
+    bundle_and_recordings,
+    for_each,
+    override_options,
+)
 from edge_ecg.contract import CONTRACT
 from edge_ecg.datasets.dataset_file import UNKNOWN
 from edge_ecg.datasets.labelling import labels_by_name
@@ -23,7 +32,6 @@ from edge_ecg.simulation.faults import Faults
 from edge_ecg.storage.atomic import refuse_overlap, write_file
 from edge_ecg.terminal.console import ellipsized_left, is_verbose, wrapped
 
-BUNDLE = click.argument("bundle_path", metavar="BUNDLE", type=click.Path(path_type=Path))
 CHUNK = click.option("--chunk", default=64, show_default=True, type=click.IntRange(1), help="Samples a push.")
 LIVE = click.option("--live", is_flag=True, help="Draw trace, R marks, tally and latency as they come, in real time.")
 ANY_DAY = click.option("--any-day", is_flag=True, help="Judge what is out of date as well: to study a drift.")
@@ -36,8 +44,7 @@ CONFIDENCE = click.option(
 
 
 @click.command("replay")
-@BUNDLE
-@RECORDINGS
+@bundle_and_recordings
 @override_options
 @DAY_BASELINE
 @DAY_BASELINE_FIRST
@@ -231,8 +238,7 @@ SLOWEST, FASTEST = 0.001, 1000.0  # times the sensor's pace
 
 
 @click.command("simulate")
-@BUNDLE
-@RECORDINGS
+@bundle_and_recordings
 @override_options
 @click.option("--drop", default=0.0, type=Finite(0, 1), help="Lose this share of the samples.")
 @click.option("--gap", default="0s", type=Quantity("s"), help="Lose all samples for a while, such as 2s.")

@@ -9,7 +9,7 @@ import numpy as np
 
 from edge_ecg.bundles.bundle import load_bundle
 from edge_ecg.cli.day_baseline import DAY_BASELINE, DayBaselines, day_baselines
-from edge_ecg.cli.options import AS_JSON, RECORDINGS, PagePath, for_each, override_options
+from edge_ecg.cli.options import AS_JSON, BUNDLE, RECORDINGS, PagePath, for_each, override_options
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.recording import Overrides, Recording
 from edge_ecg.report.drawing import check_suffix, save
@@ -19,7 +19,7 @@ from edge_ecg.report.report import report_of
 from edge_ecg.report.web import web_page
 from edge_ecg.signal.stream import heart_rate_bpm, r_peak_times_s
 from edge_ecg.storage.atomic import refuse_overlap, write_file
-from edge_ecg.terminal.console import ellipsized_left, terminal_width
+from edge_ecg.terminal.console import ellipsized_left, out_option, terminal_width
 
 
 @click.command("detect")
@@ -83,14 +83,17 @@ def plot_command(
 
 
 @click.command("report")
-@click.argument("sources", metavar="RUN_OR_BUNDLE...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=PagePath(), help="The page, such as report.html.")
+@click.argument("sources", metavar="[RUN_OR_BUNDLE...]", nargs=-1, type=click.Path(path_type=Path))
+@out_option("report.html", "The page.", PagePath())
 def report_command(sources: tuple[Path, ...], out: Path) -> None:
     """Write everything that was measured of a training run or a bundle as one page that can be sent.
 
     What `train`, `train.evaluate` and `train.study` left in the run is found there. A run and the bundle that was made
     from it give one page; several runs stand beside each other. The page is one HTML file without scripts or links.
     """
+    sources = sources or tuple(place for place in (Path("run"), Path("bundle")) if place.is_dir())
+    if not sources:
+        raise click.UsageError("give a RUN or a BUNDLE: there is no folder `run` or `bundle` here")
     refuse_overlap(out, sources)
     content = report_of([read_findings(source) for source in sources]).encode(errors="backslashreplace")
     write_file(out, content)
@@ -98,19 +101,17 @@ def report_command(sources: tuple[Path, ...], out: Path) -> None:
 
 
 @click.command("web", short_help="A page that judges recordings by itself.")
-@click.argument("bundle", metavar="[BUNDLE]", required=False, type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=PagePath(), help="The page: person.html.")
+@BUNDLE
+@out_option("person.html", "The page.", PagePath())
 @click.option("--without-bundle", is_flag=True, help="A page for any bundle, which is dropped into it.")
-def web_command(bundle: Path | None, out: Path, without_bundle: bool) -> None:
+def web_command(bundle_path: Path, out: Path, without_bundle: bool) -> None:
     """Write one page that reads and judges recordings in a browser, from a disk and without a network.
 
     It holds the compiled core and the bundle, and takes the Health app's export.zip, PDFs, CSV files and columns of
     numbers. No recording leaves the computer: the page's own policy forbids every connection.
     """
-    if (bundle is None) != without_bundle:
-        raise click.UsageError("give a BUNDLE, or --without-bundle")
-    if bundle:
-        refuse_overlap(out, [bundle])
-    content = web_page(bundle).encode()
+    if not without_bundle:
+        refuse_overlap(out, [bundle_path])
+    content = web_page(None if without_bundle else bundle_path).encode()
     write_file(out, content)
     click.echo(f"{out}: written, {len(content):,} bytes")

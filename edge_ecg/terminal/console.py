@@ -11,8 +11,9 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from itertools import count as count_from
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import click
 
@@ -20,6 +21,7 @@ from edge_ecg.errors import EdgeEcgError
 from edge_ecg.storage.atomic import claimed_folder
 from edge_ecg.terminal.interrupts import INTERRUPTED, raise_again
 
+Result = TypeVar("Result")
 DEFECT = 1
 BAD_INPUT = 2
 
@@ -83,6 +85,24 @@ def _leave_quietly() -> NoReturn:
 def claim_folder(out: Path, command: str, names: Iterable[str]) -> None:
     """`claimed_folder` until the click command that runs now has ended."""
     click.get_current_context().with_resource(claimed_folder(out, command, names))
+
+
+def unused_path(path: Path) -> Path:
+    """The path, with a number behind its stem if it is taken: run, run-2, run-3."""
+    numbered = (path.with_stem(f"{path.stem}-{number}") for number in count_from(2))
+    return path if not os.path.lexists(path) else next(other for other in numbered if not os.path.lexists(other))
+
+
+def out_option(
+    name: str, meaning: str, kind: click.ParamType | None = None
+) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    """The option `--out`; without it, output goes to `name` in the working folder, numbered if that exists."""
+    return click.option(
+        "--out",
+        type=kind or click.Path(path_type=Path),
+        default=lambda: unused_path(Path(name)),
+        help=f"{meaning} [{name}, numbered if it exists]",
+    )
 
 
 def is_verbose() -> bool:
