@@ -9,7 +9,7 @@ import numpy as np
 
 from edge_ecg.bundles.bundle import load_bundle
 from edge_ecg.cli.day_baseline import DAY_BASELINE, DayBaselines, day_baselines
-from edge_ecg.cli.options import AS_JSON, BUNDLE, RECORDINGS, PagePath, for_each, override_options
+from edge_ecg.cli.options import AS_JSON, BUNDLE_HERE, RECORDINGS, PagePath, for_each, override_options
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.recording import Overrides, Recording
 from edge_ecg.report.drawing import check_suffix, save
@@ -101,17 +101,19 @@ def report_command(sources: tuple[Path, ...], out: Path) -> None:
 
 
 @click.command("web", short_help="A page that judges recordings by itself.")
-@BUNDLE
+@click.argument("bundle_path", metavar="[BUNDLE]", required=False, type=click.Path(path_type=Path))
 @out_option("person.html", "The page.", PagePath())
 @click.option("--without-bundle", is_flag=True, help="A page for any bundle, which is dropped into it.")
-def web_command(bundle_path: Path, out: Path, without_bundle: bool) -> None:
+def web_command(bundle_path: Path | None, out: Path, without_bundle: bool) -> None:
     """Write one page that reads and judges recordings in a browser, from a disk and without a network.
 
     It holds the compiled core and the bundle, and takes the Health app's export.zip, PDFs, CSV files and columns of
     numbers. No recording leaves the computer: the page's own policy forbids every connection.
     """
-    if not without_bundle:
-        refuse_overlap(out, [bundle_path])
-    content = web_page(None if without_bundle else bundle_path).encode()
+    if bundle_path and without_bundle:
+        raise click.UsageError(f"give either {bundle_path} or --without-bundle")
+    bundle_path = None if without_bundle else bundle_path or BUNDLE_HERE
+    refuse_overlap(out, [bundle_path] if bundle_path else [])
+    content = web_page(bundle_path).encode()
     write_file(out, content)
     click.echo(f"{out}: written, {len(content):,} bytes")

@@ -103,7 +103,7 @@ def _sniff(head: bytes) -> bool:
 
 WIDE = Format(
     "wide",
-    "a table of one ECG a row: columns `v1`, `v2`, ... are its samples; rate, unit, lead and time from columns beside them",
+    "a table of one ECG a row: columns `v1`, `v2`, ... are samples; rate, unit, lead and time from columns beside them",
     frozenset(),
     _sniff,
     parse_wide,
