@@ -39,7 +39,7 @@ GROUPS = {
     },
     "Export": {
         "export": Entry(
-            "export.bundle", "export_bundle", "Write a bundle: ONNX, Core ML, references; each file verified."
+            "export.__main__", "export_bundle", "Write a bundle: ONNX, Core ML, references; each file verified."
         ),
         "inspect": Entry("edge_ecg.cli.bundle", "inspect_command", "Verify a bundle and list its content."),
         "profile": Entry(
