@@ -90,7 +90,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@echo "Installing into .venv what is needed, torch and coremltools among it: this takes a minute or more."
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --upgrade pip -c constraints.txt
-	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,export,report,cohort,wfdb,edf,mat,sign,docs,dev]'
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,export,report,cohort,wfdb,edf,mat,pdf,sign,docs,dev]'
 	@touch $@
 
 clean:

@@ -42,6 +42,8 @@ class Recording:
     rate_is_assumed: bool = False  # neither the file nor the user said one
     lead: str | None = None  # such as I, II, V5 or MLII; None where nobody said it
     device: str | None = None  # its model, such as Watch5,1
+    stated_heart_rate_bpm: float | None = None  # the mean, as the file states it
+    details: str | None = None  # how it was drawn, in numbers, for a report of what was read wrong
 
     @property
     def duration_s(self) -> float:
@@ -115,6 +117,8 @@ class RawSignal(NamedTuple):
     recorded_at: str | None = None
     lead: str | None = None
     device: str | None = None  # its model; never a name that somebody gave to it
+    heart_rate_bpm: float | None = None  # the mean
+    details: str | None = None  # how it was drawn, in numbers; nothing of the person
 
 
 class Overrides(NamedTuple):
@@ -157,7 +161,17 @@ def to_recording(signal: RawSignal, source: str, overrides: Overrides = NO_OVERR
     samples_uv.setflags(write=False)
     is_assumed = signal.sample_rate_hz is None and overrides.rate_hz is None
     lead = _lead(signal.lead, overrides.lead)
-    return Recording(samples_uv, float(rate_hz), source, signal.recorded_at, is_assumed, lead, signal.device)
+    return Recording(
+        samples_uv,
+        float(rate_hz),
+        source,
+        signal.recorded_at,
+        is_assumed,
+        lead,
+        signal.device,
+        signal.heart_rate_bpm,
+        signal.details,
+    )
 
 
 class MicrovoltCheck:

@@ -12,10 +12,11 @@ from edge_ecg.errors import EdgeEcgError
 from edge_ecg.readers.find import RecordingFile, SkippedFiles, find_recordings
 from edge_ecg.recording import RATE_RANGE_HZ, Overrides, Recording
 from edge_ecg.signal.stream import heart_rate_bpm, missed_share, r_peak_times_s
-from edge_ecg.terminal.console import report_error, wrapped
+from edge_ecg.terminal.console import is_verbose, report_error, wrapped
 
 HEART_RATES_BPM = (30, 200)  # of a person at rest; outside, the sample rate is likelier wrong than the heart
 AT_ASSUMED_RATE_BPM = (40, 140)  # the same where 512 Hz is a guess
+MOST_APART_BPM = 5  # between the mean heart rate that a file states and that of the R peaks
 MOST_MISSED = 0.5  # of the intervals between R peaks may have a wave like them in their middle
 
 Result = TypeVar("Result")
@@ -147,7 +148,9 @@ class RecordingLoop:
                     recording = found.read()
                 except EdgeEcgError as error:
                     self.code = report_error(error)
+                    _tell_details(*getattr(error, "__notes__", ()))
                 else:
+                    _tell_details(recording.details)
                     _warn_implausible_heart_rate(recording)
                     yield recording
 
@@ -161,6 +164,11 @@ class RecordingLoop:
         return self.code
 
 
+def _tell_details(*details: str | None) -> None:
+    for detail in filter(None, details if is_verbose() else ()):
+        click.echo(wrapped(detail, 2), err=True)
+
+
 def _warn_implausible_heart_rate(recording: Recording) -> None:
     """Print a doubt where the heart rate is implausible, as of a wrong rate, or may be half of what it is."""
     times_s = r_peak_times_s(recording)
@@ -169,6 +177,9 @@ def _warn_implausible_heart_rate(recording: Recording) -> None:
     if len(times_s) > 2 and not low <= rate <= high:
         doubt = f"is it really {recording.sample_rate_hz:g} Hz?" + " say --rate" * recording.rate_is_assumed
         click.echo(f"{recording.source}: heart rate of {rate:.0f}: {doubt}", err=True)
+    stated = recording.stated_heart_rate_bpm
+    if stated and len(times_s) > 2 and abs(stated - rate) > MOST_APART_BPM:
+        click.echo(f"{recording.source}: heart rate of {rate:.0f}: the file states {stated:.0f}", err=True)
     if missed_share(recording, times_s) > MOST_MISSED:
         doubt = f"a smaller R wave may lie between those found, so that it is {2 * rate:.0f}"
         click.echo(f"{recording.source}: heart rate of {rate:.0f}: {doubt}", err=True)

@@ -169,7 +169,8 @@ def _recording_at(file: Path, passed: SkippedFiles) -> Content | None:
         return None
     if file.suffix.lower() in SAMPLES and header_beside(file):
         return None  # it is read with its header
-    if format_of(content) or _is_of_apple(file.parent.name, file.name):
+    form = format_of(content)
+    if (form and form.confirm(content)) or _is_of_apple(file.parent.name, file.name):
         return content
     passed.add(str(file))
     return None
@@ -227,13 +228,16 @@ def _sniffed(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Content | str |
         content = Content(info.filename, _member(archive, info, HEAD_BYTES), read, beside=beside)
     except RecordingError as error:
         return str(error)
-    if not format_of(content) and not should_be:
+    form = format_of(content)
+    if not form and not should_be:
         return None
     if info.file_size > MOST_RECORDING_BYTES or info.file_size > MOST_RATIO * max(info.compress_size, 1):
         return (
             f"unpacks from {info.compress_size:,} to {info.file_size:,} bytes; "
             f"expected a recording of at most {MOST_RECORDING_BYTES:,}, and no more than {MOST_RATIO} times"
         )
+    if form and not form.confirm(content):
+        return None
     return content
 
 

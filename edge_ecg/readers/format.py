@@ -34,6 +34,8 @@ class Format:
     read: Callable[[Content, Overrides], RawSignal]  # raises RecordingError
     needs: str = ""  # the package that reads it, where it is an optional one
     is_refused: bool = False  # known by name alone: `read` says what converts it
+    # Of a file among others: whether it is a recording, where its beginning can't tell.
+    confirm: Callable[[Content], bool] = lambda _content: True
     # Where a file may hold several recordings: what reads each of them.
     each: Callable[[Content, Overrides], Iterable[Callable[[], RawSignal]]] | None = None
 

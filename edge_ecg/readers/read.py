@@ -19,6 +19,7 @@ from edge_ecg.readers.json_exports import JSON_EXPORTS
 from edge_ecg.readers.mat import MAT
 from edge_ecg.readers.npy import NPY
 from edge_ecg.readers.opensignals import OPENSIGNALS
+from edge_ecg.readers.pdf import PDF
 from edge_ecg.readers.text import TEXT
 from edge_ecg.readers.wfdb import HEADER, SAMPLES, WFDB, header_beside
 from edge_ecg.readers.wide import WIDE
@@ -79,7 +80,7 @@ def _answering(failed: str) -> Iterator[None]:
         raise RecordingError(f"{failed}: {type(error).__name__}") from error
 
 
-FORMATS = (WFDB, NPY, EDF, MAT, JSON_EXPORTS, OPENSIGNALS, WIDE)
+FORMATS = (WFDB, NPY, EDF, MAT, JSON_EXPORTS, OPENSIGNALS, WIDE, PDF)
 
 
 def formats() -> Iterator[Format]:
@@ -143,7 +144,10 @@ def read_part(read: Callable[[], RawSignal], source: str, overrides: Overrides =
     try:
         return to_recording(read(), source, overrides)
     except RecordingError as error:
-        raise RecordingError(f"{source}: {error}") from None
+        named = RecordingError(f"{source}: {error}")
+        for note in getattr(error, "__notes__", ()):
+            named.add_note(note)
+        raise named from None
 
 
 def content_at(source: str) -> Content:
