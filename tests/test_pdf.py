@@ -13,10 +13,10 @@ from click.testing import CliRunner
 from edge_ecg.bundles.bundle import load_bundle
 from edge_ecg.cli.show import detect_command
 from edge_ecg.errors import RecordingError
+from edge_ecg.playback import replay
 from edge_ecg.readers.find import SkippedFiles, find_recordings
 from edge_ecg.readers.read import read_recording
 from edge_ecg.recording import Recording
-from edge_ecg.replay import replay
 from edge_ecg.signal.stream import heart_rate_bpm, r_peak_times_s
 
 pytest.importorskip("pypdf")
