@@ -10,6 +10,8 @@ import sys
 import time
 import warnings
 import zipfile
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -19,11 +21,13 @@ from click.testing import CliRunner
 
 from edge_ecg.cli.import_ import import_command
 from edge_ecg.datasets.dataset_file import read_dataset
+from edge_ecg.datasets.folders import by_folders
 from edge_ecg.datasets.labelling import Item, by_table, by_windows, checked_label, split_by_date, two_labels, weaknesses
 from edge_ecg.errors import DatasetError, EdgeEcgError, RecordingError
 from edge_ecg.readers.apple_format import LOCALES, write_apple_csv
 from edge_ecg.readers.find import SkippedFiles, find_recordings
 from edge_ecg.readers.read import read_recording
+from edge_ecg.recording import day_in
 
 NAME, BIRTH = "Wilhelmine Einthoven", "21.05.1860"
 ZONE = timezone(timedelta(hours=8))
@@ -428,7 +432,7 @@ def test_one_bad_file_does_not_hide_the_others(tmp_path: Path) -> None:
 def test_options_that_do_not_fit_are_refused(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     export = zipped(tmp_path / "export.zip", {"x/a.csv": ecg_text(datetime(2024, 1, 1, 3, tzinfo=ZONE), 1)})
     out = ("--out", tmp_path / "data") if arguments == WINDOWS else ()
-    with pytest.raises((EdgeEcgError, Exception), match=r"no recording has a label|exclude|needs --out"):
+    with pytest.raises((EdgeEcgError, Exception), match=r"no recording has a label|exclude|need --out"):
         imported(export, *out, *arguments)
     assert not (tmp_path / "data").exists()
 
@@ -576,3 +580,84 @@ def test_a_member_without_a_name_is_passed_over(tmp_path: Path) -> None:
     passed = SkippedFiles()
     assert [Path(found.name).name for found in find_recordings(path, skipped=passed)] == ["a.csv"]
     assert passed.names == [""]
+
+
+def laid_out(root: Path, layout: str, names: Sequence[str] = ("rest", "run"), dated: bool = True) -> Path:
+    """Recordings of four days in folders of {date}, {short}, {day} and {label}; undated, only folders date them."""
+    for day in range(1, 5):
+        for hour, label in zip((8, 10, 12, 14), names, strict=False):
+            at = datetime(2024, 3, day, hour, tzinfo=ZONE)
+            folder = root / layout.format(date=f"{at:%Y-%m-%d}", short=f"{at:%m%d}", day=f"{at:%d%m%Y}", label=label)
+            folder.mkdir(parents=True, exist_ok=True)
+            name = f"ecg_{at:%Y-%m-%d}_{hour}.csv" if dated else f"{day}{label}.csv"
+            np.savetxt(folder / name, ecg_uv(20 * day + hour), "%.3f")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("layout", "dated", "said"),
+    [
+        ("{date}/{label}", True, "DATE/LABEL"),
+        ("{date}/{label}", False, "DATE/LABEL"),
+        ("{short}/{label}", True, "DATE/LABEL"),
+        ("{day}/{label}", True, "DATE/LABEL"),
+        ("{label}/{date}", False, "LABEL/DATE"),
+        ("{label}", True, "LABEL"),
+        ("phone/{label}/{short}", True, "LABEL/DATE"),
+    ],
+)
+def test_folders_are_taken_as_they_are(tmp_path: Path, layout: str, dated: bool, said: str) -> None:
+    result = imported(laid_out(tmp_path / "mine", layout, dated=dated), "--out", tmp_path / "data", "--json")
+    assert f"folders are {said}: the labels are rest, run; a session is a date" in " ".join(result.stderr.split())
+    counts = json.loads(result.stdout)["counts"]
+    assert counts == {f"2024-03-0{day}": {"rest": 1, "run": 1} for day in range(1, 5)}
+    for entry in read_dataset(tmp_path / "data/dataset.toml").entries("train"):
+        seed = 20 * int(entry.date[-2:]) + (10 if entry.is_target else 8)
+        assert np.array_equal(read_recording(entry.path).samples_uv, ecg_uv(seed))
+
+
+def test_folders_given_one_by_one_name_labels_as_well(tmp_path: Path) -> None:
+    laid_out(tmp_path, "{label}")
+    result = imported(tmp_path / "run", tmp_path / "rest", "--out", tmp_path / "data", "--baseline", "rest", "--json")
+    assert json.loads(result.stdout)["labels"] == ["rest", "run"]
+
+
+def test_two_of_several_folders_can_be_chosen(tmp_path: Path) -> None:
+    laid_out(tmp_path / "mine", "{short}/{label}", ("rest", "run", "rest2", "run2"))
+    options = (tmp_path / "mine", "--out", tmp_path / "data")
+    with pytest.raises(DatasetError, match=r"rest, rest2, run, run2; expected two.*--baseline LABEL --target LABEL"):
+        imported(*options)
+    written = json.loads(imported(*options, "--baseline", "run2", "--target", "rest", "--json").stdout)
+    assert (written["labels"], written["left_out"]) == (["run2", "rest"], 8)
+
+
+def test_folders_that_are_not_clear_are_refused_by_name(tmp_path: Path) -> None:
+    laid_out(tmp_path / "two", "person{short}/{label}")
+    with pytest.raises(DatasetError, match=r"two levels could be labels: person0301, .* and rest, run"):
+        imported(tmp_path / "two", "--out", tmp_path / "data")
+    laid_out(tmp_path / "deep", "{label}")
+    (tmp_path / "deep/rest/more").mkdir()
+    (tmp_path / "deep/rest/ecg_2024-03-04_8.csv").rename(tmp_path / "deep/rest/more/ecg_2024-03-04_8.csv")
+    with pytest.raises(DatasetError, match=r"different depths, such as .*\.csv and .*more.*\.csv"):
+        imported(tmp_path / "deep", "--out", tmp_path / "data")
+    laid_out(tmp_path / "other", "{short}/{label}")
+    (tmp_path / "other/0302").rename(tmp_path / "other/0309")
+    with pytest.raises(DatasetError, match=r"ecg_2024-03-02_8.csv: lies in a folder '0309', and is of 2024-03-02"):
+        imported(tmp_path / "other", "--out", tmp_path / "data")
+    laid_out(tmp_path / "spaced", "{label}", ("before lunch", "after"))
+    with pytest.raises(DatasetError, match="label is 'before lunch'"):
+        imported(tmp_path / "spaced", "--out", tmp_path / "data")
+    laid_out(tmp_path / "none", "{short}")
+    with pytest.raises(DatasetError, match="no recording has a label"):
+        imported(tmp_path / "none", "--out", tmp_path / "data")
+    assert not (tmp_path / "data").exists()
+    assert "no labels by folder: " in imported(tmp_path / "two").stderr  # a list is printed all the same
+
+
+def test_the_public_recordings_are_known_by_their_folders(ecg_data: Path) -> None:
+    paths = sorted((ecg_data / "watch").rglob("*.csv"))
+    labels, layout = by_folders([Item(str(path), f"{day_in(path.name)}", 512.0, 30.0) for path in paths])
+    assert layout == "DATE/LABEL"
+    # As the data's README counts them, and the second series that it names.
+    counts = {"fast1": 95 + 32 + 25, "glucose1": 65 + 35 + 7, "fast2": 2, "glucose2": 3}
+    assert Counter(labels.values()) == counts

@@ -8,16 +8,26 @@ from pathlib import Path
 
 import click
 
-from edge_ecg.cli.options import PagePath, RecordingLoop, override_options
+from edge_ecg.cli.options import PagePath, Quantity, RecordingLoop, override_options
+from edge_ecg.datasets.clock import DATE_ORDERS
 from edge_ecg.datasets.dataset_file import days_with_both_states
+from edge_ecg.datasets.folders import by_folders
 from edge_ecg.datasets.importing import DATASET, Dates, Imported, Listing, list_recordings, refuse_to_lose, write_data
 from edge_ecg.datasets.labelling import Item, Labels, by_table, by_windows
+from edge_ecg.datasets.measured import (
+    MeasuredLabels,
+    curve_of,
+    label_by_measurement,
+    rule_of,
+    summary_rows,
+)
+from edge_ecg.datasets.sensors import GLUCOSE, Readings, quantity_of, read_sensor
 from edge_ecg.errors import DatasetError
 from edge_ecg.readers.find import RecordingFile
 from edge_ecg.recording import Overrides, Recording
 from edge_ecg.report.contact_sheet import contact_sheet
 from edge_ecg.storage.atomic import refuse_overlap, write_file
-from edge_ecg.terminal.console import ellipsized_left, report_error, terminal_width, wrapped
+from edge_ecg.terminal.console import columns, ellipsized_left, report_error, terminal_width, wrapped
 
 
 @click.command("import")
@@ -44,8 +54,25 @@ from edge_ecg.terminal.console import ellipsized_left, report_error, terminal_wi
     type=click.Path(path_type=Path),
     help="A CSV file of file,date for recordings that say none; dates such as 2024-03-01 or '2024-03-01 08:03'.",
 )
+@click.option(
+    "--glucose",
+    metavar="PATH",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Label by a glucose sensor: a LibreView, Dexcom Clarity or Nightscout export, Apple's export.xml or "
+    "export.zip, or a table of time and value; several are one curve.",
+)
+@click.option("--measured", metavar="NAME=PATH", multiple=True, help="Label by any other quantity, such as ketones.")
+@click.option("--below", metavar="LABEL=VALUE", help="Below which value a recording has which label; the baseline.")
+@click.option("--above", metavar="LABEL=VALUE", help="Above which value a recording has which label.")
+@click.option("--lag", "lag_min", type=Quantity("min"), default=0.0, help="How much later a sensor shows it, as 10min.")
+@click.option("--zone", help="Time zone of times that state none, such as Europe/Berlin  [that of the recordings]")
+@click.option(
+    "--date-order", type=click.Choice(DATE_ORDERS), help="Of dates such as 03-04-2024, where nothing shows it."
+)
 @click.option("--sheet", type=PagePath(), help="Write a page to label in: traces to mark, saved as labels.csv.")
 @click.option("--baseline", metavar="LABEL", help="Which label is the baseline  [the one given first]")
+@click.option("--target", metavar="LABEL", help="Which label is the target; others are left out.")
 @override_options
 @click.option("--json", "as_json", is_flag=True, help="Recordings, or what was written, as JSON on standard output.")
 def import_command(
@@ -54,8 +81,16 @@ def import_command(
     windows: tuple[str, ...],
     table: Path | None,
     dates_table: Path | None,
+    glucose: tuple[Path, ...],
+    measured: tuple[str, ...],
+    below: str | None,
+    above: str | None,
+    lag_min: float,
+    zone: str | None,
+    date_order: str | None,
     sheet: Path | None,
     baseline: str | None,
+    target: str | None,
     overrides: Overrides,
     as_json: bool,
 ) -> int:
@@ -64,34 +99,52 @@ def import_command(
     Lists the recordings by date and time. With --out and labels it writes OUT/DATE/LABEL/*.csv without the
     person's name and birth date, and OUT/dataset.toml with a split by date, and says where the design of the
     experiment is weak. An earlier import in OUT is replaced as a whole, unless it was changed by hand.
+
+    Labels are the names of the folders that recordings lie in, as DATE/LABEL, LABEL/DATE or LABEL, unless --glucose,
+    --window or --labels gives them.
     """
-    if windows and table is not None:
-        raise click.UsageError("--window and --labels exclude each other")
+    sensors = _sensors(glucose, measured)
+    if sum((bool(windows), table is not None, bool(sensors))) > 1:
+        raise click.UsageError("--window, --labels and --glucose (or --measured) exclude each other")
+    if bool(sensors) != bool(below and above) or bool(below) != bool(above):
+        raise click.UsageError("--glucose needs --below LABEL=VALUE and --above LABEL=VALUE, and these need it")
     if sheet is not None and out is not None:
         raise click.UsageError("--sheet is for labelling: give --out with the labels that it saves")
+    read_only = [*sources, *sensors]
     if sheet is not None:
-        refuse_overlap(sheet, sources)
+        refuse_overlap(sheet, read_only)
     if out is not None:
-        refuse_overlap(out, sources)
+        refuse_overlap(out, read_only)
         refuse_to_lose(out)  # before much is read
-    if baseline is not None and out is None:
-        raise click.UsageError("--baseline needs --out")
+    if (baseline is not None or target is not None) and out is None:
+        raise click.UsageError("--baseline and --target need --out")
+    readings = [_readings(path, name, date_order) for path, name in sensors.items()]
     reading = RecordingLoop(overrides)
     dates = Dates(dates_table) if dates_table else None
     listing = list_recordings(sources, lambda source: _progress(reading.find(source), "reading"), dates)
     for sentence in listing.refused:
         reading.code = report_error(sentence)
     code = reading.finish()
-    labels = _labels(listing.items, windows, table)
+    by_measurement = None
+    if readings and below and above:
+        quantity = quantity_of(next(iter(sensors.values())))
+        curve = curve_of(readings, quantity, [item.recorded_at for item in listing.items], zone)
+        rule = rule_of(below, above, lag_min, quantity, curve.unit)
+        by_measurement = label_by_measurement(listing.items, curve, rule)
+        labels = by_measurement.labels
+        _show_measured(by_measurement, listing.items)
+    else:
+        labels = _labels(listing.items, windows, table, may_fail=out is not None)
     if sheet is not None:
-        _write_sheet(sheet, listing, sources, labels, overrides)
+        _write_sheet(sheet, listing, sources, labels, overrides, by_measurement)
         return code
     if out is None:
         _show_listing(listing, labels, as_json)
         return code
     if not labels:
         raise DatasetError(
-            "no recording has a label; give --window or --labels that match; --sheet writes a page to label in"
+            "no recording has a label; lay them into folders DATE/LABEL, or give --glucose, --window or --labels that "
+            "match; --sheet writes a page to label in"
         )
     again = RecordingLoop(overrides)  # it was all said
     imported = write_data(
@@ -100,6 +153,8 @@ def import_command(
         labels,
         out,
         baseline=baseline,
+        target=target,
+        measured=by_measurement,
         find=lambda source: _progress(again.find(source), "writing"),
     )
     if as_json:
@@ -109,12 +164,46 @@ def import_command(
     return code
 
 
+def _sensors(glucose: tuple[Path, ...], measured: tuple[str, ...]) -> dict[Path, str]:
+    """The name of the quantity in each sensor's file."""
+    named = [text.partition("=") for text in measured]
+    if unclear := [text for text, (_, _, path) in zip(measured, named, strict=True) if not path]:
+        raise click.UsageError(f"--measured is {unclear[0]!r}; expected NAME=PATH, such as ketones=meter.csv")
+    sensors = dict.fromkeys(glucose, GLUCOSE.name) | {Path(path): name for name, _, path in named}
+    if len(names := sorted({name.casefold() for name in sensors.values()})) > 1:
+        raise click.UsageError(f"labels come from one quantity, and these are {' and '.join(names)}")
+    return sensors
+
+
+def _readings(path: Path, name: str, date_order: str | None) -> Readings:
+    def progress(chunks: Iterable[bytes], count: int) -> Iterable[bytes]:
+        label, hidden = f"reading {path.name}", not sys.stderr.isatty()
+        with click.progressbar(chunks, count, label, show_pos=False, file=sys.stderr, hidden=hidden) as shown:
+            yield from shown
+
+    return read_sensor(path, quantity_of(name), date_order, progress)
+
+
+def _show_measured(measured: MeasuredLabels, items: list[Item]) -> None:
+    """On standard error, as what follows may be for a program: where the labels are from, and what they are worth."""
+    for sentence in measured.curve.summary.splitlines():
+        click.echo(wrapped(sentence, 2), err=True)
+    click.echo("\n".join(columns(summary_rows(items, measured))), err=True)
+    counted = ", ".join(f"{count} {reason}" for reason, count in measured.left_out.items())
+    click.echo(f"left out: {counted}", err=True)
+
+
 def _write_sheet(
-    sheet: Path, listing: Listing, sources: tuple[Path, ...], labels: Labels, overrides: Overrides
+    sheet: Path,
+    listing: Listing,
+    sources: tuple[Path, ...],
+    labels: Labels,
+    overrides: Overrides,
+    measured: MeasuredLabels | None,
 ) -> None:
     if not listing.items:
         raise DatasetError("no recording to label")
-    content = contact_sheet(listing.items, _listed(listing, sources, overrides), labels).encode()
+    content = contact_sheet(listing.items, _listed(listing, sources, overrides), labels, measured).encode()
     write_file(sheet, content)
     click.echo(f"{sheet}: {len(listing.items)} recordings, {len(content):,} bytes")
     click.echo("Open it in a browser, mark, save labels.csv, then:")
@@ -131,7 +220,8 @@ def _listed(listing: Listing, sources: tuple[Path, ...], overrides: Overrides) -
                 yield found.name, found.read()
 
 
-def _labels(items: list[Item], windows: tuple[str, ...], table: Path | None) -> Labels:
+def _labels(items: list[Item], windows: tuple[str, ...], table: Path | None, may_fail: bool) -> Labels:
+    """Labels by time of day, by a table, or by folder; folders that are not clear are a note, unless it may fail."""
     if windows:
         timeless = sum(not item.time for item in items)
         if timeless:
@@ -140,7 +230,17 @@ def _labels(items: list[Item], windows: tuple[str, ...], table: Path | None) -> 
         return by_windows(items, windows)
     if table is not None:
         return by_table(items, table)
-    return {}
+    try:
+        labels, layout = by_folders(items)
+    except DatasetError as error:
+        if may_fail:
+            raise
+        click.echo(wrapped(f"no labels by folder: {error}", 2), err=True)
+        return {}
+    if labels:
+        names = ", ".join(dict.fromkeys(labels.values()))
+        click.echo(wrapped(f"folders are {layout}: the labels are {names}; a session is a date", 2), err=True)
+    return labels
 
 
 def _progress(found: Iterable[RecordingFile], doing: str) -> Iterable[RecordingFile]:

@@ -42,11 +42,11 @@ class Dataset:
     dates: dict[str, tuple[str, ...]]  # by set
     layout: str  # such as "{date}/{label}/*.csv", below the root
     exclude: tuple[str, ...]  # folders that are left out on purpose
-    overrides: tuple[
-        tuple[str, Overrides], ...
-    ] = ()  # of files that match a pattern below the root; the first that does
+    # Of files that match a pattern below the root; the first that does.
+    overrides: tuple[tuple[str, Overrides], ...] = ()
     session: str = DATE  # one of SESSIONS
     sittings: tuple[tuple[str, str, str], ...] = ()  # date, session and pattern: of a date with more than one session
+    measured: str | None = None  # the table of measured values below the root, which never leaves it
 
     @cached_property
     def sessions(self) -> dict[str, tuple[str, ...]]:
@@ -162,7 +162,10 @@ def read_dataset(path: str | Path, root: str | Path | None = None) -> Dataset:
     if session not in SESSIONS:
         raise DatasetError(f"{path}: session is {session!r}, expected one of {', '.join(SESSIONS)}")
     sittings = _sittings(path, content.get("sessions", {}), dates)
-    return Dataset(name, root, (baseline, target), folders, dates, layout, exclude, overrides, session, sittings)
+    measured = _measured(path, content)
+    return Dataset(
+        name, root, (baseline, target), folders, dates, layout, exclude, overrides, session, sittings, measured
+    )
 
 
 def read_toml(path: Path, kind: str, most: int = MOST_BYTES) -> dict[str, Any]:
@@ -196,6 +199,14 @@ def _sittings(path: Path, table: Any, dates: dict[str, tuple[str, ...]]) -> tupl
         known[date] += _names(path, f"sessions.{date}", list(patterns))
     _no_overlap(path, "session", known)
     return tuple((date, name, pattern) for date, patterns in table.items() for name, pattern in patterns.items())
+
+
+def _measured(path: Path, content: dict[str, Any]) -> str | None:
+    """The file that [measured] names."""
+    if "measured" not in content:
+        return None
+    name = _table(path, content, "measured").get("file")
+    return _names(path, "measured.file", [name])[0]
 
 
 def _overrides(path: Path, tables: Any) -> tuple[tuple[str, Overrides], ...]:
@@ -239,7 +250,9 @@ def _no_overlap(path: Path, kind: str, groups: dict[str, tuple[str, ...]]) -> No
             owner[name] = group
 
 
-def dataset_toml(name: str, labels: tuple[str, str], split: Mapping[str, Sequence[str]]) -> str:
+def dataset_toml(
+    name: str, labels: tuple[str, str], split: Mapping[str, Sequence[str]], exclude: Sequence[str] = ()
+) -> str:
     """The text of a dataset file for folders DATE/LABEL: the labels, the baseline first, and the dates of each set."""
 
     def quote(value: object) -> str:  # a JSON string, or list of strings, is TOML as well
@@ -254,7 +267,7 @@ def dataset_toml(name: str, labels: tuple[str, str], split: Mapping[str, Sequenc
             *(f"{which} = {quote(list(dates))}" for which, dates in split.items()),
             "\n[files]",
             'layout = "{date}/{label}/*.csv"',
-            "exclude = []\n",
+            f"exclude = {quote(list(exclude))}\n",
         ]
     )
 

@@ -8,12 +8,14 @@ import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from edge_ecg.datasets.dataset_file import dataset_toml
+from edge_ecg.datasets.folders import folder_day
 from edge_ecg.datasets.labelling import Item, Labels, split_by_date, table_rows, two_labels, weaknesses
+from edge_ecg.datasets.measured import BETWEEN, MEASURED, MeasuredLabels, measured_csv
 from edge_ecg.errors import DatasetError, EdgeEcgError
 from edge_ecg.readers.apple_format import anonymous_csv
 from edge_ecg.readers.find import RecordingFile, find_recordings
@@ -81,6 +83,7 @@ class Imported:
     split: dict[str, list[str]] | None
     left_out: int  # recordings without a label
     warnings: list[str]
+    measured_left_out: dict[str, int] | None = None  # why, where labels are measurements
 
     def to_json(self) -> dict[str, Any]:
         """The object that `edge-ecg import --json` prints."""
@@ -103,7 +106,7 @@ def list_recordings(sources: Sequence[Path], find: Find = find_recordings, dates
         for found in find(source):
             try:
                 recording = found.read()
-                at = _recorded_at(recording, dates.of(found.name) if dates else None)
+                at = _recorded_at(recording, dates.of(found.name) if dates else None, folder_day(found.name))
             except EdgeEcgError as error:
                 refused.append(str(error))
                 continue
@@ -119,8 +122,13 @@ def list_recordings(sources: Sequence[Path], find: Find = find_recordings, dates
     return Listing(items, refused, read - len(items))
 
 
-def _recorded_at(recording: Recording, stated: str | None) -> str:
-    """Date, time and zone, or the date alone where no more is known. Raises DatasetError without a date."""
+def _recorded_at(recording: Recording, stated: str | None, folder: date | None) -> str:
+    """Date, time and zone, or the date alone where no more is known. Raises DatasetError without a date.
+
+    folder: the day that a folder names, for a recording without one.
+    """
+    if recording.day is None and stated is None and folder is not None:
+        return f"{folder}"
     if recording.day is None and stated is None:
         raise DatasetError(f"{recording.source}: says no date that is known; --dates takes a table of file,date")
     text = recording.recorded_at or ""
@@ -143,39 +151,56 @@ def write_data(
     out: Path,
     *,
     baseline: str | None = None,
+    target: str | None = None,
+    measured: MeasuredLabels | None = None,
     find: Find = find_recordings,
 ) -> Imported:
     """Write `out/DATE/LABEL/*.csv` for what is labelled, and a dataset file with a split by date where one is possible.
 
+    Values that were measured go into a table beside them, with the recordings between the thresholds, in folders that
+    the dataset file leaves out.
+
     The folder is written beside its place and exchanged for an earlier import. Raises DatasetError unless there
     are two labels, and if `out` holds anything that this command did not write; EdgeEcgError if a source would go.
     """
-    pair = two_labels(labels, baseline)
+    pair = two_labels(labels, baseline, target)
+    labels = {name: label for name, label in labels.items() if label in pair}
     refuse_overlap(out, sources)
     refuse_to_lose(out)
-    chosen = {item.name: item for item in listing.items if item.name in labels}
+    values = measured.values if measured else {}
+    chosen = {item.name: item for item in listing.items if item.name in labels or item.name in values}
     dates: dict[str, set[str]] = {}
-    for name, item in chosen.items():
-        dates.setdefault(item.date, set()).add(labels[name])
+    for name, label in labels.items():
+        dates.setdefault(chosen[name].date, set()).add(label)
     split = split_by_date(dates)
     counts = {date: {label: 0 for label in pair} for date in sorted(dates)}
     with atomic_folder(out) as fresh:
         written: dict[str, str] = {}
+        measured_at: dict[str, float] = {}
         for source in sources:
             for found in find(source):
                 if found.name not in chosen:
                     continue
                 item = chosen.pop(found.name)
-                label, recording = labels[item.name], found.read()
-                content = anonymous_csv(recording, item.recorded_at)
-                _write(fresh, _free_name(f"{item.date}/{label}", item, written), content, written)
-                counts[item.date][label] += 1
+                label, recording = labels.get(item.name, BETWEEN), found.read()
+                name = _free_name(f"{item.date}/{label}", item, written)
+                _write(fresh, name, anonymous_csv(recording, item.recorded_at), written)
+                if item.name in values:
+                    measured_at[name] = values[item.name]
+                if item.name in labels:
+                    counts[item.date][label] += 1
+        if measured:
+            _write(fresh, MEASURED, measured_csv(measured.curve, measured_at), written)
         if split:
-            _write(fresh, DATASET, dataset_toml(out.absolute().name, pair, split).encode(), written)
+            more = measured.to_toml() if measured else ""
+            exclude = [BETWEEN] if measured else []
+            content = dataset_toml(out.absolute().name, pair, split, exclude) + more
+            _write(fresh, DATASET, content.encode(), written)
         (fresh / IMPORTED).write_text(json.dumps({"files": written}, indent=1), encoding="utf-8")
         refuse_to_lose(out)  # it may have changed meanwhile
     left_out = len(listing.items) - sum(sum(of.values()) for of in counts.values())
-    return Imported(out, pair, counts, split, left_out, weaknesses(listing.items, labels, pair))
+    weak = weaknesses(listing.items, labels, pair)
+    return Imported(out, pair, counts, split, left_out, weak, measured.left_out if measured else None)
 
 
 def _free_name(folder: str, item: Item, taken: dict[str, str]) -> str:

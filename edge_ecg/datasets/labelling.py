@@ -16,6 +16,7 @@ MOST_BYTES = 4_000_000  # of a table
 
 FEW_DATES = 8  # below this, one date decides more than a tenth of any figure
 FEWEST_DATES = FEWEST_DAYS + 2  # to learn from, to stop by and to test on
+PART_OF_DAY_H = 4.0
 LABELS_HEADER = {"file", "time", "recording", "file-or-time", "file_or_time", "name"}
 
 _LABEL = re.compile(r"[^\W_][\w.+-]{0,39}")
@@ -141,18 +142,23 @@ def _give(labels: Labels, item: Item, label: str) -> None:
         raise DatasetError(f"{item.date} {item.time} is labelled {labels[item.name]!r} and {label!r}; expected one")
 
 
-def two_labels(labels: Labels, baseline: str | None) -> tuple[str, str]:
-    """The baseline and the target: the order in which labels were given, unless `baseline` says which is first.
+def two_labels(labels: Labels, baseline: str | None, target: str | None = None) -> tuple[str, str]:
+    """The baseline and the target: the order in which labels were given, unless `baseline` or `target` names them.
 
-    Raises DatasetError unless there are two.
+    Raises DatasetError unless there are two, or both are named.
     """
     names = list(dict.fromkeys(labels.values()))
+    for option, label in (("baseline", baseline), ("target", target)):
+        if label is not None and label not in names:
+            raise DatasetError(f"{option} is {label!r}, expected one of {', '.join(names)}")
+    if baseline is not None and target is not None and baseline.casefold() != target.casefold():
+        return baseline, target
     if len(names) != 2 or len({name.casefold() for name in names}) != 2:
-        said = ", ".join(names) or "none"
-        raise DatasetError(f"labels that match a recording are {said}; expected two: a baseline and a target")
-    if baseline is not None and baseline not in names:
-        raise DatasetError(f"baseline is {baseline!r}, expected one of {', '.join(names)}")
-    return (names[1], names[0]) if baseline == names[1] else (names[0], names[1])
+        more = "; --baseline LABEL --target LABEL take two of them" if len(names) > 2 else ""
+        found = ", ".join(names) or "none"
+        raise DatasetError(f"labels that match a recording are {found}; expected two: a baseline and a target{more}")
+    first = baseline or next((name for name in names if target and name != target), names[0])
+    return first, next(name for name in names if name != first)
 
 
 def split_by_date(dates: Mapping[str, set[str]]) -> dict[str, list[str]] | None:
@@ -192,9 +198,12 @@ def weaknesses(items: Sequence[Item], labels: Labels, pair: tuple[str, str]) -> 
         )
     elif len(whole) < FEW_DATES:
         found.append(f"{_dates(len(whole))} with both states are few: expect wide intervals, and record more")
-    for first, second in (pair, pair[::-1]) if len(whole) > 1 else ():
-        if all(_is_before(states[first], states[second]) for states in whole.values()):
-            found.append(f"{first} comes before {second} on every date: time of day may pass for the state")
+    ordered = [
+        f"{first} comes before {second} on every date: time of day may pass for the state"
+        for first, second in ((pair, pair[::-1]) if len(whole) > 1 else ())
+        if all(_is_before(states[first], states[second]) for states in whole.values())
+    ]
+    found += ordered or parts_of_day(items, labels)
     origins = [(labels[i.name], Origin(i.sample_rate_hz, i.lead, i.device)) for i in items if i.name in labels]
     found += confounding_origins(origins, pair)
     counts = [sum(label == name for label in labels.values()) for name in pair]
@@ -210,3 +219,28 @@ def _is_before(first: list[Item], second: list[Item]) -> bool:
 
 def _dates(count: int) -> str:
     return f"{count} date{'' if count == 1 else 's'}"
+
+
+def parts_of_day(items: Sequence[Item], labels: Labels) -> list[str]:
+    """A sentence for each label whose recordings all come from a part of the day in which no other label has any."""
+    found = []
+    for label in dict.fromkeys(labels.values()):
+        hours = sorted(_hour(item) for item in items if labels.get(item.name) == label and item.time)
+        others = [_hour(item) for item in items if labels.get(item.name) not in (label, None) and item.time]
+        if len(hours) > 1 and others and hours[-1] - hours[0] <= PART_OF_DAY_H:
+            within = sum(hours[0] <= hour <= hours[-1] for hour in others)
+            if within == 0:
+                span = f"{_clock_text(hours[0])} and {_clock_text(hours[-1])}"
+                found.append(
+                    f"all {len(hours)} recordings of {label} were made between {span}, and none of the other label: "
+                    "time of day may pass for the state"
+                )
+    return found
+
+
+def _hour(item: Item) -> float:
+    return int(item.time[:2]) + int(item.time[3:5]) / 60
+
+
+def _clock_text(hour: float) -> str:
+    return f"{int(hour):02}:{round(hour % 1 * 60):02}"

@@ -9,6 +9,7 @@ import numpy as np
 
 from edge_ecg.contract import CONTRACT
 from edge_ecg.datasets.labelling import Item, Labels
+from edge_ecg.datasets.measured import MeasuredLabels
 from edge_ecg.recording import Recording
 from edge_ecg.report.page import interactive_page, packed
 from edge_ecg.signal.resample import Resampler
@@ -18,10 +19,16 @@ SHOWN_S = (3.0, 9.0)  # once the signal has settled
 SHOWN_HZ = 128  # a quarter of the contract's rate
 
 
-def contact_sheet(items: Sequence[Item], recordings: Iterable[tuple[str, Recording]], labels: Labels) -> str:
+def contact_sheet(
+    items: Sequence[Item],
+    recordings: Iterable[tuple[str, Recording]],
+    labels: Labels,
+    measured: MeasuredLabels | None = None,
+) -> str:
     """The page: `recordings` come with the names of their items, in any order; `labels` are marked already.
 
-    It holds a file's name, date, time and trace, nothing of a header. Raises EdgeEcgError without Jinja2.
+    It holds a file's name, date, time and trace, nothing of a header, and each day's curve of what was measured.
+    Raises EdgeEcgError without Jinja2.
     """
     states = list(dict.fromkeys(labels.values()))
     names = unique_tails([item.name for item in items])
@@ -33,13 +40,39 @@ def contact_sheet(items: Sequence[Item], recordings: Iterable[tuple[str, Recordi
             "time": item.time,
             "duration_s": round(item.duration_s, 1),
             "state": states.index(labels[item.name]) if item.name in labels else None,
+            **({"value": _rounded(measured.values.get(item.name))} if measured else {}),
             **facts[item.name],
         }
         for item, name in zip(items, names, strict=True)
     ]
     dates = sorted({item.date for item in items})
     data = {"recordings": shown, "states": states, "rate_hz": SHOWN_HZ}
-    return interactive_page("sheet", "Recordings to label", data, dates=dates, states=states)
+    if measured:
+        data["measured"] = _measured(items, measured)
+    return interactive_page("sheet", "Recordings to label", data, dates=dates, states=states, measured=measured)
+
+
+def _measured(items: Sequence[Item], measured: MeasuredLabels) -> dict[str, Any]:
+    """The curve of each date that has a recording with a time of day, in minutes since its midnight."""
+    curve, rule, days = measured.curve, measured.rule, dict[str, Any]()
+    for item in items:
+        at_s = curve.time_s(item.recorded_at)
+        if at_s is None or item.date in days:
+            continue
+        hours, minutes, seconds = map(int, item.time.split(":"))
+        # Earlier by the sensor's lag, so that a recording lies on the curve.
+        since = (curve.times_s - at_s) / 60 - rule.lag_min + 60 * hours + minutes + seconds / 60
+        of_day = (since >= 0) & (since < 24 * 60)
+        days[item.date] = {
+            "minutes": np.round(since[of_day], 1).tolist(),
+            "values": np.round(curve.values[of_day], 2).tolist(),
+        }
+    thresholds = {"below": rule.below.value, "above": rule.above.value}
+    return {"name": curve.quantity.name, "unit": curve.unit, **thresholds, "days": days}
+
+
+def _rounded(value: float | None) -> float | None:
+    return value if value is None else round(value, 2)
 
 
 def _facts(recording: Recording) -> dict[str, Any]:

@@ -13,7 +13,7 @@ Departures:
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -138,8 +138,36 @@ def record(
     other wrist. The heart depends on none of noise, sample rate and inversion. Raises EdgeEcgError for
     an unknown state.
     """
-    usual, drift = person.state(state), _day(person, day)
+    usual = person.state(state)
     rng = np.random.default_rng([person.seed, day, STATES.index(state), number])
+    at = FIRST_DAY + timedelta(days=day, hours=HOUR_OF_STATE[state], minutes=3 * number)
+    return _recorded(person, usual, state, day, at, rng, duration_s, sample_rate_hz, noise_uv, ectopic_rate, inverted)
+
+
+def record_between(
+    person: Person, share: float, day: int, at: datetime, *, number: int, sample_rate_hz: float = 512.0
+) -> SyntheticRecording:
+    """Recording `number` of a day, made at a time between the states: 0 is the baseline, 1 the target."""
+    one, other, share = person.baseline, person.target, float(np.clip(share, 0, 1))
+    usual = State(*(a + share * (b - a) for a, b in zip(astuple(one), astuple(other), strict=True)))
+    rng = np.random.default_rng([person.seed, day, len(STATES), number])
+    return _recorded(person, usual, STATES[share > 0.5], day, at, rng, 30.0, sample_rate_hz, 3.0, 0.0, False)
+
+
+def _recorded(
+    person: Person,
+    usual: State,
+    state: str,
+    day: int,
+    at: datetime,
+    rng: np.random.Generator,
+    duration_s: float,
+    sample_rate_hz: float,
+    noise_uv: float,
+    ectopic_rate: float,
+    inverted: bool,
+) -> SyntheticRecording:
+    drift = _day(person, day)
     heart_rate = usual.heart_rate_bpm + drift.heart_rate_bpm + rng.normal(0, 3)
     drift_ms = drift.t_shift_ms + rng.normal(0, 1.5)
     stretch = (usual.heart_rate_bpm / heart_rate) ** RATE_TO_TIMING
@@ -168,7 +196,7 @@ def record(
         sample_rate_hz=sample_rate_hz,
         heart_rate_bpm=heart_rate,
         state=state,
-        recorded_at=FIRST_DAY + timedelta(days=day, hours=HOUR_OF_STATE[state], minutes=3 * number),
+        recorded_at=at,
     )
 
 

@@ -5,7 +5,7 @@ const $ = (id) => document.getElementById(id);
 const MISSING = -32768, LABEL = /^[\p{L}\p{N}][\p{L}\p{N}_.+-]{0,39}$/u;
 const marks = data.recordings.map((recording) => recording.state);
 const selected = new Set();
-const tiles = [];
+const tiles = [], curves = [];
 let anchor = 0, focused = 0, isDragging = false, isSaved = true;
 
 function colour(name) { return getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim(); }
@@ -39,6 +39,67 @@ function draw(canvas, samples) {
   pen.stroke();
 }
 
+/* What was measured on a day, and its recordings on it: hours from the first recording's to the last one's, and one
+   more on either side. */
+function drawCurve({ canvas, date }) {
+  const scale = window.devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight;
+  const { minutes, values } = data.measured.days[date], { below, above, unit } = data.measured;
+  const marked = data.recordings.map((recording, number) => ({ ...recording, number, at: minuteOf(recording.time) }))
+    .filter((recording) => recording.date === date && recording.at !== null && recording.value !== null);
+  const times = data.recordings.filter((recording) => recording.date === date).map((one) => minuteOf(one.time))
+    .filter((minute) => minute !== null);
+  if (!width || !times.length) return;
+  const first = Math.max(0, Math.floor(Math.min(...times) / 60) - 1) * 60;
+  const last = Math.min(24, Math.ceil(Math.max(...times) / 60 + 1)) * 60;
+  const shown = values.filter((_, i) => minutes[i] >= first && minutes[i] <= last);
+  const low = Math.min(...shown, below) * 0.9, high = Math.max(...shown, above) * 1.05;
+  const left = 44, right = 8, bottom = 20, x = (minute) => left + (minute - first) / (last - first) * (width - left - right);
+  const y = (value) => 4 + (high - value) / (high - low) * (height - bottom - 4);
+  canvas.width = width * scale;
+  canvas.height = height * scale;
+  const pen = canvas.getContext("2d");
+  pen.scale(scale, scale);
+  pen.font = "12px system-ui, sans-serif";
+  pen.fillStyle = colour("soft");
+  pen.textAlign = "center";
+  for (let hour = Math.ceil(first / 60); hour * 60 <= last; hour += 1) {
+    pen.fillText(`${hour}:00`, Math.min(x(hour * 60), width - 18), height - 5);
+  }
+  pen.textAlign = "right";
+  for (const [value, name] of [[below, "baseline"], [above, "target"]]) {
+    pen.fillStyle = pen.strokeStyle = colour(name);
+    pen.fillText(String(Number(value.toPrecision(3))), left - 5, y(value) + 4);
+    pen.setLineDash([4, 4]);
+    pen.beginPath();
+    pen.moveTo(left, y(value));
+    pen.lineTo(width - right, y(value));
+    pen.stroke();
+  }
+  pen.setLineDash([]);
+  pen.strokeStyle = colour("ink");
+  pen.beginPath();
+  let before = null;
+  minutes.forEach((minute, i) => {
+    if (minute < first || minute > last) return;
+    if (before !== null && minute - before <= 30) pen.lineTo(x(minute), y(values[i])); else pen.moveTo(x(minute), y(values[i]));
+    before = minute;
+  });
+  pen.stroke();
+  for (const { at, value, number } of marked) {
+    const state = marks[number];
+    pen.fillStyle = state === null ? colour("paper") : colour(state ? "target" : "baseline");
+    pen.strokeStyle = state === null ? colour("ink") : pen.fillStyle;
+    pen.beginPath();
+    pen.arc(x(at), y(value), 4.5, 0, 2 * Math.PI);
+    pen.fill();
+    pen.stroke();
+  }
+  const range = shown.length ? `${Math.min(...shown)} to ${Math.max(...shown)} ${unit}` : "nothing measured";
+  canvas.setAttribute("aria-label", `${data.measured.name} on ${date}: ${range}, ${marked.length} recordings on it`);
+}
+
+function minuteOf(time) { return time ? 60 * Number(time.slice(0, 2)) + Number(time.slice(3, 5)) + Number(time.slice(6, 8)) / 60 : null; }
+
 function element(tag, properties, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
   made.append(...children);
@@ -48,11 +109,12 @@ function element(tag, properties, ...children) {
 function tile(recording, number) {
   const canvas = element("canvas"), label = element("span", { className: "label" });
   const rate = recording.heart_rate === null ? "no heart rate" : `${recording.heart_rate}/min`;
+  const value = data.measured ? element("span", {}, recording.value === null ? "no reading" : `${recording.value} ${data.measured.unit}`) : "";
   const quality = element("span", { className: recording.usable * 2 < recording.beats ? "poor" : "" },
     `${recording.usable} of ${recording.beats} beats`);
   quality.title = recording.reasons.join(", ");
   const made = element("li", { id: "r" + number, tabIndex: number ? -1 : 0 }, canvas,
-    element("p", {}, element("span", {}, recording.time.slice(0, 5) || "no time"), label),
+    element("p", {}, element("span", {}, recording.time.slice(0, 5) || "no time"), value, label),
     element("p", { className: "soft" }, element("span", {}, `${rate}, ${recording.duration_s} s`), quality));
   made.setAttribute("role", "option");
   made.dataset.number = number;
@@ -70,6 +132,12 @@ function build() {
       heading.setAttribute("role", "presentation");
       group.setAttribute("role", "group");
       group.setAttribute("aria-label", recording.date);
+      if (data.measured && recording.date in data.measured.days) {
+        const canvas = element("canvas", { className: "curve" });
+        canvas.setAttribute("role", "img");
+        curves.push({ canvas, date: recording.date });
+        list.before(canvas);
+      }
       groups.set(recording.date, list);
       $("sheet").append(group);
     }
@@ -124,7 +192,10 @@ function show() {
     `${stateName(0)}: ${count(0)}, ${stateName(1)}: ${count(1)}, no label: ${count(null)}.`;
 }
 
-function redraw() { for (const { made, canvas, samples } of tiles) if (!made.hidden) draw(canvas, samples); }
+function redraw() {
+  for (const { made, canvas, samples } of tiles) if (!made.hidden) draw(canvas, samples);
+  curves.forEach(drawCurve);
+}
 
 function focusOn(number, withFocus = true) {
   tiles[focused].made.tabIndex = -1;
