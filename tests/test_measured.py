@@ -321,6 +321,10 @@ def test_the_hour_that_a_clock_repeats_is_left_out_and_the_one_it_skips_refused(
     assert seconds[[0, 3]].tolist() == [face("2024-10-26 23:59"), face("2024-10-27 02:00")]
     with pytest.raises(DatasetError, match="2024-03-31 02:30, which the clock of Europe/Berlin skips"):
         berlin.seconds(stamps_of(["2024-03-31 02:30"], "sensor"), "sensor")
+    wall = clock_of(["2024-03-18 08:00:00"], None)
+    assert wall is not None
+    with pytest.raises(DatasetError, match="sensor: states a time zone, and the recordings none; --zone"):
+        wall.seconds(stamps_of(["2024-03-18 08:00:00 +0100"], "sensor"), "sensor")
     with pytest.raises(DatasetError, match="expected a name such as Europe/Berlin"):
         clock_of([], "Atlantis")
 
@@ -449,6 +453,19 @@ def test_an_export_becomes_a_data_set_by_its_sensor(worn: Path, tmp_path: Path) 
                 assert value > 7.8 if entry.is_target else value < 5.6
         made[name] = values
     assert made["libre"] == pytest.approx(made["apple"], abs=0.1)  # one is rounded to 0.1 mmol/L
+
+
+def test_what_is_below_is_the_baseline_whatever_was_recorded_first(worn: Path, tmp_path: Path) -> None:
+    """Without the first day, the first recording is one after glucose."""
+    with zipfile.ZipFile(worn / "export.zip") as whole, zipfile.ZipFile(tmp_path / "later.zip", "w") as later:
+        for name in whole.namelist():
+            if "2024-03-01" not in name:
+                later.writestr(name, whole.read(name))
+    out = ("--out", tmp_path / "data", "--json")
+    done = imported(tmp_path / "later.zip", "--glucose", tmp_path / "later.zip", *RULE, *out)
+    assert json.loads(done.stdout)["labels"] == ["fasting", "glucose"]
+    done = imported(tmp_path / "later.zip", "--glucose", tmp_path / "later.zip", *RULE, *out, "--baseline", "glucose")
+    assert json.loads(done.stdout)["labels"] == ["glucose", "fasting"]
 
 
 def test_the_value_is_what_the_sensor_showed(worn: Path, tmp_path: Path) -> None:

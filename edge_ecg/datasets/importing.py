@@ -163,6 +163,8 @@ def write_data(
     The folder is written beside its place and exchanged for an earlier import. Raises DatasetError unless there
     are two labels, and if `out` holds anything that this command did not write; EdgeEcgError if a source would go.
     """
+    if measured and baseline is None and target is None:
+        baseline = measured.rule.below.label
     pair = two_labels(labels, baseline, target)
     labels = {name: label for name, label in labels.items() if label in pair}
     refuse_overlap(out, sources)

@@ -30,7 +30,8 @@ def contact_sheet(
     It holds a file's name, date, time and trace, nothing of a header, and each day's curve of what was measured.
     Raises EdgeEcgError without Jinja2.
     """
-    states = list(dict.fromkeys(labels.values()))
+    first = [measured.rule.below.label, measured.rule.above.label] if measured else []
+    states = list(dict.fromkeys([*first, *labels.values()]))
     names = unique_tails([item.name for item in items])
     facts = {name: _facts(recording) for name, recording in recordings}
     shown = [
