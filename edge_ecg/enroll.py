@@ -8,7 +8,7 @@ geometric median of the recordings, every date weighing the same: a minority of 
 Fewer dates than three do not enrol: one that differs from training's may be an ordinary one, and the bundle stays out
 of date. That both states drift alike is an assumption. It may hold for what months do to every beat; it does not for
 ordinary dates, whose two levels do not move together, and there the day's baseline corrects that of the baseline alone
-(`edge_ecg.inference.levels`). `python -m train.studies.day_baseline` measures both, with drift and without.
+(`edge_ecg.inference.levels`). `train.studies.day_baseline` measures both, with drift and without.
 """
 
 import datetime

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 import jinja2
+import msgspec
 import numpy as np
 
 from edge_ecg.bundles.bundle import GOLDEN, load_bundle, refuse_to_lose, write_bundle
@@ -80,7 +81,7 @@ def build_bundle(
             "false_alarms_on_dates_left_out": round(1 - RECORDINGS_PASSED_PERCENTILE / 100, 2),
         },
         "metrics": {
-            which: decide(run.model, exported.bank, beats, run.rule).to_json()
+            which: msgspec.to_builtins(decide(run.model, exported.bank, beats, run.rule).metrics())
             for which, beats in (("train", run.training), ("validation", run.validation))
         },
         "parity": exported.rows,

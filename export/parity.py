@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 import numpy as np
 
 from edge_ecg.bundles.bundle import GOLDEN, REFERENCES, read_files
@@ -77,7 +78,7 @@ class BundleAudit:
             model, bank = self.reference.model, self.reference.bank
             if not same(
                 self.manifest["metrics"][which],
-                decide(model, bank, beats, self.rule).to_json(),
+                msgspec.to_builtins(decide(model, bank, beats, self.rule).metrics()),
             ):
                 yield f"manifest: the metrics of {which} are not those of the model"
         of_files, of_beats = MEASURED

@@ -15,25 +15,27 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from scipy.stats import binomtest
 
 from edge_ecg.bundles.bundle import load_bundle
 from edge_ecg.errors import DatasetError, EdgeEcgError, RecordingError
 from edge_ecg.report.cohort import cohort_page
+from edge_ecg.results import Accuracy, FailureKind, PersonMethod, PersonResult
 from edge_ecg.storage.files import read_json
 from examples.synthetic_cohort import drawn, write_cohort
 from tests.commands import ROOT, Done, as_process, inside
 from train import parallel
-from train.cohort import Study, read_study, require_same_study
+from train.cohort import CohortStudy, read_study, require_same_study
 from train.evaluation.persons import adjusted, better_p, mixed_effects, pool_persons
 from train.parallel import connected, run_tasks, tasks_on
-from train.person import Person, Plan, empty, plain_reason, study_person
+from train.person import Person, Plan, plain_reason, study_person
 
-QUICK = ("--epochs", "1", "--baseline", "majority", "--baseline", "RR interval")
+QUICK = ("--epochs", "1", "--benchmark", "majority", "--benchmark", "RR interval")
 PLAN = Plan(("aligned",), ("majority",), 0, 1, ())
 
 
-def made_up(key: str, seed: int, effect: float, dates: int = 8, each: int = 4) -> dict[str, Any]:
+def made_up(key: str, seed: int, effect: float, dates: int = 8, each: int = 4) -> PersonResult:
     """What person.json holds of a person for whom ours is right by chance, or more often."""
     rng = np.random.default_rng(seed)
     by_date = {
@@ -41,20 +43,21 @@ def made_up(key: str, seed: int, effect: float, dates: int = 8, each: int = 4) -
         for name, share in (("aligned", effect), ("majority", 0.0), ("RR interval", 0.0))
     }
     methods = {
-        name: {
-            "recordings": {
-                "right": (right := sum(of.values())),
-                "total": dates * each,
-                "accuracy": right / dates / each,
-            },
-            "accuracy_95_by_date": (0.3, 0.7),
-            "auc": 0.5,
-            "permutation_p": 0.001 if effect else float(rng.uniform(0.001, 1)),
-            "right_by_date": of,
-        }
+        name: PersonMethod(
+            recordings=accuracy_of(sum(of.values()), dates * each),
+            accuracy_95_by_date=(0.3, 0.7),
+            auc=0.5,
+            auc_95_by_date=(0.3, 0.7),
+            permutation_p=0.001 if effect else float(rng.uniform(0.001, 1)),
+            right_by_date=of,
+        )
         for name, of in by_date.items()
     }
-    return {**empty(key), "step": None, "facts": {"days": dates}, "methods": methods}
+    return PersonResult(person=key, step=None, facts={"days": dates}, methods=methods)
+
+
+def accuracy_of(right: int, total: int) -> Accuracy:
+    return Accuracy.of(np.arange(total) < right, np.ones(total, bool))
 
 
 def test_a_better_method_is_one_that_is_right_more_often_on_most_dates() -> None:
@@ -73,15 +76,15 @@ def test_tests_of_persons_without_an_effect_find_no_more_than_they_may() -> None
     cohorts = [[made_up(f"P{n}", 100 * c + n, 0.0) for n in range(20)] for c in range(60)]
     found = [pool_persons(persons, "aligned", ["majority", "RR interval"]) for persons in cohorts]
     for what in ("with_effect", "better"):
-        wrong = sum(bool(each[what]) for each in found)
+        wrong = sum(bool(getattr(each, what)) for each in found)
         assert binomtest(wrong, len(found), 0.05, alternative="greater").pvalue > 0.01, what
 
 
 def test_persons_with_an_effect_are_found_among_others() -> None:
     persons = [made_up(f"P{n}", n, 0.5 if n % 3 else 0.0) for n in range(12)]
     found = pool_persons(persons, "aligned", ["majority", "RR interval"])
-    assert {f"P{n}" for n in range(12) if n % 3} <= set(found["with_effect"])
-    assert set(found["better"]) >= {f"P{n}" for n in range(12) if n % 3}
+    assert {f"P{n}" for n in range(12) if n % 3} <= set(found.with_effect)
+    assert set(found.better) >= {f"P{n}" for n in range(12) if n % 3}
 
 
 def test_adjusted_values_are_those_of_benjamini_and_hochberg() -> None:
@@ -99,28 +102,25 @@ def test_the_mixed_model_finds_the_difference_that_was_put_in() -> None:
         of_person = rng.normal(0, 0.05)
         found = made_up(f"P{number}", number, 0.0)
         for name, less in (("aligned", 0.0), ("majority", 0.3), ("RR interval", 0.1)):
-            found["methods"][name]["recordings"]["accuracy"] = 0.9 - less + of_person + rng.normal(0, 0.02)
+            accuracy = 0.9 - less + of_person + rng.normal(0, 0.02)
+            recordings = replace(found.methods[name].recordings, accuracy=accuracy)
+            found.methods[name] = replace(found.methods[name], recordings=recordings)
         persons.append(found)
     fitted = mixed_effects(persons, "aligned")
-    assert fitted["ours"] == pytest.approx(0.9, abs=0.03)
-    assert fitted["against_ours"]["majority"]["difference"] == pytest.approx(-0.3, abs=0.02)
-    low, high = fitted["against_ours"]["RR interval"]["difference_95"]
+    assert fitted.ours == pytest.approx(0.9, abs=0.03)
+    assert fitted.against_ours["majority"].difference == pytest.approx(-0.3, abs=0.02)
+    low, high = fitted.against_ours["RR interval"].difference_95
     assert low < -0.1 < high
-    assert fitted["sd_of_persons"] == pytest.approx(0.05, rel=0.4)
-    assert "3 persons" in mixed_effects(persons[:2], "aligned")["missing"]
+    assert fitted.sd_of_persons == pytest.approx(0.05, rel=0.4)
+    assert "3 persons" in mixed_effects(persons[:2], "aligned")
 
 
 def test_a_page_of_persons_who_all_failed_says_so_and_escapes_what_it_holds() -> None:
-    persons = [empty(f"P{n}") | {"reason": f"has <b>{n}</b> days"} for n in range(3)]
-    result = {
-        "name": "none",
-        "ours": "aligned",
-        "plan": {"seed": 0, "epochs": None},
-        **pool_persons(persons, "aligned", []),
-    }
+    persons = [PersonResult(person=f"P{n}", reason=f"has <b>{n}</b> days") for n in range(3)]
+    result = pool_persons(persons, "aligned", [], "none", {"seed": 0, "epochs": None})
     page = cohort_page(result, persons)
     assert "has &lt;b&gt;#&lt;/b&gt; days" in page
-    assert result["failures"]["kinds"] == [{"step": "data", "reason": "has <b>#</b> days", "persons": 3}]
+    assert result.failures.kinds == (FailureKind(step="data", reason="has <b>#</b> days", persons=3),)
 
 
 def test_a_reason_holds_no_path_no_name_and_no_date() -> None:
@@ -162,16 +162,16 @@ def test_a_study_names_each_person_once_by_a_plain_key(tmp_path: Path) -> None:
 def test_a_folder_of_another_study_is_refused(tmp_path: Path) -> None:
     for name in "abc":
         (tmp_path / f"{name}.toml").write_text(f"# {name}")
-    one = Study("one", (Person("A", tmp_path / "a.toml"), Person("B", tmp_path / "b.toml")))
+    one = CohortStudy("one", (Person("A", tmp_path / "a.toml"), Person("B", tmp_path / "b.toml")))
     out = tmp_path / "out"
     out.mkdir()
     require_same_study(out, one, PLAN)
-    require_same_study(out, Study("one", (*one.persons, Person("C", tmp_path / "c.toml"))), PLAN)
+    require_same_study(out, CohortStudy("one", (*one.persons, Person("C", tmp_path / "c.toml"))), PLAN)
     (tmp_path / "b.toml").write_text("# mended")
     require_same_study(out, one, PLAN)
-    others = Study("one", (Person("A", tmp_path / "c.toml"), Person("D", tmp_path / "b.toml")))
+    others = CohortStudy("one", (Person("A", tmp_path / "c.toml"), Person("D", tmp_path / "b.toml")))
     for study, plan, said in (
-        (Study("two", one.persons), PLAN, "other name"),
+        (CohortStudy("two", one.persons), PLAN, "other name"),
         (one, Plan(("aligned",), ("majority",), 1, 1, ()), "other plan"),
         (others, PLAN, "other persons"),
     ):
@@ -196,7 +196,7 @@ def test_a_study_without_dask_names_the_extra(tmp_path: Path, monkeypatch: pytes
     study = study_of(tmp_path, A="a.toml")
     done = inside("train.cohort", study, "--out", tmp_path / "out", "--scheduler", "tcp://127.0.0.1:1")
     assert (done.returncode, "[cohort]" in done.stderr) == (2, True)
-    done = inside("train.studies.crossval", study, "--out", tmp_path / "cv", "--scheduler", "tcp://127.0.0.1:1")
+    done = inside("train.study", tmp_path, study, "--scheduler", "tcp://127.0.0.1:1")
     assert (done.returncode, "[cohort]" in done.stderr) == (2, True)
 
 
@@ -322,14 +322,15 @@ def test_killed_workers_and_commands_change_nothing_in_the_table(
 
 
 @pytest.mark.ci
-def test_a_command_gives_the_same_figures_on_a_scheduler(small_dataset: Path, tmp_path: Path) -> None:
+def test_a_command_gives_the_same_figures_on_a_scheduler(small_run: Path, small_dataset: Path, tmp_path: Path) -> None:
     pytest.importorskip("distributed")
-    options = [small_dataset, "--draws", 1, "--seed", 0]
+    there, here = (shutil.copytree(small_run, tmp_path / name) for name in ("there", "here"))
+    options = [small_dataset, "--only", "learning_curve", "--draws", 1]
     with cluster(1) as (address, _):
-        words = ("--out", tmp_path / "there", "--scheduler", address)
-        assert as_process("train.studies.learning_curve", *options, *words).returncode == 0
-    assert as_process("train.studies.learning_curve", *options, "--out", tmp_path / "here").returncode == 0
-    assert read_json(tmp_path / "there/learning_curve.json") == read_json(tmp_path / "here/learning_curve.json")
+        assert as_process("train.study", there, *options, "--scheduler", address).returncode == 0
+    assert as_process("train.study", here, *options).returncode == 0
+    one, other = (read_json(run / "study/learning_curve/learning_curve.json") for run in (there, here))
+    assert one == other
 
 
 def die_once(shared: Path, number: int) -> int:

@@ -1,34 +1,32 @@
 """Confounders: figures agree with brute force, with populations whose numbers are known, and with planted causes."""
 
-import json
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_ecg.results import Confounders, Overview, RunMetrics, read_record
 from edge_ecg.storage.files import read_json
-from edge_ecg.terminal.console import run_command as run_command
 from train.data import BeatSet
 from train.decision.decide import newcombe_interval
 from train.evaluation.occlusion import (
     RR,
     RunEvidence,
     Shapes,
+    ablated_inputs,
     between_states,
     covered,
     equal_gain,
     equal_heights,
     occlusion,
-    without,
 )
 from train.evaluation.scores import roc_auc
 from train.run import load_run
-from train.studies.confounders import CONFOUNDERS, confounders_command, drift, matched_pairs, state_axis
+from train.studies.confounders import CONFOUNDERS, confounders, matched_pairs, state_axis, state_effect
 from train.training import OVERVIEW
 
 SAMPLES = 383
@@ -63,12 +61,12 @@ def made_up_beats(seed: int = 0, dates: int = 3, recordings: int = 2, beats: int
 
 
 @pytest.fixture(scope="module")
-def judged(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
-    """A copy of the small run with its confounders, which it gave on standard output as well."""
+def judged(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Confounders]:
+    """A copy of the small run with its confounders."""
     copy = Path(shutil.copytree(small_run, tmp_path_factory.mktemp("confounders") / "run"))
-    done = CliRunner().invoke(confounders_command, [str(copy), "--json"], catch_exceptions=False)
-    assert json.loads(done.stdout) == read_json(copy / CONFOUNDERS)
-    return copy, read_json(copy / CONFOUNDERS)
+    found = confounders(load_run(copy))
+    assert found == read_record(copy / CONFOUNDERS, Confounders)  # as training left it
+    return copy, found
 
 
 @pytest.mark.parametrize("same_date", [True, False])
@@ -89,22 +87,22 @@ def test_matched_pairs_are_those_of_two_loops(same_date: bool, within_ms: float 
             shorter += 1.0 if rr_ms[i] < rr_ms[j] else 0.5 * (rr_ms[i] == rr_ms[j])
     row = matched_pairs(beats, evidence, same_date, within_ms)
     assert row is not None
-    assert row["pairs"] == pairs
-    assert row["share"] == pytest.approx(right / pairs)
-    assert row["shorter_rr"] == pytest.approx(shorter / pairs)
-    assert row["share_95"][0] <= row["share"] <= row["share_95"][1]
+    assert row.pairs == pairs
+    assert row.share == pytest.approx(right / pairs)
+    assert row.shorter_rr == pytest.approx(shorter / pairs)
+    assert row.share_95[0] <= row.share <= row.share_95[1]
 
 
 def test_what_only_knows_the_heart_rate_is_lost_at_the_same_heart_rate() -> None:
     beats = made_up_beats(recordings=8, beats=20)
     by_rr = -beats.values[:, RR].astype(float)
     free, matched = (matched_pairs(beats, by_rr, True, within_ms) for within_ms in (None, 10.0))
-    assert free["share"] == free["shorter_rr"] > 0.7  # two normals 50 ms apart, each of 50 ms: 0.76
-    assert matched["share"] == pytest.approx(0.5, abs=0.05)
+    assert free.share == free.shorter_rr > 0.7  # two normals 50 ms apart, each of 50 ms: 0.76
+    assert matched.share == pytest.approx(0.5, abs=0.05)
     by_state = np.where(beats.is_target, 1.0, -1.0)
     certain = matched_pairs(beats, by_state, True, 10.0)
-    assert certain["share"] == 1.0
-    assert certain["share_95"][0] < 0.97  # all right is not sure to be right
+    assert certain.share == 1.0
+    assert certain.share_95[0] < 0.97  # all right is not sure to be right
     assert matched_pairs(beats, by_state, True, 0.0) is None
 
 
@@ -142,10 +140,10 @@ def test_drift_finds_the_spreads_that_a_population_has() -> None:
                 level.append(3.0 * target + day + rng.normal(0, 0.4))
     beats = made_up_beats()
     many = replace(beats, sources=tuple(dates), dates=np.array(dates), recording_is_target=np.array(targets))
-    found = drift(many, np.array(level))
-    assert found["effect"] == pytest.approx(3.0, abs=0.1)
-    assert found["dates_sd"] == pytest.approx(0.7, abs=0.05)
-    assert found["recordings_sd"] == pytest.approx(0.4, abs=0.02)
+    found = state_effect(many, np.array(level))
+    assert found.effect == pytest.approx(3.0, abs=0.1)
+    assert found.dates_sd == pytest.approx(0.7, abs=0.05)
+    assert found.recordings_sd == pytest.approx(0.4, abs=0.02)
 
 
 @pytest.mark.parametrize(("state", "trend"), [(3.0, 0.0), (0.0, 0.5), (2.0, 0.25)])
@@ -158,18 +156,18 @@ def test_what_the_order_explains_is_the_trend_within_a_state(state: float, trend
     level = (
         state * (place >= 5) + trend * place + rng.normal(0, 0.3, len(place)) + np.repeat(rng.normal(size=dates), 10)
     )
-    found = drift(beats, level)
-    low, high = found["order_95"]
+    found = state_effect(beats, level)
+    low, high = found.order_95
     true = 5 * trend / (state + 5 * trend)
-    assert found["order"] == pytest.approx(true, abs=0.05)
+    assert found.order == pytest.approx(true, abs=0.05)
     assert low < true < high < low + 0.2
 
 
 def test_drift_says_nothing_where_nothing_can_be_known() -> None:
     alone = made_up_beats(dates=1, recordings=1)
-    found = drift(alone, np.array([0.0, 1.0]))
-    assert found["effect"] == 1.0
-    assert found["effect_sd_between_dates"] is found["dates_sd"] is found["recordings_sd"] is found["order"] is None
+    found = state_effect(alone, np.array([0.0, 1.0]))
+    assert found.effect == 1.0
+    assert found.effect_sd_between_dates is found.dates_sd is found.recordings_sd is found.order is None
 
 
 def test_a_covered_part_is_that_of_the_halfway_beat_and_the_rest_is_as_it_was() -> None:
@@ -214,14 +212,14 @@ class OneWindow:
 def test_occlusion_finds_the_window_that_decides() -> None:
     beats = made_up_beats(recordings=4)  # the target's T wave is higher here, on its rise
     found = occlusion(OneWindow(beats, slice(208, 216)), beats)
-    assert found["windows"][0]["from"] == 0
-    for window in found["windows"]:
-        if window["from"] <= 208 and window["to"] >= 216:
-            assert window["lost"] == pytest.approx(1.0, abs=0.05)
-        elif window["from"] >= 216 or window["to"] <= 208:  # a covered QRS moves the scale of the whole beat a little
-            assert abs(window["lost"]) < 0.1
-        assert window["lost_95"][0] - 1e-9 <= window["lost"] <= window["lost_95"][1] + 1e-9
-    parts = {row["name"]: row["lost"] for row in found["parts"]}
+    assert found.windows[0].start == 0
+    for window in found.windows:
+        if window.start <= 208 and window.stop >= 216:
+            assert window.lost == pytest.approx(1.0, abs=0.05)
+        elif window.start >= 216 or window.stop <= 208:  # a covered QRS moves the scale of the whole beat a little
+            assert abs(window.lost) < 0.1
+        assert window.lost_95[0] - 1e-9 <= window.lost <= window.lost_95[1] + 1e-9
+    parts = {row.name: row.lost for row in found.parts}
     assert parts.pop("ST segment and T wave to its peak") > 0.9
     assert max(map(abs, parts.values())) < 0.1
 
@@ -244,20 +242,20 @@ def test_what_is_withheld_can_no_longer_change_the_decision(small_run: Path) -> 
         assert not np.allclose(run.evidence(other), run.evidence(beats.values), atol=0.05)
 
 
-def test_the_run_as_recorded_is_the_run_as_trained(judged: tuple[Path, dict]) -> None:
+def test_the_run_as_recorded_is_the_run_as_trained(judged: tuple[Path, Confounders]) -> None:
     run, found = judged
-    metrics = read_json(run / "metrics.json")["validation"]
-    as_recorded = found["without"][0]
-    assert as_recorded["recordings"] == metrics["recordings"]
-    assert as_recorded["beats_right"] == metrics["beats"]["right"]
-    evidence, truth = np.array(found["recordings"]["evidence"]), np.array(found["recordings"]["is_target"])
-    assert int(np.sum((evidence > 0) == truth)) == metrics["recordings"]["right"]
+    metrics = read_record(run / "metrics.json", RunMetrics).validation
+    as_recorded = found.without[0]
+    assert as_recorded.recordings == metrics.recordings
+    assert as_recorded.beats_right == metrics.beats.right
+    evidence, truth = np.array(found.recordings.evidence), np.array(found.recordings.is_target)
+    assert int(np.sum((evidence > 0) == truth)) == metrics.recordings.right
     config = read_json(run / "config.json")["dataset"]
     for which in ("train", "validation"):
-        rows = [row for row in read_json(run / OVERVIEW)["data"] if row["set"] == which]
-        assert sum(row["baseline"] + row["target"] for row in rows) == config["recordings"][which]
-        assert sum(row["beats"] for row in rows) == config["beats"][which]
-    assert set(found["recordings"]["date"]) == set(config["dates"]["validation"])  # no test date
+        rows = [row for row in read_record(run / OVERVIEW, Overview).data if row.set == which]
+        assert sum(row.baseline + row.target for row in rows) == config["recordings"][which]
+        assert sum(row.beats for row in rows) == config["beats"][which]
+    assert set(found.recordings.date) == set(config["dates"]["validation"])  # no test date
 
 
 def test_the_state_axis_runs_from_the_baseline_to_the_target_of_training(small_run: Path) -> None:
@@ -269,14 +267,6 @@ def test_the_state_axis_runs_from_the_baseline_to_the_target_of_training(small_r
 
 
 def test_withholding_changes_nothing_where_there_is_nothing_of_it(small_run: Path) -> None:
-    rows = without(RunEvidence(load_run(small_run)), load_run(small_run).validation)
-    by_name = {row["name"].partition(":")[0]: row for row in rows}
-    assert by_name["gain equal"]["beats_right"] == by_name["as recorded"]["beats_right"]  # the encoder scales each beat
-
-
-def test_a_folder_that_is_no_run_is_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        run_command(confounders_command, [str(tmp_path / "nothing")])
-    assert caught.value.code == 2
-    assert "expected the folder of a finished training run" in capsys.readouterr().err
-    assert not list(tmp_path.iterdir())
+    rows = ablated_inputs(RunEvidence(load_run(small_run)), load_run(small_run).validation)
+    by_name = {row.name.partition(":")[0]: row for row in rows}
+    assert by_name["gain equal"].beats_right == by_name["as recorded"].beats_right  # the encoder scales each beat

@@ -183,7 +183,6 @@ def test_what_is_no_plain_file_is_refused_at_once(
         ("edge_ecg.cli", "sign", small_bundle, "--key", path),
         ("edge_ecg.cli", "import", recording, "--labels", path, "--out", tmp_path / "out"),
         ("train", path, "--out", tmp_path / "out"),
-        ("train.studies.crossval", path, "--out", tmp_path / "out"),
     ]
     if place != "folder":
         commands += [

@@ -1,37 +1,36 @@
 """Cross-validation: its statistics agree with scikit-learn and SciPy, and its folds never see the date they judge."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kstest
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
+from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.errors import DatasetError
-from train.data import BeatSet
-from train.evaluation.folds import BASELINES, SupervisedNetwork, comparator, leave_one_out, pooled, run_fold, run_folds
+from edge_ecg.results import Crossval, read_record, write_record
+from train.data import BeatSet, read_sets
+from train.evaluation.folds import BENCHMARKS, SupervisedNetwork, comparator, leave_one_out, pooled, run_fold, run_folds
 from train.evaluation.scores import (
     RecordingScores,
     bootstrap_95,
     calibration,
-    counts,
-    earned_its_place,
-    figures,
+    method_scores,
     permutation_p,
     roc_auc,
+    verdict,
 )
 from train.fit.loop import Settings, settings_for
 from train.studies import crossval
-from train.studies.crossval import crossval_text, methods_for
+from train.studies.crossval import methods_for
 
 QUICK = {
-    name: (BASELINES[name], Settings()) for name in ("majority", "RR interval", "amplitude", "logistic regression")
+    name: (BENCHMARKS[name], Settings()) for name in ("majority", "RR interval", "amplitude", "logistic regression")
 }
 DATES = ("0901", "0902", "0903", "0904")
 
@@ -115,7 +114,7 @@ def test_bootstrap_over_dates_is_wide_when_errors_come_by_date() -> None:
     by_date = replace(v, evidence=np.where(v.dates <= "0001", -v.evidence, v.evidence))
     low, high = bootstrap_95(by_date, lambda chosen: float(by_date.right[chosen].mean()))
     assert low < by_date.right.mean() < high
-    wilson = figures(by_date)["recordings"]["accuracy_95"]
+    wilson = method_scores(by_date).recordings.accuracy_95
     assert high - low > wilson[1] - wilson[0]
     assert bootstrap_95(v, lambda chosen: float(v.right[chosen].mean())) == (1.0, 1.0)
 
@@ -131,21 +130,21 @@ def test_calibration_is_perfect_for_certain_verdicts_and_even_for_none() -> None
 
 def test_figures_count_recordings_and_name_every_date() -> None:
     v = random_scores(4, effect=1)
-    f = figures(v)
-    assert f["recordings"]["right"] == v.right.sum() == sum(d["recordings"]["right"] for d in f["dates"].values())
-    assert f["auc"] == pytest.approx(roc_auc_score(v.is_target, v.evidence))
-    assert f["beats"] == v.beats.sum()
-    assert set(f["dates"]) == set(v.dates)
+    f = method_scores(v)
+    assert f.recordings.right == v.right.sum() == sum(d.recordings.right for d in f.dates.values())
+    assert f.auc == pytest.approx(roc_auc_score(v.is_target, v.evidence))
+    assert f.beats == v.beats.sum()
+    assert set(f.dates) == set(v.dates)
 
 
 def test_a_comparator_no_better_than_a_baseline_has_not_earned_its_place() -> None:
     good, bad = random_scores(5, effect=20), random_scores(5, effect=0.1)
-    assert "positional comparator earned" in earned_its_place("positional", {"RR interval": bad, "positional": good})
-    assert "did not earn" in earned_its_place("positional", {"RR interval": good, "positional": bad})
-    assert "did not earn" in earned_its_place("positional", {"RR interval": good, "positional": good})
+    assert "positional comparator earned" in verdict("positional", {"RR interval": bad, "positional": good})
+    assert "did not earn" in verdict("positional", {"RR interval": good, "positional": bad})
+    assert "did not earn" in verdict("positional", {"RR interval": good, "positional": good})
     rivals = {"aligned": bad, "RR interval": bad, "positional": good}
-    assert "aligned comparator did not earn" in earned_its_place("aligned", rivals)
-    assert "best baseline, positional;" in earned_its_place("aligned", rivals)
+    assert "aligned comparator did not earn" in verdict("aligned", rivals)
+    assert "best baseline, positional;" in verdict("aligned", rivals)
 
 
 @pytest.mark.parametrize("method", QUICK)
@@ -161,10 +160,10 @@ def test_baselines_find_what_they_can_see_and_nothing_else() -> None:
     beats = made_up_beats()
     same_rate = replace(beats, values=beats.values.copy())
     same_rate.values[:, -1] = 0.8
-    assert run_fold(BASELINES["logistic regression"], Settings(), same_rate, leave_one_out(same_rate)[1]).right.all()
-    assert run_fold(BASELINES["RR interval"], Settings(), beats, leave_one_out(beats)[1]).right.mean() > 0.8
-    assert np.ptp(run_fold(BASELINES["RR interval"], Settings(), same_rate, leave_one_out(same_rate)[1]).evidence) == 0
-    majority = run_fold(BASELINES["majority"], Settings(), beats, leave_one_out(beats)[1])
+    assert run_fold(BENCHMARKS["logistic regression"], Settings(), same_rate, leave_one_out(same_rate)[1]).right.all()
+    assert run_fold(BENCHMARKS["RR interval"], Settings(), beats, leave_one_out(beats)[1]).right.mean() > 0.8
+    assert np.ptp(run_fold(BENCHMARKS["RR interval"], Settings(), same_rate, leave_one_out(same_rate)[1]).evidence) == 0
+    majority = run_fold(BENCHMARKS["majority"], Settings(), beats, leave_one_out(beats)[1])
     assert set(majority.evidence) == {-1.0}
 
 
@@ -204,7 +203,7 @@ def test_a_comparator_is_cross_validated_beside_the_baselines(tmp_path: Path) ->
     in_the_table = scores["positional"]
     np.testing.assert_array_equal(alone.evidence, in_the_table.evidence[in_the_table.dates == DATES[2]])
     assert in_the_table.right.mean() > 0.8
-    assert "positional comparator earned" in earned_its_place("positional", scores)
+    assert "positional comparator earned" in verdict("positional", scores)
 
 
 def test_other_settings_are_another_fold(tmp_path: Path) -> None:
@@ -213,7 +212,7 @@ def test_other_settings_are_another_fold(tmp_path: Path) -> None:
         run_folds(
             beats,
             leave_one_out(beats),
-            {"majority": (BASELINES["majority"], Settings(seed=seed))},
+            {"majority": (BENCHMARKS["majority"], Settings(seed=seed))},
             tmp_path,
             said.append,
         )
@@ -228,7 +227,7 @@ def test_what_is_the_same_in_all_recordings_is_no_baseline() -> None:
         "positional",
         (comparator, settings_for("positional", 3)),
     )
-    assert run_fold(BASELINES["sample rate"], Settings(), two_watches, leave_one_out(two_watches)[0]).right.all()
+    assert run_fold(BENCHMARKS["sample rate"], Settings(), two_watches, leave_one_out(two_watches)[0]).right.all()
 
 
 def test_the_place_in_a_date_is_by_number_and_betrays_the_state_that_is_always_second() -> None:
@@ -236,11 +235,11 @@ def test_the_place_in_a_date_is_by_number_and_betrays_the_state_that_is_always_s
     names = tuple(f"{date}/ecg_{n % 6 + 8}.csv" for n, date in enumerate(beats.dates))  # 8 to 13: 10 comes after 9
     ordered = replace(beats, sources=names)
     assert ordered.place_in_date.tolist() == [0, 1, 2, 3, 4, 5] * len(DATES)
-    assert run_fold(BASELINES["recording order"], Settings(), ordered, leave_one_out(ordered)[0]).right.all()
+    assert run_fold(BENCHMARKS["recording order"], Settings(), ordered, leave_one_out(ordered)[0]).right.all()
 
 
 @pytest.mark.slow
-def test_the_command_judges_every_date_and_the_split(
+def test_every_date_and_the_split_are_judged(
     small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     two = {
@@ -248,18 +247,16 @@ def test_the_command_judges_every_date_and_the_split(
         "positional": (comparator, Settings(architecture="positional", epochs=1)),
     }
     monkeypatch.setattr(crossval, "methods_for", lambda *_: two)
-    arguments = [str(small_dataset), "--arch", "positional", "--out", str(tmp_path), "--json"]
-    done = CliRunner().invoke(crossval.crossval, arguments, catch_exceptions=False)
-    result = json.loads(done.stdout)
-    assert result == json.loads((tmp_path / "crossval.json").read_text())
-    assert (tmp_path / "crossval.txt").read_text() == crossval_text(result) + "\n"
+    dataset = read_dataset(small_dataset)
+    beats = read_sets(dataset, quiet=True)
+    result = crossval.cross_validate(dataset, beats, ["positional"], 0, tmp_path, lambda line: None)
+    write_record(tmp_path / "crossval.json", result)
+    assert read_record(tmp_path / "crossval.json", Crossval) == result
     for name in two:
-        assert result["methods"][name]["recordings"]["total"] == sum(
-            result["methods"][name]["dates"][date]["recordings"]["total"] for date in result["dates"]
-        )
-        for which, found in result["split"]["methods"][name].items():
-            dates = result["split"]["dates"][which]
-            assert found["beats"] == sum(result["methods"][name]["dates"][date]["beats"] for date in dates)
+        of_dates = result.methods[name].dates
+        assert result.methods[name].recordings.total == sum(of_dates[date].recordings.total for date in result.dates)
+        for which, found in result.split.methods[name].items():
+            assert found.beats == sum(of_dates[date].beats for date in result.split.dates[which])
 
 
 def test_dates_that_can_not_be_left_out_are_refused() -> None:
@@ -269,27 +266,8 @@ def test_dates_that_can_not_be_left_out_are_refused() -> None:
         leave_one_out(only_one)
 
 
-def test_the_table_has_every_method_and_every_date() -> None:
-    methods = {"majority": random_scores(6), "positional": random_scores(6, effect=2)}
-    result = {
-        "dates": sorted(set(methods["majority"].dates.tolist())),
-        "all_the_same": ["sample rate"],
-        "split": {
-            "dates": {"train": ["0001"], "validation": ["0002"], "test": ["0003"]},
-            "methods": {name: {"validation": counts(v), "test": counts(v)} for name, v in methods.items()},
-        },
-        "methods": {name: figures(v) for name, v in methods.items()},
-        "verdict": earned_its_place("positional", methods),
-    }
-    text = crossval_text(json.loads(json.dumps(result)))
-    assert all(name in text for name in [*methods, *result["dates"]])
-    assert result["verdict"] in " ".join(text.split())
-    assert max(map(len, text.splitlines())) <= 80
-    assert "No baseline by sample rate" in text
-
-
 @pytest.mark.slow
 def test_every_baseline_gives_one_number_a_beat() -> None:
     beats = made_up_beats(recordings=1, beats=4)
-    for baseline in BASELINES.values():
-        assert baseline(beats, beats, Settings(epochs=1)).shape == (len(beats.values),)
+    for benchmark in BENCHMARKS.values():
+        assert benchmark(beats, beats, Settings(epochs=1)).shape == (len(beats.values),)

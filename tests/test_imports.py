@@ -12,6 +12,8 @@ import edge_ecg
 from edge_ecg.cli import COMMANDS, cli
 from export.__main__ import FORMATS
 from export.pipeline import ARTEFACTS
+from train.evaluation import BENCHMARK_NAMES
+from train.evaluation.folds import BENCHMARKS
 from train.model import NAMES
 from train.model.architectures import ARCHITECTURES
 
@@ -38,11 +40,12 @@ FLOORS = {
     "train": (
         {"__init__", "data", "parallel"},
         {"model"},
-        {"decision", "options"},
+        {"decision"},
         {"fit"},
         {"run"},
         {"evaluation"},
-        {"evaluate", "studies"},
+        {"options", "studies"},
+        {"evaluate"},
         {"study", "training"},
         {"person"},
         {"cohort"},
@@ -156,6 +159,7 @@ def test_the_help_of_a_command_waits_for_no_library(package: str, heavy: str) ->
 
 def test_options_name_what_is_there() -> None:
     assert list(ARCHITECTURES) == list(NAMES)
+    assert list(BENCHMARKS) == list(BENCHMARK_NAMES)
     assert list(dict.fromkeys(artifact.name.split()[0] for artifact in ARTEFACTS)) == list(FORMATS)
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from edge_ecg.datasets.dataset_file import SETS, days_with_both_states, read_dataset
 from edge_ecg.errors import DatasetError
@@ -14,7 +13,7 @@ from edge_ecg.report.findings import fold_file
 from edge_ecg.terminal.console import run_command
 from train.__main__ import train
 from train.data import BeatSet, read_beats
-from train.evaluation.folds import BASELINES
+from train.evaluation.folds import BENCHMARKS
 from train.fit.loop import Settings, Trainer
 from train.studies import learning_curve
 
@@ -79,39 +78,36 @@ def test_draws_are_of_days_with_both_states_and_judge_all_others(beats: BeatSet)
 
 
 @pytest.mark.slow
-def test_the_command_draws_what_it_says_and_nothing_twice(
-    small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_it_draws_what_it_says_and_nothing_twice(
+    small_dataset: Path, beats: BeatSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     methods = {name: learning_curve.METHODS[name] for name in ("logistic regression", "comparator")}
     monkeypatch.setattr(learning_curve, "METHODS", methods)
     monkeypatch.setattr(learning_curve, "Settings", partial(Settings, epochs=1))
-    options = [str(small_dataset), "--out", str(tmp_path), "--draws", "2", "--json"]
-    first = CliRunner().invoke(learning_curve.learning_curve, options, catch_exceptions=False)
-    result = json.loads(first.stdout)
-    assert result == json.loads((tmp_path / "learning_curve.json").read_text())
-    assert (tmp_path / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
-    rows = result["methods"]
-    assert [row["days"] for row in rows["logistic regression"]] == list(range(1, 9))
-    assert [row["days"] for row in rows["comparator"]] == list(range(2, 9))  # one day is refused
+    dataset, said = read_dataset(small_dataset), []
+    result = learning_curve.learn_by_days(dataset, beats, 2, 0, tmp_path, said.append, tuple(methods))
+    rows = result.methods
+    assert [row.days for row in rows["logistic regression"]] == list(range(1, 9))
+    assert [row.days for row in rows["comparator"]] == list(range(2, 9))  # one day is refused
     for name, of_method in rows.items():
         for row in of_method:
-            assert row["draws"] == 2
+            assert row.draws == 2
             by_draw, by_date = [], {}
             for draw in range(2):
-                fold = json.loads((fold_file(tmp_path, name, f"{row['days']}-{draw}")).read_text())
+                fold = json.loads((fold_file(tmp_path, name, f"{row.days}-{draw}")).read_text())
                 right = (np.array(fold["evidence"]) > 0) == np.array(fold["is_target"])
                 by_draw.append(right.mean())
                 for date in set(fold["dates"]):
                     by_date.setdefault(date, []).append(right[np.array(fold["dates"]) == date].mean())
             mean = np.mean([np.mean(of_date) for of_date in by_date.values()])  # all dates have as many recordings
-            assert (row["mean"], row["worst"]) == pytest.approx((mean, min(by_draw)))
-    again = CliRunner().invoke(learning_curve.learning_curve, options, catch_exceptions=False)
-    assert json.loads(again.stdout) == result
-    assert "1/" not in again.stderr.replace("reading recordings", "")
+            assert (row.mean, row.worst) == pytest.approx((mean, min(by_draw)))
+    said.clear()
+    assert learning_curve.learn_by_days(dataset, beats, 2, 0, tmp_path, said.append, tuple(methods)) == result
+    assert not any("; at most" in line for line in said)
 
 
 def test_the_network_without_pairs_learns_what_a_state_looks_like(beats: BeatSet) -> None:
     dates = sorted(set(beats.dates.tolist()))
     judged = beats.on_dates(dates[-2:])
-    evidence = BASELINES["same network, no pairs"](beats.on_dates(dates[:-2]), judged, Settings(epochs=4))
+    evidence = BENCHMARKS["same network, no pairs"](beats.on_dates(dates[:-2]), judged, Settings(epochs=4))
     assert ((evidence > 0) == judged.is_target).mean() > 0.9

@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from scipy.stats import binomtest
@@ -23,13 +24,28 @@ from edge_ecg.errors import EdgeEcgError
 from edge_ecg.report.findings import fold_file, read_findings
 from edge_ecg.report.page import percent
 from edge_ecg.report.report import report, report_of, sign_test
-from edge_ecg.results import wilson_interval
+from edge_ecg.results import (
+    BeforeAndAfter,
+    Crossval,
+    DayBaselineDecisions,
+    DaysLearned,
+    Evaluation,
+    FoldScores,
+    LearningCurve,
+    MeanDecisions,
+    PlanDecisions,
+    RunMetrics,
+    Split,
+    read_record,
+    wilson_interval,
+    write_record,
+)
 from edge_ecg.storage.files import read_json, write_json
 from edge_ecg.terminal.console import run_command
 from tests.browser import CHROMIUM, in_a_browser
 from train.evaluation.drifted import DRIFTS
-from train.evaluation.folds import BASELINES
-from train.evaluation.scores import RecordingScores, beside_the_best, counts, earned_its_place, figures
+from train.evaluation.folds import BENCHMARKS
+from train.evaluation.scores import RecordingScores, beside_the_best, method_scores, scores_of, verdict
 from train.studies.confounders import CONFOUNDERS
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
@@ -42,14 +58,19 @@ def measured(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("measured")
     run = Path(shutil.copytree(small_run, folder / "run"))
     cv = run / "study/crossval"
-    config, metrics = read_json(run / "config.json"), read_json(run / "metrics.json")
-    looked = {"looks": 1, "time": "2024-03-12T08:00:00+01:00", "dates": config["dataset"]["dates"]["test"]}
-    sha256 = hashlib.sha256((run / "checkpoint.safetensors").read_bytes()).hexdigest()
-    write_json(run / "evaluation.json", {"test": {**metrics["validation"], **looked, "weights_sha256": sha256}})
+    config = read_json(run / "config.json")
+    validation = read_record(run / "metrics.json", RunMetrics).validation
+    looked = Evaluation(
+        **{**msgspec.structs.asdict(validation), "dates": tuple(config["dataset"]["dates"]["test"])},
+        looks=1,
+        time="2024-03-12T08:00:00+01:00",
+        weights_sha256=hashlib.sha256((run / "checkpoint.safetensors").read_bytes()).hexdigest(),
+    )
+    write_record(run / "evaluation.json", {"test": looked})
     dates = sorted(date for of_set in config["dataset"]["dates"].values() for date in of_set)
     rng = np.random.default_rng(0)
     scores = {}
-    for number, method in enumerate([*BASELINES, "aligned"]):
+    for number, method in enumerate([*BENCHMARKS, "aligned"]):
         date, is_target = np.repeat(dates, 4), np.tile([False, False, True, True], len(dates))
         evidence = rng.normal(np.where(is_target, 0.4, -0.4) * number, 1.0)
         beats = np.full(len(date), 30)
@@ -57,38 +78,49 @@ def measured(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for each in dates:
             of_date = date == each
             columns = {name: np.asarray(column)[of_date].tolist() for name, column in asdict(scores[method]).items()}
-            write_json(fold_file(cv, method, each), {"date": each, **columns})
-    crossval = {
-        "labels": config["labels"],
-        "dates": dates,
-        "methods": {method: figures(v) for method, v in scores.items()},
-        "split": {
-            "methods": {
-                m: {w: counts(v.on_dates(config["dataset"]["dates"][w])) for w in ("validation", "test")}
+            write_record(fold_file(cv, method, each), FoldScores(key="", method=method, date=each, **columns))
+    crossval = Crossval(
+        dataset="made up",
+        labels=tuple(config["labels"]),
+        seed=0,
+        dates=tuple(dates),
+        all_the_same=(),
+        methods={method: method_scores(v) for method, v in scores.items()},
+        split=Split(
+            dates=config["dataset"]["dates"],
+            methods={
+                m: {w: scores_of(v.on_dates(config["dataset"]["dates"][w])) for w in ("validation", "test")}
                 for m, v in scores.items()
-            }
-        },
-        "beside": beside_the_best("aligned", scores),
-        "verdict": earned_its_place("aligned", scores),
-    }
-    write_json(cv / "crossval.json", crossval)
+            },
+        ),
+        beside=beside_the_best("aligned", scores),
+        verdict=verdict("aligned", scores),
+    )
+    write_record(cv / "crossval.json", crossval)
     total = 2 * len(dates)
-    before = {"right": total - 5, "wrong": 3, "inconclusive": 2}
-    after = {"right": total, "wrong": 0, "inconclusive": 0}
+    nothing = {"targets_right": 0, "targets": 0, "wrong_recordings": (), "dates_with_an_error": 0, "dates": {}}
+    nothing |= {"median_provisional_s": None, "brier_by_recording": 0.0, "brier_by_date": 0.0}
+    before = PlanDecisions(right=total - 5, wrong=3, inconclusive=2, **nothing)
+    after = PlanDecisions(right=total, wrong=0, inconclusive=0, **nothing)
     plans = ("none", "day's baseline")
-    daily_baseline = {
-        "baselines": 2,
-        "dates": dates,
-        "dates_with_target": dates[1:],
-        "seeds": {"0": {}},
-        "mean": {"0.95": {plan: [11.25, 0.5, 3.25, 1] for plan in plans}},
-        "excluded_recordings": {"0": {plan: before for plan in plans}},
-        "drifts": {d: {"before": dict.fromkeys(plans, before), "after": dict.fromkeys(plans, after)} for d in DRIFTS},
-        "others": {"synthetic": (211, 216)},
-    }
-    write_json(run / "study/daily_baseline/daily_baseline.json", daily_baseline)
-    of_days = {"days": 2, "draws": 12, "mean": 0.884, "sd": 0.061, "worst": 0.735}
-    write_json(run / "study/learning_curve/learning_curve.json", {"methods": {"comparator": [of_days]}})
+    mean = MeanDecisions(right=11.25, wrong=0.5, inconclusive=3.25, most_wrong=1)
+    drifts = {d: BeforeAndAfter(before=dict.fromkeys(plans, before), after=dict.fromkeys(plans, after)) for d in DRIFTS}
+    day_baseline = DayBaselineDecisions(
+        dataset="made up",
+        labels=tuple(config["labels"]),
+        baselines=2,
+        dates=tuple(dates),
+        dates_with_target=tuple(dates[1:]),
+        seeds={"0": {}},
+        mean={"0.95": dict.fromkeys(plans, mean)},
+        excluded_recordings={"0": dict.fromkeys(plans, before)},
+        drifts=drifts,
+        others={"synthetic": (211, 216)},
+    )
+    write_record(run / "study/day_baseline/day_baseline.json", day_baseline)
+    row = DaysLearned(days=2, draws=12, mean=0.884, sd=0.061, worst=0.735)
+    curve = LearningCurve(dataset="made up", seed=0, methods={"comparator": (row,)})
+    write_record(run / "study/learning_curve/learning_curve.json", curve)
     return folder
 
 
@@ -346,21 +378,21 @@ def test_bad_input_is_told_in_one_line_and_the_old_page_stays(
     assert "expected a bundle" in tell(copied / "nothing")
     first = next((cv / "folds/aligned").iterdir())
     first.write_text("{}")
-    assert f"{first.name}: has no entry 'evidence'" in tell(run)
+    assert f"{first.name}: has no entry 'key'" in tell(run)
     first.unlink()
     assert f"{first.name}: can't be read" in tell(run)
     crossval = read_json(cv / "crossval.json")
     for change, said in (
         ({"labels": ["a", "b"]}, "it is of another dataset"),
         ({"dates": ["../../../etc"]}, "it is of another dataset"),
-        ({"methods": {"../..": {}}}, "is no name of a method or date"),
+        ({"methods": {"../..": crossval["methods"]["aligned"]}}, "is no name of a method or date"),
         ({"methods": {}}, "expected aligned among them"),
         ({"verdict": float("nan")}, "is not JSON as this program writes it"),
     ):
         (cv / "crossval.json").write_text(json.dumps({**crossval, **change}))
         assert said in tell(run)
     (run / "checkpoint.safetensors").write_bytes(b"other weights")
-    assert "is of other weights; run python -m train.studies.confounders" in tell(run)
+    assert "is of other weights; run python -m train.study" in tell(run)
     (run / "config.json").write_text("[" * 100_000)
     assert "config.json: is not JSON" in tell(run)
 

@@ -1,7 +1,6 @@
-"""The study of a run: it writes what the single commands write, does nothing twice, and knows its own recordings."""
+"""The study of a run: it measures what the report draws, does nothing twice, and knows its own recordings."""
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +10,17 @@ from click.testing import CliRunner, Result
 from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.report.findings import read_findings
 from edge_ecg.report.report import report
+from edge_ecg.report.summary import summary
+from edge_ecg.results import LearningCurve, Overview, read_record
 from edge_ecg.storage.files import read_json
 from edge_ecg.terminal.console import columns, countdown, duration, run_command
+from train.data import read_sets
 from train.evaluate import evaluate
 from train.evaluation.occlusion import recording_means_uv
 from train.run import load_run
-from train.studies.crossval import crossval
-from train.studies.learning_curve import learning_curve
-from train.study import Study, key_of, study
+from train.studies.learning_curve import QUICK, learn_by_days
+from train.studies.subject import Options, Subject
+from train.study import key_of, study
 from train.training import counted
 
 
@@ -32,18 +34,16 @@ def studied(*words: object) -> Result:
 
 
 @pytest.mark.ci
-def test_a_study_is_what_the_single_commands_write_and_fills_the_report(tutorial: Path, tmp_path: Path) -> None:
+def test_a_study_fills_the_report_and_does_nothing_twice(tutorial: Path, tmp_path: Path) -> None:
     run = Path(shutil.copytree(tutorial / "run", tmp_path / "run"))
     dataset = tutorial / "data/dataset.toml"
     page = report(read_findings(run))
     assert "What was not measured" not in page
     assert "A coarse answer" in page
-    # The learning curve by its own command, of the same draws and methods.
-    options = [str(dataset), "--out", str(tmp_path / "lc"), "--draws", "3"]
-    CliRunner().invoke(learning_curve, options, catch_exceptions=False)
-    alone = read_json(tmp_path / "lc/learning_curve.json")["methods"]
-    together = read_json(run / "study/learning_curve/learning_curve.json")["methods"]
-    assert together == {name: alone[name] for name in together}
+    # The learning curve is that of its own function, of the same draws and methods.
+    read = read_dataset(dataset)
+    alone = learn_by_days(read, read_sets(read, quiet=True), 3, 0, tmp_path / "lc", lambda line: None, QUICK)
+    assert read_record(run / "study/learning_curve/learning_curve.json", LearningCurve) == alone
 
     before = {path: path.stat().st_mtime_ns for path in (run / "study").rglob("*.json")}
     again = studied(run, dataset, "--quick", "--only", "crossval,learning_curve")
@@ -59,9 +59,11 @@ def test_a_study_is_what_the_single_commands_write_and_fills_the_report(tutorial
     assert "1/1" in again.stderr
     assert "left" in again.stderr
     assert lost.exists()
-    # And the command of the part may write there as well.
-    options = [str(dataset), "--out", str(run / "study/crossval"), "--arch", "aligned"]
-    assert CliRunner().invoke(crossval, options, catch_exceptions=False).exit_code == 0
+    # The terminal prints the words of the page.
+    assert all(question in again.stdout for question, _ in summary(read_findings(run)))
+    # With one more draw it is another study.
+    again = studied(run, dataset, "--quick", "--only", "learning_curve", "--draws", 4)
+    assert "there already" not in again.stdout
 
 
 def told(capsys: pytest.CaptureFixture[str], *words: object) -> str:
@@ -92,14 +94,14 @@ def test_looks_at_the_test_dates_are_counted(run: Path, small_dataset: Path) -> 
 
 
 def test_training_leaves_an_overview_that_is_true(small_run: Path) -> None:
-    finished, found = load_run(small_run), read_json(small_run / "overview.json")
+    finished, found = load_run(small_run), read_record(small_run / "overview.json", Overview)
     beats = finished.validation
-    assert [row for row in found["data"] if row["set"] == "validation"] == counted("validation", beats)
-    assert counted("validation", beats)[0]["beats"] == int(np.sum(beats.date == beats.dates[0]))
+    assert [row for row in found.data if row.set == "validation"] == counted("validation", beats)
+    assert counted("validation", beats)[0].beats == int(np.sum(beats.date == beats.dates[0]))
     of_first = beats.values[beats.recording == 0]
     flat = of_first[:, :383] - recording_means_uv(beats)[0]
     np.testing.assert_allclose(flat.mean(0), flat.mean(), atol=1e-2)  # the same shape but for its level
-    assert len(found["examples"]["samples_uv"]) == 2
+    assert found.examples is not None
 
 
 def test_a_countdown_says_what_is_left_and_no_more_than_a_line_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,8 +122,11 @@ def test_a_table_that_is_too_wide_goes_on_below() -> None:
 
 def test_a_part_is_done_again_for_other_recordings_or_settings(run: Path, small_dataset: Path) -> None:
     dataset, finished = read_dataset(small_dataset), load_run(run)
-    some = Study(finished, dataset, finished.validation, quick=True)
-    other = replace(some, beats=finished.training)
-    keys = {key_of(study, "crossval", quick) for study in (some, other) for quick in (True, False)}
-    assert len(keys) == 4
-    assert key_of(some, "crossval", quick=True) in keys
+    subjects = [
+        Subject(finished, dataset, beats, Options(quick=quick, draws=draws))
+        for beats in (finished.training, finished.validation)
+        for quick in (True, False)
+        for draws in (None, 5)
+    ]
+    assert len({key_of(subject, "learning_curve") for subject in subjects}) == 8
+    assert len({key_of(subject, "crossval") for subject in subjects}) == 4  # no draws there

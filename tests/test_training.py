@@ -1,6 +1,5 @@
 """Training: small, deterministic, resumable, balanced; and the figures beside it are right."""
 
-import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_ecg.errors import RunError
-from edge_ecg.results import wilson_interval
+from edge_ecg.results import Accuracy, RunMetrics, read_record, wilson_interval
 from train.data import BeatSet
-from train.decision.decide import Confusion, decide
+from train.decision.decide import decide
 from train.decision.fitted import choose_references, fit_levels
 from train.fit.left_out import evidence_of, left_out_evidence
 from train.fit.loop import Settings, Trainer, batches, pairs
@@ -199,10 +198,9 @@ def test_the_run_holds_dates_apart(small_run: Path) -> None:
 
 def test_the_small_run_decides_its_validation_recordings(small_run: Path) -> None:
     run = load_run(small_run)
-    figures = decide(run.model, run.references()[1], run.validation, run.rule).to_json()
-    assert figures["recordings"]["right"] >= 7  # of 8
-    assert json.loads((small_run / "metrics.json").read_text())["validation"] == json.loads(json.dumps(figures))
-    assert (small_run / "history.png").read_bytes().startswith(b"\x89PNG")
+    metrics = decide(run.model, run.references()[1], run.validation, run.rule).metrics()
+    assert metrics.recordings.right >= 7  # of 8
+    assert read_record(small_run / "metrics.json", RunMetrics).validation == metrics
 
 
 @pytest.mark.parametrize("name", ["config.json", "checkpoint.safetensors", "beats.safetensors"])
@@ -229,13 +227,13 @@ def test_wilson_interval_ends_1_96_standard_errors_away(counts: tuple[int, int])
 def test_confusion_counts() -> None:
     called = np.array([1, 1, 0, 0, 0], bool)
     truth = np.array([1, 0, 0, 0, 1], bool)
-    figures = Confusion.count(called, truth).to_json()
-    assert (figures["right"], figures["total"]) == (3, 5)
-    assert figures["sensitivity"] == 1 / 2
-    assert figures["specificity"] == 2 / 3
+    found = Accuracy.of(called, truth)
+    assert (found.right, found.total) == (3, 5)
+    assert found.sensitivity == 1 / 2
+    assert found.specificity == 2 / 3
 
 
-@pytest.mark.parametrize("name", ["config.json", "metrics.json", "history.png", "checkpoint.safetensors"])
+@pytest.mark.parametrize("name", ["config.json", "metrics.json", "overview.json", "checkpoint.safetensors"])
 @pytest.mark.parametrize("resume", [(), ("--resume",)])
 def test_training_overwrites_no_file_of_anybody_else(
     small_dataset: Path, tmp_path: Path, name: str, resume: tuple[str, ...]

@@ -41,10 +41,10 @@ def train(
         import torch
 
         from train.data import mixed, read_sets
-        from train.evaluate import figures_text
+        from train.evaluate import metrics_text
         from train.fit.loop import PROGRESS, Trainer, settings_for
         from train.model.architectures import WEIGHTS, architecture_of
-        from train.run import BEATS, CONFIG, FOLDS, HISTORY, METRICS
+        from train.run import BEATS, CONFIG, FOLDS, METRICS
         from train.studies.confounders import CONFOUNDERS
         from train.training import OVERVIEW, train_run
 
@@ -59,7 +59,7 @@ def train(
     sets = {which: read_sets(dataset, [which], beats_file=beats_file) for which in ("train", "validation")}
     learned = sets["train"]
     days = require_days(zip(learned.dates.tolist(), learned.recording_is_target.tolist(), strict=True), fewest)
-    claim_folder(out, "train", (WEIGHTS, PROGRESS, BEATS, METRICS, HISTORY, CONFIG, FOLDS, OVERVIEW, CONFOUNDERS))
+    claim_folder(out, "train", (WEIGHTS, PROGRESS, BEATS, METRICS, CONFIG, FOLDS, OVERVIEW, CONFOUNDERS))
     _refuse_a_run(out / PROGRESS, resume)  # that another process finished meanwhile
     click.echo(f"{len(days)} day{'s' if len(days) > 1 else ''} with both states to learn from")
     if dataset.session == PERSON:
@@ -81,14 +81,14 @@ def train(
 
     dates = len({date for beats in sets.values() for date in beats.dates.tolist()})
     with click.progressbar(length=dates, label="leaving dates out", file=sys.stderr) as bar:
-        finished, figures = train_run(trainer, dataset, sets, out, show, lambda _: bar.update(1))
+        finished, metrics = train_run(trainer, dataset, sets, out, show, lambda _: bar.update(1))
     if finished.config["levels"] is None:
         said = (
             "too few days with both states to tell how much days differ: every recording will be inconclusive; record "
             "both states on more days"
         )
         click.echo(wrapped(said, 2), err=True)
-    click.echo(figures_text(figures, dataset.labels))
+    click.echo(metrics_text({"validation": metrics}, dataset.labels))
     click.echo(f"{finished.model.parameter_count} parameters, {time.perf_counter() - began:.0f} s, in {out}")
 
 

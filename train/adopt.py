@@ -19,7 +19,7 @@ from edge_ecg.storage.files import read_small_file
 from edge_ecg.terminal.console import claim_folder, run_command
 from train.data import BeatSet, read_sets
 from train.decision.fitted import fit_levels
-from train.evaluate import figures_text
+from train.evaluate import metrics_text
 from train.fit.left_out import evidence_by_date
 from train.fit.loop import PROGRESS, History, settings_for
 from train.model.architectures import MOST_BYTES, WEIGHTS, architecture_of, write_weights
@@ -120,8 +120,8 @@ def adopt(
     write_weights(out / WEIGHTS, model)
     run = new_run(out, dataset, settings, sets, model, levels, History(), adopted=checkpoint.name)
     leave_for_the_report(run, dataset)
-    figures = write_run(run, History())
-    click.echo(figures_text(figures, dataset.labels))
+    metrics = write_run(run, History())
+    click.echo(metrics_text({"validation": metrics}, dataset.labels))
     click.echo(f"{model.parameter_count} parameters from {checkpoint.name}, in {out}")
 
 

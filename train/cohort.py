@@ -12,7 +12,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,22 +23,22 @@ import click
 from edge_ecg.datasets.dataset_file import read_toml
 from edge_ecg.errors import DatasetError, EdgeEcgError, RunError
 from edge_ecg.report.cohort import cohort_page
+from edge_ecg.results import CohortResult, Decisions, PersonResult, PersonTests, read_record, write_record
 from edge_ecg.storage.atomic import refuse_overlap, write_file
 from edge_ecg.storage.files import read_json, write_json
 from edge_ecg.terminal.console import claim_folder, countdown, run_command, wrapped
-from train.evaluation.folds import BASELINES
+from train.evaluation.folds import BENCHMARKS, SLOW
 from train.evaluation.persons import pool_persons
 from train.model import DEFAULT_ARCHITECTURE
+from train.options import compared
 from train.parallel import local_cluster, require_dask, run_tasks, tasks_on
-from train.person import PERSON, Person, Plan, code_version, empty, study_person
-from train.studies.crossval import compared
-from train.study import SLOW
+from train.person import PERSON, Person, Plan, code_version, study_person
 
 STUDY, TABLE, FIGURES, PAGE = "study.json", "cohort.csv", "cohort.json", "cohort.html"
 WRITES = ("persons", STUDY, TABLE, FIGURES, PAGE)
 MOST_BYTES = 16_000_000
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
-QUICK = tuple(name for name in BASELINES if name not in SLOW)
+QUICK = tuple(name for name in BENCHMARKS if name not in SLOW)
 COLUMNS = (
     *("person", "method", "recordings_right", "recordings", "accuracy", "accuracy_95_low", "accuracy_95_high"),
     *("over_dates_95_low", "over_dates_95_high", "auc", "auc_95_low", "auc_95_high", "permutation_p"),
@@ -49,14 +49,14 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Study:
+class CohortStudy:
     """A name, and who takes part."""
 
     name: str
     persons: tuple[Person, ...]
 
 
-def read_study(path: Path) -> Study:
+def read_study(path: Path) -> CohortStudy:
     """Read a study file, or a folder in which every folder with a `dataset.toml` is a person, its name the key.
 
     A study file has a `name` and a table [persons]: KEY = "DATASET.toml", or KEY = {dataset = "…", data = "FOLDER"},
@@ -79,7 +79,7 @@ def read_study(path: Path) -> Study:
     for what in ([p.key.casefold() for p in persons], [p.dataset for p in persons]):
         if twice := sorted(persons[n].key for n, value in enumerate(what) if value in what[:n]):
             raise DatasetError(f"{path}: {', '.join(twice)}: is there already, by key or dataset file; expected once")
-    return Study(name, tuple(persons))
+    return CohortStudy(name, tuple(persons))
 
 
 def _person(path: Path, key: str, value: Any) -> Person:
@@ -92,7 +92,7 @@ def _person(path: Path, key: str, value: Any) -> Person:
     return Person(key, places["dataset"], places.get("data"))
 
 
-def require_same_study(out: Path, study: Study, plan: Plan) -> None:
+def require_same_study(out: Path, study: CohortStudy, plan: Plan) -> None:
     """Note whose study a folder is. Raises RunError if it is another one's: of other name, settings or persons.
 
     Persons may be added, and one's dataset file may be mended; but some that were there must be there as they were.
@@ -118,36 +118,37 @@ def _hash(file: Path) -> str:
         return ""
 
 
-def rows_of(persons: list[dict[str, Any]], by_person: dict[str, Any], ours: str) -> Iterator[dict[str, Any]]:
-    """A row a person and method; one row alone of a person without figures."""
+def rows_of(
+    persons: Iterable[PersonResult], by_person: Mapping[str, PersonTests], ours: str
+) -> Iterator[dict[str, Any]]:
+    """A row per person and method; one row alone of a person without figures."""
     for found in persons:
         of_person = {
-            "person": found["person"],
-            **{fact: found["facts"].get(fact) for fact in ("days", "days_with_both_states", "beats")},
-            "recordings": found["facts"].get("recordings"),
-            "bundle_bytes": sum(found["bundle"].values()) if found["bundle"] else None,
-            "failed_at": found["step"] if found["reason"] else None,
-            "reason": found["reason"],
+            "person": found.person,
+            **{fact: found.facts.get(fact) for fact in ("days", "days_with_both_states", "beats", "recordings")},
+            "bundle_bytes": sum(found.bundle.values()) if found.bundle else None,
+            "failed_at": found.step if found.reason else None,
+            "reason": found.reason,
         }
-        if not found["methods"]:
+        if not found.methods:
             yield of_person
-        for name, figures in found["methods"].items():
-            decided = found["decisions"].get(name, {})
-            tested = by_person[found["person"]] if name == ours else {}
+        for name, scores in found.methods.items():
+            decided = found.decisions.get(name)
+            tested = by_person[found.person] if name == ours else None
             yield {
                 **of_person,
                 "method": name,
-                "recordings_right": figures["recordings"]["right"],
-                "accuracy": figures["recordings"]["accuracy"],
-                **_interval("accuracy", figures["recordings"]["accuracy_95"]),
-                **_interval("over_dates", figures["accuracy_95_by_date"]),
-                "auc": figures["auc"],
-                **_interval("auc", figures["auc_95_by_date"]),
-                "permutation_p": figures["permutation_p"],
-                **{key: tested.get(key) for key in ("effect_p_adjusted", "better_p_adjusted")},
-                **{f"decisions_{how}": count for how, count in decided.get("alone", {}).items()},
-                **{f"with_day_{how}": count for how, count in decided.get("with_day", {}).items()},
-                "wrong_with_confidence": decided.get("wrong_with_confidence"),
+                "recordings_right": scores.recordings.right,
+                "accuracy": scores.recordings.accuracy,
+                **_interval("accuracy", scores.recordings.accuracy_95),
+                **_interval("over_dates", scores.accuracy_95_by_date),
+                "auc": scores.auc,
+                **_interval("auc", scores.auc_95_by_date),
+                "permutation_p": scores.permutation_p,
+                **{key: getattr(tested, key, None) for key in ("effect_p_adjusted", "better_p_adjusted")},
+                **_decisions("decisions", decided.alone if decided else None),
+                **_decisions("with_day", decided.with_day if decided else None),
+                "wrong_with_confidence": decided.wrong_with_confidence if decided else None,
             }
 
 
@@ -155,32 +156,35 @@ def _interval(name: str, interval: tuple[float, float]) -> dict[str, float]:
     return {f"{name}_95_low": interval[0], f"{name}_95_high": interval[1]}
 
 
-def write_results(out: Path, study: Study, plan: Plan, persons: list[dict[str, Any]]) -> dict[str, Any]:
-    """Write the table, the figures of all persons together, and the page; returns the figures."""
+def _decisions(name: str, counts: Decisions | None) -> dict[str, int]:
+    return {f"{name}_{how}": getattr(counts, how) for how in ("right", "wrong", "inconclusive")} if counts else {}
+
+
+def write_results(out: Path, study: CohortStudy, plan: Plan, persons: list[PersonResult]) -> CohortResult:
+    """Write the table, the record of all persons together, and the page; returns the record."""
     ours = plan.architectures[0]
-    rivals = [*plan.baselines, *plan.architectures[1:]]
-    result = {"name": study.name, "ours": ours, "plan": asdict(plan), **pool_persons(persons, ours, rivals)}
+    result = pool_persons(persons, ours, [*plan.benchmarks, *plan.architectures[1:]], study.name, asdict(plan))
     table = io.StringIO()
     writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows_of(persons, result["by_person"], ours))
+    writer.writerows(rows_of(persons, result.by_person, ours))
     write_file(out / TABLE, table.getvalue().encode())
-    write_json(out / FIGURES, result)
+    write_record(out / FIGURES, result)
     write_file(out / PAGE, cohort_page(result, persons).encode())
     return result
 
 
-def summary(result: dict[str, Any]) -> str:
-    """What the figures say, as lines of text."""
-    judged, failed = result["judged"], sum(kind["persons"] for kind in result["failures"]["kinds"])
+def summary(result: CohortResult) -> str:
+    """The record as lines of text."""
+    judged, failed = result.judged, sum(kind.persons for kind in result.failures.kinds)
     lines = [
-        f"{result['persons']} persons, {judged} with figures, {failed} not finished",
-        f"the states differ for {len(result['with_effect'])} of {judged} persons beyond chance; of these finds "
-        f"{result['false_discoveries']:.0%} are false at most, on average",
-        f"{result['ours']} beats every one of their own baselines for {len(result['better'])} of {judged} persons "
+        f"{result.persons} persons, {judged} with figures, {failed} not finished",
+        f"the states differ for {len(result.with_effect)} of {judged} persons beyond chance; of these finds "
+        f"{result.false_discoveries:.0%} are false at most, on average",
+        f"{result.ours} beats every one of their own benchmark methods for {len(result.better)} of {judged} persons "
         "beyond chance, at the same rate",
     ]
-    lines += [f"{k['persons']} failed at {k['step']}: {k['reason']}" for k in result["failures"]["kinds"]]
+    lines += [f"{kind.persons} failed at {kind.step}: {kind.reason}" for kind in result.failures.kinds]
     return "\n".join(wrapped(line, 2) for line in lines)
 
 
@@ -207,7 +211,12 @@ def engine(scheduler: str | None, workers: int | None) -> Iterator[None]:
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for persons, table and page.")
 @click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler, such as tcp://127.0.0.1:8786.")
 @click.option("--workers", type=click.IntRange(1), help="Without a scheduler: processes here [one a core].")
-@compared((DEFAULT_ARCHITECTURE,), QUICK, f"all but {', '.join(SLOW)}, which takes longer than all the rest")
+@compared(
+    (DEFAULT_ARCHITECTURE,),
+    QUICK,
+    "The comparator; given again, one more benchmark method.",
+    f"all but {', '.join(SLOW)}, which takes longer than all the rest",
+)
 @click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True)
 @click.option("--epochs", type=click.IntRange(1), help="Of every training, in place of its usual number.")
 @click.option(
@@ -223,7 +232,7 @@ def cohort(
     scheduler: str | None,
     workers: int | None,
     architectures: tuple[str, ...],
-    baselines: tuple[str, ...],
+    benchmarks: tuple[str, ...],
     seed: int,
     epochs: int | None,
     formats: str,
@@ -237,7 +246,7 @@ def cohort(
     wanted = () if formats == "none" else tuple(dict.fromkeys(formats.split(",")))
     if unknown := set(wanted) - {"onnx", "coreml", "portable"}:
         raise click.BadParameter(f"--only {', '.join(sorted(unknown))}: expected some of onnx,coreml,portable, or none")
-    plan = Plan(tuple(dict.fromkeys(architectures)), tuple(dict.fromkeys(baselines)), seed, epochs, wanted)
+    plan = Plan(tuple(dict.fromkeys(architectures)), tuple(dict.fromkeys(benchmarks)), seed, epochs, wanted)
     if scheduler and workers:
         raise click.UsageError("--workers is for a cluster of this machine; a scheduler has its own")
     refuse_overlap(out, [place for p in study.persons for place in (p.dataset, p.data) if place])
@@ -254,9 +263,9 @@ def cohort(
         for key, said in run_tasks(study_person, (plan, code_version(), out), [(p,) for p in study.persons], gone):
             step(f"{key}  {said}")
     persons = [
-        empty(person.key) | {"step": "worker", "reason": lost[person.key]}
+        PersonResult(person=person.key, step="worker", reason=lost[person.key])
         if person.key in lost
-        else read_json(out / "persons" / person.key / PERSON)
+        else read_record(out / "persons" / person.key / PERSON, PersonResult)
         for person in study.persons
     ]
     click.echo(summary(write_results(out, study, plan, persons)))

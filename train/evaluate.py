@@ -6,17 +6,18 @@ Who looks at test dates again and again, and changes something in between, has n
 """
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
+import msgspec
 import torch
 
 from edge_ecg.datasets.dataset_file import SETS, read_dataset
-from edge_ecg.report.findings import told, weights_sha256
-from edge_ecg.storage.files import read_json, write_json
-from edge_ecg.terminal.console import between, claim_folder, columns, count, run_command, share, wrapped
+from edge_ecg.report.findings import weights_sha256
+from edge_ecg.results import Accuracy, Evaluation, SetMetrics, between, percent, read_record, write_record
+from edge_ecg.terminal.console import claim_folder, columns, run_command, wrapped
 from train.data import read_sets
 from train.decision.decide import decide
 from train.options import DATASET, RUN, given_beats
@@ -31,23 +32,23 @@ FIGURES = {
 }
 
 
-def figures_text(figures: dict[str, dict[str, Any]], labels: tuple[str, str]) -> str:
-    """Figures by set as lines of text: recordings first, since they are what counts."""
+def metrics_text(sets: Mapping[str, SetMetrics], labels: tuple[str, str]) -> str:
+    """Metrics by set as lines of text: recordings first, since they are what counts."""
     lines = []
-    for which, of_set in figures.items():
+    for which, of_set in sets.items():
         rows = [["", "right", "accuracy", "95 % interval", "sens.", "spec."]]
         for name, key in FIGURES.items():
-            c = of_set[key]
-            interval = between(c["accuracy_95"]) if name.startswith("recordings") else "not independent"
-            rates = (share(rate) for rate in (c["sensitivity"], c["specificity"]))
-            rows.append([f"  {name}", count(c), share(c["accuracy"]), interval, *rates])
-        s = of_set["sequential"]
+            c: Accuracy = getattr(of_set, key)
+            interval = between(c.accuracy_95) if name.startswith("recordings") else "not independent"
+            rates = (percent(rate) for rate in (c.sensitivity, c.specificity))
+            rows.append([f"  {name}", f"{c.right}/{c.total}", percent(c.accuracy), interval, *rates])
+        s = of_set.sequential
         lines += [
-            f"{which}: {', '.join(of_set['dates'])}",
+            f"{which}: {', '.join(of_set.dates)}",
             *columns(rows),
             wrapped(
-                f"  decided without a baseline of the day: {s['right']} right, {s['wrong']} wrong, "
-                f"{s['inconclusive']} inconclusive, first after {s['median_beats']:.0f} beats (median)",
+                f"  decided without a baseline of the day: {s.right} right, {s.wrong} wrong, "
+                f"{s.inconclusive} inconclusive, first after {s.median_beats:.0f} beats (median)",
                 4,
             ),
         ]
@@ -71,31 +72,30 @@ def evaluate(
     dataset = read_dataset(dataset_file, data)
     beats = read_sets(dataset, [which], finished.contract, as_json, beats_file)
     _, references = finished.references()
-    figures = decide(finished.model, references, beats, finished.rule).to_json()
+    metrics = decide(finished.model, references, beats, finished.rule).metrics()
     claim_folder(run_folder, "train", [EVALUATION])
-    looks = noted(finished, which, figures)
+    looks = noted(finished, which, metrics)
     if as_json:
-        click.echo(json.dumps({"set": which, "looks": looks, **figures}))
+        click.echo(json.dumps({"set": which, "looks": looks, **msgspec.to_builtins(metrics)}))
         return
-    click.echo(figures_text({which: figures}, finished.labels))
+    click.echo(metrics_text({which: metrics}, finished.labels))
     if which == "test":
         again = f"look {looks}; what was chosen in between was chosen by them" if looks > 1 else "the first look"
         click.echo(f"  at the test dates of this run: {again}")
 
 
-def noted(run: Run, which: str, figures: dict[str, Any]) -> int:
-    """Write the figures of a set into the run, and return how often it was looked at, this time included."""
+def noted(run: Run, which: str, metrics: SetMetrics) -> int:
+    """Write the metrics of a set into the run, and return how often it was looked at, this time included."""
     file = run.path / EVALUATION
-    sets = read_json(file) if file.exists() else {}
-    with told(file):
-        looks = 1 + (int(sets[which]["looks"]) if which in sets else 0)
-    sets[which] = {
-        **figures,
-        "looks": looks,
-        "time": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "weights_sha256": weights_sha256(run.path),
-    }
-    write_json(file, sets)
+    sets = read_record(file, dict[str, Evaluation]) if file.exists() else {}
+    looks = 1 + (sets[which].looks if which in sets else 0)
+    sets[which] = Evaluation(
+        **msgspec.structs.asdict(metrics),
+        looks=looks,
+        time=datetime.now().astimezone().isoformat(timespec="seconds"),
+        weights_sha256=weights_sha256(run.path),
+    )
+    write_record(file, sets)
     return looks
 
 

@@ -1,13 +1,17 @@
 """Options that several commands of `train` have."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from edge_ecg.errors import RunError
 from edge_ecg.terminal.interrupts import quitting_at_once
+from train.evaluation import BENCHMARK_NAMES
 from train.model import NAMES
+
+Result = TypeVar("Result")
 
 
 class ArchitectureName(click.ParamType):
@@ -56,6 +60,37 @@ RUN = click.argument(
 DATASET = click.argument(
     "dataset_file", metavar="[DATASET.toml]", required=False, callback=_dataset_here, type=click.Path(path_type=Path)
 )  # without it, the one data set here
+
+
+def compared(
+    architectures: tuple[str, ...] | None, benchmarks: tuple[str, ...] | None, arch_help: str, shown: str
+) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    """Options for what is compared, --arch and --benchmark, with these defaults; `shown` describes the latter's."""
+
+    def with_both(command: Callable[..., Result]) -> Callable[..., Result]:
+        arch = click.option(
+            "--arch",
+            "architectures",
+            multiple=True,
+            type=ArchitectureName(),
+            default=architectures,
+            show_default=True,
+            help=arch_help,
+        )
+        benchmark = click.option(
+            "--benchmark",
+            "benchmarks",
+            multiple=True,
+            type=click.Choice(BENCHMARK_NAMES),
+            default=benchmarks,
+            metavar="NAME",
+            show_default=shown,
+            help=f"A benchmark method; may be given again: {', '.join(BENCHMARK_NAMES)}.",
+        )
+        return arch(benchmark(command))
+
+    return with_both
+
 
 given_beats = click.option(
     "--beats",

@@ -1,7 +1,7 @@
 """One person of a cohort: dates left out beside baselines, decisions, a run and its bundle, as the single commands do.
 
     OUT/persons/KEY/person.json   the figures, and why something is missing; a person that has it is finished
-    OUT/persons/KEY/crossval/     as `python -m train.studies.crossval` writes it
+    OUT/persons/KEY/crossval/     its study of dates left out: `train.studies.crossval`
     OUT/persons/KEY/left_out/     the models of its folds
     OUT/persons/KEY/run/          as `python -m train` writes it
     OUT/persons/KEY/bundle/       as `python -m export.bundle` writes it, if its gate lets it pass
@@ -28,11 +28,12 @@ import numpy as np
 from edge_ecg.bundles.bundle import MANIFEST
 from edge_ecg.datasets.dataset_file import SETS, days_with_both_states, read_dataset
 from edge_ecg.errors import EdgeEcgError, first_line
+from edge_ecg.results import Decisions, PersonDecisions, PersonMethod, PersonResult, read_record, write_record
 from edge_ecg.storage.atomic import atomic_folder
-from edge_ecg.storage.files import read_json, write_json
+from edge_ecg.storage.files import read_json
 from edge_ecg.terminal.console import BAD_INPUT
 from train.data import BeatSet, read_sets
-from train.evaluation.drifted import counts, without
+from train.evaluation.drifted import counts, leaving_out
 from train.evaluation.folds import kept_comparator, place_of
 from train.fit.left_out import kept_model
 from train.fit.loop import Settings, Trainer, settings_for
@@ -61,7 +62,7 @@ class Plan:
     """What is done with every person of a study."""
 
     architectures: tuple[str, ...]  # ours first
-    baselines: tuple[str, ...]
+    benchmarks: tuple[str, ...]
     seed: int
     epochs: int | None  # in place of the usual number
     formats: tuple[str, ...]  # of the bundle; without any there is none
@@ -93,9 +94,9 @@ def study_person(of_study: tuple[Plan, str, Path], person: Person) -> tuple[str,
         raise EdgeEcgError("a worker has another version of this program than the command; install the same on both")
     place = out / "persons" / person.key
     made_from = _made_from(plan, person)
-    if made_from and (place / PERSON).exists() and read_json(place / PERSON).get("made_from") == made_from:
+    if made_from and (place / PERSON).exists() and read_record(place / PERSON, PersonResult).made_from == made_from:
         return person.key, "there already"
-    found = empty(person.key)
+    found: dict[str, Any] = {"person": person.key}  # entries of the record, as they come
     with atomic_folder(place) as fresh:
         try:
             _study(plan, person, fresh, found)
@@ -104,13 +105,9 @@ def study_person(of_study: tuple[Plan, str, Path], person: Person) -> tuple[str,
         except Exception as error:  # its message may quote a recording, so only its kind is told
             made_from = None  # no fault of the data, such as a full disk: the next run tries again
             found["reason"] = f"this is a defect of this program or machine ({type(error).__name__})"
-        write_json(fresh / PERSON, {"made_from": made_from, **found})
-    return person.key, _line(found, plan)
-
-
-def empty(key: str) -> dict[str, Any]:
-    """What person.json holds of a person of whom nothing is known: step says where it ended, reason why."""
-    return {"person": key, "step": "data", "reason": None, "facts": {}, "methods": {}, "decisions": {}, "bundle": None}
+        result = PersonResult(made_from=made_from, **found)
+        write_record(fresh / PERSON, result)
+    return person.key, _line(result, plan)
 
 
 def _study(plan: Plan, person: Person, out: Path, found: dict[str, Any]) -> None:
@@ -127,13 +124,18 @@ def _study(plan: Plan, person: Person, out: Path, found: dict[str, Any]) -> None
         plan.seed,
         out / "crossval",
         lambda line: None,
-        plan.baselines,
+        plan.benchmarks,
         plan.epochs,
         partial(kept_comparator, folder=kept),
     )
-    for name, figures in crossval["methods"].items():
-        by_date = {date: of_date["recordings"]["right"] for date, of_date in figures["dates"].items()}
-        found["methods"][name] = {**{key: figures[key] for key in OF_METHOD}, "right_by_date": by_date}
+    write_record(out / "crossval/crossval.json", crossval)
+    found["methods"] = {
+        name: PersonMethod(
+            **{key: getattr(scores, key) for key in OF_METHOD},
+            right_by_date={date: of_date.recordings.right for date, of_date in scores.dates.items()},
+        )
+        for name, scores in crossval.methods.items()
+    }
     found["decisions"] = {name: _decisions(beats, plan.settings(name), kept) for name in plan.architectures}
     found["step"] = "training"
     sets = {which: beats.on_dates(dataset.sessions[which]) for which in ("train", "validation")}
@@ -145,7 +147,7 @@ def _study(plan: Plan, person: Person, out: Path, found: dict[str, Any]) -> None
     found["step"] = None
 
 
-def _facts(beats: BeatSet) -> dict[str, Any]:
+def _facts(beats: BeatSet) -> dict[str, float]:
     both = days_with_both_states(zip(beats.dates.tolist(), beats.recording_is_target.tolist(), strict=True))
     return {
         "days": len(set(beats.dates.tolist())),
@@ -156,16 +158,16 @@ def _facts(beats: BeatSet) -> dict[str, Any]:
     }
 
 
-def _decisions(beats: BeatSet, settings: Settings, kept: Path) -> dict[str, Any]:
-    """Decisions on dates left out, without a baseline of the day and with its first two: right, wrong, inconclusive."""
-    others = {date: without(beats, [date]) for date in sorted(set(beats.dates.tolist()))}
+def _decisions(beats: BeatSet, settings: Settings, kept: Path) -> PersonDecisions:
+    """Decisions on dates left out, without a baseline of the day and with its first two."""
+    others = {date: leaving_out(beats, [date]) for date in sorted(set(beats.dates.tolist()))}
     models = {date: kept_model(rest, settings, place_of(rest, kept)) for date, rest in others.items()}
     left_out = left_out_by_date(beats, models, settings)
     at = {confidence: decisions(beats, *left_out, confidence) for confidence in (CONFIDENCE, HIGH_CONFIDENCE)}
-    return {
-        **{name: counts(at[CONFIDENCE][plan]) for name, plan in DECISIONS.items()},
-        "wrong_with_confidence": counts(at[HIGH_CONFIDENCE][DECISIONS["alone"]])["wrong"],
-    }
+    return PersonDecisions(
+        **{name: Decisions(**counts(at[CONFIDENCE][plan])) for name, plan in DECISIONS.items()},
+        wrong_with_confidence=counts(at[HIGH_CONFIDENCE][DECISIONS["alone"]])["wrong"],
+    )
 
 
 def _bundle(run: Path, out: Path, formats: tuple[str, ...]) -> dict[str, Any]:
@@ -214,7 +216,7 @@ def plain_reason(error: Exception, places: Iterable[Path | None]) -> str:
     return re.sub(r"^(…[:,\s]*)+", "", text)
 
 
-def _line(found: dict[str, Any], plan: Plan) -> str:
-    ours = found["methods"].get(plan.architectures[0])
-    said = f"{ours['recordings']['right']}/{ours['recordings']['total']} recordings" if ours else "no figures"
-    return f"{said}; {found['step']}: {found['reason']}" if found["reason"] else said
+def _line(found: PersonResult, plan: Plan) -> str:
+    ours = found.methods.get(plan.architectures[0])
+    said = f"{ours.recordings.right}/{ours.recordings.total} recordings" if ours else "no figures"
+    return f"{said}; {found.step}: {found.reason}" if found.reason else said

@@ -3,7 +3,7 @@
     checkpoint.safetensors   the best weights so far        config.json    settings, dataset, contract, levels
     beats.safetensors        training and validation beats  metrics.json   figures by set
     folds/DATE/              a model that has not seen DATE; the levels in config.json are from these
-    progress.safetensors     what --resume needs            history.png    loss and accuracy by epoch
+    progress.safetensors     what --resume needs
 
 No pickle anywhere. An architecture that is not ours is imported by its name: SECURITY.md.
 """
@@ -25,6 +25,7 @@ from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.novelty import TrainingDistribution
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import DecisionRule
+from edge_ecg.results import RunMetrics, SetMetrics, write_record
 from edge_ecg.storage.atomic import write_file
 from edge_ecg.storage.files import plain_file, read_json, write_json
 from train.data import BeatSet
@@ -34,7 +35,7 @@ from train.fit.loop import History, Settings
 from train.model.architectures import WEIGHTS, build_model, read_weights
 from train.model.model import Model, embed
 
-CONFIG, BEATS, METRICS, HISTORY = "config.json", "beats.safetensors", "metrics.json", "history.png"
+CONFIG, BEATS, METRICS = "config.json", "beats.safetensors", "metrics.json"
 FOLDS = "folds"
 
 
@@ -100,18 +101,18 @@ def new_run(
     return Run(out, config, model, sets["train"], sets["validation"], CONTRACT, dataset.labels)
 
 
-def write_run(run: Run, history: History) -> dict[str, Any]:
-    """Write what a run has beside its weights and pictures; return the figures of the validation dates.
+def write_run(run: Run, history: History) -> SetMetrics:
+    """Write what a run has beside its weights; return the metrics of the validation dates.
 
     config.json comes last: a folder that has it is a finished run, and never one without its levels.
     """
     sets = {"train": run.training, "validation": run.validation}
     _, references = run.references()
-    metrics = {which: decide(run.model, references, beats, run.rule).to_json() for which, beats in sets.items()}
+    metrics = {which: decide(run.model, references, beats, run.rule).metrics() for which, beats in sets.items()}
     write_beats(run.path / BEATS, sets)
-    write_json(run.path / METRICS, {**metrics, "history": asdict(history)})
+    write_record(run.path / METRICS, RunMetrics(**metrics, history=history.record()))
     write_json(run.path / CONFIG, {**run.config, "contract": run.contract.to_json()})
-    return {"validation": metrics["validation"]}
+    return metrics["validation"]
 
 
 def write_beats(path: Path, sets: dict[str, BeatSet]) -> None:

@@ -52,7 +52,7 @@ def run_demo(out: Path, seed: int) -> None:
     _step("Evaluate it on two days that it has not seen", "train.evaluate", training, dataset)
     _step(
         "Leave each day out once, with and without the day's own baseline to compare with",
-        *("train.study", training, dataset, "--quick", "--only", "crossval,daily_baseline"),
+        *("train.study", training, dataset, "--quick", "--only", "crossval,day_baseline"),
     )
     _step("Export the bundle: ONNX, Core ML, reference embeddings", "export.bundle", training, "--out", bundle_path)
 

@@ -1,7 +1,7 @@
 """What was measured of a run or a bundle: the JSON files that training, the studies and the export leave."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,9 +11,25 @@ import numpy as np
 
 from edge_ecg.bundles.bundle import MANIFEST, PACKED_FROM, load_bundle
 from edge_ecg.errors import EdgeEcgError, RunError
-from edge_ecg.storage.files import read_json
+from edge_ecg.results import (
+    Confounders,
+    Crossval,
+    DatasetFacts,
+    DayBaselineDecisions,
+    Evaluation,
+    FoldScores,
+    History,
+    LearningCurve,
+    Overview,
+    RunConfig,
+    RunMetrics,
+    SetMetrics,
+    StudyNote,
+    convert_record,
+    read_record,
+)
 
-STUDY = "study"  # the folder of a run in which `train.study` keeps what it measured
+STUDIED, STUDY = "study", "study.json"  # the folder of a run in which `train.study` keeps its records, and their list
 
 Folds = dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]  # by method: date, evidence, is it the target's
 
@@ -25,20 +41,20 @@ class Findings:
     source: Path
     is_bundle: bool
     labels: tuple[str, str]
-    dataset: dict[str, Any]  # name, dates by set, recordings and beats by set
+    dataset: DatasetFacts
     architecture: str
     parameters: int
     settings: dict[str, Any]
     best_epoch: int
-    metrics: dict[str, Any]  # by set
-    history: dict[str, Any] | None
-    overview: dict[str, Any] | None
-    confounders: dict[str, Any] | None
-    evaluation: dict[str, Any] | None  # of the test dates
-    crossval: dict[str, Any] | None
+    metrics: dict[str, SetMetrics]
+    history: History | None
+    overview: Overview | None
+    confounders: Confounders | None
+    evaluation: Evaluation | None  # of the test dates
+    crossval: Crossval | None
     folds: Folds
-    daily_baseline: dict[str, Any] | None
-    learning_curve: dict[str, Any] | None
+    day_baseline: DayBaselineDecisions | None
+    learning_curve: LearningCurve | None
     coarse: tuple[str, ...]  # parts that `train.study --quick` measured
     artefacts: list[dict[str, Any]] | None
     not_made: dict[str, str]  # by artefact, the operation that its form lacks
@@ -48,12 +64,12 @@ class Findings:
     @property
     def dates(self) -> list[str]:
         """All dates of the dataset."""
-        return sorted(date for of_set in self.dataset["dates"].values() for date in of_set)
+        return sorted(date for of_set in self.dataset.dates.values() for date in of_set)
 
     @property
     def is_group(self) -> bool:
         """Whether sessions are persons, so that the model is of a group."""
-        return bool(self.dataset.get("session") == "person")
+        return self.dataset.session == "person"
 
     def with_bundle(self, bundle: "Findings") -> "Findings | None":
         """This run with the artefacts of a bundle that was made from it, or None if the bundle is of another run."""
@@ -64,39 +80,39 @@ class Findings:
         return replace(self, artefacts=bundle.artefacts, not_made=bundle.not_made, tools=bundle.tools, files=files)
 
 
+STUDIES: dict[str, type[Crossval] | type[DayBaselineDecisions] | type[LearningCurve]] = {
+    "crossval": Crossval,
+    "day_baseline": DayBaselineDecisions,
+    "learning_curve": LearningCurve,
+}
+
+
 def read_findings(path: Path) -> Findings:
     """Read a run with its study, or a bundle.
 
     Raises EdgeEcgError on what can't be read, and where the parts are not of the same labels, dates and weights.
     """
     parts = _run(path) if (path / "config.json").is_file() else _bundle(path)
-    with told(parts["files"]["model"]):
-        baseline, target = parts["labels"]
-        if not isinstance(baseline, str) or not isinstance(target, str):
-            raise RunError(f"{parts['files']['model']}: labels are {parts['labels']}, expected two names")
-        dates = {date for of_set in parts["dataset"]["dates"].values() for date in of_set}
-    parts["labels"] = (baseline, target)
-    study: dict[str, Any] = dict.fromkeys(("crossval", "daily_baseline", "learning_curve"))
-    for name in study:
-        file = path / STUDY / name / f"{name}.json"
+    dates = {date for of_set in parts["dataset"].dates.values() for date in of_set}
+    study: dict[str, Any] = dict.fromkeys(STUDIES)
+    for name, kind in STUDIES.items():
+        file = path / STUDIED / name / f"{name}.json"
         if parts["is_bundle"] or not file.exists():
             continue
         parts["files"][name] = file
-        study[name] = found = read_json(file)
-        with told(file):
-            other_labels = found.get("labels", [baseline, target]) != [baseline, target]
-            if other_labels or not set(found.get("dates", ())) <= dates:
-                raise RunError(f"{file}: has other labels or dates than {path}: it is of another dataset")
+        study[name] = found = read_record(file, kind)
+        labels, of_study = getattr(found, "labels", parts["labels"]), getattr(found, "dates", ())
+        if labels != parts["labels"] or not set(of_study) <= dates:
+            raise RunError(f"{file}: has other labels or dates than {path}: it is of another dataset")
     folds, crossval = {}, study["crossval"]
     if crossval is not None:
-        with told(parts["files"]["crossval"]):
-            folds = {m: _folds(path / STUDY / "crossval", m, crossval["dates"]) for m in crossval["methods"]}
+        folds = {method: _folds(path / STUDIED / "crossval", method, crossval.dates) for method in crossval.methods}
     return Findings(source=path, folds=folds, coarse=_coarse(path), **{**parts, **study})
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
-    """What goes wrong in the block is an entry that `path` lacks or that is of the wrong kind: say so in one line."""
+def naming(path: Path) -> Iterator[None]:
+    """Name the file whose numbers, each of the right kind, make no sense together."""
     try:
         yield
     except EdgeEcgError:
@@ -104,43 +120,41 @@ def told(path: Path) -> Iterator[None]:
     except KeyError as error:
         raise RunError(f"{path}: has no entry {error}, expected what this version writes; make it again") from None
     except (TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
-        raise RunError(f"{path}: holds an entry of the wrong kind ({error}); make it again") from None
+        raise RunError(f"{path}: can't be drawn ({error}); make it again") from None
 
 
 def _run(path: Path) -> dict[str, Any]:
     files = {"model": path / "config.json", "metrics": path / "metrics.json"}
-    config, metrics = read_json(files["model"]), read_json(files["metrics"])
-    optional: dict[str, Any] = dict.fromkeys(("overview", "confounders", "evaluation"))
-    for name in optional:
-        if (path / f"{name}.json").exists():
-            files[name] = path / f"{name}.json"
-            optional[name] = read_json(files[name])
-    if optional["evaluation"] is not None:
-        optional["evaluation"] = optional["evaluation"].get("test")
-    again = {"confounders": f"train.studies.confounders {path}", "evaluation": f"train.evaluate {path} DATASET.toml"}
+    config, metrics = read_record(files["model"], RunConfig), read_record(files["metrics"], RunMetrics)
+    found: dict[str, Any] = {}
+    for name, kind in (("overview", Overview), ("confounders", Confounders), ("evaluation", dict[str, Evaluation])):
+        file = path / f"{name}.json"
+        found[name] = read_record(file, kind) if file.exists() else None
+        files |= {name: file} if found[name] is not None else {}
+    found["evaluation"] = (found["evaluation"] or {}).get("test")
+    again = {
+        "confounders": f"train.study {path} DATASET.toml --only confounders",
+        "evaluation": f"train.evaluate {path} DATASET.toml",
+    }
     for name, command in again.items():
-        if optional[name] is not None and optional[name].get("weights_sha256") != weights_sha256(path):
+        if found[name] is not None and found[name].weights_sha256 != weights_sha256(path):
             raise RunError(f"{files[name]}: is of other weights; run python -m {command} again")
-    with told(files["metrics"]):
-        history = metrics.get("history")
-        history = history if history and history["epochs"] else None
-    with told(files["model"]):
-        return {
-            "is_bundle": False,
-            "labels": config["labels"],
-            "dataset": config["dataset"],
-            "architecture": config["settings"]["architecture"],
-            "parameters": config["parameters"],
-            "settings": config["settings"],
-            "best_epoch": config["best_epoch"],
-            "metrics": {which: metrics[which] for which in ("train", "validation")},
-            "history": history,  # none of adopted weights, which were trained elsewhere
-            **optional,
-            "artefacts": None,
-            "not_made": {},
-            "tools": {"torch": config["torch"]},
-            "files": files,
-        }
+    return {
+        "is_bundle": False,
+        "labels": config.labels,
+        "dataset": config.dataset,
+        "architecture": str(config.settings.get("architecture")),
+        "parameters": config.parameters,
+        "settings": config.settings,
+        "best_epoch": config.best_epoch,
+        "metrics": {"train": metrics.train, "validation": metrics.validation},
+        "history": metrics.history if metrics.history.epochs else None,
+        **found,
+        "artefacts": None,
+        "not_made": {},
+        "tools": {"torch": config.torch},
+        "files": files,
+    }
 
 
 def weights_sha256(run: Path) -> str:
@@ -150,12 +164,10 @@ def weights_sha256(run: Path) -> str:
 
 def _coarse(run: Path) -> tuple[str, ...]:
     """The parts that were measured with `--quick`."""
-    file = run / STUDY / "study.json"
-    if not file.exists():
-        return ()
-    parts = read_json(file)
-    with told(file):
-        return tuple(name for name, part in parts.items() if part["quick"])
+    file = run / STUDIED / STUDY
+    return (
+        tuple(n for n, note in read_record(file, dict[str, StudyNote]).items() if note.quick) if file.exists() else ()
+    )
 
 
 def _bundle(path: Path) -> dict[str, Any]:
@@ -167,16 +179,17 @@ def _bundle(path: Path) -> dict[str, Any]:
     if PACKED_FROM in manifest:
         raise RunError(f"{path}: is packed for a device and holds no figures; give the whole bundle")
     file = path / MANIFEST
-    with told(file):
+    with naming(file):
+        baseline, target = manifest["labels"]
         return {
             "is_bundle": True,
-            "labels": manifest["labels"],
-            "dataset": manifest["training"]["dataset"],
+            "labels": (baseline, target),
+            "dataset": convert_record(file, manifest["training"]["dataset"], DatasetFacts),
             "architecture": manifest["model"]["architecture"],
             "parameters": manifest["model"]["parameters"],
             "settings": manifest["training"]["settings"],
             "best_epoch": manifest["training"]["best_epoch"],
-            "metrics": manifest["metrics"],
+            "metrics": convert_record(file, manifest["metrics"], dict[str, SetMetrics]),
             **dict.fromkeys(("history", "overview", "confounders", "evaluation")),
             "artefacts": manifest["parity"],
             "not_made": manifest.get("not_made") or {},
@@ -186,20 +199,19 @@ def _bundle(path: Path) -> dict[str, Any]:
 
 
 def fold_file(crossval: Path, method: str, fold: str) -> Path:
-    """Where `train.studies.crossval` keeps what one method says of one fold."""
+    """Where the scores of a method on a fold are kept."""
     return crossval / "folds" / method.replace(" ", "-") / f"{fold}.json"
 
 
-def _folds(crossval: Path, method: str, dates: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What a method says of every recording of dates left out."""
+def _folds(crossval: Path, method: str, dates: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Date, evidence and state of every recording of dates left out, by one method."""
     judged: list[tuple[str, float, bool]] = []
     for date in dates:
         for name in (method, date):  # from a file: it must not lead out of the folder
             if name != Path(name).name or name == "..":
                 raise RunError(f"{crossval}: {name!r} is no name of a method or date")
         file = fold_file(crossval, method, date)
-        fold = read_json(file)
-        with told(file):
-            for evidence, is_target in zip(fold["evidence"], fold["is_target"], strict=True):
-                judged.append((date, float(evidence), bool(is_target)))
+        fold = read_record(file, FoldScores)
+        with naming(file):
+            judged += [(date, *recording) for recording in zip(fold.evidence, fold.is_target, strict=True)]
     return np.array([j[0] for j in judged]), np.array([j[1] for j in judged]), np.array([j[2] for j in judged], bool)

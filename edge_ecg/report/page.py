@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edge_ecg import results
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.results import wilson_interval
 
@@ -69,16 +70,17 @@ def drawn(picture: Picture) -> str:
 
 
 def percent(share: float) -> str:
-    """A share as a percentage; what is not all of it never rounds to 100 %."""
-    rounded = f"{share:.1%}"
-    rounded = "99.9%" if rounded == "100.0%" and share < 1 else rounded
-    return rounded.replace("%", "\u202f%").replace("-", "\u2212")
+    """A share as a percentage, with the space and the minus sign of print."""
+    return _typeset(results.percent(share))
 
 
 def between(interval: Sequence[float]) -> str:
     """A 95 % interval of a share."""
-    low, high = interval
-    return f"{percent(low)} to {percent(high)}"
+    return _typeset(results.between(interval))
+
+
+def _typeset(text: str) -> str:
+    return text.replace("%", "\u202f%").replace("-", "\u2212")
 
 
 def fixed(value: float | None, digits: int) -> str:

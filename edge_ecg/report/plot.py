@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MM_PER_S, MM_PER_MV = 100.0, 20.0  # larger than the recording beside it
+BEAT_MM_PER_S, BEAT_MM_PER_MV = 100.0, 20.0  # larger than the recording beside it
 COLOURS = (BASELINE_COLOUR, TARGET_COLOUR, "#0b8a65", "#6a3fb5", "#7d8590")
 BEAT_MS = (np.arange(CONTRACT.window_samples) - CONTRACT.before_r_samples) * 1000 / CONTRACT.sample_rate_hz
 
 
 def mean_beat(axes: "Axes", beats: Sequence[Beat], height_mm: float) -> None:
     """The mean of the usable beats and their standard deviation, on paper that is `height_mm` high."""
-    height_mv = height_mm / MM_PER_MV
+    height_mv = height_mm / BEAT_MM_PER_MV
     values_mv = _aligned_mv(beats) if beats else np.zeros((1, len(BEAT_MS)))
     mean, spread = values_mv.mean(0), values_mv.std(0)
     middle = ((mean - spread).min() + (mean + spread).max()) / 2
@@ -50,7 +50,7 @@ def mean_beat(axes: "Axes", beats: Sequence[Beat], height_mm: float) -> None:
         return
     axes.fill_between(BEAT_MS / 1000, mean - spread, mean + spread, color=INK, alpha=0.22, linewidth=0)
     axes.plot(BEAT_MS / 1000, mean, color=INK, linewidth=1.1)
-    scale = f"{MM_PER_S:g} mm/s, {MM_PER_MV:g} mm/mV"
+    scale = f"{BEAT_MM_PER_S:g} mm/s, {BEAT_MM_PER_MV:g} mm/mV"
     axes.set_xlabel(f"{len(beats)} beats, ± standard deviation; {scale}", fontsize=7)
 
 
@@ -154,7 +154,7 @@ def plot(recording: Recording, bundle: Bundle | None = None, day_baseline: DayBa
         _trace(axes, recording)
         _marks(axes, beats, peaks_s)
     top_mm = HEADER_MM + len(rows) * row_mm + 8
-    beat_mm = MM_PER_S * CONTRACT.window_samples / CONTRACT.sample_rate_hz
+    beat_mm = BEAT_MM_PER_S * CONTRACT.window_samples / CONTRACT.sample_rate_hz
     usable = [beat for beat, reasons in beats if not reasons]
     mean_beat(area(MARGIN_MM, top_mm, beat_mm, LOWER_MM), usable, LOWER_MM)
     if bundle and replayed:

@@ -13,11 +13,12 @@ import numpy as np
 from edge_ecg.contract import INTENDED_USE
 from edge_ecg.errors import RunError
 from edge_ecg.report import sections
-from edge_ecg.report.findings import Findings, told
+from edge_ecg.report.findings import Findings, naming
 from edge_ecg.report.page import between, percent, render, whole_page
 from edge_ecg.report.pictures import outcomes
 from edge_ecg.report.sections import strips_of
-from edge_ecg.report.summary import leading, number, summary
+from edge_ecg.report.summary import decisions_text, leading, summary
+from edge_ecg.results import SetMetrics
 
 ALPHA = 0.05  # of the sign test over days
 
@@ -47,44 +48,43 @@ def _strips(findings: Findings, place: int) -> Any:
 
 def _figures(findings: Findings) -> dict[str, str]:
     """What stands in a run's column; an empty text for what was not measured."""
-    with told(findings.files["model"]):
+    with naming(findings.files["model"]):
         shown = {
             "architecture": findings.architecture,
             "parameters": f"{findings.parameters:,}",
             "seed": str(findings.settings["seed"]),
             "epoch kept": str(findings.best_epoch),
-            "train dates": ", ".join(findings.dataset["dates"]["train"]),
+            "train dates": ", ".join(findings.dataset.dates["train"]),
         }
     for file, what, tell in (
         ("crossval", "days left out: right", _left_out),
-        ("crossval", "days left out: AUC", lambda f: f"{f.crossval['methods'][f.architecture]['auc']:.3f}"),
-        ("daily_baseline", "against the day's baseline, 95 %", lambda f: _plan(f, "day's baseline")),
-        ("daily_baseline", "without it", lambda f: _plan(f, "none")),
+        ("crossval", "days left out: AUC", lambda f: f"{f.crossval.methods[f.architecture].auc:.3f}"),
+        ("day_baseline", "against the day's baseline, 95 %", lambda f: _plan(f, "day's baseline")),
+        ("day_baseline", "without it", lambda f: _plan(f, "none")),
         ("evaluation", "test dates", lambda f: _of_set(f.evaluation)),
         ("metrics", "validation dates (they stopped the training)", lambda f: _of_set(f.metrics["validation"])),
     ):
         shown[what] = ""
         if getattr(findings, file) is not None:
-            with told(findings.files[file]):
+            with naming(findings.files[file]):
                 shown[what] = tell(findings)
     return shown
 
 
 def _left_out(findings: Findings) -> str:
     assert findings.crossval is not None
-    f = findings.crossval["methods"][findings.architecture]
-    return f"{f['recordings']['right']} of {f['recordings']['total']} ({between(f['accuracy_95_by_date'])} over days)"
+    f = findings.crossval.methods[findings.architecture]
+    return f"{f.recordings.right} of {f.recordings.total} ({between(f.accuracy_95_by_date)} over days)"
 
 
 def _plan(findings: Findings, plan: str) -> str:
-    assert findings.daily_baseline is not None
-    right, wrong, left_open, _ = findings.daily_baseline["mean"]["0.95"][plan]
-    return f"{number(right)} right, {number(wrong)} wrong, {number(left_open)} left open"
+    assert findings.day_baseline is not None
+    return decisions_text(findings.day_baseline.mean["0.95"][plan])
 
 
-def _of_set(of_set: dict[str, Any]) -> str:
-    right = of_set["recordings"]
-    return f"{right['right']} of {right['total']} ({between(right['accuracy_95'])})"
+def _of_set(of_set: SetMetrics) -> str:
+    right = of_set.recordings
+    return f"{right.right} of {right.total} ({between(right.accuracy_95)})"
 
 
 def verdict(one: Findings, other: Findings, names: tuple[str, str]) -> str:
@@ -133,7 +133,7 @@ SECTIONS = (
     Section("Results beside baselines", ("crossval",), "results.html", sections.results),
     Section("The run on its own sets", ("metrics",), "own_split.html", sections.own_split),
     Section("ROC and calibration", ("crossval",), "ranking.html", sections.ranking),
-    Section("The day's baseline, and enrolment", ("daily_baseline",), "daily_baseline.html", sections.daily_baseline),
+    Section("The day's baseline, and enrolment", ("day_baseline",), "day_baseline.html", sections.day_baseline),
     Section("Is it the state, or what comes with it?", ("confounders",), "confounders.html", sections.confounders),
     Section("Which part of the beat decides", ("confounders",), "parts.html", sections.parts_of_the_beat),
     Section("The state beside day-to-day drift", ("confounders",), "drift.html", sections.drift),
@@ -148,12 +148,12 @@ NOT_MISSED = ("artefacts", "history")  # of another command, and of weights that
 def report(findings: Findings) -> str:
     """The page. Raises EdgeEcgError where a file lacks an entry, and without matplotlib or Jinja2."""
     leads = next(part for part in ("crossval", "evaluation", "metrics") if getattr(findings, part) is not None)
-    with told(findings.files[leads]):
+    with naming(findings.files[leads]):
         figures = leading(findings)
     said = summary(findings)
     drawn = [(s.id, s.title, _drawn(findings, s)) for s in SECTIONS if _measured(findings, s)]
     baseline, target = findings.labels
-    with told(findings.files["model"]):
+    with naming(findings.files["model"]):
         return whole_page(
             "report.html",
             title=f"{baseline} or {target}: Edge ECG report",
@@ -186,7 +186,7 @@ def _measured(findings: Findings, section: Section) -> bool:
 
 def _drawn(findings: Findings, section: Section) -> str:
     part = next(part for part in section.parts if getattr(findings, part) is not None)
-    with told(findings.files.get(part, findings.files["metrics"])):
+    with naming(findings.files.get(part, findings.files["metrics"])):
         return render(section.template, **_common(findings), **section.values(findings))
 
 

@@ -12,7 +12,7 @@ from edge_ecg.report.page import counted, percent
 from edge_ecg.report.pictures import beats, outcomes
 from edge_ecg.report.pictures import beats as model
 from edge_ecg.report.summary import by_rank
-from edge_ecg.results import wilson_interval
+from edge_ecg.results import CoveredPart, DateCounts, Scores, wilson_interval
 
 # Ours first, then baselines from the best down: the colours and lines that pictures and their keys share.
 SERIES = (("ours", ""), ("second", ""), ("third", "dashed"), ("fifth", ""), ("fourth", ""), ("fourth", "dotted"))
@@ -23,46 +23,41 @@ def recordings(findings: Findings) -> dict[str, Any]:
     """Mean beats of both states, and a few seconds of each."""
     assert findings.overview is not None
     o = findings.overview
-    examples = o["examples"]
+    examples = o.examples
     return {
-        "states": beats.states(o["mean_beats_uv"], o["spread_uv"], BEAT_MS, findings.labels),
-        "traces": examples and beats.traces(examples["samples_uv"], examples["rate_hz"], findings.labels),
-        "date": examples and examples["date"],
+        "states": beats.states(o.mean_beats_uv, o.spread_uv, BEAT_MS, findings.labels),
+        "traces": examples and beats.traces(examples.samples_uv, examples.rate_hz, findings.labels),
+        "date": examples and examples.date,
     }
 
 
 def data(findings: Findings) -> dict[str, Any]:
     """Recordings by date and state, and which set a date is in; dates that were not counted are named apart."""
-    known = {row["date"]: row for row in _counts(findings)}
-    columns = ("baseline", "target", "beats")
-    sets = sorted((date, which) for which, dates in findings.dataset["dates"].items() for date in dates)
+    known = {row.date: (row.baseline, row.target, row.beats) for row in _counts(findings)}
+    sets = sorted((date, which) for which, dates in findings.dataset.dates.items() for date in dates)
     return {
-        "rows": [(date, which, [known[date][c] for c in columns]) for date, which in sets if date in known],
-        "totals": [sum(row[c] for row in known.values()) for c in columns],
-        "with_both": sum(bool(row["baseline"] and row["target"]) for row in known.values()),
+        "rows": [(date, which, [*known[date]]) for date, which in sets if date in known],
+        "totals": [sum(column) for column in zip(*known.values(), strict=True)],
+        "with_both": sum(bool(baseline and target) for baseline, target, _ in known.values()),
         "uncounted": [date for date, _ in sets if date not in known],
     }
 
 
-def _counts(findings: Findings) -> Iterator[dict[str, Any]]:
+def _counts(findings: Findings) -> Iterator[DateCounts]:
     if findings.crossval is not None:
-        for date, f in findings.crossval["methods"][by_rank(findings)[0]]["dates"].items():
-            c = f["recordings"]["confusion"]
-            yield {
-                "date": date,
-                "baseline": c["true_baseline"] + c["false_target"],
-                "target": c["true_target"] + c["false_baseline"],
-                "beats": f["beats"],
-            }
+        for date, f in findings.crossval.methods[by_rank(findings)[0]].dates.items():
+            c = f.recordings.confusion
+            baseline, target = c.true_baseline + c.false_target, c.true_target + c.false_baseline
+            yield DateCounts(date=date, set="", baseline=baseline, target=target, beats=f.beats)
     elif findings.overview is not None:
-        yield from findings.overview["data"]
+        yield from findings.overview.data
 
 
 def results(findings: Findings) -> dict[str, Any]:
     """All methods on dates left out, and fitted on the dataset's own split."""
     assert findings.crossval is not None
-    methods = [(name, findings.crossval["methods"][name]) for name in by_rank(findings)]
-    split = findings.crossval["split"]["methods"]
+    methods = [(name, findings.crossval.methods[name]) for name in by_rank(findings)]
+    split = findings.crossval.split.methods
     return {"methods": methods, "split": {name: _shares(of_sets) for name, of_sets in split.items()}}
 
 
@@ -74,13 +69,13 @@ def own_split(findings: Findings) -> dict[str, Any]:
     return {"sets": sets}
 
 
-def _shares(of_sets: dict[str, Any]) -> list[str]:
+def _shares(of_sets: dict[str, Scores]) -> list[str]:
     """Recordings and beats right, in each set."""
     cells = []
     for f in of_sets.values():
         cells += [
-            counted(f["recordings"]["right"], f["recordings"]["total"]),
-            percent(f["beats_right"] / f["beats"]),
+            counted(f.recordings.right, f.recordings.total),
+            percent(f.beats_right / f.beats),
         ]
     return cells
 
@@ -92,8 +87,8 @@ def by_date(findings: Findings) -> dict[str, Any]:
         judged = "each date judged by a model that has not seen it"
     else:
         assert findings.confounders is not None
-        r = findings.confounders["recordings"]
-        date, evidence, is_target = np.array(r["date"]), np.array(r["evidence"], float), np.array(r["is_target"], bool)
+        r = findings.confounders.recordings
+        date, evidence, is_target = np.array(r.date), np.array(r.evidence, float), np.array(r.is_target, bool)
         judged = "the validation dates alone"
     return {
         "picture": outcomes.strips(strips_of(date, evidence, is_target), findings.labels),
@@ -113,23 +108,20 @@ def strips_of(
 def ranking(findings: Findings) -> dict[str, Any]:
     """How recordings are ranked, and whether a probability of 80 % comes true in 80 %."""
     assert findings.crossval is not None
-    methods, names = findings.crossval["methods"], by_rank(findings)[: len(SERIES)]
-    areas = [f"{name} {methods[name]['auc']:.3f}" for name in names]
+    methods, names = findings.crossval.methods, by_rank(findings)[: len(SERIES)]
+    areas = [f"{name} {methods[name].auc:.3f}" for name in names]
     curves = [(*series, *findings.folds[name][1:]) for series, name in zip(SERIES, names, strict=False)]
     ours = methods[names[0]]
     bins = [
         (
-            row["said"],
-            row["targets"] / row["recordings"],
-            wilson_interval(row["targets"], row["recordings"]),
-            row["recordings"],
+            row.said,
+            row.targets / row.recordings,
+            wilson_interval(row.targets, row.recordings),
+            row.recordings,
         )
-        for row in ours["reliability"]
+        for row in ours.reliability
     ]
-    dates = {
-        date: (row["said"], row["targets"] / row["recordings"], row["recordings"])
-        for date, row in ours["by_date"].items()
-    }
+    dates = {date: (row.said, row.targets / row.recordings, row.recordings) for date, row in ours.by_date.items()}
     return {
         "roc": outcomes.roc(curves, areas),
         "keys": [(f"{colour} {line}", area) for (colour, line), area in zip(SERIES, areas, strict=False)],
@@ -148,37 +140,37 @@ def _ms(sample: float) -> float:
 def confounders(findings: Findings) -> dict[str, Any]:
     """What stays right when heart rate or amplitude can't help."""
     assert findings.confounders is not None
-    rows = findings.confounders["without"]
-    return {"reverse": [row["name"] for row in rows if row["auc_95"][1] < 0.5]}
+    rows = findings.confounders.without
+    return {"reverse": [row.name for row in rows if row.auc_95 and row.auc_95[1] < 0.5]}
 
 
 def parts_of_the_beat(findings: Findings) -> dict[str, Any]:
     """Occlusion over the mean beats."""
     assert findings.confounders is not None
-    o = findings.confounders["occlusion"]
-    mean_uv = [np.array(samples, float) for samples in o["mean_beats_uv"]]
-    windows = [(_ms(w["from"]), _ms(w["to"]), w["lost"], tuple(w["lost_95"])) for w in o["windows"]]
+    o = findings.confounders.occlusion
+    mean_uv = [np.array(samples, float) for samples in o.mean_beats_uv]
+    windows = [(_ms(w.start), _ms(w.stop), w.lost, w.lost_95) for w in o.windows]
     return {
         "picture": beats.beats(mean_uv, BEAT_MS, windows),
-        "width_ms": 1000 * o["width"] / CONTRACT.sample_rate_hz,
-        "parts": [(part, _where(part)) for part in o["parts"]],
+        "width_ms": 1000 * o.width / CONTRACT.sample_rate_hz,
+        "parts": [(part, _where(part)) for part in o.parts],
     }
 
 
-def _where(part: dict[str, Any]) -> str:
-    if part["from"] >= len(BEAT_MS):
+def _where(part: CoveredPart) -> str:
+    if part.start >= len(BEAT_MS):
         return "to the R before"
-    return f"{_ms(part['from']):.0f} to {_ms(part['to']):.0f} ms".replace("-", "\u2212")
+    return f"{_ms(part.start):.0f} to {_ms(part.stop):.0f} ms".replace("-", "\u2212")
 
 
 def drift(findings: Findings) -> dict[str, Any]:
     """The state's effect beside what differs between days anyway."""
     assert findings.confounders is not None
-    found = findings.confounders["drift"]
-    unseen = found["validation"]["embedding"]["dates"]
+    found = findings.confounders.drift
+    unseen = found["validation"].embedding.dates
     by_date = {
         date: (row.get("baseline"), row.get("target"))
-        for date, row in sorted((found["train"]["embedding"]["dates"] | unseen).items())
+        for date, row in sorted((found["train"].embedding.dates | unseen).items())
     }
     return {"picture": beats.levels(by_date, list(unseen))}
 
@@ -186,45 +178,40 @@ def drift(findings: Findings) -> dict[str, Any]:
 PLANS = {"day's baseline": "the day's baseline", "none": "no baseline", "previous date's": "another day's baseline"}
 
 
-def daily_baseline(findings: Findings) -> dict[str, Any]:
+def day_baseline(findings: Findings) -> dict[str, Any]:
     """Decisions on dates left out, with the day's baseline and without it, before and after enrolment."""
-    found = findings.daily_baseline
+    found = findings.day_baseline
     assert found is not None
-    seeds = found["excluded_recordings"].items()
     bars = [
-        (f"{name}, {float(confidence):.0%}", right, left_open, wrong)
-        for confidence, plans in found["mean"].items()
+        (f"{name}, {float(confidence):.0%}", plans[plan].right, plans[plan].inconclusive, plans[plan].wrong)
+        for confidence, plans in found.mean.items()
         for plan, name in PLANS.items()
         if plan in plans
-        for right, wrong, left_open, _ in [plans[plan]]
     ]
     return {
         "found": found,
         "picture": outcomes.decisions(bars),
-        "means": [
-            (f"{float(confidence):.0%}", [(plan, *values) for plan, values in plans.items()])
-            for confidence, plans in found["mean"].items()
-        ],
+        "means": [(f"{float(confidence):.0%}", plans) for confidence, plans in found.mean.items()],
         "more": [
-            *(("fully nested, seed 0", plan, f) for plan, f in found.get("nested", {}).get("0.95", {}).items()),
-            *((f"left aside, seed {seed}", plan, f) for seed, plans in seeds for plan, f in plans.items()),
+            *(("fully nested, seed 0", plan, f) for plan, f in (found.nested or {}).get("0.95", {}).items()),
+            *(
+                (f"left aside, seed {seed}", plan, f)
+                for seed, plans in found.excluded_recordings.items()
+                for plan, f in plans.items()
+            ),
         ],
         "drifts": [
-            (name, plan, *(_with_total(found["drifts"][name][when][plan]) for when in ("before", "after")))
-            for name, by_time in found["drifts"].items()
-            for plan in by_time["before"]
+            (name, plan, decisions, by_time.after[plan])
+            for name, by_time in found.drifts.items()
+            for plan, decisions in by_time.before.items()
         ],
     }
-
-
-def _with_total(figures: dict[str, Any]) -> dict[str, Any]:
-    return {**figures, "total": sum(figures[name] for name in ("right", "wrong", "inconclusive"))}
 
 
 def days(findings: Findings) -> dict[str, Any]:
     """Recordings of other days right, by days learned from; ours is drawn first."""
     assert findings.learning_curve is not None
-    methods = findings.learning_curve["methods"]
+    methods = findings.learning_curve.methods
     names = sorted(methods, key=lambda name: name != "comparator")[: len(SERIES)]
     series = list(zip(names, SERIES, strict=False))
     return {
@@ -246,4 +233,4 @@ def artefacts(findings: Findings) -> dict[str, Any]:
 def learning(findings: Findings) -> dict[str, Any]:
     """Loss and accuracy by epoch."""
     assert findings.history is not None
-    return {"picture": model.learning(findings.history["epochs"], findings.best_epoch)}
+    return {"picture": model.learning(findings.history.epochs, findings.best_epoch)}

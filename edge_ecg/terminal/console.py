@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import count as count_from
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
 import click
 
@@ -187,22 +187,6 @@ def columns(rows: Iterable[Sequence[str]], width: int | None = None) -> list[str
             cells = [row[0].ljust(widths[0]), *(row[number].rjust(widths[number]) for number in block)]
             lines.append("  ".join(cells).rstrip())
     return lines
-
-
-def between(interval: Sequence[float]) -> str:
-    """An interval of a share."""
-    low, high = interval
-    return f"{low:.1%} to {high:.1%}"
-
-
-def count(confusion: dict[str, Any]) -> str:
-    """How many are right, of how many."""
-    return f"{confusion['right']}/{confusion['total']}"
-
-
-def share(value: float | None) -> str:
-    """A share, or a dash where there is none."""
-    return "-" if value is None else f"{value:.1%}"
 
 
 def countdown(say: Callable[[str], None], total: int, before: int = 0) -> Callable[[str], None]:

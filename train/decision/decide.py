@@ -1,58 +1,17 @@
 """Votes and decisions on a set of beats as the watch would make them, on many recordings at once."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
 
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import INCONCLUSIVE, Decision, DecisionRule, Vote, cast_vote
-from edge_ecg.results import wilson_interval
+from edge_ecg.results import Accuracy, SequentialDecisions, SetMetrics, count_decisions
 from train.data import BeatSet
 from train.model.model import Model, compare, embed
 
 Z_95 = 1.959964  # two-sided 95 % of the normal distribution
-
-
-@dataclass(frozen=True)
-class Confusion:
-    """Counts of right and wrong calls; positive means the target state."""
-
-    true_target: int
-    false_target: int
-    true_baseline: int
-    false_baseline: int
-
-    @classmethod
-    def count(cls, called_target: np.ndarray, is_target: np.ndarray) -> "Confusion":
-        """Compare calls with labels, both (N,) bool."""
-        return cls(
-            int(np.sum(called_target & is_target)),
-            int(np.sum(called_target & ~is_target)),
-            int(np.sum(~called_target & ~is_target)),
-            int(np.sum(~called_target & is_target)),
-        )
-
-    @property
-    def right(self) -> int:
-        return self.true_target + self.true_baseline
-
-    @property
-    def total(self) -> int:
-        return self.right + self.false_target + self.false_baseline
-
-    def to_json(self) -> dict[str, Any]:
-        """Counts, accuracy with its 95 % interval, sensitivity and specificity."""
-        return {
-            "right": self.right,
-            "total": self.total,
-            "accuracy": _share(self.right, self.total),
-            "accuracy_95": wilson_interval(self.right, self.total),
-            "sensitivity": _share(self.true_target, self.true_target + self.false_baseline),
-            "specificity": _share(self.true_baseline, self.true_baseline + self.false_target),
-            "confusion": asdict(self),
-        }
 
 
 def newcombe_interval(auc: float, targets: int, baselines: int) -> tuple[float, float]:
@@ -71,10 +30,6 @@ def newcombe_interval(auc: float, targets: int, baselines: int) -> tuple[float, 
     low = brentq(beyond, 0.0, inside) if beyond(0.0) > 0 else 0.0
     high = brentq(beyond, inside, 1.0) if beyond(1.0) > 0 else 1.0
     return float(low), float(high)
-
-
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
 
 
 @dataclass(frozen=True)
@@ -97,28 +52,28 @@ class Decided:
         totals = np.bincount(self.beats.recording, self.evidence)
         return np.asarray(totals / np.bincount(self.beats.recording))
 
-    def to_json(self) -> dict[str, Any]:
-        """Figures by beat and by recording; a recording is the unit that counts, a beat is not."""
+    def metrics(self) -> SetMetrics:
+        """By beat and by recording; a recording is the unit that counts, a beat is not."""
         truth, recording_truth = self.beats.is_target, self.beats.recording_is_target
         hard = np.array([vote.hard_target for vote in self.votes])
         hard_share = np.bincount(self.beats.recording, hard) / np.bincount(self.beats.recording)
-        decided = np.array([d.label != INCONCLUSIVE for d in self.decisions])
-        called = np.array([d.label == self.labels[1] for d in self.decisions])
-        return {
-            "recordings": Confusion.count(self.recording_evidence > 0, recording_truth).to_json(),
-            "recordings_hard_votes": Confusion.count(hard_share > 0.5, recording_truth).to_json(),
-            "sequential": {
-                "right": int(np.sum(decided & (called == recording_truth))),
-                "wrong": int(np.sum(decided & (called != recording_truth))),
-                "inconclusive": int(np.sum(~decided)),
-                "median_beats": float(
+        labels = [self.labels[is_target] for is_target in recording_truth.tolist()]
+        return SetMetrics(
+            recordings=Accuracy.of(self.recording_evidence > 0, recording_truth),
+            recordings_hard_votes=Accuracy.of(hard_share > 0.5, recording_truth),
+            sequential=SequentialDecisions(
+                **count_decisions(
+                    [d.label != INCONCLUSIVE for d in self.decisions],
+                    [d.label == label for d, label in zip(self.decisions, labels, strict=True)],
+                ),
+                median_beats=float(
                     np.median([d.provisional.beats if d.provisional else d.beats for d in self.decisions])
                 ),
-            },
-            "beats": Confusion.count(self.evidence > 0, truth).to_json(),
-            "beats_hard_votes": Confusion.count(hard, truth).to_json(),
-            "dates": sorted(set(self.beats.dates.tolist())),
-        }
+            ),
+            beats=Accuracy.of(self.evidence > 0, truth),
+            beats_hard_votes=Accuracy.of(hard, truth),
+            dates=tuple(sorted(set(self.beats.dates.tolist()))),
+        )
 
 
 def decide(model: Model, references: ReferenceBank, beats: BeatSet, rule: DecisionRule) -> Decided:

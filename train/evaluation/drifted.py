@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import exp
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import INCONCLUSIVE, DecisionRule, Vote, cast_vote
 from edge_ecg.readers.find import find_recordings
 from edge_ecg.recording import Recording
+from edge_ecg.results import BeforeAndAfter, Decisions, PlanDecisions, count_decisions
 from edge_ecg.signal.stream import cut_beats
 from edge_ecg.simulation.synthetic import STATES, record, synthetic_person
 from train.data import BeatSet
@@ -85,30 +85,28 @@ def baselines_of(beats: BeatSet, dates: Iterable[str], first: int | None = None)
     return found
 
 
-def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """The figures of some outcomes, by recording and by date."""
+def plan_decisions(outcomes: Sequence[Outcome]) -> PlanDecisions:
+    """Decisions on some recordings, and by date."""
     dates = sorted({o.date for o in outcomes})
     of_date = {date: [o for o in outcomes if o.date == date] for date in dates}
     brier = {date: float(np.mean([(o.probability - o.is_target) ** 2 for o in some])) for date, some in of_date.items()}
     times = [o.provisional_s for o in outcomes if o.is_right and o.provisional_s is not None]
-    return {
+    return PlanDecisions(
         **counts(outcomes),
-        "targets_right": sum(o.is_right and o.is_target for o in outcomes),
-        "targets": sum(o.is_target for o in outcomes),
-        "wrong_recordings": [o.source for o in outcomes if o.is_decided and not o.is_right],
-        "dates_with_an_error": sum(any(o.is_decided and not o.is_right for o in some) for some in of_date.values()),
-        "median_provisional_s": float(np.median(times)) if times else None,
-        "brier_by_recording": float(np.mean([(o.probability - o.is_target) ** 2 for o in outcomes])),
-        "brier_by_date": float(np.mean(list(brier.values()))),
-        "dates": {date: counts(some) for date, some in of_date.items()},
-    }
+        targets_right=sum(o.is_right and o.is_target for o in outcomes),
+        targets=sum(o.is_target for o in outcomes),
+        wrong_recordings=tuple(o.source for o in outcomes if o.is_decided and not o.is_right),
+        dates_with_an_error=sum(any(o.is_decided and not o.is_right for o in some) for some in of_date.values()),
+        median_provisional_s=float(np.median(times)) if times else None,
+        brier_by_recording=float(np.mean([(o.probability - o.is_target) ** 2 for o in outcomes])),
+        brier_by_date=float(np.mean(list(brier.values()))),
+        dates={date: Decisions(**counts(some)) for date, some in of_date.items()},
+    )
 
 
 def counts(outcomes: Sequence[Outcome]) -> dict[str, int]:
-    """How many are right, wrong and inconclusive."""
-    right = sum(o.is_right for o in outcomes)
-    inconclusive = sum(not o.is_decided for o in outcomes)
-    return {"right": right, "wrong": len(outcomes) - right - inconclusive, "inconclusive": inconclusive}
+    """Right, wrong and inconclusive, by name."""
+    return count_decisions([o.is_decided for o in outcomes], [o.is_right for o in outcomes])
 
 
 @dataclass(frozen=True)
@@ -145,7 +143,7 @@ DRIFTS = {
 EARLIER_DATES, EACH = 3, 4  # what enrols: so many baselines of so many dates before
 
 
-def without(beats: BeatSet, dates: Iterable[str]) -> BeatSet:
+def leaving_out(beats: BeatSet, dates: Iterable[str]) -> BeatSet:
     """The recordings of all other dates."""
     return beats.on_dates(set(beats.dates.tolist()) - set(dates))
 
@@ -166,7 +164,7 @@ class LeftOut:
         cls, beats: BeatSet, date: str, model: Model, levels: Levels | None, settings: Settings, baselines: int
     ) -> "LeftOut":
         """Raises ValueError for too few dates to tell what is usual."""
-        training = without(beats, [date])
+        training = leaving_out(beats, [date])
         embeddings = embed(model, training.values)
         bank = bank_of(training, embeddings, choose_references(training, embeddings, settings.references_per_state))
         bank = replace(bank, distribution=fit_distribution([embeddings], [training]))
@@ -219,25 +217,28 @@ class LeftOut:
         return int(np.sum(np.array(distances) > self.bank.distribution.limit)), len(distances)
 
 
-def drifts(folds: Iterable[LeftOut]) -> dict[str, dict[str, dict[str, Any]]]:
+def drifts(folds: Iterable[LeftOut]) -> dict[str, BeforeAndAfter]:
     """By drift, before and after enrolment, without and with the day's baseline: the figures of all dates."""
     folds = list(folds)
     found = dict(run_tasks(_under, folds, [(name,) for name in DRIFTS]))
     return {name: found[name] for name in DRIFTS}
 
 
-def _under(folds: list[LeftOut], name: str) -> tuple[str, dict[str, dict[str, Any]]]:
+def _under(folds: list[LeftOut], name: str) -> tuple[str, BeforeAndAfter]:
     """The figures under one drift."""
     drift = DRIFTS[name]
     banks: dict[str, list[ReferenceBank | None]] = {"before": [fold.bank for fold in folds]}
     banks |= {"after": [fold.enrolled(drift) for fold in folds]}
-    return name, {
+    plans = {
         when: {
-            plan: summary([o for f, bank in zip(folds, of, strict=True) for o in f.outcomes(bank, drift, with_day)])
+            plan: plan_decisions(
+                [o for f, bank in zip(folds, of, strict=True) for o in f.outcomes(bank, drift, with_day)]
+            )
             for plan, with_day in (("none", False), ("day's baseline", True))
         }
         for when, of in banks.items()
     }
+    return name, BeforeAndAfter(**plans)
 
 
 def synthetic_others(persons: int) -> list[np.ndarray]:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from edge_ecg.contract import CONTRACT
+from edge_ecg.results import AblatedInput, Accuracy, Covered, CoveredPart, Occlusion
 from train.data import BeatSet
-from train.decision.decide import Confusion, newcombe_interval
+from train.decision.decide import newcombe_interval
 from train.evaluation.scores import DRAWS, RecordingScores, roc_auc
 from train.model.model import PR_SEGMENT, SAMPLES, compare, embed
 from train.run import Run
@@ -92,7 +93,7 @@ def equal_heights(values: np.ndarray) -> np.ndarray:
     return beats
 
 
-def without(run: RunEvidence, beats: BeatSet) -> list[dict[str, Any]]:
+def ablated_inputs(run: RunEvidence, beats: BeatSet) -> tuple[AblatedInput, ...]:
     """What is right after something was taken out of all beats; the interval of the AUC is over recordings."""
     halfway = between_states(run.training.values, run.training.is_target)
     changes: dict[str, Change] = {
@@ -107,19 +108,19 @@ def without(run: RunEvidence, beats: BeatSet) -> list[dict[str, Any]]:
         scores = RecordingScores.of(beats, run.evidence_without(change, beats.values))
         auc = roc_auc(scores.evidence, scores.is_target)
         rows.append(
-            {
-                "name": name,
-                "recordings": Confusion.count(scores.evidence > 0, scores.is_target).to_json(),
-                "auc": auc,
-                "auc_95": None if auc is None else newcombe_interval(auc, *np.bincount(~scores.is_target)),
-                "beats": int(scores.beats.sum()),
-                "beats_right": int(scores.beats_right.sum()),
-            }
+            AblatedInput(
+                name=name,
+                recordings=Accuracy.of(scores.evidence > 0, scores.is_target),
+                auc=auc,
+                auc_95=None if auc is None else newcombe_interval(auc, *np.bincount(~scores.is_target)),
+                beats=int(scores.beats.sum()),
+                beats_right=int(scores.beats_right.sum()),
+            )
         )
-    return rows
+    return tuple(rows)
 
 
-def occlusion(run: RunEvidence, beats: BeatSet) -> dict[str, Any]:
+def occlusion(run: RunEvidence, beats: BeatSet) -> Occlusion:
     """How much of the evidence for the right state goes when a window of the beat is covered, and for whole parts.
 
     A window takes the halfway beat's samples, so that it speaks for neither state. `lost` is the share of the margin
@@ -140,11 +141,11 @@ def occlusion(run: RunEvidence, beats: BeatSet) -> dict[str, Any]:
         low, high = np.percentile(1 - left[chosen].mean(1) / whole[chosen].mean(1), [2.5, 97.5])
         share = float(1 - left.mean() / whole.mean())
         return {
-            "from": part.start,
-            "to": part.stop,
+            "start": part.start,
+            "stop": part.stop,
             "lost": share,
             "lost_95": (float(low), float(high)),
-            "recordings": Confusion.count((left > 0) == beats.recording_is_target, beats.recording_is_target).to_json(),
+            "recordings": Accuracy.of((left > 0) == beats.recording_is_target, beats.recording_is_target),
         }
 
     t_peak = QRS.stop + int(np.abs(halfway[QRS.stop : SAMPLES]).argmax())
@@ -156,11 +157,12 @@ def occlusion(run: RunEvidence, beats: BeatSet) -> dict[str, Any]:
         "RR interval": slice(RR, RR + 1),
     }
     starts = range(0, SAMPLES - WIDTH + 1, STEP)
-    return {
-        "width": WIDTH,
-        "windows": [lost(slice(start, min(start + WIDTH, SAMPLES))) for start in starts],
-        "parts": [{"name": name, **lost(part)} for name, part in parts.items()],
-    }
+    return Occlusion(
+        width=WIDTH,
+        windows=tuple(Covered(**lost(slice(start, min(start + WIDTH, SAMPLES)))) for start in starts),
+        parts=tuple(CoveredPart(name=name, **lost(part)) for name, part in parts.items()),
+        mean_beats_uv=mean_beats_uv(beats),
+    )
 
 
 def recording_means_uv(beats: BeatSet) -> np.ndarray:
@@ -172,3 +174,10 @@ def recording_means_uv(beats: BeatSet) -> np.ndarray:
 def rounded(values: np.ndarray) -> list[float]:
     """Microvolts with one digit after the point."""
     return [round(float(value), 1) for value in values]
+
+
+def mean_beats_uv(beats: BeatSet) -> tuple[list[float], list[float]]:
+    """The mean beats of both states (383 samples each), the baseline first, recordings weighing the same."""
+    means = recording_means_uv(beats)
+    baseline, target = (rounded(means[beats.recording_is_target == state].mean(0)) for state in (False, True))
+    return baseline, target

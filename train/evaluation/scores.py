@@ -8,8 +8,8 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.stats import rankdata
 
+from edge_ecg.results import Accuracy, BesideTheBest, Calibration, MethodScores, Scores
 from train.data import BeatSet
-from train.decision.decide import Confusion
 
 DRAWS = 2000  # of the bootstrap
 SHUFFLES = 999  # of the permutation test: the smallest p value is 1 / 1000
@@ -108,77 +108,77 @@ def calibration(scores: RecordingScores) -> dict[str, Any]:
     return {
         "brier": float(np.mean((probability - scores.is_target) ** 2)),
         "expected_calibration_error": float(np.sum(gaps) / len(probability)),
-        "reliability": [
-            {"said": float(said.mean()), "recordings": len(said), "targets": int(is_target.sum())}
-            for said, is_target in bins
-        ],
+        "reliability": tuple(_calibrated(said, is_target) for said, is_target in bins),
         "by_date": {
-            date: {
-                "said": float(probability[scores.dates == date].mean()),
-                "recordings": int(np.sum(scores.dates == date)),
-                "targets": int(np.sum(scores.is_target[scores.dates == date])),
-            }
+            date: _calibrated(probability[scores.dates == date], scores.is_target[scores.dates == date])
             for date in np.unique(scores.dates).tolist()
         },
     }
 
 
-def counts(scores: RecordingScores) -> dict[str, Any]:
+def _calibrated(probability: np.ndarray, is_target: np.ndarray) -> Calibration:
+    return Calibration(said=float(probability.mean()), recordings=len(probability), targets=int(is_target.sum()))
+
+
+def scores_of(scores: RecordingScores) -> Scores:
     """Recordings right, with their interval, the AUC, and beats."""
+    return Scores(**_counted(scores))
+
+
+def _counted(scores: RecordingScores) -> dict[str, Any]:
     return {
-        "recordings": Confusion.count(scores.evidence > 0, scores.is_target).to_json(),
+        "recordings": Accuracy.of(scores.evidence > 0, scores.is_target),
         "auc": roc_auc(scores.evidence, scores.is_target),
         "beats": int(scores.beats.sum()),
         "beats_right": int(scores.beats_right.sum()),
     }
 
 
-def figures(scores: RecordingScores) -> dict[str, Any]:
-    """All figures of one method, pooled and by date. Evidence of folds is pooled as it is, without rescaling."""
+def method_scores(scores: RecordingScores) -> MethodScores:
+    """One method, pooled and by date. Evidence of folds is pooled as it is, without rescaling."""
     v = scores
 
     def auc(chosen: np.ndarray) -> float | None:
         return roc_auc(v.evidence[chosen], v.is_target[chosen])
 
-    return {
-        **counts(v),
-        "accuracy_95_by_date": bootstrap_95(v, lambda chosen: float(v.right[chosen].mean())),
-        "auc_95_by_date": bootstrap_95(v, auc),
-        "permutation_p": permutation_p(v),
+    return MethodScores(
+        **_counted(v),
+        accuracy_95_by_date=bootstrap_95(v, lambda chosen: float(v.right[chosen].mean())),
+        auc_95_by_date=bootstrap_95(v, auc),
+        permutation_p=permutation_p(v),
         **calibration(v),
-        "dates": {date: counts(v.on_dates([date])) for date in np.unique(v.dates).tolist()},
-    }
+        dates={date: scores_of(v.on_dates([date])) for date in np.unique(v.dates).tolist()},
+    )
 
 
-def beside_the_best(ours: str, methods: dict[str, RecordingScores]) -> dict[str, Any]:
+def beside_the_best(ours: str, methods: dict[str, RecordingScores]) -> BesideTheBest:
     """The best of all other methods, and by how much more of the recordings ours is right, over dates."""
     best = max((name for name in methods if name != ours), key=lambda name: _rank(methods[name]))
     more = methods[ours].right.astype(float) - methods[best].right
-    low, high = bootstrap_95(methods[ours], lambda chosen: float(more[chosen].mean()))
     (right, auc), (best_right, best_auc) = _rank(methods[ours]), _rank(methods[best])
-    return {
-        "best": best,
-        "more": float(np.mean(more)),
-        "more_95": (low, high),
-        "earned": bool(right > best_right and auc > best_auc),
-    }
+    return BesideTheBest(
+        best=best,
+        more=float(np.mean(more)),
+        more_95=bootstrap_95(methods[ours], lambda chosen: float(more[chosen].mean())),
+        earned=bool(right > best_right and auc > best_auc),
+    )
 
 
 def _rank(scores: RecordingScores) -> tuple[float, float]:
     return float(scores.right.mean()), roc_auc(scores.evidence, scores.is_target) or 0.0
 
 
-def earned_its_place(ours: str, methods: dict[str, RecordingScores]) -> str:
+def verdict(ours: str, methods: dict[str, RecordingScores]) -> str:
     """One sentence: whether a comparator earned its place beside the best of all other methods."""
     beside = beside_the_best(ours, methods)
-    mine, best = methods[ours], methods[beside["best"]]
-    low, high = beside["more_95"]
+    mine, best = methods[ours], methods[beside.best]
+    low, high = beside.more_95
     if low <= 0 <= high:
         difference = "no difference that the dates would show"
     else:
-        difference = f"the difference is {beside['more']:+.1%}, from {low:+.1%} to {high:+.1%} over dates"
+        difference = f"the difference is {beside.more:+.1%}, from {low:+.1%} to {high:+.1%} over dates"
     return (
-        f"The {ours} comparator {'earned' if beside['earned'] else 'did not earn'} its place: {mine.right.sum()} of "
+        f"The {ours} comparator {'earned' if beside.earned else 'did not earn'} its place: {mine.right.sum()} of "
         f"{len(mine.right)} recordings and AUC {_rank(mine)[1]:.4f}, against {best.right.sum()} and "
-        f"{_rank(best)[1]:.4f} for the best baseline, {beside['best']}; {difference}."
+        f"{_rank(best)[1]:.4f} for the best baseline, {beside.best}; {difference}."
     )

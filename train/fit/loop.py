@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from edge_ecg import results
 from edge_ecg.datasets.dataset_file import require_days
 from edge_ecg.errors import RunError
 from edge_ecg.storage.atomic import write_file
@@ -107,6 +108,10 @@ class History:
 
     epochs: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0  # whose weights are kept: the lowest validation loss, or the last without a validation set
+
+    def record(self) -> results.History:
+        """The record of it in metrics.json."""
+        return results.History(epochs=tuple(results.Epoch(**row) for row in self.epochs), best_epoch=self.best_epoch)
 
     @property
     def best_loss(self) -> float:

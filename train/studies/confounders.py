@@ -1,37 +1,29 @@
 """Is it the state, or what comes along with it, and which part of the beat says so?
 
-    RUN/confounders.json    the figures, for `edge-ecg report`
-
 Nothing is trained. The beats of the validation dates, which training has not learned from, are judged again by the
 run's model and references.
 """
 
-import json
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
-import click
 import numpy as np
-import torch
 from scipy.stats import t as student
 
 from edge_ecg.errors import RunError
 from edge_ecg.report.findings import weights_sha256
-from edge_ecg.storage.files import write_json
-from edge_ecg.terminal.console import between, claim_folder, columns, count, run_command, share
+from edge_ecg.results import Confounders, Judged, MatchedPairs, SetDrift, StateEffect
 from train.data import BeatSet
 from train.decision.decide import newcombe_interval
 from train.decision.fitted import recording_centres
-from train.evaluation.occlusion import RunEvidence, occlusion, recording_means_uv, rounded, without
+from train.evaluation.occlusion import RunEvidence, ablated_inputs, occlusion
 from train.evaluation.scores import DRAWS, RecordingScores
 from train.model.model import SAMPLES, embed
-from train.run import Run, load_run
+from train.run import Run
 
 
 def matched_pairs(
     beats: BeatSet, evidence: np.ndarray, same_date: bool, within_ms: float | None
-) -> dict[str, Any] | None:
+) -> MatchedPairs | None:
     """Of pairs of a target beat and a baseline beat, the share in which the target beat has more evidence.
 
     evidence: (N,). within_ms: how much their RR may differ; None for any. A tie is half right. `shorter_rr` is the same
@@ -70,19 +62,19 @@ def matched_pairs(
     share = float(right.sum() / count.sum())
     widest = newcombe_interval(share, int(count.any(1).sum()), int(count.any(0).sum()))
     used = np.concatenate([targets[count.any(1)], baselines[count.any(0)]])
-    return {
-        "same_date": same_date,
-        "within_ms": within_ms,
-        "pairs": int(count.sum()),
-        "share": share,
-        "share_95": (min(float(low), widest[0]), max(float(high), widest[1])),
-        "shorter_rr": float(shorter.sum() / count.sum()),
-        "recordings": len(used),
-        "dates": len(set(beats.dates[used].tolist())),
-    }
+    return MatchedPairs(
+        same_date=same_date,
+        within_ms=within_ms,
+        pairs=int(count.sum()),
+        share=share,
+        share_95=(min(float(low), widest[0]), max(float(high), widest[1])),
+        shorter_rr=float(shorter.sum() / count.sum()),
+        recordings=len(used),
+        dates=len(set(beats.dates[used].tolist())),
+    )
 
 
-def drift(beats: BeatSet, level: np.ndarray) -> dict[str, Any]:
+def state_effect(beats: BeatSet, level: np.ndarray) -> StateEffect:
     """The state's effect beside what differs anyway. level: one number a recording (M,).
 
     Variance components by the analysis of variance for groups of unequal size (S. R. Searle, G. Casella,
@@ -90,7 +82,7 @@ def drift(beats: BeatSet, level: np.ndarray) -> dict[str, Any]:
     state, dates within a state. `effect` is the mean over dates with both states of target minus baseline; `order` is
     what share of it the order of recording explains. None for what can't be told.
     """
-    by_date: dict[str, dict[str, Any]] = {}
+    by_date: dict[str, dict[str, float]] = {}
     within = between = within_freedom = between_freedom = weight = 0.0
     for state in (False, True):
         of_state = beats.recording_is_target == state
@@ -113,15 +105,15 @@ def drift(beats: BeatSet, level: np.ndarray) -> dict[str, Any]:
     dates = None
     if recordings is not None and weight:
         dates = max(0.0, (between - between_freedom * recordings) / weight)
-    return {
-        "effect": effect,
-        "effect_sd_between_dates": float(np.std(effects, ddof=1)) if len(effects) > 1 else None,
-        "dates_sd": None if dates is None else dates**0.5,
-        "recordings_sd": None if recordings is None else recordings**0.5,
-        "order": order,
-        "order_95": order_95,
-        "dates": dict(sorted(by_date.items())),
-    }
+    return StateEffect(
+        effect=effect,
+        effect_sd_between_dates=float(np.std(effects, ddof=1)) if len(effects) > 1 else None,
+        dates_sd=None if dates is None else dates**0.5,
+        recordings_sd=None if recordings is None else recordings**0.5,
+        order=order,
+        order_95=order_95,
+        dates=dict(sorted(by_date.items())),
+    )
 
 
 def explained_by_order(
@@ -166,8 +158,8 @@ CONFOUNDERS = "confounders.json"
 MATCHED_MS = 10.0
 
 
-def confounders(finished: Run) -> dict[str, Any]:
-    """All figures of a run, as JSON has them. Raises RunError if the validation dates have one state only."""
+def confounders(finished: Run) -> Confounders:
+    """Validation beats of a run judged again. Raises RunError if the validation dates have one state only."""
     if not can_be_judged(finished):
         raise RunError(f"{finished.path}: its validation dates have one state only, expected both")
     run, sets = RunEvidence(finished), {"train": finished.training, "validation": finished.validation}
@@ -180,75 +172,27 @@ def confounders(finished: Run) -> dict[str, Any]:
         for within_ms in (None, MATCHED_MS)
     ]
     along = state_axis(run)
-    return {
-        "weights_sha256": weights_sha256(finished.path),
-        "labels": finished.labels,
-        "recordings": {
-            "date": scores.dates.tolist(),
-            "is_target": scores.is_target.tolist(),
-            "evidence": scores.evidence.tolist(),
-        },
-        "without": without(run, held_out),
-        "pairs": [row for row in pairs if row],
-        "drift": {
-            which: {
-                "evidence": drift(beats, RecordingScores.of(beats, run.evidence(beats.values)).evidence),
-                "embedding": drift(beats, along(beats)),
-            }
+    return Confounders(
+        weights_sha256=weights_sha256(finished.path),
+        labels=finished.labels,
+        recordings=Judged(
+            date=tuple(scores.dates.tolist()),
+            is_target=tuple(scores.is_target.tolist()),
+            evidence=tuple(scores.evidence.tolist()),
+        ),
+        without=ablated_inputs(run, held_out),
+        pairs=tuple(row for row in pairs if row),
+        drift={
+            which: SetDrift(
+                evidence=state_effect(beats, RecordingScores.of(beats, run.evidence(beats.values)).evidence),
+                embedding=state_effect(beats, along(beats)),
+            )
             for which, beats in sets.items()
         },
-        "occlusion": {**occlusion(run, held_out), "mean_beats_uv": mean_beats_uv(held_out)},
-    }
+        occlusion=occlusion(run, held_out),
+    )
 
 
 def can_be_judged(finished: Run) -> bool:
     """Whether the validation dates have both states."""
     return len(set(finished.validation.recording_is_target.tolist())) == 2
-
-
-def mean_beats_uv(beats: BeatSet) -> list[list[float]]:
-    """The mean beats of both states (2, 383), the baseline first, recordings weighing the same."""
-    means = recording_means_uv(beats)
-    return [rounded(means[beats.recording_is_target == state].mean(0)) for state in (False, True)]
-
-
-def confounders_text(figures: dict[str, Any]) -> str:
-    """The figures as lines of text."""
-    without = [["validation dates", "recordings", "95 %", "AUC", "95 %", "beats"]]
-    for row in figures["without"]:
-        c, beats = row["recordings"], share(row["beats_right"] / row["beats"])
-        auc, auc_95 = f"{row['auc']:.3f}", "{:.3f} to {:.3f}".format(*row["auc_95"])
-        without.append([row["name"], count(c), between(c["accuracy_95"]), auc, auc_95, beats])
-    pairs = [["pairs of a target and a baseline beat", "more evidence", "95 %", "shorter RR", "pairs", "recordings"]]
-    for row in figures["pairs"]:
-        apart = f"RR within {row['within_ms']:.0f} ms" if row["within_ms"] else "any RR"
-        name = f"{'same date' if row['same_date'] else 'different dates'}, {apart}"
-        counts = str(row["pairs"]), str(row["recordings"])
-        pairs.append([name, share(row["share"]), between(row["share_95"]), share(row["shorter_rr"]), *counts])
-    keys = {"effect": "effect", "effect_sd_between_dates": "its sd", "dates_sd": "dates sd", "recordings_sd": "rec. sd"}
-    drifts = [["state beside drift", *keys.values(), "explained by order", "95 %"]]
-    for which, of_set in figures["drift"].items():
-        for name, row in of_set.items():
-            numbers = ["-" if row[key] is None else f"{row[key]:.3f}" for key in keys]
-            order_95 = between(row["order_95"]) if row["order_95"] else "-"
-            drifts.append([f"{which}, {name}", *numbers, share(row["order"]), order_95])
-    parts = [["covered", "evidence lost", "95 %", "recordings right"]]
-    for row in figures["occlusion"]["parts"]:
-        parts.append([row["name"], share(row["lost"]), between(row["lost_95"]), count(row["recordings"])])
-    return "\n\n".join("\n".join(columns(rows)) for rows in (without, pairs, drifts, parts))
-
-
-@click.command()
-@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-def confounders_command(run_folder: Path, as_json: bool) -> None:
-    """Judge the validation beats of a run again with something taken out, and write RUN/confounders.json."""
-    torch.set_num_threads(1)
-    figures = confounders(load_run(run_folder))
-    claim_folder(run_folder, "train", [CONFOUNDERS])
-    write_json(run_folder / CONFOUNDERS, figures)
-    click.echo(json.dumps(figures) if as_json else confounders_text(figures))
-
-
-if __name__ == "__main__":
-    run_command(confounders_command)

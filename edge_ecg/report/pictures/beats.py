@@ -7,6 +7,7 @@ import numpy as np
 
 from edge_ecg.report.page import Picture
 from edge_ecg.report.pictures.svg import COLOURS, RULE, WIDE_INCHES, drawing, svg_of
+from edge_ecg.results import Epoch
 
 T_WAVE_FROM_MS = 120.0
 
@@ -139,7 +140,7 @@ def artefacts(rows: Sequence[tuple[str, int, float | None]]) -> Picture:
     return svg, f"Size of each artefact, and time a beat where it runs here: {seen}."
 
 
-def learning(epochs: Sequence[dict[str, float]], best: int) -> Picture:
+def learning(epochs: Sequence[Epoch], best: int) -> Picture:
     """Loss and accuracy by epoch."""
     panels = (
         ("loss", "loss", "validation_loss"),
@@ -150,7 +151,8 @@ def learning(epochs: Sequence[dict[str, float]], best: int) -> Picture:
         for axes, (title, training, validation) in zip(drawn.subplots(1, 2), panels, strict=True):
             scale = 1 if training == "loss" else 100
             for name, colour, line in ((training, "soft", "--"), (validation, "ours", "-")):
-                shown = [scale * row[name] if row.get(name) is not None else np.nan for row in epochs]
+                values = [getattr(row, name) for row in epochs]
+                shown = [np.nan if value is None else scale * value for value in values]
                 axes.plot(range(1, len(epochs) + 1), shown, color=COLOURS[colour], linestyle=line, linewidth=1.5)
             axes.axvline(best, **RULE)
             axes.set(xlabel="epoch", title=title)
@@ -158,6 +160,6 @@ def learning(epochs: Sequence[dict[str, float]], best: int) -> Picture:
         svg = svg_of(drawn, "learning")
     last = epochs[-1]
     return svg, (
-        f"By epoch: training loss from {epochs[0]['loss']:.3g} to {last['loss']:.3g}, validation loss from "
-        f"{epochs[0]['validation_loss']:.3g} to {last['validation_loss']:.3g}; epoch {best} was kept."
+        f"By epoch: training loss from {epochs[0].loss:.3g} to {last.loss:.3g}, validation loss from "
+        f"{epochs[0].validation_loss:.3g} to {last.validation_loss:.3g}; epoch {best} was kept."
     )

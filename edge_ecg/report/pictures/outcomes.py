@@ -6,6 +6,7 @@ import numpy as np
 
 from edge_ecg.report.page import Picture
 from edge_ecg.report.pictures.svg import COLOURS, HALF_INCHES, LINES, RULE, WIDE_INCHES, drawing, svg_of
+from edge_ecg.results import DaysLearned
 
 
 def strips(by_date: dict[str, tuple[np.ndarray, np.ndarray]], labels: tuple[str, str], name: str = "strips") -> Picture:
@@ -135,24 +136,24 @@ def decisions(rows: Sequence[tuple[str, float, float, float]]) -> Picture:
     return svg, f"Decisions on dates left out. {seen}."
 
 
-def by_days(curves: Sequence[tuple[str, str, str, Sequence[Mapping[str, float]]]]) -> Picture:
+def by_days(curves: Sequence[tuple[str, str, str, Sequence[DaysLearned]]]) -> Picture:
     """Recordings of other days right, by days learned from: of each method its name, colour, line and rows."""
     with drawing() as Figure:
         drawn = Figure(figsize=(WIDE_INCHES, 2.6), layout="constrained")
         axes = drawn.subplots()
         for _, colour, line, rows in curves:
-            days = [row["days"] for row in rows]
-            mean, worst = ([100 * row[key] for row in rows] for key in ("mean", "worst"))
+            days = [row.days for row in rows]
+            mean, worst = [100 * row.mean for row in rows], [100 * row.worst for row in rows]
             width = 2.2 if colour == "ours" else 1.3
             axes.plot(days, mean, "o", linestyle=LINES[line], color=COLOURS[colour], linewidth=width, markersize=3.5)
             if colour == "ours":
                 axes.fill_between(days, worst, mean, color=COLOURS[colour], alpha=0.15, linewidth=0)
         axes.set(xlabel="days with both states to learn from", ylabel="recordings of other days right, %")
-        axes.set_xticks(sorted({row["days"] for *_, rows in curves for row in rows}))
+        axes.set_xticks(sorted({row.days for *_, rows in curves for row in rows}))
         axes.set_ylim(None, 101)
         axes.grid(axis="y")
         svg = svg_of(drawn, "days")
     seen = "; ".join(
-        f"{name}: " + ", ".join(f"{row['days']} days {row['mean']:.0%}" for row in rows) for name, _, _, rows in curves
+        f"{name}: " + ", ".join(f"{row.days} days {row.mean:.0%}" for row in rows) for name, _, _, rows in curves
     )
     return svg, f"Recordings of all other days right, by the number of days learned from. {seen}."

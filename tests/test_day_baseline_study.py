@@ -1,19 +1,17 @@
 """The study of the day's baseline: a date is judged by what neither learned from it nor took levels from it."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from edge_ecg.datasets.dataset_file import SETS, read_dataset
 from train.data import read_beats
 from train.decision.fitted import fit_levels
-from train.evaluation.drifted import baselines_of
+from train.evaluation.drifted import baselines_of, leaving_out
 from train.fit.left_out import evidence_of, train_folds
 from train.fit.loop import Settings
-from train.studies import day_baseline as daily_baseline
+from train.studies import day_baseline
 
 QUICK = Settings(epochs=1)
 
@@ -22,31 +20,26 @@ QUICK = Settings(epochs=1)
 def test_every_figure_is_there_and_no_date_judges_itself(
     small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(daily_baseline, "settings_for", lambda arch, seed: QUICK)
-    monkeypatch.setattr(daily_baseline, "SYNTHETIC_PERSONS", 1)
-    monkeypatch.setattr(daily_baseline, "BASELINES", 1)
-    options = [str(small_dataset), "--out", str(tmp_path), "--seeds", "1"]
-    CliRunner().invoke(daily_baseline.daily_baseline, options, catch_exceptions=False)
-    found = json.loads((tmp_path / "daily_baseline.json").read_text())
-    dates = found["dates"]
+    monkeypatch.setattr(day_baseline, "SYNTHETIC_PERSONS", 1)
+    monkeypatch.setattr(day_baseline, "DAY_BASELINE_RECORDINGS", 1)
+    dataset = read_dataset(small_dataset)
+    beats = read_beats([entry for which in SETS for entry in dataset.entries(which)])
+    found = day_baseline.day_baseline_study(dataset, beats, [QUICK], tmp_path, lambda line: None)
+    dates = list(found.dates)
     assert len(dates) == 9
     for confidence in ("0.95", "0.90"):
-        plans = found["seeds"]["0"][confidence]
+        plans = found.seeds["0"][confidence]
         for plan, count in (("day's baseline", 27), ("none", 27), ("previous date's", 27), ("none, all", 36)):
-            assert sum(plans[plan][k] for k in ("right", "wrong", "inconclusive")) == count
-            assert sorted(plans[plan]["dates"]) == dates
-    for by_time in found["drifts"].values():
-        assert {plan for plans in by_time.values() for plan in plans} == {"none", "day's baseline"}
+            assert plans[plan].total == count
+            assert sorted(plans[plan].dates) == dates
+    for by_time in found.drifts.values():
+        assert {*by_time.before, *by_time.after} == {"none", "day's baseline"}
 
-    beats = read_beats([entry for which in SETS for entry in read_dataset(small_dataset).entries(which)])
-    date, rest = dates[0], daily_baseline.without(beats, dates[:1])
+    date, rest = dates[0], leaving_out(beats, dates[:1])
     models = train_folds(beats, {d: set(dates) - {d} for d in dates}, QUICK, tmp_path / "folds" / "0")
-    _, levels = daily_baseline.left_out_by_date(beats, models, QUICK)
+    _, levels = day_baseline.left_out_by_date(beats, models, QUICK)
     own = np.concatenate(
-        [
-            evidence_of(models[d], daily_baseline.without(beats, [d]), rest.values[rest.date == d], QUICK)
-            for d in dates[1:]
-        ]
+        [evidence_of(models[d], leaving_out(beats, [d]), rest.values[rest.date == d], QUICK) for d in dates[1:]]
     )
     order = np.concatenate([np.flatnonzero(rest.date == d) for d in dates[1:]])
     expected = np.empty(len(own))
