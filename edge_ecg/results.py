@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import Meta
 
 from edge_ecg.errors import RunError
-from edge_ecg.storage.files import MOST_BYTES, read_small_file, write_json
+from edge_ecg.storage.files import read_json, write_json
 
 Count = Annotated[int, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -38,14 +38,7 @@ def write_record(path: Path, record: Any) -> None:
 
 def read_record(path: Path, kind: type[Of]) -> Of:
     """The record in a JSON file. Raises RunError, naming the file and the entry, for one that has another shape."""
-    try:
-        return msgspec.json.decode(read_small_file(path, MOST_BYTES, RunError), type=kind)
-    except msgspec.ValidationError as error:
-        raise RunError(f"{path}: {entry_fault(error)}; expected what this version writes, make it again") from None
-    except OSError as error:
-        raise RunError(f"{path}: can't be read ({error.strerror})") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise RunError(f"{path}: is not JSON as this program writes it") from None
+    return convert_record(path, read_json(path), kind)
 
 
 def convert_record(path: Path, content: Any, kind: type[Of]) -> Of:
