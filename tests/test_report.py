@@ -332,10 +332,9 @@ def test_text_of_strangers_is_text(copied: Path) -> None:
     (copied / "run/config.json").write_text(json.dumps(poisoned(config)))
     for path in [path for path in copied.rglob("*.json") if "folds" not in path.parts]:
         (path).write_text(json.dumps(poisoned(json.loads(path.read_text()))))
-    crossval = json.loads((copied / "run/study/crossval/crossval.json").read_text())
-    (copied / "run/study/crossval/crossval.json").write_text(
-        json.dumps({**crossval, "labels": labels, "verdict": EVIL})
-    )
+    for name, more in (("crossval", {"verdict": EVIL}), ("day_baseline", {})):
+        file = copied / f"run/study/{name}/{name}.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), "labels": labels, **more}))
     for path in (copied / "run/study/crossval/folds").rglob("*"):
         for word in ("majority", "0301"):
             if path.stem == word:
