@@ -34,7 +34,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "Sampling rate,fast\n", "sampling interval,2 ms\n", "fs,250\nSample Rate,500 hertz\n", "rate,1 2\n",
+    "Sampling rate,fast\n", "Sample Rate,0 hertz\n", "Sample Rate,-512 hertz\n", "fs,inf\n", "fs,nan\n",
+    "sampling interval,2 ms\n", "fs,250\nSample Rate,500 hertz\n", "rate,1 2\n",
   ])
   func aRateThatCannotBeReadIsRefused(header: String) {
     #expect(throws: EdgeECGError.self) { try signal(header) }

@@ -3,6 +3,8 @@
 /// Nothing here keeps or repeats the person's name or birth date. No error shows text of the file but a line of the
 /// values that is made of numbers alone.
 enum AppleCSV {
+  private static let mostOfCounter = 1e11
+
   /// A line of the values, and its number in the file.
   private struct Row {
     let number: Int
@@ -14,7 +16,7 @@ enum AppleCSV {
   /// The values begin at the first line made of numbers, and nothing else may follow. The header is searched by
   /// known keys, then by structure (a number of hertz, a unit, a timestamp with its zone), in any order; without a
   /// rate it is 512 Hz, without a unit microvolts. A comma is a decimal mark, or follows an index that counts
-  /// 0, 1, 2: the whole file decides.
+  /// lines from any number on: the whole file decides.
   static func signal(_ content: [UInt8]) throws(EdgeECGError) -> Signal {
     let (text, isUnicode) = TextDecoding.decoded(content)
     let file = try TextLines(text)
@@ -130,7 +132,7 @@ enum AppleCSV {
     return String(scalars)
   }
 
-  /// The lines without a first column that counts from 0 or 1; all of each line where there is none.
+  /// The lines without a first column that counts them, from any number on; all of each line where there is none.
   private static func withoutIndex(_ rows: [Row]) throws(EdgeECGError) -> [String] {
     for separator: Unicode.Scalar in [";", "\t", ",", " "] {
       let ends = rows.map { $0.text.unicodeScalars.firstIndex(of: separator) }
@@ -142,7 +144,10 @@ enum AppleCSV {
         first.append(number)
       }
       guard first.count == rows.count, climbs(first) else { continue }
-      let start = first[0] == 1 ? 1.0 : 0.0
+      // A counter is no clock; but what is above the milliseconds since 1970 may be one.
+      let counts = first[0] == first[0].rounded() && abs(first[0]) < mostOfCounter
+      let start =
+        counts && zip(first, first.dropFirst()).allSatisfy({ $1 - $0 == 1 }) ? first[0] : first[0] == 1 ? 1 : 0
       if let wrong = first.indices.first(where: { first[$0] != Double($0) + start }) {
         throw EdgeECGError.recording(
           "line \(rows[wrong].number)\(shown(rows[wrong].text)) may be two columns or one number: "

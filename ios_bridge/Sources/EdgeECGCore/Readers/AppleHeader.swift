@@ -28,7 +28,7 @@ struct AppleHeader {
     "line freq", "power", "baud", "bit", "refresh", "display", "screen", "пульс", "心",
   ]
   private static let intervalWords = ["interval", "period", "spacing", "step", "delta t"]
-  private static let sameRate = 0.005  // a nominal rate and a measured one differ by less
+  private static let sameRate = 0.01  // a nominal rate and a measured one differ by less
   private static let timeKeys: Set = ["recorded date", "aufzeichnungsdatum", "记录日期"]
   private static let timeWords = ["record", "start", "begin", "acqui", "measure", "captur", "aufzeichn", "aufnahme"]
   private static let unitKeys: Set = ["unit", "einheit", "单位"]
@@ -63,6 +63,9 @@ struct AppleHeader {
     guard let first = rates.first else { return Recording.defaultRateHz }
     guard rates.allSatisfy({ abs($0 - first) <= Self.sameRate * max($0, first) }) else {
       throw EdgeECGError.recording("states two sample rates that differ")
+    }
+    guard first > 0, first.isFinite else {
+      throw EdgeECGError.recording("states a sample rate of \(first == 0 ? "0" : "\(first)") Hz, which is none")
     }
     return first
   }
