@@ -19,6 +19,7 @@ from scipy.io import savemat
 
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.readers.apple_format import write_apple_csv
+from edge_ecg.recording import Recording
 from edge_ecg.simulation.synthetic import record, synthetic_person
 
 IN_CI = bool(os.environ.get("CI"))
@@ -52,6 +53,11 @@ def good_files(folder: Path) -> Files:
     (folder / "utf16.csv").write_bytes((folder / "en.csv").read_text().encode("utf-16"))
     (folder / "columns.csv").write_text("point,value\n" + "\n".join(f"{i},{v}" for i, v in enumerate(ecg_uv)))
     (folder / "times.csv").write_text("time,ecg\n" + "\n".join(f"{i / 512:.6f},{v}" for i, v in enumerate(ecg_uv)))
+    (folder / "jitter.csv").write_text(
+        "time,ecg\n" + "\n".join(f"{i / 512 + 1e-3 * (i % 3):.6f},{v}" for i, v in enumerate(ecg_uv))
+    )
+    headings = ",".join(["Name", "fs", *(f"v{i}" for i in range(len(ecg_uv)))])
+    (folder / "wide.csv").write_text("\n".join([headings, *[",".join([SECRET, "512", *map(str, ecg_uv)])] * 2]))
     app = {"body": {"signal": ecg_uv.tolist(), "sampling_frequency": 512}, "name": SECRET}
     (folder / "app.json").write_text(json.dumps(app))
     fitbit = {"startTime": "2024-03-01T08:00:00.000", "samplingFrequencyHz": "512", "scalingFactor": 10922}
@@ -91,6 +97,10 @@ def good_files(folder: Path) -> Files:
         edf.Edf([signal], patient=edf.Patient(name=SECRET)).write(folder / "a.edf")
         signal = edf.BdfSignal(ecg_uv[:2048], 256, label="ECG", physical_dimension="uV", physical_range=(-4000, 4000))
         edf.Bdf([signal], patient=edf.Patient(name=SECRET)).write(folder / "a.bdf")
+    if find_spec("reportlab"):
+        page_of = import_module("health_page").page_of
+        words = (f"{SECRET} 1860-05-21", "25 mm/s, 10 mm/mV, Lead I, 512Hz", "74 BPM")
+        (folder / "page.pdf").write_bytes(page_of(Recording(ecg_uv, 512.0, ""), lines=words, rows=1, compressed=False))
     return Files((path.name, path.read_bytes()) for path in sorted(folder.iterdir()))
 
 

@@ -36,7 +36,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     "name",
     [
         *("en.csv", "de.csv", "utf16.csv", "columns.csv", "times.csv", "app.json", "fitbit.json", "health.json"),
-        *("fhir.json", "opensignals.txt", "a.npy", "v4.mat", "v5.mat"),
+        *("fhir.json", "opensignals.txt", "a.npy", "v4.mat", "v5.mat", "jitter.csv"),
     ],
 )
 @fuzzed
@@ -44,6 +44,17 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 def test_recordings(tmp_path: Path, files: dict[str, bytes], name: str, seed: int) -> None:
     (tmp_path / name).write_bytes(mutated(files[name], seed))
     answers(lambda: read_recording(tmp_path / name))
+
+
+@pytest.mark.parametrize(("name", "needs"), [("wide.csv", "numpy"), ("page.pdf", "pypdf")])
+@fuzzed
+@given(seed=SEEDS)
+def test_recordings_of_a_folder(tmp_path: Path, files: dict[str, bytes], name: str, needs: str, seed: int) -> None:
+    pytest.importorskip(needs)
+    pytest.importorskip("reportlab")
+    (tmp_path / name).write_bytes(mutated(files[name], seed))
+    for found in find_recordings(tmp_path / name):
+        answers(found.read)
 
 
 @fuzzed

@@ -299,6 +299,12 @@ def test_times_that_jump_leave_missing_samples(tmp_path):
     assert np.array_equal(samples_uv[kept], ECG_UV[kept])
 
 
+def test_a_number_beyond_all_in_a_column_is_no_counter(tmp_path):
+    """Found by fuzzing: NumPy warned of it."""
+    content = table(["1e999", *times(512)[1:]], POINTS, heading="time,ecg")
+    assert "has no time for sample 1" in error_of(saved(tmp_path / "a.csv", content))
+
+
 def test_a_counter_that_skips_leaves_missing_samples(tmp_path):
     kept = [i for i in range(N) if not 2000 <= i < 2005]
     rows = [",ecg", *(f"{700 + i},{POINTS[i]}" for i in kept)]

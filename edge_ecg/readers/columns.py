@@ -238,7 +238,12 @@ def _at_commas(texts: list[str], rows: Rows) -> list[list[str]]:
 
 def _is_counter(column: np.ndarray, heading: str) -> bool:
     """Whether whole numbers count rows, samples or packets, from whatever number on: a counter is no clock."""
-    if len(column) < 3 or (column % 1 != 0).any() or (is_time_name(heading) and column[0] > EPOCH_MS):
+    if (
+        len(column) < 3
+        or not np.isfinite(column).all()
+        or (column % 1 != 0).any()
+        or (is_time_name(heading) and column[0] > EPOCH_MS)
+    ):
         return False
     steps = np.diff(column)
     return bool(np.mean(steps == 1) > 0.9 or (_COUNTER.search(heading.casefold()) and (steps >= 0).all()))
