@@ -114,6 +114,28 @@ class QualityConstants:
 
 
 @dataclass(frozen=True)
+class GuardConstants:
+    """When a recording as a whole is not decided; `edge_ecg.inference.guards` uses each number."""
+
+    # The beats that vote cover this part of the time after settling: half of it, less what is lost at the ends.
+    coverage: float = 0.45
+    # So many beats out of distribution in succession are another person's.
+    strange_beats: int = 10
+    # A change is looked for in this many of the latest beats, two minutes of them ...
+    change_beats: int = 120
+    # ... with at least this many on either side.
+    part_beats: int = 4
+    # Beats are copies if 1 minus their correlation is below this: noise of 1 uV in a QRS of 500 makes it more ...
+    copy: float = 2e-5
+    # ... by every so many-th sample, ...
+    compared_step: int = 8
+    # ... compared with this many of the latest beats; ...
+    compared_beats: int = 32
+    # ... and a recording is a repetition if this part of its beats are.
+    copies: float = 0.25
+
+
+@dataclass(frozen=True)
 class VotingConstants:
     """How beats become a decision; `edge_ecg.inference.votes` says what each number does."""
 
@@ -126,9 +148,9 @@ class VotingConstants:
 
 @dataclass(frozen=True)
 class Contract:
-    """Sampling, beat window, detector, quality and voting constants of one bundle."""
+    """Sampling, beat window, detector, quality, voting and guard constants of one bundle."""
 
-    version: int = 2
+    version: int = 3
     sample_rate_hz: int = 512
     settle_samples: int = 1536  # the first 3 s of a recording settle and give no beats
     before_r_samples: int = 128
@@ -137,6 +159,7 @@ class Contract:
     detector: DetectorConstants = field(default_factory=DetectorConstants)
     quality: QualityConstants = field(default_factory=QualityConstants)
     voting: VotingConstants = field(default_factory=VotingConstants)
+    guards: GuardConstants = field(default_factory=GuardConstants)
 
     @property
     def window_samples(self) -> int:
@@ -237,6 +260,14 @@ RANGES: dict[str, tuple[Limit, Limit]] = {
     "voting.fewest_beats": (1, MOST_COUNT),
     "voting.alpha": (1e-12, 0.49),  # at 0 and at 1/2 there is no boundary
     "voting.beta": (1e-12, 0.49),
+    "guards.coverage": (0, 1),
+    "guards.strange_beats": (1, MOST_COUNT),
+    "guards.part_beats": (1, 10_000),
+    "guards.change_beats": (lambda c: 2 * c.guards.part_beats, 100_000),
+    "guards.copy": (0, 2),
+    "guards.compared_step": (1, lambda c: c.window_samples // 2),
+    "guards.compared_beats": (1, 10_000),
+    "guards.copies": (0, 1),
 }
 
 

@@ -23,6 +23,8 @@ from edge_ecg.watch import DayBaseline, Judged
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+UNDATED = ", undated"  # what no recording of the day's baseline says, nothing can check
+
 
 class Step(NamedTuple):
     """What happened when one chunk arrived; a live view is shown these."""
@@ -99,6 +101,9 @@ class Replayed:
             "provisional_after_s": d.provisional and d.provisional.seconds,
             "rule": self.rule,
             "dates": self.dates,
+            "reasons": list(d.reasons),
+            "covered_s": round(d.covered_s, 2),
+            "duration_s": round(self.duration_s, 2),
             "votes": d.votes,
             "latency_us": {
                 name: None if p is None else round(float(p), 1)
@@ -152,6 +157,7 @@ def replay(
         watch = open_watch(bundle, recording.sample_rate_hz, recording.day, day_baseline)
     except RecordingError as error:
         raise RecordingError(f"{recording.source}: {error}") from None
+    is_undated = day_baseline is not None and day_baseline.day is None
     judged: list[Judged] = []
     latency_us, busy_s, pushed_samples, count, late = [], 0.0, 0, 0, 0
     pace = recording.sample_rate_hz * (speed or 1.0)
@@ -181,6 +187,6 @@ def replay(
         count,
         late,
         watch.log_odds,
-        bundle.rule.describe(day_baseline.level if day_baseline else None),
+        bundle.rule.describe(day_baseline.level if day_baseline else None) + (UNDATED if is_undated else ""),
         bundle.rule.dates,
     )

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from math import isfinite
 
@@ -10,9 +10,10 @@ import numpy as np
 
 from edge_ecg.bundles.bundle import Bundle
 from edge_ecg.errors import BundleError, RecordingError
+from edge_ecg.inference.guards import Fingerprint, Guards
 from edge_ecg.inference.levels import DayLevel
 from edge_ecg.inference.novelty import OUT_OF_DATE, OUT_OF_DISTRIBUTION
-from edge_ecg.inference.votes import NOT_A_NUMBER, Decision, Vote, cast_vote
+from edge_ecg.inference.votes import INCONCLUSIVE, NOT_A_NUMBER, Decision, Vote, cast_vote
 from edge_ecg.recording import RATE_RANGE_HZ, MicrovoltCheck, Recording, is_finite, require_recording
 from edge_ecg.signal.beats import Beat
 from edge_ecg.signal.stream import BeatStream, cut_beats
@@ -37,22 +38,32 @@ class DayBaseline:
     level: DayLevel
     sources: tuple[str, ...]
     day: date | None = None  # None: no recording said its day
+    fingerprints: tuple[Fingerprint, ...] = ()
 
     @classmethod
     def of(cls, bundle: Bundle, recordings: Iterable[Recording]) -> "DayBaseline":
-        """The level of some recordings. Raises RecordingError for one that can't be used, and for two days."""
+        """The level of some recordings.
+
+        Raises RecordingError for one that can't be used or is there twice, for two days, for a level at the target's.
+        """
         sources, levels, counts, days = [], [], [], {}
+        found: dict[Fingerprint, str] = {}
         if not isinstance(recordings, Iterable):
             raise RecordingError(f"recordings are a {type(recordings).__name__}, expected a list of them")
         for recording in recordings:
             require_recording(recording)
             watch = Watch(bundle, recording.sample_rate_hz, recording.day)
             judged = watch.push(recording.samples_uv)
-            if not watch.can_decide:
-                raise RecordingError(f"{recording.source}: can't be the day's baseline: {_why_not(judged, bundle)}")
+            decision, fingerprint = watch.decision, watch.fingerprint
+            if not watch.can_decide or decision.reasons:
+                why = _why_not(judged, bundle) if not watch.can_decide else ", ".join(decision.reasons)
+                raise RecordingError(f"{recording.source}: can't be the day's baseline: {why}")
+            if fingerprint in found:
+                raise RecordingError(f"{recording.source}: is the same recording as {found[fingerprint]}; give it once")
+            found[fingerprint] = recording.source
             sources.append(recording.source)
             levels.append(watch.level)
-            counts.append(watch.decision.beats)
+            counts.append(decision.beats)
             if recording.day:
                 days[recording.day] = recording.source
         if not sources:
@@ -60,7 +71,14 @@ class DayBaseline:
         if len(days) > 1:
             told = ", ".join(f"{source} of {day}" for day, source in sorted(days.items()))
             raise RecordingError(f"the day's baseline must be of one day, not {told}")
-        return cls(DayLevel(float(np.mean(levels)), len(levels), min(counts)), tuple(sources), next(iter(days), None))
+        level = DayLevel(float(np.mean(levels)), len(levels), min(counts))
+        if bundle.rule.levels and bundle.rule.levels.log_odds(level.level, level.beats) > 0:
+            baseline, target = bundle.labels
+            raise RecordingError(
+                f"{', '.join(sources)}: can't be the day's baseline: the level, {level.level:+.1f}, is that of "
+                f"{target} rather than of {baseline}"
+            )
+        return cls(level, tuple(sources), next(iter(days), None), tuple(found))
 
 
 def _why_not(judged: list[Judged], bundle: Bundle) -> str:
@@ -106,12 +124,21 @@ class Watch:
         self._microvolts = MicrovoltCheck(sample_rate_hz)
         self._beats = BeatStream(sample_rate_hz, bundle.contract)
         self._tally = bundle.rule.tally(day_baseline.level if day_baseline else None)
+        self._guards = Guards(
+            bundle.contract.guards,
+            bundle.guards,
+            bundle.contract.settle_samples / bundle.contract.sample_rate_hz,
+            day_baseline.fingerprints if day_baseline else (),
+        )
+        self._pushed_samples = 0
 
     def reset(self) -> None:
         """Start a new recording of the same day."""
         self._microvolts.reset()
         self._beats.reset()
         self._tally.reset()
+        self._guards.reset()
+        self._pushed_samples = 0
 
     def push(self, samples_uv: np.ndarray) -> list[Judged]:
         """Take the next raw samples in microvolts, any number of them; return the beats judged since.
@@ -122,6 +149,7 @@ class Watch:
         """
         beats = self._beats.push(samples_uv)  # which are checked there
         self._microvolts.push(np.asarray(samples_uv))
+        self._pushed_samples += len(samples_uv)
         return [self._judge(beat) for beat in beats]
 
     def gap(self, seconds: float) -> list[Judged]:
@@ -144,15 +172,29 @@ class Watch:
         vote = cast_vote(logits, references)
         if not (isfinite(embedding.sum()) and isfinite(vote.evidence)):
             return self._skipped(beat, NOT_A_NUMBER)
-        return Judged(beat, vote, self._tally.add(vote, beat.known_at_s))
+        self._tally.add(vote, beat.known_at_s)
+        self._guards.add(beat.values, vote.evidence)
+        return Judged(beat, vote, self._decision_after(beat.known_at_s))
 
     def _skipped(self, beat: Beat, *reasons: str) -> Judged:
-        return Judged(beat, None, self._tally.skip(), reasons)
+        self._tally.skip()
+        self._guards.skip(reasons)
+        return Judged(beat, None, self._decision_after(beat.known_at_s), reasons)
+
+    def _decision_after(self, seconds: float) -> Decision:
+        decision, reasons = self._tally.decision, self._guards.reasons(seconds)
+        label = INCONCLUSIVE if reasons else decision.label
+        return replace(decision, label=label, reasons=reasons, covered_s=self._guards.covered_s)
 
     @property
     def decision(self) -> Decision:
         """What is known of the recording so far; final when all its samples were pushed."""
-        return self._tally.decision
+        return self._decision_after(self._pushed_samples / self._sample_rate_hz)
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Of the beats that voted: the same only for the same recording."""
+        return self._guards.fingerprint
 
     @property
     def log_odds(self) -> float:

@@ -25,7 +25,7 @@ from export.pipeline import ARTEFACTS, REFERENCE_ARTIFACT, export_run, golden
 from train.data import BeatSet
 from train.decision.decide import decide
 from train.decision.fitted import RECORDINGS_PASSED_PERCENTILE
-from train.fit.left_out import left_out_levels
+from train.fit.left_out import left_out_limits
 from train.fit.loop import Settings
 from train.run import FOLDS, Run, load_run
 
@@ -72,6 +72,7 @@ def build_bundle(
         "labels": list(run.labels),
         "contract": run.contract.to_json(),
         "levels": run.config["levels"],
+        "guards": run.config["guards"],
         "model": {"architecture": exported.reference.architecture, "parameters": run.config["parameters"]},
         "training": {key: run.config[key] for key in ("settings", "dataset", "best_epoch")},
         "references": [run.training.sources[run.training.recording[beat]] for beat in chosen],
@@ -92,12 +93,12 @@ def build_bundle(
 
 
 def with_references_per_state(run: Run, per_state: int) -> Run:
-    """The run with another number of references of each state, and levels for them from the models that it kept."""
+    """The run with another number of references of each state, and limits for them from the models that it kept."""
     if "adopted" in run.config:  # its levels go with its references, and there is nothing to train others from
         raise RunError(f"{run.path}: adopted weights; give --references to python -m train.adopt")
     settings = {**run.config["settings"], "references_per_state": per_state}
-    levels = left_out_levels(BeatSet.joined([run.training, run.validation]), Settings(**settings), run.path / FOLDS)
-    return replace(run, config={**run.config, "settings": settings, "levels": levels and levels.to_json()})
+    limits = left_out_limits(BeatSet.joined([run.training, run.validation]), Settings(**settings), run.path / FOLDS)
+    return replace(run, config={**run.config, "settings": settings, **limits})
 
 
 def write_bundle_of_run(run_folder: Path, out: Path, per_state: int | None, only: Collection[str]) -> None:

@@ -174,6 +174,7 @@ def comparator_json(run: Run, exported: Exported) -> dict[str, Any]:
         "labels": list(run.labels),
         "contract": run.contract.to_json(),
         "levels": run.config["levels"],
+        "guards": run.config["guards"],
         "artefacts": {a.name: {"graphs": list(a.parts), "references": a.references} for a in exported.artefacts},
         "references": {
             "is_target": exported.bank.is_target.tolist(),

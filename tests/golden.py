@@ -28,6 +28,7 @@ from edge_ecg.recording import Recording
 from edge_ecg.signal.bandpass import Bandpass
 from edge_ecg.signal.resample import Resampler
 from edge_ecg.signal.rpeaks import RPeakDetector
+from edge_ecg.simulation.meaningless import MEANINGLESS
 from edge_ecg.simulation.synthetic import record, synthetic_person
 from edge_ecg.storage.atomic import refuse_overlap
 from edge_ecg.terminal.console import run_command
@@ -43,10 +44,18 @@ RECORDINGS: tuple[tuple[str, str, int, str, dict[str, Any]], ...] = (
     ("inverted", "target", 2, "en-DE", {"duration_s": 9.0, "sample_rate_hz": 300.0, "noise_uv": 4.0, "inverted": True}),
     ("late", "target", 60, "en", {"duration_s": 9.0}),  # two months later: out of date
     ("again", "target", 0, "en", {"duration_s": 9.0}),  # on the day of the first, which is its day's baseline
+    ("looped", "baseline", 0, "en", {"duration_s": 9.0}),
+    ("jittered", "baseline", 0, "en", {"duration_s": 12.0}),
+    ("spliced", "baseline", 0, "en", {"duration_s": 20.0}),
 )
+MEANS_NOTHING = {  # by name, what a guard must find
+    "looped": "one beat repeated",
+    "jittered": "RR intervals jittered by 10 %",
+    "spliced": "the other state in the last 20 %",
+}
 DAY_BASELINE, SAME_DAY = "plain", "again"
 DEVICE_FILES = (LAYERS, WEIGHTS, REFERENCES)  # what the portable engine needs of a bundle
-DEVICE_ENTRIES = ("contract", "intended_use", "labels", "levels", "model", "schema")
+DEVICE_ENTRIES = ("contract", "guards", "intended_use", "labels", "levels", "model", "schema")
 VECTORS, BAD = "golden.json", "bad.json"
 ABOUT = "Made by python -m tests.golden from a synthetic person"
 
@@ -75,6 +84,7 @@ def day_baseline_vector(bundle: Bundle, baseline: Recording, recording: Recordin
         "recording": SAME_DAY,
         "level": day.level.level,
         "beats": day.level.beats,
+        "reasons_of_the_baseline": replay(bundle, baseline, day_baseline=day).to_json()["reasons"],
         "decision": _decision(replay(bundle, recording, day_baseline=day)),
     }
 
@@ -114,8 +124,12 @@ def write_vectors(bundle_path: Path, out: Path) -> None:
     vectors, recordings = {}, {}
     for number, (name, state, day, locale, options) in enumerate(RECORDINGS):
         made = record(synthetic_person(SEED), state, day, number=number, **options)
+        samples_uv = made.samples_uv
+        if name in MEANS_NOTHING:
+            other = record(synthetic_person(SEED), "target", day, number=number).samples_uv
+            samples_uv = MEANINGLESS[MEANS_NOTHING[name]](samples_uv, other, other)
         path = out / f"{name}.csv"
-        write_apple_csv(path, made.samples_uv, made.sample_rate_hz, made.recorded_at, locale)
+        write_apple_csv(path, samples_uv, made.sample_rate_hz, made.recorded_at, locale)
         recordings[name] = read_recording(path)
         vectors[name] = golden_vector(bundle, recordings[name])
     enrolment = enroll(bundle, recordings.values()).to_json()

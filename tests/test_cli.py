@@ -27,7 +27,8 @@ def test_replay_json_is_one_object_a_recording(small_bundle: Path, recordings: l
     for line, path in zip(lines, recordings, strict=True):
         assert list(line) == [
             *("file", "decision", "confidence", "beats", "log_odds"),
-            *("provisional", "provisional_after_beats", "provisional_after_s", "rule", "dates", "votes"),
+            *("provisional", "provisional_after_beats", "provisional_after_s", "rule", "dates"),
+            *("reasons", "covered_s", "duration_s", "votes"),
             *("latency_us", "realtime_factor", "unusable_beats", "unusable"),
             *("inverted_beats", "lead_is_inverted", "late_chunks"),
         ]

@@ -7,7 +7,7 @@ import pytest
 
 from train.data import BeatSet
 from train.decision.fitted import BEATS, fit_levels, variance_components
-from train.fit.left_out import left_out_levels
+from train.fit.left_out import left_out_limits
 from train.fit.loop import Settings
 
 
@@ -77,5 +77,5 @@ def test_recordings_that_are_all_alike_leave_a_variance() -> None:
 def test_where_no_date_can_be_left_out_there_are_no_levels(tmp_path: Path) -> None:
     """Two days with both states: without either, one is left, of which nothing can be learned."""
     beats, _ = simulated(np.random.default_rng(4), dates=2)
-    assert left_out_levels(beats, Settings(epochs=1), tmp_path) is None
+    assert left_out_limits(beats, Settings(epochs=1), tmp_path) == {"levels": None, "guards": None}
     assert not list(tmp_path.iterdir())

@@ -20,6 +20,7 @@ from edge_ecg.readers.read import read_recording
 from edge_ecg.recording import Recording
 from edge_ecg.signal.resample import Resampler
 from edge_ecg.signal.rpeaks import r_peaks
+from edge_ecg.simulation.meaningless import MEANINGLESS
 from edge_ecg.simulation.synthetic import record, synthetic_person
 from edge_ecg.watch import embed
 from tests.bad_bundles import BAD_BUNDLES, write_bad_bundle
@@ -66,9 +67,11 @@ def assert_same(bundle: Bundle, path: Path, swift: dict[str, Any]) -> None:
     recording = read_recording(path)
     python = replay(bundle, recording)
     line = python.to_json()
-    for entry in line.keys() - {*TIMED, "confidence"}:
+    rounded = ("confidence", "log_odds")  # to four decimals, of numbers that differ in the sixth
+    for entry in line.keys() - {*TIMED, *rounded}:
         assert swift[entry] == line[entry], (path, entry)
-    assert swift["confidence"] == pytest.approx(line["confidence"], abs=1.1e-4)  # rounded to four decimals
+    for entry in rounded:
+        assert swift[entry] == pytest.approx(line[entry], abs=1.1e-4), path
     assert swift.keys() == line.keys() | {"r_peaks", "judged"}
     assert swift["r_peaks"] == all_r_peaks(recording), path
     assert len(swift["judged"]) == len(python.judged), path
@@ -122,6 +125,11 @@ def synthetic_files(tmp_path_factory) -> list[Path]:
         write_apple_csv(path, samples_uv, made.sample_rate_hz, made.recorded_at, locale)
         files.append(path)
     np.save(folder / "column.npy", record(person, "target", 1, number=9).samples_uv.astype(np.float32))
+    own, other = (record(synthetic_person(1), state, 1, number=1).samples_uv for state in ("baseline", "target"))
+    stranger = record(person, "baseline", 0, number=1, duration_s=32.0).samples_uv
+    for kind, made in MEANINGLESS.items():  # of the person of the bundle
+        files.append(folder / f"{kind.replace(' ', '_')}.npy")
+        np.save(files[-1], made(own, other, stranger))
     return [*files, folder / "column.npy"]
 
 

@@ -18,9 +18,8 @@ from edge_ecg.storage.atomic import refuse_overlap
 from edge_ecg.storage.files import read_small_file
 from edge_ecg.terminal.console import claim_folder, run_command
 from train.data import BeatSet, read_sets
-from train.decision.fitted import fit_levels
 from train.evaluate import metrics_text
-from train.fit.left_out import evidence_by_date
+from train.fit.left_out import evidence_by_date, limits_from
 from train.fit.loop import PROGRESS, History, settings_for
 from train.model.architectures import MOST_BYTES, WEIGHTS, architecture_of, write_weights
 from train.model.model import Model
@@ -116,9 +115,9 @@ def adopt(
     if (out / PROGRESS).exists() or (out / CONFIG).exists():
         raise RunError(f"{out}: holds a run already; give another folder")
     both = BeatSet.joined(sets.values())
-    levels = fit_levels(both, evidence_by_date(dict.fromkeys(both.dates.tolist(), model), both, settings))
+    limits = limits_from(both, evidence_by_date(dict.fromkeys(both.dates.tolist(), model), both, settings))
     write_weights(out / WEIGHTS, model)
-    run = new_run(out, dataset, settings, sets, model, levels, History(), adopted=checkpoint.name)
+    run = new_run(out, dataset, settings, sets, model, limits, History(), adopted=checkpoint.name)
     leave_for_the_report(run, dataset)
     metrics = write_run(run, History())
     click.echo(metrics_text({"validation": metrics}, dataset.labels))

@@ -1,6 +1,6 @@
 """A training run on disk: weights, settings, beats and metrics, each file moved into place when it is whole.
 
-    checkpoint.safetensors   the best weights so far        config.json    settings, dataset, contract, levels
+    checkpoint.safetensors   the best weights so far        config.json    settings, dataset, contract, limits
     beats.safetensors        training and validation beats  metrics.json   figures by set
     folds/DATE/              a model that has not seen DATE; the levels in config.json are from these
     progress.safetensors     what --resume needs
@@ -21,6 +21,7 @@ import torch
 from edge_ecg.contract import CONTRACT, Contract
 from edge_ecg.datasets.dataset_file import UNKNOWN, Dataset
 from edge_ecg.errors import EdgeEcgError, RunError
+from edge_ecg.inference.guards import GuardLimits
 from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.novelty import TrainingDistribution
 from edge_ecg.inference.references import ReferenceBank
@@ -75,11 +76,14 @@ def new_run(
     settings: Settings,
     sets: dict[str, BeatSet],
     model: Model,
-    levels: Levels | None,
+    limits: dict[str, Any],
     history: History,
     **facts: Any,
 ) -> Run:
-    """A run of what was trained; nothing is written. facts: more of what config.json says."""
+    """A run of what was trained; nothing is written.
+
+    limits: from `train.fit.left_out.limits_from`; facts: more of what config.json says.
+    """
     config = {
         "labels": dataset.labels,
         "settings": asdict(settings),
@@ -92,7 +96,7 @@ def new_run(
             "leads": sorted({origin.lead or UNKNOWN for b in sets.values() for origin in b.origins}),
             "devices": sorted({origin.device or UNKNOWN for b in sets.values() for origin in b.origins}),
         },
-        "levels": levels and levels.to_json(),
+        **limits,
         "parameters": model.parameter_count,
         "best_epoch": history.best_epoch,
         "torch": torch.__version__,
@@ -163,6 +167,7 @@ def load_run(path: str | Path) -> Run:
         contract = Contract.from_json(config["contract"])
         baseline, target = config["labels"]
         Levels.from_json(config["levels"])
+        GuardLimits.from_json(config["guards"])
         settings = config["settings"]
         model = build_model(settings["architecture"], settings.get("architecture_version", ""))
         read_weights(path / WEIGHTS, model)

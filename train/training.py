@@ -15,7 +15,7 @@ from edge_ecg.report.contact_sheet import SHOWN_HZ, small_trace
 from edge_ecg.results import DateCounts, Examples, Overview, SetMetrics, write_record
 from train.data import BeatSet
 from train.evaluation.occlusion import recording_means_uv, rounded
-from train.fit.left_out import left_out_levels
+from train.fit.left_out import left_out_limits
 from train.fit.loop import Trainer
 from train.run import FOLDS, Run, new_run, write_run
 from train.studies.confounders import CONFOUNDERS, can_be_judged, confounders
@@ -81,8 +81,8 @@ def train_run(
     sets: the beats of the train and validation dates. show: is called after each epoch; left_out: after each date.
     """
     model = trainer.fit(show)
-    levels = left_out_levels(BeatSet.joined(sets.values()), trainer.settings, out / FOLDS, left_out)
-    finished = new_run(out, dataset, trainer.settings, sets, model, levels, trainer.history)
+    limits = left_out_limits(BeatSet.joined(sets.values()), trainer.settings, out / FOLDS, left_out)
+    finished = new_run(out, dataset, trainer.settings, sets, model, limits, trainer.history)
     leave_for_the_report(finished, dataset)
     return finished, write_run(finished, trainer.history)
 

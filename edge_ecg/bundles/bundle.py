@@ -32,6 +32,7 @@ from edge_ecg.errors import (
     first_line,
 )
 from edge_ecg.inference.engines import Comparator, Encoder, OnnxComparator, OnnxEncoder
+from edge_ecg.inference.guards import GuardLimits
 from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.portable import LAYERS, WEIGHTS, portable_engines
 from edge_ecg.inference.references import ReferenceBank
@@ -90,6 +91,7 @@ class Bundle:
     comparator: Comparator = field(repr=False)
     references: ReferenceBank
     rule: DecisionRule = field(repr=False)
+    guards: GuardLimits | None = field(default=None, repr=False)  # None: too few recordings to know them
 
     def with_references(self, references: ReferenceBank) -> "Bundle":
         """The same bundle, judging by other references."""
@@ -132,7 +134,8 @@ def assembled(
         raise ContractError(
             f"references have {references.embeddings.shape[1]} numbers each, the encoder gives {length}"
         )
-    return Bundle(path, manifest, contract, rule.labels, encoder, comparator, references, rule)
+    guards = GuardLimits.from_json(manifest["guards"])
+    return Bundle(path, manifest, contract, rule.labels, encoder, comparator, references, rule, guards)
 
 
 def on_onnx(files: Mapping[str, bytes], contract: Contract) -> tuple[Encoder, Comparator, int]:

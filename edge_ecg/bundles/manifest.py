@@ -35,6 +35,7 @@ MANIFEST_SHAPE: Shape = {
     "intended_use": TEXT,
     "labels": (TEXT, TEXT),
     "contract": ENTRIES,
+    "guards": Kind("entries by name or null", lambda value: value is None or isinstance(value, dict)),
     "levels": Kind("entries by name or null", lambda value: value is None or isinstance(value, dict)),
     "model": {"architecture": TEXT, "parameters": COUNT},
     "training": {"settings": ENTRIES, "dataset": ENTRIES, "best_epoch": COUNT},
@@ -66,7 +67,7 @@ PACKED_SHAPE: Shape = {  # of what `edge-ecg pack` wrote
     "packed_from": TEXT,
     **{
         entry: MANIFEST_SHAPE[entry]
-        for entry in ("intended_use", "labels", "contract", "levels", "model", "enrolment?")
+        for entry in ("intended_use", "labels", "contract", "levels", "guards", "model", "enrolment?")
     },
 }
 GOLDEN_SHAPE: Shape = {"beats": [{"beat": [NUMBER]}]}

@@ -30,7 +30,7 @@ from edge_ecg.storage.atomic import refuse_overlap, write_file
 from edge_ecg.storage.files import path_of
 
 # What a device reads, says to a person, or must know to refuse a second enrolment.
-ENTRIES = ("contract", "enrolment", "intended_use", "labels", "levels", "model")
+ENTRIES = ("contract", "enrolment", "guards", "intended_use", "labels", "levels", "model")
 
 
 def pack_bundle(bundle: Path, out: Path, weights: str | None = None) -> int:

@@ -44,10 +44,14 @@ class DayBaselines:
     for_all: DayBaseline | None = None
     by_session: dict[Session, DayBaseline] = field(default_factory=dict)
     labels: tuple[str, str] = ("", "")
+    refused: dict[Session, str] = field(default_factory=dict)  # of which no recording can be the baseline, and why
 
     def of(self, recording: Recording) -> DayBaseline | None:
-        """What this recording is compared with, beside what is usual."""
-        return self.for_all or self.by_session.get(session_of(recording, self.labels))
+        """What this recording is compared with, beside what is usual. Raises RecordingError if that was refused."""
+        session = session_of(recording, self.labels)
+        if session in self.refused:
+            raise RecordingError(f"{recording.source}: not judged: {self.refused[session]}")
+        return self.for_all or self.by_session.get(session)
 
     def holds(self, recording: Recording) -> bool:
         """Whether the recording is a part of the baseline itself, and so is not judged."""
@@ -58,9 +62,14 @@ class DayBaselines:
         return frozenset(os.path.realpath(source) for baseline in self._all() for source in baseline.sources)
 
     @property
+    def is_undated(self) -> bool:
+        """Whether a baseline is given that states no day."""
+        return self.for_all is not None and self.for_all.day is None
+
+    @property
     def is_given(self) -> bool:
         """Whether there is any: then a recording without one must say so."""
-        return bool(self._all())
+        return bool(self._all() or self.refused)
 
     def describe(self, labels: tuple[str, str]) -> Iterable[str]:
         """Lines for a person."""
@@ -99,10 +108,7 @@ def day_baselines(
         return DayBaselines(
             DayBaseline.of(bundle, (found.read() for path in files for found in find_recordings(path, overrides)))
         )
-    if not first:
-        return DayBaselines()
-    by_session = _first_of_each_session(bundle, first, recordings, overrides, labels, note)
-    return DayBaselines(by_session=by_session, labels=bundle.labels)
+    return _first_of_each_session(bundle, first, recordings, overrides, labels, note) if first else DayBaselines()
 
 
 def _first_of_each_session(
@@ -112,7 +118,7 @@ def _first_of_each_session(
     overrides: Overrides,
     labels: dict[str, str],
     note: Callable[[str], object],
-) -> dict[Session, DayBaseline]:
+) -> DayBaselines:
     of_session: dict[Session, list[Recording]] = defaultdict(list)
     for path in paths:
         for found in find_recordings(path, overrides):
@@ -128,21 +134,25 @@ def _first_of_each_session(
         raise RecordingError(
             f"no recording is known to be of {bundle.labels[0]} and says its day: name its folder so, or give --labels"
         )
-    baselines = {}
+    baselines, refused = {}, {}
     for session, recordings in of_session.items():
         usable: list[Recording] = []
+        why = ""
         for recording in sorted(recordings, key=_time):
             if len(usable) == count:
                 break
             try:
-                DayBaseline.of(bundle, [recording])
+                DayBaseline.of(bundle, [*usable, recording])
             except RecordingError as error:
-                note(str(error))
+                why = str(error)
+                note(why)
             else:
                 usable.append(recording)
-        if usable:
+        try:
             baselines[session] = DayBaseline.of(bundle, usable)
-    return baselines
+        except RecordingError as error:
+            refused[session] = why or str(error)
+    return DayBaselines(by_session=baselines, labels=bundle.labels, refused=refused)
 
 
 def _time(recording: Recording) -> tuple[str, list[int]]:

@@ -53,7 +53,8 @@ class LiveLines:
     def finish(self) -> None:
         """Say what is final."""
         if self._last:
-            self._out.write(f"final: {self._last.label}, {self._last.confidence:.0%}\n")
+            why = f" ({', '.join(self._last.reasons)})" if self._last.reasons else ""
+            self._out.write(f"final: {self._last.label}{why}, {self._last.confidence:.0%}\n")
 
 
 class LiveView:
@@ -109,7 +110,9 @@ class LiveView:
         latency = f"a beat {np.median(self._latency_us):.0f} us" if self._latency_us else "no beat yet"
         votes = "  ".join(f"{label} {count}" for label, count in decision.votes.items())
         verdict = f"{decision.label}, {decision.confidence:.0%}"
-        if decision.provisional:
+        if decision.reasons:
+            verdict = f"{decision.label}: {', '.join(decision.reasons)}"
+        elif decision.provisional:
             state = "final" if self._is_over else "provisional"
             first = f"{decision.provisional.label} first after {decision.provisional.beats} beats"
             verdict = f"{verdict}, {state} ({first})"

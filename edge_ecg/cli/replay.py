@@ -142,6 +142,8 @@ def replay_each(
 
     if not as_json:
         click.echo("\n".join(wrapped(line) for line in baselines.describe(bundle.labels)))
+    if baselines.is_undated:
+        click.echo("the day's baseline states no date: nothing checks that it is of the day that is judged", err=True)
     if not as_json and not live:
         click.echo(_HEADER)
     code = for_each(
@@ -206,7 +208,9 @@ def _notes(replayed: Replayed, by_day: bool) -> Iterator[str]:
     d = replayed.decision
     if by_day and not replayed.rule.startswith("day's"):
         yield replayed.rule
-    if d.provisional and d.provisional.label != d.label:
+    if d.reasons:
+        yield f"not decided: {', '.join(d.reasons)}"
+    elif d.provisional and d.provisional.label != d.label:
         yield f"first {d.provisional.label}, after {d.provisional.beats} beats: it did not hold"
     if d.unusable:
         reasons = ", ".join(f"{reason} {count}" for reason, count in replayed.unusable.items())

@@ -71,6 +71,8 @@ class Decision:
     provisional: Provisional | None  # None: the evidence was never enough
     votes: dict[str, int]  # hard votes by label
     unusable: int = 0  # beats that were found and not judged
+    reasons: tuple[str, ...] = ()  # why the recording as a whole is not decided (`edge_ecg.inference.guards`)
+    covered_s: float = 0.0  # by the beats judged, their RR intervals included
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ private final class OpenWatch {
   }
 
   var tally: Tally { judge.tally }
+  var decision: Decision { judge.decision }
   var count: Int { waiting.count - taken }
 
   /// In blocks that complete one beat at most, so that the log odds after each beat are known.
@@ -150,7 +151,8 @@ private func flag(_ isSet: Bool) -> Int32 { isSet ? 1 : 0 }
 @c @implementation public func ecg_recording_reason(
   _ bit: Int32, _ text: UnsafeMutablePointer<CChar>!, _ most: Int
 ) -> Int {
-  write("", into: text, most)
+  let names = RecordingReason.allCases.map { $0.rawValue }
+  return write(names.indices.contains(Int(bit)) ? names[Int(bit)] : "", into: text, most)
 }
 
 // MARK: - The bundle
@@ -282,6 +284,7 @@ extension DayBaseline {
     level = DayLevel(level: given.level, recordings: Int(given.recordings), beats: Int(given.beats))
     sources = []
     day = try EdgeECGCore.day(given.day)
+    fingerprints = []  // which this interface does not hand on
   }
 }
 
@@ -336,13 +339,13 @@ extension DayBaseline {
 @c @implementation public func ecg_watch_decision(
   _ watch: OpaquePointer!, _ decision: UnsafeMutablePointer<ecg_decision>!
 ) {
-  let tally = object(watch, OpenWatch.self).tally
-  let now = tally.decision
+  let open = object(watch, OpenWatch.self)
+  let (tally, now) = (open.tally, open.decision)
   decision.pointee = ecg_decision(
     confidence: now.confidence, log_odds: tally.logOdds, level: tally.level,
     provisional_s: now.provisional?.seconds ?? .nan, decision: now.outcome.code,
     provisional: now.provisional?.outcome.code ?? Int32(ECG_NONE),
     provisional_beats: Int32(clamping: now.provisional?.beats ?? 0),
     votes_for_baseline: Int32(clamping: now.votesForBaseline), votes_for_target: Int32(clamping: now.votesForTarget),
-    unusable: Int32(clamping: now.unusable), is_enough: flag(tally.isEnough), reasons: 0)
+    unusable: Int32(clamping: now.unusable), is_enough: flag(tally.isEnough), reasons: mask(now.reasons))
 }

@@ -43,7 +43,7 @@ struct Main {
         (spent, most) = (spent + ticks, max(most, ticks))
         for beat in judged { print(beat) }
       }
-      (Line("recording") + judge.tally.decision.label + judge.tally.logOdds + spent + most).print()
+      (Line("recording") + judge.decision.label + judge.tally.logOdds + spent + most).print()
     } catch {
       (Line("refused:") + error.message).print()
     }

@@ -1,4 +1,4 @@
-"""Fit what a decision needs beside the network: reference beats, levels of both states, the training distribution.
+"""Fit what a decision needs beside the network: references, levels of both states, limits, the training distribution.
 
 Each date was left out once (`train.fit.left_out`), and a model of the others gave the evidence of its beats. From that
 follow the usual levels of a state, how much dates differ, and how much recordings of one date do;
@@ -13,7 +13,10 @@ Everything is fitted on the training and validation recordings; test dates are n
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.stats import t as student
 
+from edge_ecg.contract import CONTRACT
+from edge_ecg.inference.guards import GuardLimits, largest_change, usual_rr_change
 from edge_ecg.inference.levels import Levels, StateLevels
 from edge_ecg.inference.novelty import TrainingDistribution, span_of
 from edge_ecg.inference.references import ReferenceBank
@@ -98,6 +101,28 @@ def variance_components(groups: list[np.ndarray]) -> tuple[float, float, float] 
     usual_count = (counts.sum() - (counts**2).sum() / counts.sum()) / (len(groups) - 1)
     between = max(0.0, (square - within) / float(usual_count))
     return float(means.mean()), between, max(within, LEAST_WITHIN * between, 1e-9)
+
+
+GUARDS_FEWEST_RECORDINGS = 20  # fewer can't say what is unusual
+CHANGES_PASSED = 0.995  # of recordings as these, by a log-normal distribution
+RR_MARGIN, RR_PERCENTILE = 1.5, 99
+
+
+def fit_guards(beats: BeatSet, evidence: np.ndarray) -> GuardLimits | None:
+    """The limits from the evidence (N,) of beats by models that had not seen them; nothing for too few recordings.
+
+    The largest change has the upper prediction limit of one more recording (G. J. Hahn, J. Am. Stat. Assoc. 64, 1969),
+    taken to be log-normal: with few recordings it lies further above them than with many.
+    """
+    recordings = [np.flatnonzero(beats.recording == number) for number in range(len(beats.sources))]
+    changes = np.array([largest_change(evidence[of], CONTRACT.guards.part_beats) for of in recordings])
+    logs = np.log(changes[changes > 0])
+    if len(logs) < GUARDS_FEWEST_RECORDINGS:
+        return None
+    reach = student.ppf(CHANGES_PASSED, len(logs) - 1) * np.sqrt(1 + 1 / len(logs))
+    rr_change = np.percentile([usual_rr_change(beats.values[of, -1].astype(float)) for of in recordings], RR_PERCENTILE)
+    limits = GuardLimits(float(np.exp(logs.mean() + reach * logs.std(ddof=1))), RR_MARGIN * float(rr_change))
+    return limits if limits.rr_change > 0 else None
 
 
 MOST_DIRECTIONS = 16

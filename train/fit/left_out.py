@@ -8,14 +8,14 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from edge_ecg.datasets.dataset_file import days_with_both_states
-from edge_ecg.inference.levels import Levels
 from edge_ecg.storage.atomic import write_file
 from train.data import BeatSet, digest_of
-from train.decision.fitted import bank_of, choose_references, fit_levels
+from train.decision.fitted import bank_of, choose_references, fit_guards, fit_levels
 from train.fit.loop import Settings, Trainer
 from train.model.architectures import WEIGHTS, architecture_of, build_model, read_weights
 from train.model.model import Model, compare, embed
@@ -24,11 +24,17 @@ from train.parallel import run_tasks
 KEY = "fold.json"
 
 
-def left_out_levels(
+def left_out_limits(
     beats: BeatSet, settings: Settings, folder: Path, progress: Callable[[str], None] = lambda line: None
-) -> Levels | None:
-    """The levels from models that each have not seen one date; they are kept below `folder` for another time."""
-    return fit_levels(*left_out_evidence(beats, settings, folder, progress))
+) -> dict[str, Any]:
+    """`limits_from` models that each have not seen one date; they are kept below `folder` for another time."""
+    return limits_from(*left_out_evidence(beats, settings, folder, progress))
+
+
+def limits_from(beats: BeatSet, evidence: np.ndarray) -> dict[str, Any]:
+    """Levels and limits of guards, as config.json and the manifest have them, from the evidence (N,) of beats."""
+    levels, guards = fit_levels(beats, evidence), fit_guards(beats, evidence)
+    return {"levels": levels and levels.to_json(), "guards": guards and guards.to_json()}
 
 
 def left_out_evidence(

@@ -63,6 +63,7 @@ extension Watch {
     precondition(chunkSamples > 0, "a chunk holds at least one sample")
     var watch = try Watch(
       bundle, sampleRateHz: recording.sampleRateHz, day: recording.day, dayBaseline: dayBaseline)
+    let isUndated = dayBaseline.map { $0.day == nil } ?? false  // nothing can check its day
     var judged: [Judged] = []
     var latency: [Double] = []
     var busy = 0.0
@@ -82,7 +83,7 @@ extension Watch {
     }
     return Replayed(
       source: recording.source, decision: watch.decision, logOdds: watch.logOdds,
-      rule: bundle.rule.description(dayBaseline?.level), judged: judged, busySeconds: busy,
+      rule: bundle.rule.description(dayBaseline?.level) + (isUndated ? ", undated" : ""), judged: judged, busySeconds: busy,
       durationSeconds: recording.durationSeconds, latencyMicroseconds: latency, lateChunks: lateChunks)
   }
 }

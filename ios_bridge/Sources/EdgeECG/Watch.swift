@@ -49,5 +49,5 @@ public struct Watch: Sendable {
   public var canDecide: Bool { judge.tally.isEnough }
 
   /// What is known of the recording so far; final when all its samples were pushed.
-  public var decision: Decision { judge.tally.decision }
+  public var decision: Decision { judge.decision }
 }

@@ -31,6 +31,9 @@ struct ReplayRow {
       "\"provisional_after_s\": \(decision.provisional?.seconds.pythonRepr ?? "null")",
       "\"rule\": \(quoted(replayed.rule))",
       "\"dates\": \(dates)",
+      "\"reasons\": [\(decision.reasons.map { quoted($0.rawValue) }.joined(separator: ", "))]",
+      "\"covered_s\": \(rounded(decision.coveredSeconds, 2))",
+      "\"duration_s\": \(rounded(replayed.durationSeconds, 2))",
       "\"votes\": {\(quoted(bundle.labels.baseline)): \(decision.votesForBaseline), "
         + "\(quoted(bundle.labels.target)): \(decision.votesForTarget)}",
       "\"latency_us\": {\(latency.joined(separator: ", "))}",
@@ -98,6 +101,7 @@ struct ReplayRow {
       replayed.latency(percentile: 0.5).map { "\(Int(clamped: $0.rounded())) us" } ?? "-",
       replayed.rule) + (decision.unusable > 0 ? "  \(unusable)" : "")
       + (replayed.leadIsInverted ? "  \(inverted)" : "")
+      + (decision.reasons.isEmpty ? "" : "  not decided: \(decision.reasons.map(\.rawValue).joined(separator: ", "))")
   }
 
   private var unusable: String {

@@ -60,6 +60,8 @@ import Testing
     #expect(replayed.rule == decision?["rule"]?.text)
     #expect(abs(replayed.decision.confidence - (decision?["confidence"]?.double ?? 0)) <= 5e-5)
     #expect(replayed.decision.unusable == decision?["unusable_beats"]?.integer)
+    #expect(replayed.decision.reasons.map(\.rawValue) == decision?["reasons"]?.items?.compactMap(\.text))
+    #expect(abs(replayed.decision.coveredSeconds - (decision?["covered_s"]?.double ?? .nan)) <= 5e-3)
     #expect(replayed.leadIsInverted == (name == "inverted"))
     #expect(replayed.invertedBeats == (name == "inverted" ? beats.count : 0))
   }
@@ -76,6 +78,16 @@ import Testing
     #expect(replayed.decision.provisional?.beats == golden["decision"]?["provisional_after_beats"]?.integer)
     #expect(abs(replayed.logOdds - (golden["decision"]?["log_odds"]?.double ?? .nan)) < 1e-3)
     #expect(replayed.rule == golden["decision"]?["rule"]?.text)
+    let own = try Watch.replay(Golden.recording("plain"), through: bundle, dayBaseline: baseline)
+    #expect(own.decision.reasons.map(\.rawValue) == golden["reasons_of_the_baseline"]?.items?.compactMap(\.text))
+    #expect(own.decision.reasons == [.ownBaseline])
+  }
+
+  @Test func aBaselineIsRefusedForItsContent() throws {
+    let (bundle, plain, other) = (try Golden.bundle(), try Golden.recording("plain"), try Golden.recording("again"))
+    #expect(throws: EdgeECGError.self) { try DayBaseline(bundle, recordings: [plain, plain]) }
+    #expect(throws: EdgeECGError.self) { try DayBaseline(bundle, recordings: [other]) }  // of the target
+    #expect(throws: EdgeECGError.self) { try DayBaseline(bundle, recordings: [Golden.recording("looped")]) }
   }
 
   @Test func aResetWatchIsANewOne() throws {

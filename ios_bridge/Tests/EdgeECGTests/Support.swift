@@ -7,7 +7,7 @@ import Foundation
 enum Golden {
   static let folder = Bundle.module.bundlePath + "/Golden"
   static let bundlePath = folder + "/bundle"
-  static let recordings = ["plain", "german", "inverted", "late", "again"]
+  static let recordings = ["plain", "german", "inverted", "late", "again", "looped", "jittered", "spliced"]
 
   static func bundle() throws -> ECGBundle { try ECGBundle(contentsOf: url(bundlePath)) }
 

@@ -5,6 +5,7 @@ package struct BundleParts<Encoder: ECGEncoder, Comparator: ECGComparator>: Send
   package let manifest: JSONValue
   package let contract: Contract
   package let rule: DecisionRule
+  package let guards: GuardLimits?
   package let intendedUse: String
   package var encoder: Encoder
   package var comparator: Comparator
@@ -13,7 +14,7 @@ package struct BundleParts<Encoder: ECGEncoder, Comparator: ECGComparator>: Send
   /// The same with other engines.
   package func with<E: ECGEncoder, C: ECGComparator>(encoder: E, comparator: C) -> BundleParts<E, C> {
     BundleParts<E, C>(
-      source: source, manifest: manifest, contract: contract, rule: rule, intendedUse: intendedUse, encoder: encoder,
+      source: source, manifest: manifest, contract: contract, rule: rule, guards: guards, intendedUse: intendedUse, encoder: encoder,
       comparator: comparator, references: references)
   }
 }
@@ -55,12 +56,16 @@ extension BundleParts where Encoder == PortableEncoder, Comparator == PortableCo
     guard let levels = manifest["levels"] else {
       throw EdgeECGError.contract("the manifest has no entry 'levels'")
     }
+    guard let guardsEntry = manifest["guards"] else {
+      throw EdgeECGError.contract("the manifest has no entry 'guards'")
+    }
     self.source = source
     self.manifest = manifest
     intendedUse = manifest["intended_use"]?.text ?? ""
     contract = try Contract(contractEntry)
     rule = DecisionRule(
       labels: Labels(baseline: baseline, target: target), levels: try Levels(levels), constants: contract.voting)
+    guards = try GuardLimits(guardsEntry)
     references = try ReferenceBank(safetensors: content(Self.referencesFile))
     let form = try PortableForm(layers: content(PortableForm.layersFile), weights: content(PortableForm.weightsFile))
     encoder = try PortableEncoder(form.encoder, beatLength: contract.beatLength)

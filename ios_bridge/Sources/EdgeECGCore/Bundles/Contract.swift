@@ -1,9 +1,9 @@
-/// Sampling, beat window, detector, quality and voting constants of one bundle, as its manifest states them.
+/// Sampling, beat window, detector, quality, voting and guard constants of one bundle, as its manifest states them.
 ///
 /// Nothing here has a default: a bundle is always judged by the numbers it was made with.
 public struct Contract: Hashable, Sendable {
   /// The contract version that this package reads.
-  public static let supportedVersion = 2
+  public static let supportedVersion = 3
 
   /// Samples a second that the detector and the encoder work at.
   public let sampleRateHz: Int
@@ -21,6 +21,8 @@ public struct Contract: Hashable, Sendable {
   public let quality: QualityConstants
   /// How beats become a decision.
   public let voting: VotingConstants
+  /// When a recording as a whole is not decided.
+  public let guards: GuardConstants
 
   /// Raw samples in a beat.
   public var windowSamples: Int { beforeRSamples + afterRSamples }
@@ -45,6 +47,8 @@ public struct Contract: Hashable, Sendable {
     quality = try QualityConstants(
       entries.value("quality"), name: "contract.quality", beforeR: beforeRSamples, afterR: afterRSamples)
     voting = try VotingConstants(entries.value("voting"), name: "contract.voting")
+    guards = try GuardConstants(
+      entries.value("guards"), name: "contract.guards", window: beforeRSamples + afterRSamples)
     try entries.requireNoOthers()
   }
 }

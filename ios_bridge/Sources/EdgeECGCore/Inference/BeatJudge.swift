@@ -30,9 +30,12 @@ package struct BeatJudge<Encoder: ECGEncoder, Comparator: ECGComparator>: Sendab
   package let isOutOfDate: Bool
   /// What the beats so far add up to.
   package private(set) var tally: Tally
+  /// What speaks against deciding the recording as a whole.
+  private(set) var guards: Guards
 
   private let sampleRateHz: Double
   private var microvolts: MicrovoltCheck
+  private var pushedSamples = 0
 
   private let references: ReferenceBank
   private var encoder: Encoder
@@ -54,6 +57,7 @@ package struct BeatJudge<Encoder: ECGEncoder, Comparator: ECGComparator>: Sendab
     isOutOfDate = references.distribution?.isOutOfDate(day) ?? false
     beats = try BeatStream(sampleRateHz: sampleRateHz, contract: parts.contract)
     tally = Tally(parts.rule, day: dayBaseline?.level)
+    guards = Guards(parts.contract, limits: parts.guards, baseline: dayBaseline?.fingerprints ?? [])
     microvolts = MicrovoltCheck(sampleRateHz: sampleRateHz)  // a rate that was found to be one
   }
 
@@ -61,6 +65,8 @@ package struct BeatJudge<Encoder: ECGEncoder, Comparator: ECGComparator>: Sendab
   package mutating func reset() {
     beats.reset()
     tally.reset()
+    guards.reset()
+    pushedSamples = 0
     microvolts = MicrovoltCheck(sampleRateHz: sampleRateHz)
   }
 
@@ -69,6 +75,7 @@ package struct BeatJudge<Encoder: ECGEncoder, Comparator: ECGComparator>: Sendab
   ///   engines throw; the portable ones throw nothing here.
   package mutating func push(_ samplesMicrovolts: [Double]) throws(EdgeECGError) -> [Judged] {
     try microvolts.push(samplesMicrovolts)
+    pushedSamples += samplesMicrovolts.count
     var judged: [Judged] = []
     for beat in beats.push(samplesMicrovolts) { judged.append(try judge(beat)) }
     return judged
@@ -102,10 +109,21 @@ package struct BeatJudge<Encoder: ECGEncoder, Comparator: ECGComparator>: Sendab
       return skipped(beat, [.notANumber])
     }
     let vote = Vote(logits: logits, references: references)
-    return Judged(beat: beat, vote: vote, unusable: [], decision: tally.add(vote, seconds: beat.knownAtSeconds))
+    tally.add(vote, seconds: beat.knownAtSeconds)
+    guards.add(beat.values, evidence: vote.evidence)
+    return Judged(beat: beat, vote: vote, unusable: [], decision: decision(after: beat.knownAtSeconds))
   }
 
   private mutating func skipped(_ beat: Beat, _ reasons: [UnusableReason]) -> Judged {
-    Judged(beat: beat, vote: nil, unusable: reasons, decision: tally.skip())
+    tally.skip()
+    guards.skip(reasons)
+    return Judged(beat: beat, vote: nil, unusable: reasons, decision: decision(after: beat.knownAtSeconds))
   }
+
+  private func decision(after seconds: Double) -> Decision {
+    tally.decision.unless(guards.reasons(seconds), coveredSeconds: guards.fingerprint.coveredSeconds)
+  }
+
+  /// What is known of the recording so far; final when all its samples were pushed.
+  package var decision: Decision { decision(after: Double(pushedSamples) / sampleRateHz) }
 }

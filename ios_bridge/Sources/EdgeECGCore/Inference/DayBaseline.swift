@@ -6,13 +6,15 @@ public struct DayBaseline: Hashable, Sendable {
   public let sources: [String]
   /// Their day; nothing if no recording said it.
   public let day: CalendarDay?
+  let fingerprints: [Fingerprint]
 
   /// The level of some recordings.
-  /// - Throws: ``EdgeECGError/recording(_:)`` for a recording that can't be used, for recordings of two days, and for
-  ///   none at all.
+  /// - Throws: ``EdgeECGError/recording(_:)`` for a recording that can't be used or is there twice, for recordings of two
+  ///   days, for none at all, and for a level at the target's.
   package init<E, C>(_ parts: BundleParts<E, C>, recordings: [Recording]) throws(EdgeECGError) {
     var levels: [Double] = []
     var beats: [Int] = []
+    var fingerprints: [Fingerprint] = []
     var days: [(day: CalendarDay, source: String)] = []
     for recording in recordings {
       var judge = try BeatJudge(parts, sampleRateHz: recording.sampleRateHz, day: recording.day)
@@ -21,8 +23,19 @@ public struct DayBaseline: Hashable, Sendable {
         let why = Self.whyNot(judged, fewestBeats: parts.contract.voting.fewestBeats)
         throw EdgeECGError.recording("\(recording.source): can't be the day's baseline: \(why)")
       }
+      let reasons = judge.decision.reasons
+      guard reasons.isEmpty else {
+        let why = reasons.map { $0.rawValue }.joined(separator: ", ")
+        throw EdgeECGError.recording("\(recording.source): can't be the day's baseline: \(why)")
+      }
+      let fingerprint = judge.guards.fingerprint
+      if let same = fingerprints.firstIndex(where: { $0 == fingerprint }) {
+        throw EdgeECGError.recording(
+          "\(recording.source): is the same recording as \(recordings[same].source); give it once")
+      }
+      fingerprints.append(fingerprint)
       levels.append(judge.tally.level)
-      beats.append(judge.tally.decision.beats)
+      beats.append(fingerprint.beats)
       if let day = recording.day {
         days.removeAll { $0.day == day }
         days.append((day, recording.source))
@@ -38,6 +51,13 @@ public struct DayBaseline: Hashable, Sendable {
     level = DayLevel(level: pairwiseSum(levels[...]) / Double(levels.count), recordings: levels.count, beats: fewest)
     sources = recordings.map { $0.source }
     day = days.first?.day
+    self.fingerprints = fingerprints
+    if let levels = parts.rule.levels, levels.logOdds(level: level.level, beats: level.beats) > 0 {
+      let labels = parts.rule.labels
+      throw EdgeECGError.recording(
+        "\(sources.joined(separator: ", ")): can't be the day's baseline: the level is that of \(labels.target) "
+          + "rather than of \(labels.baseline)")
+    }
   }
 
   private static func whyNot(_ judged: [Judged], fewestBeats: Int) -> String {

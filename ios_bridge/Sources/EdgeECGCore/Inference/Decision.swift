@@ -41,16 +41,29 @@ public struct Decision: Hashable, Sendable {
   public let votesForTarget: Int
   /// Beats that were found and did not vote.
   public let unusable: Int
+  /// Why the recording as a whole is not decided; nothing if it may be.
+  public let reasons: [RecordingReason]
+  /// By the beats that voted, their RR intervals included.
+  public let coveredSeconds: Double
 
   /// What is known.
   public init(
     outcome: Outcome, label: String, confidence: Double, provisional: Provisional?, votesForBaseline: Int,
     votesForTarget: Int,
-    unusable: Int
+    unusable: Int, reasons: [RecordingReason] = [], coveredSeconds: Double = 0
   ) {
     (self.outcome, self.label, self.confidence, self.provisional) = (outcome, label, confidence, provisional)
     (self.votesForBaseline, self.votesForTarget) = (votesForBaseline, votesForTarget)
     (self.beats, self.unusable) = (votesForBaseline + votesForTarget, unusable)
+    (self.reasons, self.coveredSeconds) = (reasons, coveredSeconds)
+  }
+
+  /// The same; inconclusive if there are reasons.
+  func unless(_ reasons: [RecordingReason], coveredSeconds: Double) -> Decision {
+    Decision(
+      outcome: reasons.isEmpty ? outcome : .inconclusive, label: reasons.isEmpty ? label : Self.inconclusive,
+      confidence: confidence, provisional: provisional, votesForBaseline: votesForBaseline,
+      votesForTarget: votesForTarget, unusable: unusable, reasons: reasons, coveredSeconds: coveredSeconds)
   }
 
   /// Whether it is one of the two states.

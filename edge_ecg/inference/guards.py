@@ -1,0 +1,152 @@
+"""Guards: why a recording as a whole is not decided, whatever its beats say.
+
+A beat that can't be trusted has its own reasons (`edge_ecg.signal.quality`, `edge_ecg.inference.novelty`). These are
+the reasons of a recording, which no single beat shows:
+
+- `TOO_LITTLE`: the beats that voted cover too small a part of its time: it is flat, or not this person's, elsewhere.
+- `ANOTHER_PERSON`: many beats in succession are out of distribution, as where another person's ECG begins.
+- `CHANGE`: its parts disagree, as where a recording of the other state begins. The statistic is that of a change in the
+  mean at an unknown place (A. Sen, M. S. Srivastava, Ann. Statist. 3(1), 1975), in units of evidence.
+- `COPIES`: beats are copies of others. Two different beats are never so alike, even of a quiet recording.
+- `IRREGULAR`: successive RR intervals differ more than this person's do, as in atrial fibrillation.
+- `OWN_BASELINE`: it is among the recordings of the day's baseline that it is compared with.
+
+A T wave that comes 16 ms early looks as in the other state: no guard can find that.
+"""
+
+from dataclasses import asdict, dataclass, fields
+from math import isfinite, sqrt
+from typing import Any
+
+import numpy as np
+
+from edge_ecg.contract import GuardConstants
+from edge_ecg.errors import ContractError
+from edge_ecg.inference.novelty import OUT_OF_DISTRIBUTION
+
+TOO_LITTLE, ANOTHER_PERSON, CHANGE = "too little of it usable", "long out of distribution", "its parts disagree"
+COPIES, IRREGULAR, OWN_BASELINE = "repeated beats", "irregular rhythm", "its own day's baseline"
+
+
+@dataclass(frozen=True)
+class GuardLimits:
+    """How far recordings of this person go, from training (`train.decision.fitted`)."""
+
+    change: float  # of evidence within a recording, which few recordings exceed
+    rr_change: float  # by which part of itself an RR interval usually differs from the one before, at most
+
+    def to_json(self) -> dict[str, float]:
+        """As the manifest holds them."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Any) -> "GuardLimits | None":
+        """What `to_json` wrote, or nothing if there were too few recordings. Raises ContractError for anything else."""
+        if value is None:
+            return None
+        names = {f.name for f in fields(cls)}
+        if not isinstance(value, dict) or value.keys() != names:
+            raise ContractError(f"guards are not what was expected: {' and '.join(sorted(names))}")
+        if not all(type(n) in (int, float) and isfinite(n) and 0 < n < 1e9 for n in value.values()):
+            raise ContractError("guards hold something else than numbers above 0")
+        return cls(**{name: float(value[name]) for name in names})
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What two recordings share only if they have the same beats."""
+
+    beats: int
+    evidence: float  # the sum over the beats
+    covered_s: float
+
+
+class Guards:
+    """Watch one recording for reasons not to decide. Its memory does not grow with the recording."""
+
+    def __init__(
+        self,
+        constants: GuardConstants,
+        limits: GuardLimits | None,
+        settle_s: float,
+        baseline: tuple[Fingerprint, ...] = (),
+    ):
+        """limits: without them, changes and rhythm are not watched; baseline: of the day's baseline recordings."""
+        self._constants, self._limits, self._settle_s, self._baseline = constants, limits, settle_s, baseline
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the recording."""
+        self.covered_s = 0.0  # by the beats that voted
+        self._evidence: list[float] = []  # of the latest beats
+        self._shapes = np.zeros((self._constants.compared_beats, 0))  # of the latest beats, length 1 each
+        self._beats = self._copies = 0
+        self._total = 0.0
+        self._strange = self._longest_strange = 0
+        self._previous_rr_s: float | None = None
+        self._rr_pairs = self._irregular_pairs = 0
+
+    def add(self, values: np.ndarray, evidence: float) -> None:
+        """A beat (384,) that voted, and its evidence."""
+        c = self._constants
+        rr_s = float(values[-1])
+        self.covered_s += rr_s
+        self._total += evidence
+        self._evidence = [*self._evidence[1 - c.change_beats :], evidence]
+        self._strange = 0
+        if self._limits and self._previous_rr_s is not None:
+            self._rr_pairs += 1
+            self._irregular_pairs += abs(rr_s - self._previous_rr_s) > self._limits.rr_change * rr_s
+        self._previous_rr_s = rr_s
+        self._copies += self._is_copy(values[:-1])
+        self._beats += 1
+
+    def skip(self, reasons: tuple[str, ...]) -> None:
+        """A beat that did not vote, and why."""
+        self._previous_rr_s = None
+        self._strange = self._strange + 1 if reasons == (OUT_OF_DISTRIBUTION,) else 0
+        self._longest_strange = max(self._longest_strange, self._strange)
+
+    def _is_copy(self, samples_uv: np.ndarray) -> bool:
+        shape = samples_uv[:: self._constants.compared_step].astype(np.float64)
+        shape -= shape.mean()
+        shape /= sqrt(float(shape @ shape)) or 1.0
+        if not self._shapes.shape[1]:
+            self._shapes = np.zeros((len(self._shapes), len(shape)))
+        alike = float((self._shapes @ shape).max())
+        self._shapes[self._beats % len(self._shapes)] = shape
+        return alike > 1 - self._constants.copy
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Of the beats so far."""
+        return Fingerprint(self._beats, self._total, self.covered_s)
+
+    def reasons(self, seconds: float) -> tuple[str, ...]:
+        """Why the recording is not decided if it ends after so many seconds; nothing if it may be."""
+        c, limits = self._constants, self._limits
+        doubts = {
+            TOO_LITTLE: self.covered_s < c.coverage * (seconds - self._settle_s),
+            ANOTHER_PERSON: self._longest_strange >= c.strange_beats,
+            CHANGE: limits is not None and largest_change(self._evidence, c.part_beats) > limits.change,
+            COPIES: self._copies > c.copies * self._beats,
+            IRREGULAR: self._irregular_pairs * 2 > max(self._rr_pairs, c.part_beats),
+            OWN_BASELINE: self._beats > 0 and self.fingerprint in self._baseline,
+        }
+        return tuple(reason for reason, is_so in doubts.items() if is_so)
+
+
+def largest_change(evidence: "list[float] | np.ndarray", part_beats: int) -> float:
+    """max over k of |mean of the first k - mean of the rest| sqrt(k (n - k) / n), each part of `part_beats` or more."""
+    n = len(evidence)
+    k = np.arange(part_beats, n - part_beats + 1)
+    if not len(k):
+        return 0.0
+    sums = np.cumsum(evidence)
+    first = sums[k - 1]
+    return float((np.abs(first / k - (sums[-1] - first) / (n - k)) * np.sqrt(k * (n - k) / n)).max())
+
+
+def usual_rr_change(rr_s: np.ndarray) -> float:
+    """The median part of itself by which an RR interval differs from the one before; 0 for a single one."""
+    return float(np.median(np.abs(np.diff(rr_s)) / rr_s[1:])) if len(rr_s) > 1 else 0.0
