@@ -13,7 +13,7 @@ from pathlib import Path
 
 from docs.notebook import executed
 from docs.pages import ROOT, TUTORIAL, clone, typed
-from tests.browser import CHROMIUM, DRIVER, Browser, browser
+from tests.browser import CHROMIUM, DRIVER, Browser, browser, drop, settled
 
 PICTURES = ROOT / "docs/pictures"
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
@@ -30,6 +30,7 @@ SHOWN = {
     "artefacts.png": ("commands", "shipped.html", "#artefacts figure"),
     "replay.png": ("commands", "replay.html", ""),
     "sheet.png": ("commands", "sheet.html", ""),
+    "web.png": ("commands", "person.html", ""),
 }
 
 
@@ -54,6 +55,11 @@ def show(window: Browser, page: Path, part: str, picture: Path) -> None:
     window.open(page)
     if page.name == "replay.html":  # in the middle of the recording
         window.run("const m = document.querySelector('#moment'); m.value = 12; m.dispatchEvent(new Event('input'))")
+    if page.name == "person.html":  # a day that the bundle has not seen, against its first two baselines
+        drop(window, *sorted((page.parent / "data/2024-03-09").rglob("*.csv")))
+        window.run("propose()")
+        settled(window)
+        window.run("document.querySelectorAll('.row')[1].scrollIntoView()")
     picture.write_bytes(window.picture(part))
 
 

@@ -129,3 +129,24 @@ def waited_for(path: Path, seconds: float = 10) -> Path:
         time.sleep(0.05)
     assert path.exists(), f"{path} did not come"
     return path
+
+
+def until(shown: Browser, script: str, seconds: float = 60) -> Any:
+    """What a script returns once that is true."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := shown.run(script):
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"{script} did not come true: {shown.run('return document.body.innerText')[:500]}")
+
+
+def drop(shown: Browser, *files: Path) -> None:
+    """Choose files in the page of `edge-ecg web`, and wait until all are read and judged."""
+    shown.type("#files", "\n".join(map(str, files)))
+    settled(shown)
+
+
+def settled(shown: Browser) -> None:
+    """Wait until that page has read and judged all that it was given."""
+    until(shown, "return document.body.dataset.idle === 'true' && !isListDue")

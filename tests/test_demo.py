@@ -23,6 +23,7 @@ def test_the_demo_ends_in_a_report_that_is_whole(tmp_path: Path) -> None:
     for section in ("In short", "Results beside baselines", "What is shipped", "What this does not show"):
         assert section in page
     assert any(line.endswith(str(Path("demo/report.html"))) for line in done.stdout.splitlines()[-6:])
+    assert '"name":"bundle"' in (demo / "person.html").read_text(encoding="utf-8")
     too_long = [line for line in (done.stdout + done.stderr).splitlines() if len(line) > 80]
     assert not too_long
     assert "warning" not in done.stderr.lower()

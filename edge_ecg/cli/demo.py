@@ -43,6 +43,7 @@ def run_demo(out: Path, seed: int) -> None:
         raise EdgeEcgError(f"{out}: is not empty; give a new folder, or remove it")
     began = time.perf_counter()
     data, training, bundle_path, page = out / "data", out / "run", out / "bundle", out / "report.html"
+    person = out / "person.html"
 
     _say(f"Write the recordings of synthetic person {seed}: two states, nine days, 30 s each, as Apple Watch files")
     dataset = write_dataset(data, synthetic_person(seed))
@@ -60,11 +61,11 @@ def run_demo(out: Path, seed: int) -> None:
     _replay_held_out(data, bundle_path)
 
     _step("Draw all of it as one page", "edge_ecg.cli", "report", training, bundle_path, "--out", page)
+    _step("Write a page that judges recordings by itself", "edge_ecg.cli", "web", bundle_path, "--out", person)
     opener = {"darwin": "open", "win32": "start"}.get(sys.platform, "xdg-open")
-    click.echo(
-        f"\nAll of it took {time.perf_counter() - began:.0f} s. To see what came out, open the page in a browser:"
-    )
+    click.echo(f"\nAll of it took {time.perf_counter() - began:.0f} s. To see what came out, open these in a browser:")
     click.echo(f"  {opener} {page}")
+    click.echo(f"  {opener} {person}  # and drop {data}/0309/*/*.csv into it")
     click.echo(f"Look around in {out}, then try")
     click.echo(f"  edge-ecg plot {data}/0309 --out beats.png")
     click.echo(f"  edge-ecg replay {bundle_path} {data}/0309")

@@ -6,7 +6,7 @@ passed over: a wrong rate makes wrong RR intervals without a word.
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from edge_ecg.errors import RecordingError
 from edge_ecg.readers.apple_format import LOCALES
@@ -81,6 +81,18 @@ _EAST_ASIAN = re.compile(r"((?<=令和)\d\d?|(?<!\d)\d{4})[年년]\s?(\d\d?)[月
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _AFTER_NOON = {"pm", "nachm", "下午", "午後", "오후", "م", "μμ", "ch", "em", "ip", "du", "odp"}
 _BEFORE_NOON = {"am", "vorm", "上午", "午前", "오전", "ص", "πμ", "sa", "fm", "ap", "de", "dop"}
+
+# By what the page of `edge-ecg web` reads times and rates.
+TIMES_AND_RATES: Mapping[str, re.Pattern[str] | str | Collection[str]] = {
+    "rate": _RATE,
+    "recorded_at": _RECORDED_AT,
+    "in_words": _IN_WORDS,
+    "east_asian": _EAST_ASIAN,
+    "time": _TIME,
+    "months": _MONTHS,
+    "after_noon": _AFTER_NOON,
+    "before_noon": _BEFORE_NOON,
+}
 
 
 def fields_of(lines: Sequence[str]) -> Fields:

@@ -7,14 +7,14 @@ import io
 import logging
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from edge_ecg.errors import RecordingError
 from edge_ecg.readers.format import Content, Format, lead_of
-from edge_ecg.readers.header import fields_of, recorded_at_in, stated_device, stated_rate_hz
+from edge_ecg.readers.header import TIMES_AND_RATES, fields_of, recorded_at_in, stated_device, stated_rate_hz
 from edge_ecg.recording import Overrides, RawSignal, is_same_rate
 
 if TYPE_CHECKING:
@@ -37,6 +37,14 @@ _BPM = re.compile(
 _CLOCK = re.compile(r"\d:\d\d")
 _MAKERS = re.compile(r"kardia|alivecor|withings|fitbit|samsung|omron|wellue|viatom|qardio", re.IGNORECASE)
 logging.getLogger("pypdf").addHandler(logging.NullHandler())  # it warns of what other programs write
+
+# The words of a page for a reader in another language: regular expressions, and lists.
+WORDS: Mapping[str, re.Pattern[str] | str | Collection[str]] = {
+    "speed": _SPEED,
+    "gain": _GAIN,
+    "clock": _CLOCK,
+    **TIMES_AND_RATES,
+}
 
 
 class Words(NamedTuple):

@@ -1,12 +1,15 @@
 """A page that judges recordings by itself: the compiled core, a packed bundle and the page in one file."""
 
 import base64
+import re
+from collections.abc import Collection
 from importlib.resources import files
 from pathlib import Path
 
 from edge_ecg.bundles.bundle import PACKED_FROM, read_files
 from edge_ecg.bundles.pack import packed_content
 from edge_ecg.errors import BundleError
+from edge_ecg.readers.pdf import WORDS
 from edge_ecg.report.page import asset, interactive_page
 from edge_ecg.storage.files import read_small_file
 
@@ -21,11 +24,18 @@ def web_page(bundle: Path | None) -> str:
         "wasm": base64.b64encode(core).decode(),
         "bundle": bundle and base64.b64encode(_packed(bundle)).decode(),
         "name": bundle and bundle.resolve().name,
-        "worker": asset("edge-ecg.js") + asset("web_worker.js"),
+        "worker": asset("edge-ecg.js") + asset("web_pdf.js") + asset("web_worker.js"),
+        "words": {name: _for_script(words) for name, words in WORDS.items()},
     }
     # The worker is text of this page, and runs the core; neither it nor the page may open a connection.
     policy = {"script-src": "'wasm-unsafe-eval'", "worker-src": "blob:", "form-action": "'none'"}
     return interactive_page("web", "Edge ECG", data, style="web.css", policy=policy)
+
+
+def _for_script(words: re.Pattern[str] | str | Collection[str]) -> str | list[str]:
+    """A regular expression in JavaScript's spelling, or words."""
+    pattern = words.pattern if isinstance(words, re.Pattern) else words
+    return re.sub(r"\(\?P<", "(?<", pattern) if isinstance(pattern, str) else list(pattern)
 
 
 def _packed(bundle: Path) -> bytes:

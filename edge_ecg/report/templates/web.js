@@ -6,6 +6,7 @@ const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCod
 const worker = new Worker(URL.createObjectURL(new Blob([data.worker], { type: "text/javascript" })));
 const recordings = []; // by the worker's numbers
 const skipped = [];
+const sections = new Map(); // the elements of the list by day
 let bundle = null, name = "", shown = null, listed = [], isListDue = false;
 
 /* ---- words and numbers */
@@ -77,14 +78,14 @@ const HEARD = {
   },
 
   recording(message) {
-    recordings[message.number] = { ...message, isChosen: false, heart_rate: message.result?.heart_rate };
+    recordings[message.number] = { ...message, isChosen: false, heart_rate: message.result?.heart_rate, version: 0 };
     due();
   },
 
   judged({ number, baseline, result: { detail, ...result } }) {
     const recording = recordings[number];
     if (!recording || String(baseline) !== String(baselineOf(recording))) return; // chosen otherwise meanwhile
-    Object.assign(recording, { result, problem: "", heart_rate: result.heart_rate });
+    change(recording, { result, problem: "", heart_rate: result.heart_rate });
     if (detail && shown === recording) showDetail({ ...result, ...detail });
     due();
   },
@@ -102,7 +103,7 @@ const HEARD = {
 
   failed({ of, name: file, why, number }) {
     if (number !== null && recordings[number]) {
-      Object.assign(recordings[number], { result: null, problem: why });
+      change(recordings[number], { result: null, problem: why });
       if (shown === recordings[number]) $("why").textContent = why;
     } else if (of === "enroll") $("enrolled").textContent = why;
     else if (of === "open" || of === "start") say(`${file}: ${why}`, true);
@@ -135,6 +136,11 @@ function ruleOfBundle() {
     + `${percent(bundle.most_confident_target)} for ${bundle.labels[1]}. Known days: ${knownDays()}${bundle.is_enrolled ? ", enrolled" : ""}.`;
 }
 
+function change(recording, facts) {
+  Object.assign(recording, facts);
+  recording.version++;
+}
+
 /* ---- baselines */
 function baselineOf(recording) {
   return recordings.filter((other) => other.isChosen && other.day === recording.day && other !== recording).map((other) => other.number);
@@ -146,7 +152,7 @@ function judgeAll(day) {
     if (!bundle || recording.isChosen || (day !== undefined && recording.day !== day)) continue;
     const baseline = baselineOf(recording), key = String(baseline);
     groups.set(key, { baseline, numbers: [...(groups.get(key)?.numbers ?? []), recording.number] });
-    recording.result = null;
+    change(recording, { result: null });
   }
   for (const { baseline, numbers } of groups.values()) worker.postMessage({ kind: "judge", numbers, baseline });
   if (groups.size) document.body.dataset.idle = "false";
@@ -154,8 +160,7 @@ function judgeAll(day) {
 }
 
 function choose(recording, isChosen) {
-  recording.isChosen = isChosen;
-  recording.result = null;
+  change(recording, { isChosen, result: null });
   judgeAll(recording.day);
 }
 
@@ -165,8 +170,7 @@ function propose() {
   for (const recording of [...recordings].sort(byTime)) {
     const decision = recording.result?.decision, count = taken.get(recording.day) ?? 0;
     if (recording.isChosen || !recording.day || !decision?.is_enough || decision.log_odds >= 0 || count >= most) continue;
-    recording.isChosen = true;
-    recording.result = null;
+    change(recording, { isChosen: true, result: null });
     taken.set(recording.day, count + 1);
   }
   judgeAll();
@@ -196,8 +200,11 @@ function list() {
   const isButton = document.activeElement?.classList.contains("choose");
   listed = recordings.filter(Boolean).filter(wanted).sort(byTime);
   const days = new Map();
-  for (const recording of listed) days.set(recording.day, [...(days.get(recording.day) ?? []), recording]);
-  $("list").replaceChildren(...[...days].map(([day, rows]) => dayElement(day, rows)));
+  for (const recording of listed) (days.get(recording.day) ?? days.set(recording.day, []).get(recording.day)).push(recording);
+  const wantedSections = [...days].map(([day, rows]) => dayElement(day, rows)), there = [...$("list").children];
+  if (there.length !== wantedSections.length || there.some((section, i) => section !== wantedSections[i])) {
+    $("list").replaceChildren(...wantedSections);
+  }
   if (focused !== undefined) document.querySelector(`.row[data-number="${focused}"] ${isButton ? ".choose" : ".open-row"}`)?.focus();
   totals();
   $("skipped").hidden = !skipped.length;
@@ -205,7 +212,16 @@ function list() {
   $("skipped").lastElementChild.replaceChildren(...skipped.map(([file, why]) => make("li", { "data-skipped": file }, make("b", {}, file), `: ${why}`)));
 }
 
+/** A day of the list; it and its rows are made again only where something has changed, so that thousands stay responsive. */
 function dayElement(day, rows) {
+  const state = rows.map(({ number, version }) => `${number}.${version}`).join(), known = sections.get(day);
+  if (known?.state === state) return known.element;
+  const element = newDayElement(day, rows);
+  sections.set(day, { state, element });
+  return element;
+}
+
+function newDayElement(day, rows) {
   const chosen = rows.filter((recording) => recording.isChosen).length;
   const note = chosen ? `compared with ${plural(chosen, "recording")} of this day` : "no baseline of the day chosen";
   return make("section", { class: "day", "aria-label": dayText(day) },
@@ -213,16 +229,19 @@ function dayElement(day, rows) {
 }
 
 function row(recording) {
+  if (recording.row?.version !== recording.version) recording.row = { version: recording.version, element: newRow(recording) };
+  return recording.row.element;
+}
+
+function newRow(recording) {
   const { result, isChosen, problem } = recording, decision = result?.decision;
   const kind = isChosen ? "chosen" : decision ? side(decision) : "";
   const word = isChosen ? "baseline" : decision?.decision ?? (problem ? "not judged" : "…");
   const sure = isChosen ? "of the day, not judged" : decision ? [isDecided(decision) ? percent(decision.confidence) : "", capText(result)].filter(Boolean).join(", ") : "";
   const open = make("button", { type: "button", class: "open-row", "aria-label": `${recording.name}: ${word} ${sure}. Open` },
     make("span", { class: "what" }, make("b", {}, timeText(recording) || recording.name), ...(timeText(recording) ? [recording.name, make("br")] : []),
-      [recording.heart_rate && `${Math.round(recording.heart_rate)} beats a minute`, `${Math.round(recording.duration_s)} s`].filter(Boolean).join(", ")));
-  open.onclick = () => show(recording);
+      [recording.heart_rate && `${Math.round(recording.heart_rate)} bpm`, `${Math.round(recording.duration_s)} s`].filter(Boolean).join(", ")));
   const button = make("button", { type: "button", class: "choose", "aria-pressed": String(isChosen) }, isChosen ? "day's baseline ✓" : "day's baseline");
-  button.onclick = () => choose(recording, !isChosen);
   const meter = decision && !isChosen ? make("span", { class: "meter", role: "img", "aria-label": `log odds ${decision.log_odds.toFixed(2)}` }, make("i")) : "";
   if (meter) meter.firstElementChild.style.left = `${12 + 76 * Math.min(1.12, Math.max(-0.12, (decision.log_odds - bundle.lower) / (bundle.upper - bundle.lower)))}%`;
   const verdict = make("div", { class: "verdict-cell" },
@@ -233,6 +252,7 @@ function row(recording) {
     "data-decision": isChosen ? "day's baseline" : decision?.decision ?? "", "data-confidence": isChosen ? null : decision?.confidence ?? null,
     "data-log-odds": isChosen ? null : decision?.log_odds ?? null,
   }, open, make("div", { class: "trace" }, trace(recording)), verdict, make("div", { class: "choose-cell" }, button), note ? make("div", { class: "note" }, note) : "");
+  item.onclick = (event) => (event.target === button ? choose(recording, !isChosen) : show(recording));
   return item;
 }
 
@@ -350,7 +370,7 @@ function draw() {
   $("sure").textContent = isOver
     ? [isDecided(decision) ? percent(decision.confidence) : "", capText(result)].filter(Boolean).join(", ")
     : `so far, after ${plural(known.length, "beat")}: provisional until the recording ends`;
-  $("why").textContent = [isOver ? whyText(result) : "", ruleText(result), result.heart_rate ? `${Math.round(result.heart_rate)} beats a minute` : "",
+  $("why").textContent = [isOver ? whyText(result) : "", ruleText(result), result.heart_rate ? `${Math.round(result.heart_rate)} bpm` : "",
     isOver && result.decision.provisional && isDecided(result.decision) ? `decided first after ${result.decision.provisional_s.toFixed(1)} s` : ""].filter(Boolean).join(" · ");
   $("clock").textContent = `${Math.min(at, result.duration).toFixed(1)} of ${result.duration.toFixed(1)} s`;
   $("moment").value = at;
@@ -371,14 +391,14 @@ function cleared(canvas, height) {
   return [pen, width, tall];
 }
 
-const STRIP = 118; // height of a strip of paper in CSS pixels
+const STRIP = 100; // height of a strip of paper in CSS pixels
 const stripSeconds = () => ($("paper").clientWidth < 600 ? 5 : 10);
 const rSeconds = (beat) => beat.r_index / bundle.sample_rate_hz;
 
 function drawPaper(result, at) {
   const seconds = stripSeconds(), strips = Math.ceil(result.duration / seconds);
   const [pen, width] = cleared($("paper"), strips * STRIP), [low, high] = result.range;
-  const unit = width / seconds, top = 22, span = Math.max(high - low, 400);
+  const unit = width / seconds, top = 20, span = Math.max(high - low, 400);
   for (const [step, name] of [[0.04, "fine"], [0.2, "coarse"]]) {
     pen.strokeStyle = color(name);
     pen.lineWidth = name === "fine" ? 0.5 : 1;
@@ -389,7 +409,7 @@ function drawPaper(result, at) {
   }
   pen.font = "11px system-ui, sans-serif";
   for (let strip = 0; strip < strips; strip++) {
-    const y = (value) => STRIP * (strip + 1) - 10 - (STRIP - top - 14) * (value - low) / span;
+    const y = (value) => STRIP * (strip + 1) - 8 - (STRIP - top - 10) * (value - low) / span;
     for (const [from, to, name, thick] of [[at, Infinity, "line", 1], [0, at, "ink", 1.3]]) {
       const start = Math.floor(Math.max(strip * seconds, from) * result.rate_hz), end = Math.min(result.samples.length, Math.ceil(Math.min((strip + 1) * seconds, to) * result.rate_hz));
       pen.strokeStyle = color(name);
@@ -405,7 +425,7 @@ function drawPaper(result, at) {
       pen.stroke();
     }
     pen.fillStyle = color("soft");
-    pen.fillText(`${strip * seconds} s`, 4, STRIP * strip + 13);
+    pen.fillText(`${strip * seconds} s`, 4, STRIP * (strip + 1) - 4);
   }
   for (const beat of result.beats) {
     if (beat.known_at_s > at) continue;
@@ -523,7 +543,10 @@ function take(files) {
 }
 
 $("propose").onclick = propose;
-$("clear").onclick = () => { recordings.forEach((recording) => { recording.isChosen = false; }); judgeAll(); };
+$("clear").onclick = () => {
+  recordings.filter((recording) => recording.isChosen).forEach((recording) => change(recording, { isChosen: false }));
+  judgeAll();
+};
 $("enroll").onclick = () => {
   $("enrolled").textContent = "Enrolling …";
   worker.postMessage({ kind: "enroll", numbers: recordings.filter((recording) => recording.isChosen).map((recording) => recording.number) });
@@ -570,4 +593,4 @@ window.addEventListener("resize", draw);
 window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 
 const wasm = bytesOf(data.wasm);
-worker.postMessage({ kind: "start", wasm, bundle: data.bundle && bytesOf(data.bundle), name: data.name });
+worker.postMessage({ kind: "start", wasm, words: data.words, bundle: data.bundle && bytesOf(data.bundle), name: data.name });

@@ -7,7 +7,7 @@ const ECG_FOLDER = "electrocardiograms"; // Apple's own folder keeps its English
 const SHOWN_S = [3, 9], SHOWN_COLUMNS = 200; // of the small trace
 const sources = []; // of each recording by its number: its name, and what reads its bytes
 const urgent = [], waiting = []; // jobs; what a person asks for goes before what is read in passing
-let wasm, packed, ecg, bundle, isBusy = false, done = 0, total = 0;
+let wasm, packed, ecg, bundle, words, isBusy = false, done = 0, total = 0;
 const baselines = new Map(); // by the numbers of its recordings: the day's baseline, or why there is none
 
 onmessage = ({ data: job }) => {
@@ -34,6 +34,7 @@ const JOBS = {
   async start(job) {
     wasm = await inflated(new Blob([job.wasm]), "gzip", MOST_FILE_BYTES);
     ecg = await EdgeECG.load(wasm);
+    words = Object.fromEntries(Object.entries(job.words).map(([name, value]) => [name, Array.isArray(value) ? value : new RegExp(value, "giu".slice(name === "rate" ? 0 : 1))]));
     postMessage({ kind: "ready" });
     if (job.bundle) open(job.bundle, job.name);
   },
@@ -70,7 +71,7 @@ const JOBS = {
   async enroll({ numbers }) {
     const opened = [];
     try {
-      for (const number of numbers) opened.push(await load(number));
+      for (const number of numbers) opened.push(await load(sources[number]));
       const { bytes, ...found } = ecg.enroll(bundle, opened);
       postMessage({ kind: "enrolled", bytes, ...found });
     } finally {
@@ -100,8 +101,7 @@ function open(bytes, name) {
 
 /** A file that should be a recording: read once for the list, and judged if there is a bundle. */
 async function add(source) {
-  const bytes = await source.bytes(), number = sources.length;
-  const recording = ecg.read(bytes, source.name);
+  const recording = await load(source), number = sources.length;
   try {
     sources.push(source);
     const result = bundle ? summary(timed(recording, null)) : null;
@@ -114,10 +114,15 @@ async function add(source) {
   }
 }
 
-async function load(number) { return ecg.read(await sources[number].bytes(), sources[number].name); }
+async function load({ bytes, name }) {
+  const content = await bytes();
+  if (!String.fromCharCode(...content.subarray(0, 1024)).includes("%PDF-")) return ecg.read(content, name);
+  const { samples, rate_hz, recorded_at } = await readPdf(content, words);
+  return ecg.recording(samples, rate_hz, recorded_at, name);
+}
 
 async function judged(number, baseline, shown) {
-  const recording = await load(number);
+  const recording = await load(sources[number]);
   try {
     const day = baseline.length ? await dayBaseline(baseline) : null;
     if (day instanceof Error) throw day;
@@ -139,7 +144,7 @@ async function dayBaseline(numbers) {
   if (!baselines.has(key)) {
     const opened = [];
     try {
-      for (const number of numbers) opened.push(await load(number));
+      for (const number of numbers) opened.push(await load(sources[number]));
       baselines.set(key, ecg.dayBaseline(bundle, opened));
     } catch (error) {
       baselines.set(key, error);
@@ -161,17 +166,21 @@ function summary({ beats, decision, took_ms, recordings }) {
   };
 }
 
-/** Lowest and highest sample of each column of the small trace, in microvolts. */
+/** Lowest and highest sample of each column of the small trace in microvolts, the earlier first. */
 function small({ samples, rate_hz }) {
   const [from, to] = SHOWN_S.map((second) => Math.min(samples.length, Math.round(second * rate_hz)));
   const trace = new Float32Array(2 * SHOWN_COLUMNS);
   for (let column = 0; column < SHOWN_COLUMNS; column++) {
     const start = from + Math.floor((to - from) * column / SHOWN_COLUMNS);
     const end = Math.max(start + 1, from + Math.floor((to - from) * (column + 1) / SHOWN_COLUMNS));
-    let [low, high] = [Infinity, -Infinity];
-    for (const sample of samples.subarray(start, end)) { if (sample < low) low = sample; if (sample > high) high = sample; }
-    trace[2 * column] = low <= high ? low : NaN;
-    trace[2 * column + 1] = low <= high ? high : NaN;
+    let [low, high] = [-1, -1]; // where they are: the line goes to the earlier first
+    for (let i = start; i < end; i++) {
+      if (Number.isNaN(samples[i])) continue;
+      if (low < 0 || samples[i] < samples[low]) low = i;
+      if (high < 0 || samples[i] > samples[high]) high = i;
+    }
+    trace[2 * column] = low < 0 ? NaN : samples[Math.min(low, high)];
+    trace[2 * column + 1] = low < 0 ? NaN : samples[Math.max(low, high)];
   }
   return trace;
 }
