@@ -133,7 +133,7 @@ def test_a_rate_that_is_none_is_refused_with_file_and_value_by_every_reader(tmp_
         saved(path, ",".join(["fs", *(f"v{i}" for i in range(N))]) + f"\n{value}," + ",".join(POINTS))
     else:
         rows = POINTS if kind == "text" else [table(times(250), POINTS, heading="time,ecg")]
-        saved(path, "\n".join([f"Sample Rate,{value} hertz", "", *rows]))
+        saved(path, "\n".join([f"{'Sample Rate' if kind == 'table' else 'fs'},{value} hertz", "", *rows]))
     said = error_of(path)
     assert str(path) in said
     assert re.search(r"sample rate.*(?:is not a number of hertz|, which is none)", said)
@@ -701,7 +701,9 @@ def test_a_statement_beside_the_samples_is_not_passed_by(tmp_path, kind, beside,
 
 def test_json_without_a_rate_is_refused(tmp_path):
     path = saved(tmp_path / "a.json", json.dumps({"ecg": ECG_UV.tolist()}))
-    assert "is JSON of no app that is known" in error_of(path)
+    assert "is JSON with an ECG and no sample rate" in error_of(path)
+    (found,) = find_recordings(tmp_path, Overrides(rate_hz=250))
+    assert found.read().sample_rate_hz == read_recording(path, rate_hz=250).sample_rate_hz == 250
 
 
 def test_each_recording_of_an_export_is_found_alone_in_a_folder_and_in_a_zip(tmp_path):

@@ -162,7 +162,8 @@ def _is_rate_key(key: str, value: str) -> bool:
     if not {key, bare, words.replace(" ", "")} & _SHORT_RATE_KEYS:
         return False
     # A frequency may also be the heart's: its number stands alone or with hertz, if it is of samples.
-    return bool(_RATE.search(value) or not re.search(r"\d\s*[^\W\d_]", re.sub(r"\de[-+]?\d", "", value)))
+    is_rate = _RATE.search(value) or _SHOWN.fullmatch(value)
+    return bool(is_rate or not re.search(r"\d\s*[^\W\d_]", re.sub(r"\de[-+]?\d", "", value)))
 
 
 def _of_key(key: str, value: str) -> float:

@@ -18,7 +18,6 @@ from edge_ecg.readers.header import (
     require_no_scale,
     stated_device,
     stated_or_override_hz,
-    stated_rate_hz,
     stated_unit,
 )
 from edge_ecg.readers.times import PER_SECOND, is_time_name, on_grid, time_unit
@@ -180,9 +179,8 @@ def apple_health(reading: dict[str, Any], override_hz: float | None) -> RawSigna
 
 
 def is_plain(entry: dict[str, Any]) -> bool:
-    """Whether an object names an ECG's samples and their rate or times, whatever wrote it."""
-    lists = _lists(entry)
-    return any(map(names_ecg, lists)) and (any(map(is_time_name, lists)) or any(map(_is_rate, entry)))
+    """Whether an object names an ECG's samples, whatever wrote it."""
+    return any(map(names_ecg, _lists(entry)))
 
 
 def plain(entry: dict[str, Any], overrides: Overrides) -> RawSignal:
@@ -192,6 +190,8 @@ def plain(entry: dict[str, Any], overrides: Overrides) -> RawSignal:
     name = list(lists)[ecg_channel(list(lists), overrides.channel)]
     values, rate_hz = np.array(lists[name], np.float64), stated_or_override_hz(fields, overrides.rate_hz)
     require_no_scale(fields, overrides.unit)
+    if rate_hz is None and overrides.rate_hz is None and not times:
+        raise RecordingError("is JSON with an ECG and no sample rate; expected a key such as fs, or --rate")
     for key, column in list(times.items())[:1]:
         if len(column) != len(values):
             raise RecordingError(f"has {len(column)} times and {len(values)} samples; expected as many")
@@ -200,7 +200,8 @@ def plain(entry: dict[str, Any], overrides: Overrides) -> RawSignal:
 
 
 def _lists(entry: dict[str, Any]) -> dict[str, list[Any]]:
-    return {key: value for key, value in entry.items() if isinstance(value, list) and len(value) >= FEWEST_SAMPLES}
+    lists = {key: value for key, value in entry.items() if isinstance(value, list) and len(value) >= FEWEST_SAMPLES}
+    return {key: value for key, value in lists.items() if isinstance(value[0], int | float)}
 
 
 def _fields(entry: dict[str, Any]) -> list[tuple[str, str]]:
@@ -219,13 +220,6 @@ def _statement(value: Any) -> str:
         isinstance(part, int | float | str) for part in parts
     )
     return " ".join(map(str, parts)) if is_plain else "?"
-
-
-def _is_rate(key: str) -> bool:
-    try:
-        return stated_rate_hz([(key.casefold(), "512")]) is not None
-    except RecordingError:
-        return False
 
 
 def _first(entries: dict[str, Any], *keys: str, **default: Any) -> Any:
