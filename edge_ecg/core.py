@@ -128,6 +128,7 @@ class CoreWatch(Watch):
         found = self._core.push(self._handle, address, len(samples), self._error, _ROOM)
         if found < 0:
             raise RecordingError(self._error.value.decode(errors="replace"))
+        self._pushed_samples += len(samples)
         return [self._next() for _ in range(found)]
 
     def _next(self) -> Judged:
@@ -138,4 +139,4 @@ class CoreWatch(Watch):
         if unusable:
             return self._skipped(cut, *unusable)
         vote = Vote(beat.same_as_baseline, beat.same_as_target, bool(beat.hard_target), beat.evidence)
-        return Judged(cut, vote, self._tally.add(vote, cut.known_at_s))
+        return self._voted(cut, vote)

@@ -172,6 +172,9 @@ class Watch:
         vote = cast_vote(logits, references)
         if not (isfinite(embedding.sum()) and isfinite(vote.evidence)):
             return self._skipped(beat, NOT_A_NUMBER)
+        return self._voted(beat, vote)
+
+    def _voted(self, beat: Beat, vote: Vote) -> Judged:
         self._tally.add(vote, beat.known_at_s)
         self._guards.add(beat.values, vote.evidence)
         return Judged(beat, vote, self._decision_after(beat.known_at_s))

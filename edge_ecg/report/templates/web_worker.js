@@ -136,7 +136,7 @@ async function judged(number, baseline, shown) {
 function timed(recording, day) {
   const began = performance.now();
   const result = ecg.replay(bundle, recording, day);
-  return { ...result, took_ms: performance.now() - began, recordings: day?.recordings ?? 0 };
+  return { ...result, took_ms: performance.now() - began, recordings: day?.recordings ?? 0, is_dated: day?.day > 0 };
 }
 
 async function dayBaseline(numbers) {
@@ -156,13 +156,14 @@ async function dayBaseline(numbers) {
 }
 
 /** What the list shows of a replay. */
-function summary({ beats, decision, took_ms, recordings }) {
+function summary({ beats, decision, took_ms, recordings, is_dated }) {
   const reasons = {};
   for (const beat of beats) for (const reason of beat.reasons) reasons[reason] = (reasons[reason] ?? 0) + 1;
-  const rr = beats.filter((beat) => !beat.reasons.length).map((beat) => beat.rr_s).sort((a, b) => a - b);
+  const rr = beats.filter((beat) => !beat.reasons.length).map((beat) => beat.rr_s), covered_s = rr.reduce((sum, each) => sum + each, 0);
+  rr.sort((a, b) => a - b);
   return {
     decision, unusable: reasons, found: beats.length, inverted: beats.filter((beat) => beat.is_turned).length,
-    heart_rate: rr.length ? 60 / rr[rr.length >> 1] : null, took_ms, recordings,
+    heart_rate: rr.length ? 60 / rr[rr.length >> 1] : null, covered_s, took_ms, recordings, is_dated,
   };
 }
 
