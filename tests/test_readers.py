@@ -317,6 +317,7 @@ UNEVEN = {
     "times": table(times(500), POINTS, heading="time,ecg"),
     "backwards": table(times(500)[::-1], POINTS, heading="time,ecg"),
     "rough": table(times(500, "%.1f"), POINTS, heading="time,ecg"),
+    "seconds": table([f"2023-10-05 08:30:{i // 600:02}" for i in range(N)], POINTS, separator=";"),
     "two": table(times(512), times(500), POINTS, heading="s,time,ecg"),
     "stated": "# fs: 250 Hz\n" + table(times(500), POINTS, heading="time,ecg"),
     "json.json": json.dumps({"time": [i / 500 for i in range(N)], "ecg": ECG_UV.tolist()}),

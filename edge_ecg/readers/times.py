@@ -132,8 +132,9 @@ def _fitting(step: float, unit: str | None) -> tuple[float, float] | None:
 
 def may_be_ecg_times(times: np.ndarray, unit: str | None = None) -> bool:
     """Whether so many times in so long may be those of an ECG, even or not."""
-    lasted = float(np.nanmax(times) - np.nanmin(times)) if np.isfinite(times).any() else 0.0
-    return lasted > 0 and _fitting(lasted / len(times), unit) is not None
+    known = times[np.isfinite(times)]
+    lasted = float(known.max() - known.min()) if len(known) else 0.0
+    return (lasted == 0 and len(known) > 0) or (lasted > 0 and _fitting(lasted / len(times), unit) is not None)
 
 
 def on_grid(
