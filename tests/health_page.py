@@ -32,11 +32,17 @@ def page_of(
     decimals: int = 6,
     pages: int = 1,
     rows: int = 3,
+    is_turned: bool = False,
 ) -> bytes:
     """The page as a PDF: words, grid, calibration mark, and rows of 10 s, of which `points` are drawn, default all."""
     file = io.BytesIO()
     canvas = Canvas(file, pagesize=(max(size), min(size)), pageCompression=compressed)
     for page in range(pages):
+        if is_turned:  # a portrait sheet that is shown as landscape
+            canvas.setPageSize((min(size), max(size)))
+            canvas.setPageRotation(90)
+            canvas.translate(min(size), 0)
+            canvas.rotate(90)
         for number, line in enumerate(lines):
             canvas.drawString(LEFT, min(size) - 30 - 14 * number, line)
         for at in np.arange(0, 105, 5) * 2.5 * MM:

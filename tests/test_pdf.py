@@ -33,6 +33,7 @@ WAYS = {
     "many paths in a form": {"points_per_piece": 60, "in_form": True},
     "the mark in the path": {"is_mark_joined": True},
     "two decimals": {"decimals": 2},
+    "a turned page": {"is_turned": True, "rows": 2},
 }
 
 
@@ -168,6 +169,20 @@ def test_another_pdf_in_a_folder_is_skipped_and_named(recording, page):
     skipped = SkippedFiles()
     assert [Path(one.name).name for one in find_recordings(path.parent, skipped=skipped)] == ["page.pdf"]
     assert [Path(name).name for name in skipped.names] == ["consent.pdf"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "25 mm/s, 10 mm/mV, Ableitung I, 512 Hz, iOS 17.0, Watch6,1. Mehr zum Herzen in der Anleitung.",
+        "25,0 mm/s; 10,0 mm/mV; Lead I; 512,0 Hz",
+        "512Hz, Lead I, 10mm/mV, 25mm/s",
+    ],
+)
+def test_the_words_of_other_languages_are_read(recording, page, words):
+    read = read_recording(page(recording, lines=(*PERSON, "74 S/min", words), rows=1))
+    assert (read.sample_rate_hz, read.lead, read.stated_heart_rate_bpm) == (512, "I", 74)
+    assert np.ptp(read.samples_uv) == pytest.approx(np.ptp(recording.samples_uv[:5120]), rel=1e-3)
 
 
 def test_nothing_of_the_person_is_kept(recording, page):

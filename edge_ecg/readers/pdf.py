@@ -210,9 +210,10 @@ def _trace(points: np.ndarray) -> np.ndarray:
 
 def _words_of(lines: list[str]) -> Words:
     text = "\n".join(lines)
-    about = next((line for line in lines if _SPEED.search(line)), "")
-    leads = (lead for part in about.split(",") if (lead := lead_of(part)))
-    rate_hz = stated_rate_hz(fields_of([line for line in lines if _SPEED.search(line) or _GAIN.search(line)]))
+    about = [line for line in lines if _SPEED.search(line) or _GAIN.search(line)]
+    parts = [part for line in about for part in re.split(r"[,;] ", line)]
+    leads = (lead for part in parts if (lead := lead_of(part)))
+    rate_hz = stated_rate_hz([("", part) for part in parts])
     dated = (recorded_at_in(line) for line in lines if _CLOCK.search(line))  # a birth date has no time
     time = next((found for found in dated if found and _CLOCK.search(found)), None)
     return Words(
