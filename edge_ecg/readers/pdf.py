@@ -14,7 +14,7 @@ import numpy as np
 
 from edge_ecg.errors import RecordingError
 from edge_ecg.readers.format import Content, Format, lead_of
-from edge_ecg.readers.header import TIMES_AND_RATES, fields_of, recorded_at_in, stated_device, stated_rate_hz
+from edge_ecg.readers.header import TIMES_AND_RATES, recorded_at_in, stated_device, stated_rate_hz
 from edge_ecg.recording import Overrides, RawSignal, is_same_rate
 
 if TYPE_CHECKING:
