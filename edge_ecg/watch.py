@@ -46,7 +46,7 @@ class DayBaseline:
 
         Raises RecordingError for one that can't be used or is there twice, for two days, for a level at the target's.
         """
-        sources, levels, counts, days = [], [], [], {}
+        sources, levels, days = [], [], {}
         found: dict[Fingerprint, str] = {}
         if not isinstance(recordings, Iterable):
             raise RecordingError(f"recordings are a {type(recordings).__name__}, expected a list of them")
@@ -62,8 +62,7 @@ class DayBaseline:
                 raise RecordingError(f"{recording.source}: is the same recording as {found[fingerprint]}; give it once")
             found[fingerprint] = recording.source
             sources.append(recording.source)
-            levels.append(watch.level)
-            counts.append(decision.beats)
+            levels.append((watch.level, decision.beats))
             if recording.day:
                 days[recording.day] = recording.source
         if not sources:
@@ -71,7 +70,7 @@ class DayBaseline:
         if len(days) > 1:
             told = ", ".join(f"{source} of {day}" for day, source in sorted(days.items()))
             raise RecordingError(f"the day's baseline must be of one day, not {told}")
-        level = DayLevel(float(np.mean(levels)), len(levels), min(counts))
+        level = DayLevel.of(levels)
         if bundle.rule.levels and bundle.rule.levels.log_odds(level.level, level.beats) > 0:
             baseline, target = bundle.labels
             raise RecordingError(

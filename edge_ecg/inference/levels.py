@@ -20,6 +20,7 @@ likelihood. The target's level is not moved: on dates with both states the two d
 """
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import isfinite, lgamma, log, log1p, pi
 from typing import Any
@@ -51,6 +52,12 @@ class DayLevel:
     level: float  # mean over the recordings
     recordings: int
     beats: int  # of the shortest of them
+
+    @classmethod
+    def of(cls, recordings: Sequence[tuple[float, int]]) -> "DayLevel":
+        """From the level and the number of beats of each recording, of one at least."""
+        levels, beats = zip(*recordings, strict=True)
+        return cls(sum(levels) / len(levels), len(levels), min(beats))
 
 
 @dataclass(frozen=True)

@@ -108,12 +108,12 @@ class DecisionRule:
         """An empty tally, knowing the level of the day's baseline or not."""
         return Tally(self, day)
 
-    def decide(self, votes: Iterable[tuple[Vote | None, float]], day: DayLevel | None = None) -> Decision:
-        """The decision on one recording from its beats' votes and when each was known; None for an unusable beat."""
+    def tallied(self, votes: Iterable[tuple[Vote | None, float]], day: DayLevel | None = None) -> "Tally":
+        """The tally of one recording from its beats' votes and when each was known; None for an unusable beat."""
         tally = self.tally(day)
         for vote, time_s in votes:
             _ = tally.skip() if vote is None else tally.add(vote, time_s)
-        return tally.decision
+        return tally
 
     def describe(self, day: DayLevel | None = None) -> str:
         """Which rule speaks, for a person."""

@@ -87,7 +87,9 @@ def decide_from_logits(logits: np.ndarray, references: ReferenceBank, beats: Bea
     """Votes and decisions from logits (N, R), whatever engine computed them; no day's baseline is known."""
     votes = [cast_vote(row, references) for row in logits]
     decisions = [
-        rule.decide((votes[beat], float(beats.known_at_s[beat])) for beat in np.flatnonzero(beats.recording == number))
+        rule.tallied(
+            (votes[beat], float(beats.known_at_s[beat])) for beat in np.flatnonzero(beats.recording == number)
+        ).decision
         for number in range(len(beats.sources))
     ]
     return Decided(beats, rule.labels, votes, decisions)

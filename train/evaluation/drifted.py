@@ -42,10 +42,8 @@ def decided(
     beats: BeatSet, number: int, votes: Sequence[Vote | None], rule: DecisionRule, day: DayLevel | None
 ) -> Outcome:
     """The outcome of a recording, by its number, from the votes of its beats; None is a beat that does not vote."""
-    tally = rule.tally(day)
-    times = beats.known_at_s[beats.recording == number]
-    for vote, time_s in zip(votes, times, strict=True):
-        _ = tally.skip() if vote is None else tally.add(vote, float(time_s))
+    times_s = beats.known_at_s[beats.recording == number].tolist()
+    tally = rule.tallied(zip(votes, times_s, strict=True), day)
     decision, is_target = tally.decision, bool(beats.recording_is_target[number])
     return Outcome(
         beats.sources[number],
@@ -60,15 +58,9 @@ def decided(
 
 def day_level(recordings: Iterable[Sequence[Vote | None]], rule: DecisionRule) -> DayLevel | None:
     """The level of the day's baseline recordings that can be used, from the votes of their beats."""
-    levels, counts = [], []
-    for votes in recordings:
-        tally = rule.tally()
-        for vote in votes:
-            _ = tally.skip() if vote is None else tally.add(vote, 0.0)
-        if tally.is_enough:
-            levels.append(tally.level)
-            counts.append(tally.beats)
-    return DayLevel(float(np.mean(levels)), len(levels), min(counts)) if levels else None
+    tallies = [rule.tallied((vote, 0.0) for vote in votes) for votes in recordings]
+    usable = [(tally.level, tally.beats) for tally in tallies if tally.is_enough]
+    return DayLevel.of(usable) if usable else None
 
 
 def vote_of(evidence: float) -> Vote:
