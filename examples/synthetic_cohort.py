@@ -16,7 +16,7 @@ import numpy as np
 
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.simulation.synthetic import Person, State, synthetic_person, write_dataset
-from edge_ecg.storage.atomic import atomic_folder
+from edge_ecg.storage.files import atomic_folder
 from edge_ecg.terminal.console import run_command
 
 

@@ -17,7 +17,7 @@ from edge_ecg.bundles.bundle import GOLDEN, load_bundle, refuse_to_lose, write_b
 from edge_ecg.contract import INTENDED_USE
 from edge_ecg.errors import RunError
 from edge_ecg.report.artefact_table import artefact_table
-from edge_ecg.storage.atomic import refuse_overlap
+from edge_ecg.storage.files import refuse_overlap
 from export.formats.artefact import Artefact
 from export.gate.pictures import PICTURE, picture
 from export.gate.reference_model import REFERENCE_MODEL

@@ -21,7 +21,7 @@ from edge_ecg.inference.golden import golden_steps
 from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import DecisionRule
-from edge_ecg.storage.atomic import refuse_overlap, write_file
+from edge_ecg.storage.files import refuse_overlap, write_file
 from edge_ecg.terminal.console import columns, run_command
 from export.formats.artefact import Files
 from export.formats.coreml import COREML, ON_THIS_MAC

@@ -15,7 +15,7 @@ from edge_ecg.errors import ParityError, UnsupportedOperationError
 from edge_ecg.inference.golden import golden_steps
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.report.artefact_table import artefact_table
-from edge_ecg.storage.atomic import refuse_overlap, write_file
+from edge_ecg.storage.files import refuse_overlap, write_file
 from edge_ecg.terminal.console import claim_folder, wrapped
 from export.compression.weights import FLOAT32, INT8, finetune
 from export.formats.artefact import Artefact

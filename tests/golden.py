@@ -30,7 +30,7 @@ from edge_ecg.signal.resample import Resampler
 from edge_ecg.signal.rpeaks import RPeakDetector
 from edge_ecg.simulation.meaningless import MEANINGLESS
 from edge_ecg.simulation.synthetic import record, synthetic_person
-from edge_ecg.storage.atomic import refuse_overlap
+from edge_ecg.storage.files import refuse_overlap
 from edge_ecg.terminal.console import run_command
 from edge_ecg.watch import DayBaseline, Judged, embed
 from tests.bad_bundles import BAD_BUNDLES, write_bad_bundles

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from edge_ecg.errors import EdgeEcgError
-from edge_ecg.storage import atomic
-from edge_ecg.storage.atomic import CLAIMS, atomic_folder, claimed_folder, refuse_overlap, write_file
+from edge_ecg.storage import files as atomic
+from edge_ecg.storage.files import CLAIMS, atomic_folder, claimed_folder, refuse_overlap, write_file
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="a mode and a lock of POSIX")
 
 WRITER = """
 import sys
 from pathlib import Path
-from edge_ecg.storage.atomic import atomic_folder
+from edge_ecg.storage.files import atomic_folder
 with atomic_folder(Path(sys.argv[1])) as fresh:
     print(fresh.parent, flush=True)
     sys.stdin.read()
@@ -28,7 +28,7 @@ with atomic_folder(Path(sys.argv[1])) as fresh:
 CLAIMER = """
 import sys
 from pathlib import Path
-from edge_ecg.storage.atomic import claimed_folder
+from edge_ecg.storage.files import claimed_folder
 with claimed_folder(Path(sys.argv[1]), "one", ["a"]):
     print("claimed", flush=True)
     sys.stdin.read()

@@ -13,20 +13,24 @@ from edge_ecg.results import Confounders, Overview, RunMetrics, read_record
 from edge_ecg.storage.files import read_json
 from train.data import BeatSet
 from train.decision.decide import newcombe_interval
-from train.evaluation.occlusion import (
+from train.evaluation.scores import roc_auc
+from train.run import load_run
+from train.studies.confounders import (
+    CONFOUNDERS,
     RR,
     RunEvidence,
     Shapes,
     ablated_inputs,
     between_states,
+    confounders,
     covered,
     equal_gain,
     equal_heights,
+    matched_pairs,
     occlusion,
+    state_axis,
+    state_effect,
 )
-from train.evaluation.scores import roc_auc
-from train.run import load_run
-from train.studies.confounders import CONFOUNDERS, confounders, matched_pairs, state_axis, state_effect
 from train.training import OVERVIEW
 
 SAMPLES = 383

@@ -16,8 +16,8 @@ from edge_ecg.storage.files import read_json
 from edge_ecg.terminal.console import columns, countdown, duration, run_command
 from train.data import read_sets
 from train.evaluate import evaluate
-from train.evaluation.occlusion import recording_means_uv
 from train.run import load_run
+from train.studies.confounders import recording_means_uv
 from train.studies.learning_curve import QUICK, learn_by_days
 from train.studies.subject import Options, Subject
 from train.study import key_of, study

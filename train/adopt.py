@@ -14,8 +14,7 @@ from torch import Tensor
 from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.datasets.importing import DATASET
 from edge_ecg.errors import RunError, first_line
-from edge_ecg.storage.atomic import refuse_overlap
-from edge_ecg.storage.files import read_small_file
+from edge_ecg.storage.files import read_small_file, refuse_overlap
 from edge_ecg.terminal.console import claim_folder, run_command
 from train.data import BeatSet, read_sets
 from train.evaluate import metrics_text

@@ -24,8 +24,7 @@ from edge_ecg.datasets.dataset_file import read_toml
 from edge_ecg.errors import DatasetError, EdgeEcgError, RunError
 from edge_ecg.report.cohort import cohort_page
 from edge_ecg.results import CohortResult, Decisions, PersonResult, PersonTests, read_record, write_record
-from edge_ecg.storage.atomic import refuse_overlap, write_file
-from edge_ecg.storage.files import read_json, write_json
+from edge_ecg.storage.files import read_json, refuse_overlap, write_file, write_json
 from edge_ecg.terminal.console import claim_folder, countdown, run_command, wrapped
 from train.evaluation.folds import BENCHMARKS, SLOW
 from train.evaluation.persons import pool_persons

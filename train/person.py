@@ -29,8 +29,7 @@ from edge_ecg.bundles.bundle import MANIFEST
 from edge_ecg.datasets.dataset_file import SETS, days_with_both_states, read_dataset
 from edge_ecg.errors import EdgeEcgError, first_line
 from edge_ecg.results import Decisions, PersonDecisions, PersonMethod, PersonResult, read_record, write_record
-from edge_ecg.storage.atomic import atomic_folder
-from edge_ecg.storage.files import read_json
+from edge_ecg.storage.files import atomic_folder, read_json
 from edge_ecg.terminal.console import BAD_INPUT
 from train.data import BeatSet, read_sets
 from train.evaluation.drifted import counts, leaving_out

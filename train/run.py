@@ -27,8 +27,7 @@ from edge_ecg.inference.novelty import TrainingDistribution
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import DecisionRule
 from edge_ecg.results import RunMetrics, SetMetrics, write_record
-from edge_ecg.storage.atomic import write_file
-from edge_ecg.storage.files import plain_file, read_json, write_json
+from edge_ecg.storage.files import plain_file, read_json, write_file, write_json
 from train.data import BeatSet
 from train.decision.decide import decide
 from train.decision.fitted import bank_of, choose_references, fit_distribution

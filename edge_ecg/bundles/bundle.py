@@ -37,8 +37,7 @@ from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.portable import LAYERS, WEIGHTS, portable_engines
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import DecisionRule
-from edge_ecg.storage.atomic import atomic_folder
-from edge_ecg.storage.files import opened_zip, path_of, plain_handle, read_small_file
+from edge_ecg.storage.files import atomic_folder, opened_zip, path_of, plain_handle, read_small_file
 
 MOST_HEADER_BYTES = 1_000_000
 

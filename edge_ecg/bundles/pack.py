@@ -26,8 +26,7 @@ from edge_ecg.bundles.bundle import (
 from edge_ecg.errors import BundleError, EdgeEcgError
 from edge_ecg.inference.portable import WEIGHTS, WEIGHTS_INT8
 from edge_ecg.inference.references import ReferenceBank
-from edge_ecg.storage.atomic import refuse_overlap, write_file
-from edge_ecg.storage.files import path_of
+from edge_ecg.storage.files import path_of, refuse_overlap, write_file
 
 # What a device reads, says to a person, or must know to refuse a second enrolment.
 ENTRIES = ("contract", "enrolment", "guards", "intended_use", "labels", "levels", "model")

@@ -12,8 +12,7 @@ from typing import Any
 
 from edge_ecg.bundles.bundle import SIGNATURE, read_files, sealed
 from edge_ecg.errors import BundleError, EdgeEcgError
-from edge_ecg.storage.atomic import refuse_overlap, write_file
-from edge_ecg.storage.files import path_of, read_small_file
+from edge_ecg.storage.files import path_of, read_small_file, refuse_overlap, write_file
 
 PURPOSE = b"edge-ecg bundle manifest, version 1\n"
 ALGORITHM = "Ed25519"

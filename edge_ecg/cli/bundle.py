@@ -16,7 +16,7 @@ from edge_ecg.errors import BundleError
 from edge_ecg.recording import Overrides
 from edge_ecg.report.artefact_table import artefact_table
 from edge_ecg.report.profile import profile
-from edge_ecg.storage.atomic import refuse_overlap
+from edge_ecg.storage.files import refuse_overlap
 from edge_ecg.terminal.console import out_option, wrapped
 
 

@@ -26,7 +26,7 @@ from edge_ecg.errors import DatasetError
 from edge_ecg.readers.find import RecordingFile
 from edge_ecg.recording import Overrides, Recording
 from edge_ecg.report.contact_sheet import contact_sheet
-from edge_ecg.storage.atomic import refuse_overlap, write_file
+from edge_ecg.storage.files import refuse_overlap, write_file
 from edge_ecg.terminal.console import columns, ellipsized_left, report_error, terminal_width, wrapped
 
 

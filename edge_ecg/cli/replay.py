@@ -29,7 +29,7 @@ from edge_ecg.inference.votes import INCONCLUSIVE
 from edge_ecg.playback import Replayed, Step, replay
 from edge_ecg.recording import Overrides, Recording
 from edge_ecg.simulation.faults import Faults
-from edge_ecg.storage.atomic import refuse_overlap, write_file
+from edge_ecg.storage.files import refuse_overlap, write_file
 from edge_ecg.terminal.console import ellipsized_left, is_verbose, wrapped
 
 CHUNK = click.option("--chunk", default=64, show_default=True, type=click.IntRange(1), help="Samples a push.")

@@ -18,7 +18,7 @@ from edge_ecg.report.plot import plot, plot_states
 from edge_ecg.report.report import report_of
 from edge_ecg.report.web import web_page
 from edge_ecg.signal.stream import heart_rate_bpm, r_peak_times_s
-from edge_ecg.storage.atomic import refuse_overlap, write_file
+from edge_ecg.storage.files import refuse_overlap, write_file
 from edge_ecg.terminal.console import ellipsized_left, out_option, terminal_width
 
 

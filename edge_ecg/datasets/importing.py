@@ -21,7 +21,7 @@ from edge_ecg.readers.apple_format import anonymous_csv
 from edge_ecg.readers.find import RecordingFile, find_recordings
 from edge_ecg.readers.header import recorded_at_in
 from edge_ecg.recording import Recording
-from edge_ecg.storage.atomic import atomic_folder, refuse_overlap
+from edge_ecg.storage.files import atomic_folder, refuse_overlap
 
 COLUMNS = "file,date"
 

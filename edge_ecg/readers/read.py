@@ -16,8 +16,7 @@ from edge_ecg.readers.clinical import CLINICAL
 from edge_ecg.readers.edf import EDF
 from edge_ecg.readers.format import HEAD_BYTES, Content, Format
 from edge_ecg.readers.json_exports import JSON_EXPORTS
-from edge_ecg.readers.mat import MAT
-from edge_ecg.readers.npy import NPY
+from edge_ecg.readers.mat import MAT, NPY
 from edge_ecg.readers.opensignals import OPENSIGNALS
 from edge_ecg.readers.pdf import PDF
 from edge_ecg.readers.text import TEXT

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_ecg.errors import EdgeEcgError
-from edge_ecg.storage.atomic import write_file
+from edge_ecg.storage.files import write_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

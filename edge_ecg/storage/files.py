@@ -1,17 +1,26 @@
-"""Files as bytes on a disk: plain files of sane size, JSON files with finite numbers, zip archives within limits."""
+"""Files on a disk: plain files of sane size, JSON with finite numbers, zip archives within limits.
 
+A folder or a file is replaced in one step, written beside its place, and not if a source would go with it. A process
+that is killed leaves a hidden folder `.NAME.….part` beside the place. It goes when the place is next written: a living
+writer holds a lock on its folder, which the system takes back however that writer ends.
+"""
+
+import ctypes
+import glob
 import io
 import json
 import os
+import shutil
 import stat
+import sys
+import tempfile
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from edge_ecg.errors import EdgeEcgError, RunError
-from edge_ecg.storage.atomic import write_file
 
 
 def path_of(given: object, refusal: type[EdgeEcgError] = EdgeEcgError) -> Path:
@@ -106,3 +115,146 @@ def opened_zip(path: Path, refusal: type[EdgeEcgError]) -> Iterator[zipfile.ZipF
             raise refusal(f"{path}: is neither a folder nor a whole zip archive") from None
         with archive:
             yield archive
+
+
+if sys.platform != "win32":
+    import fcntl
+
+CLAIMS = ".edge-ecg.json"
+_HERE, _EXCHANGE = -100, 2  # AT_FDCWD; RENAME_EXCHANGE of Linux, RENAME_SWAP of macOS
+
+
+def refuse_overlap(out: Path, sources: Iterable[str | os.PathLike[str]]) -> None:
+    """Raise EdgeEcgError if `out` is, holds or lies in one of the sources, however the two are spelled.
+
+    Links and `..` are resolved first. What exists is compared by its file number, so that two spellings of one name
+    (a file system without case, a second mount) are one.
+    """
+    place = Path(os.path.realpath(out))
+    for source in sources:
+        origin = Path(os.path.realpath(source))
+        how = _is_at_or_below(place, origin), _is_at_or_below(origin, place)
+        if any(how):
+            said = {(True, True): "is", (True, False): "lies in", (False, True): "holds"}[how]
+            raise EdgeEcgError(f"{out}: {said} {os.fspath(source)}, which is read and must be kept; give another place")
+
+
+def _is_at_or_below(path: Path, folder: Path) -> bool:
+    above = (path, *path.parents)
+    return folder in above or (folder.exists() and any(p.exists() and p.samefile(folder) for p in above))
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """A new folder to fill, which becomes `path` when the block ends well; until then `path` stays as it was.
+
+    If `path` is a link to a folder, that folder is replaced and the link stays.
+    """
+    path = Path(os.path.realpath(path))
+    with _scratch(path) as scratch:
+        fresh = scratch / "fresh"
+        fresh.mkdir()
+        yield fresh
+        if path.exists() and _exchanged(fresh, path):
+            return
+        if path.exists():  # on a file system that can't exchange, a crash between these two lines leaves none
+            path.rename(scratch / "old")
+        fresh.rename(path)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file so that a crash leaves the old one or the new one, never a part; the umask gives its mode."""
+    path = path.absolute()
+    with _scratch(path) as scratch:
+        (scratch / "fresh").write_bytes(content)
+        (scratch / "fresh").replace(path)
+
+
+@contextmanager
+def claimed_folder(out: Path, command: str, names: Iterable[str]) -> Iterator[None]:
+    """While the block runs, `out` is this process's, to write files and folders with these names into.
+
+    Which command writes which name is noted in `out/.edge-ecg.json` first, so that it may write them again. Raises
+    EdgeEcgError if another process is at work there, or if a name is taken by what the command did not write.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = _locked(Path(os.path.realpath(out)))
+    except BlockingIOError:
+        raise EdgeEcgError(f"{out}: another command is writing there; wait for it, or give another --out") from None
+    except OSError:
+        lock = None  # nothing can be locked here
+    try:
+        of = _claims(out)
+        for name in names:
+            if os.path.lexists(out / name) and of.get(name) != command:
+                raise EdgeEcgError(f"{out}: {name} is there and not of an earlier {command}; give another --out")
+        write_file(out / CLAIMS, json.dumps(of | dict.fromkeys(names, command), indent=1).encode())
+        yield
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+def _claims(folder: Path) -> dict[str, str]:
+    try:
+        return dict(json.loads((folder / CLAIMS).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return {}
+
+
+@contextmanager
+def _scratch(path: Path) -> Iterator[Path]:
+    """A folder beside `path` that only this writer uses; when the block ends well, those of killed ones go too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+        try:
+            lock = _locked(scratch)
+        except (BlockingIOError, FileNotFoundError):
+            continue  # another writer took it for a leftover before it was locked
+        except OSError:
+            lock = None  # nothing can be locked here, so that nobody will take it for one
+        break
+    try:
+        yield scratch
+        for leftover in scratch.parent.glob(f".{glob.escape(path.name)}.{'?' * 8}.part"):
+            _remove_if_left(leftover)
+    finally:
+        shutil.rmtree(scratch)
+        if lock is not None:
+            os.close(lock)
+
+
+def _remove_if_left(folder: Path) -> None:
+    with suppress(OSError):  # of a living writer, or another person's
+        lock = _locked(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def _locked(folder: Path) -> int:
+    """A handle that locks the folder until it is closed. Raises OSError if it is locked, gone, or can't be locked."""
+    if sys.platform == "win32":
+        raise OSError("a folder can't be locked")
+    handle = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        folder.stat()
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Swap two folders in one step, where the system can."""
+    if sys.platform == "win32":
+        return False
+    c_library = ctypes.CDLL(None, use_errno=True)
+    names = os.fsencode(one), os.fsencode(other)
+    if hasattr(c_library, "renameat2"):
+        return bool(c_library.renameat2(_HERE, names[0], _HERE, names[1], _EXCHANGE) == 0)
+    if hasattr(c_library, "renamex_np"):
+        return bool(c_library.renamex_np(*names, _EXCHANGE) == 0)
+    return False

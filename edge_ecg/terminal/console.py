@@ -18,7 +18,7 @@ from typing import NoReturn, TypeVar
 import click
 
 from edge_ecg.errors import EdgeEcgError
-from edge_ecg.storage.atomic import claimed_folder
+from edge_ecg.storage.files import claimed_folder
 from edge_ecg.terminal.interrupts import INTERRUPTED, raise_again
 
 Result = TypeVar("Result")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from edge_ecg.datasets.dataset_file import days_with_both_states
-from edge_ecg.storage.atomic import write_file
+from edge_ecg.storage.files import write_file
 from train.data import BeatSet, digest_of
 from train.decision.fitted import bank_of, choose_references, fit_guards, fit_levels
 from train.fit.loop import Settings, Trainer

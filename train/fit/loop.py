@@ -20,8 +20,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from edge_ecg import results
 from edge_ecg.datasets.dataset_file import require_days
 from edge_ecg.errors import RunError
-from edge_ecg.storage.atomic import write_file
-from edge_ecg.storage.files import plain_file
+from edge_ecg.storage.files import plain_file, write_file
 from train.data import BeatSet
 from train.decision.fitted import bank_of, choose_references
 from train.model import DEFAULT_ARCHITECTURE

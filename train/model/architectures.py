@@ -17,8 +17,7 @@ from torch import Tensor, nn
 
 from edge_ecg.contract import CONTRACT
 from edge_ecg.errors import RunError, first_line
-from edge_ecg.storage.atomic import write_file
-from edge_ecg.storage.files import read_small_file
+from edge_ecg.storage.files import read_small_file, write_file
 from train.model.aligned import AlignedEncoder
 from train.model.linear import LinearEncoder, ScoreComparator, fit_linear
 from train.model.model import (
