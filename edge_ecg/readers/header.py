@@ -129,7 +129,7 @@ def stated_rate_hz(fields: Fields) -> float | None:
         if not is_same_rate(rate, rates[0]):
             raise RecordingError(f"states two sample rates, {rates[0]:g} and {rate:g} Hz; --rate can't decide for it")
     if rates and rates[0] <= 0:
-        raise RecordingError(f"states a sample rate of {rates[0]:g} Hz, which is none; --rate says the right one")
+        raise RecordingError(f"states a sample rate of {rates[0]:g} Hz, which is none; give the right one with --rate")
     return rates[0] if rates else None
 
 

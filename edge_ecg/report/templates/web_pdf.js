@@ -3,7 +3,7 @@
    The rules, and the words by which a page states its scale, rate and time, are those of edge_ecg/readers/pdf.py. */
 const POINTS_PER_MM = 72 / 25.4, ROW_S = 10, ROW_TOLERANCE = 0.02, LEAST_ROW_S = 2, LEAST_POINTS_PER_S = 20;
 const JOINT_POINTS = 1, MOST_PAGES = 10, MOST_OPERATIONS = 1_000_000, MOST_FORMS_DEEP = 5, OPERATIONS_OF_A_FORM = 10_000;
-const EVEN_STEPS = 0.5, SAME_RATE = 0.005, MOST_OBJECTS = 100_000;
+const EVEN_STEPS = 0.5, SAME_RATE = 0.01, MOST_OBJECTS = 100_000;
 
 /** Samples in microvolts, rate and time of the page. */
 async function readPdf(bytes, words) {
