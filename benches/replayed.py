@@ -27,7 +27,7 @@ def forms(path: Path) -> Iterator[tuple[str, Bundle]]:
     if "encoder_int8.onnx" in files:
         encoder = OnnxEncoder(files["encoder_int8.onnx"], bundle.contract.beat_length)
         comparator = OnnxComparator(files["comparator_int8.onnx"], encoder.embedding_length)
-        yield "int8", replace(bundle, encoder=encoder, comparator=comparator)
+        yield "int8", replace(bundle, encoder=encoder, comparator=comparator, person=None)
 
 
 def said(form: str, bundle: Bundle, path: Path) -> dict[str, Any]:

@@ -23,6 +23,7 @@ import numpy as np
 from edge_ecg.bundles.bundle import (
     GOLDEN,
     PACKED_FROM,
+    PERSON,
     REFERENCES,
     REFERENCES_INT8,
     Bundle,
@@ -34,6 +35,7 @@ from edge_ecg.bundles.manifest import GOLDEN_SHAPE, require_shape
 from edge_ecg.errors import BundleError, RecordingError
 from edge_ecg.inference.golden import golden_steps
 from edge_ecg.inference.novelty import TrainingDistribution
+from edge_ecg.inference.person import with_other_references
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.recording import Recording
 from edge_ecg.watch import embeddings
@@ -184,6 +186,8 @@ def write_enrolled(bundle: Bundle, enrolment: Enrolment, out: Path) -> Bundle:
     files[REFERENCES] = enrolled.references.to_bytes()
     if REFERENCES_INT8 in files:  # which goes without what training has seen, in every bundle
         files[REFERENCES_INT8] = replace(enrolled.references, distribution=None).to_int8_bytes()
+    if PERSON in files:
+        files[PERSON] = with_other_references(files[PERSON], bundle.references, enrolled.references)
     if GOLDEN in files:
         beats = _golden_beats(bundle, files[GOLDEN])
         steps = golden_steps(beats, enrolled.encoder, enrolled.comparator, enrolled.references, enrolled.rule)

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from math import isfinite
 
 import numpy as np
 
@@ -13,7 +12,8 @@ from edge_ecg.errors import BundleError, RecordingError
 from edge_ecg.inference.guards import Fingerprint, Guards
 from edge_ecg.inference.levels import DayLevel
 from edge_ecg.inference.novelty import OUT_OF_DATE, OUT_OF_DISTRIBUTION
-from edge_ecg.inference.votes import INCONCLUSIVE, NOT_A_NUMBER, Decision, Vote, cast_vote
+from edge_ecg.inference.person import Answer
+from edge_ecg.inference.votes import INCONCLUSIVE, NOT_A_NUMBER, Decision, Vote, vote_of
 from edge_ecg.recording import RATE_RANGE_HZ, MicrovoltCheck, Recording, is_finite, require_recording
 from edge_ecg.signal.beats import Beat
 from edge_ecg.signal.stream import BeatStream, cut_beats
@@ -149,7 +149,9 @@ class Watch:
         beats = self._beats.push(samples_uv)  # which are checked there
         self._microvolts.push(np.asarray(samples_uv))
         self._pushed_samples += len(samples_uv)
-        return [self._judge(beat) for beat in beats]
+        asked = [beat.values for beat in beats if not (beat.unusable or self._is_out_of_date)]
+        answers = self._bundle.judge(np.stack(asked)).rows() if asked else iter(())
+        return [self._judge(beat, answers) for beat in beats]
 
     def gap(self, seconds: float) -> list[Judged]:
         """Declare that the sensor gave nothing for a while: the same as pushing that many missing samples."""
@@ -159,18 +161,18 @@ class Watch:
         sizes = [GAP_AT_ONCE] * (missing // GAP_AT_ONCE) + [missing % GAP_AT_ONCE]
         return [judged for size in sizes for judged in self.push(np.full(size, np.nan))]
 
-    def _judge(self, beat: Beat) -> Judged:
+    def _judge(self, beat: Beat, answers: Iterator[Answer]) -> Judged:
+        """One beat, of those that can be asked about the next of the answers."""
         if beat.unusable:
             return self._skipped(beat, *beat.unusable)
         if self._is_out_of_date:
             return self._skipped(beat, OUT_OF_DATE)
-        references, embedding = self._bundle.references, embed(self._bundle, beat)
-        if references.distribution and references.distribution.distances(embedding)[0] > references.distribution.limit:
+        references, answer = self._bundle.references, next(answers)
+        if references.distribution and answer.distance > references.distribution.limit:
             return self._skipped(beat, OUT_OF_DISTRIBUTION)
-        logits = self._bundle.comparator(embedding, references.embeddings)
-        vote = cast_vote(logits, references)
-        if not (isfinite(embedding.sum()) and isfinite(vote.evidence)):
+        if not answer.is_finite:
             return self._skipped(beat, NOT_A_NUMBER)
+        vote = vote_of(answer.same_as_baseline, answer.same_as_target, answer.evidence, references)
         return self._voted(beat, vote)
 
     def _voted(self, beat: Beat, vote: Vote) -> Judged:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import numpy as np
 
-from edge_ecg.bundles.bundle import GOLDEN, REFERENCES, REFERENCES_INT8
+from edge_ecg.bundles.bundle import GOLDEN, PERSON, REFERENCES, REFERENCES_INT8
 from edge_ecg.contract import INTENDED_USE
 from edge_ecg.errors import ParityError, UnsupportedOperationError
 from edge_ecg.inference.golden import golden_steps
@@ -21,6 +21,7 @@ from export.compression.weights import FLOAT32, INT8, finetune
 from export.formats.artefact import Artefact
 from export.formats.coreml import COREML, COREML_ON_THIS_MAC
 from export.formats.onnx import ONNX
+from export.formats.person import PERSON_ARTEFACT, faults_of, person_artefact
 from export.formats.portable import PORTABLE
 from export.gate.parity_check import Parity, ParityCheck, interleaved_us, require
 from export.gate.reference_model import ReferenceModel
@@ -29,7 +30,7 @@ from train.run import Run, load_run
 
 ARTEFACTS: tuple[Artefact, ...] = (*ONNX, *COREML, *PORTABLE)
 REFERENCE_ARTIFACT = "onnx fp32"  # what every reader of a bundle on a computer runs
-RUNNABLE = (*ARTEFACTS, *COREML_ON_THIS_MAC)  # a Mac runs the same packages through Core ML as well
+RUNNABLE = (*ARTEFACTS, PERSON_ARTEFACT, *COREML_ON_THIS_MAC)  # a Mac runs the same packages through Core ML as well
 
 
 def artefact(name: str) -> Artefact:
@@ -69,11 +70,15 @@ def export_run(run: Run, chosen: np.ndarray | None = None, artefacts: Sequence[A
     files: dict[str, bytes] = {}
     parities: list[Parity] = []
     not_made: dict[str, str] = {}
+    if any(artefact.name == REFERENCE_ARTIFACT for artefact in artefacts):
+        artefacts = (*artefacts, person_artefact(bank))
     for artefact in artefacts:
         click.echo(f"  {artefact.name}", err=True)
         try:
             made = artefact.write(graphs[artefact.scheme])
             parity = check.check(artefact, {**made, **references})
+            if PERSON in made and (faults := faults_of({**files, **made}, bank, run.validation.values)):
+                parity = replace(parity, faults=(*parity.faults, *faults))
         except UnsupportedOperationError as error:
             not_made[artefact.name] = str(error)
             continue

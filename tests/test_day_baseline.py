@@ -127,7 +127,7 @@ def test_a_recording_that_turns_into_the_other_state_is_inconclusive(
 @pytest.mark.parametrize("broken", ["encoder", "comparator"])
 def test_an_engine_that_gives_no_number_decides_nothing(bundle: Bundle, target: Recording, broken: str) -> None:
     engine = getattr(bundle, broken)
-    sick = replace(bundle, **{broken: lambda *inputs: np.full_like(engine(*inputs), np.nan)})
+    sick = replace(bundle, person=None, **{broken: lambda *inputs: np.full_like(engine(*inputs), np.nan)})
     found = replay(sick, target)
     assert (found.decision.label, found.decision.confidence) == (INCONCLUSIVE, 0.5)
     assert found.unusable == {NOT_A_NUMBER: found.decision.unusable}

@@ -12,7 +12,7 @@ from scipy.stats import t as student
 
 from edge_ecg.contract import VotingConstants
 from edge_ecg.errors import ContractError
-from edge_ecg.inference.levels import DayLevel, Levels, StateLevels, log_density
+from edge_ecg.inference.levels import DayLevel, Levels, StateLevels, Student
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import INCONCLUSIVE, Decision, DecisionRule, Tally, Vote, cast_vote
 
@@ -57,7 +57,7 @@ def test_the_boundaries_are_walds() -> None:
 @given(st.floats(-50, 50), st.floats(-5, 5), st.floats(0.01, 20), st.integers(1, 100))
 def test_the_density_is_students(x: float, location: float, squared_scale: float, freedom: int) -> None:
     expected = student.logpdf(x, freedom, location, squared_scale**0.5)
-    assert log_density(x, location, squared_scale, freedom) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    assert Student.of(location, squared_scale, freedom).log(x) == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
 @given(st.floats(-10, 10), st.integers(1, 60))

@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from edge_ecg.errors import (
 from edge_ecg.inference.engines import Comparator, Encoder, OnnxComparator, OnnxEncoder
 from edge_ecg.inference.guards import GuardLimits
 from edge_ecg.inference.levels import Levels
+from edge_ecg.inference.person import Answers, OnnxPerson, TwoGraphs
 from edge_ecg.inference.portable import LAYERS, WEIGHTS, portable_engines
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import DecisionRule
@@ -66,7 +67,7 @@ def unpacked(path: Path, content: bytes) -> dict[str, bytes]:
 
 SCHEMA_VERSION = 2
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
-ENCODER, COMPARATOR = "encoder.onnx", "comparator.onnx"
+ENCODER, COMPARATOR, PERSON = "encoder.onnx", "comparator.onnx", "person.onnx"
 REFERENCES, REFERENCES_INT8, GOLDEN = "references.safetensors", "references_int8.safetensors", "golden.json"
 REQUIRED_FILES = (ENCODER, COMPARATOR, REFERENCES)
 DEVICE_FILES = (LAYERS, WEIGHTS, REFERENCES)
@@ -91,10 +92,19 @@ class Bundle:
     references: ReferenceBank
     rule: DecisionRule = field(repr=False)
     guards: GuardLimits | None = field(default=None, repr=False)  # None: too few recordings to know them
+    person: OnnxPerson | None = field(default=None, repr=False)  # None: the two graphs judge
+
+    def judge(self, beats: np.ndarray) -> Answers:
+        """What the model says of usable beats (N, 384) float32; N at once are N single ones, bit for bit."""
+        return (self.person or self._two_graphs)(beats)
+
+    @cached_property
+    def _two_graphs(self) -> TwoGraphs:
+        return TwoGraphs(self.encoder, self.comparator, self.references)
 
     def with_references(self, references: ReferenceBank) -> "Bundle":
         """The same bundle, judging by other references."""
-        return replace(self, references=references)
+        return replace(self, references=references, person=self.person and self.person.with_references(references))
 
 
 def load_bundle(path: str | Path) -> Bundle:
@@ -108,7 +118,10 @@ def load_bundle(path: str | Path) -> Bundle:
     try:
         is_thin = PACKED_FROM in manifest
         require_shape(manifest, PACKED_SHAPE if is_thin else MANIFEST_SHAPE, "the manifest")
-        return assembled(path, manifest, files, on_portable if is_thin else on_onnx)
+        bundle = assembled(path, manifest, files, on_portable if is_thin else on_onnx)
+        if PERSON not in files:
+            return bundle
+        return replace(bundle, person=OnnxPerson(files[PERSON], bundle.references, bundle.contract.beat_length))
     except EdgeEcgError as error:
         raise BundleError(f"{path}: {error}") from None
     except Exception as error:  # ONNX Runtime's own errors share no useful base class

@@ -1,5 +1,6 @@
 """The two graphs of a model in ONNX Runtime: the encoder embeds a beat, the comparator compares embeddings."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -28,6 +29,11 @@ class Session:
         """The graph's only output."""
         output: np.ndarray = self._session.run(self._output_names, inputs)[0]
         return output
+
+    def outputs_of(self, names: Sequence[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+        """The outputs of these names."""
+        outputs: list[np.ndarray] = self._session.run(names, inputs)
+        return outputs
 
 
 class Encoder(Protocol):

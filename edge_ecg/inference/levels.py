@@ -23,7 +23,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import isfinite, lgamma, log, log1p, pi
-from typing import Any
+from typing import Any, NamedTuple
 
 from edge_ecg.errors import ContractError
 
@@ -70,23 +70,30 @@ class Levels:
 
     def log_odds(self, level: float, beats: int, day: DayLevel | None = None) -> float:
         """Log odds that a recording with this mean evidence of so many beats is of the target state."""
-        i = self._index(beats)
-        mean, between, within, dates = self._parameters(self.baseline, i)
-        variance = between * (1 + 1 / dates) + within
+        return self.densities(day)[self.index(beats)].log_odds(level)
+
+    def densities(self, day: DayLevel | None = None) -> "list[Densities]":
+        """What a level is compared with, for each of the numbers in `beats`."""
+        share = usual = 0.0
         if day is not None:
-            usual, between_then, within_then, _ = self._parameters(self.baseline, self._index(day.beats))
-            share = between_then / (between_then + within_then / day.recordings)
-            mean += share * (day.level - usual)
-            variance = between * (1 - share) + within
-        same = log_density(level, mean, variance, dates - 1)
-        mean, between, within, dates = self._parameters(self.target, i)
-        return log_density(level, mean, between * (1 + 1 / dates) + within, dates - 1) - same
+            usual, between, within, _ = self._parameters(self.baseline, self.index(day.beats))
+            share = between / (between + within / day.recordings)
+        pairs = []
+        for i in range(len(self.beats)):
+            mean, between, within, dates = self._parameters(self.baseline, i)
+            usual_variance = between * (1 + 1 / dates) if day is None else between * (1 - share)
+            moved = mean if day is None else mean + share * (day.level - usual)
+            same = Student.of(moved, usual_variance + within, dates - 1)
+            mean, between, within, dates = self._parameters(self.target, i)
+            pairs.append(Densities(same, Student.of(mean, between * (1 + 1 / dates) + within, dates - 1)))
+        return pairs
 
     def most_confident(self, is_target: bool) -> float:
         """The highest confidence for a label: to be sure of one state is to know many dates of the other."""
         return (self.baseline if is_target else self.target).most_confident
 
-    def _index(self, beats: int) -> int:
+    def index(self, beats: int) -> int:
+        """Which of the numbers in `beats` holds for so many."""
         return max(0, bisect_right(self.beats, beats) - 1)
 
     @staticmethod
@@ -113,11 +120,35 @@ class Levels:
         return cls(tuple(beats), *states)
 
 
-def log_density(x: float, location: float, squared_scale: float, freedom: int) -> float:
-    """The logarithm of Student's density."""
-    away = (x - location) ** 2 / squared_scale
-    scale = lgamma((freedom + 1) / 2) - lgamma(freedom / 2) - 0.5 * log(freedom * pi * squared_scale)
-    return scale - (freedom + 1) / 2 * log1p(away / freedom)
+class Student(NamedTuple):
+    """Student's density, what does not depend on the place computed once."""
+
+    location: float
+    squared_scale: float
+    freedom: int
+    log_scale: float
+
+    @classmethod
+    def of(cls, location: float, squared_scale: float, freedom: int) -> "Student":
+        """The density with a location, squared scale and degrees of freedom."""
+        log_scale = lgamma((freedom + 1) / 2) - lgamma(freedom / 2) - 0.5 * log(freedom * pi * squared_scale)
+        return cls(location, squared_scale, freedom, log_scale)
+
+    def log(self, x: float) -> float:
+        """The logarithm of the density at a place."""
+        away = (x - self.location) ** 2 / self.squared_scale
+        return self.log_scale - (self.freedom + 1) / 2 * log1p(away / self.freedom)
+
+
+class Densities(NamedTuple):
+    """Where levels of recordings like the baseline, and like the target, are expected after some number of beats."""
+
+    same: Student
+    different: Student
+
+    def log_odds(self, level: float) -> float:
+        """Log odds of the target for a level."""
+        return self.different.log(level) - self.same.log(level)
 
 
 def _state(value: Any, name: str, length: int) -> StateLevels:

@@ -67,12 +67,12 @@ class TrainingDistribution:
 
     def distances(self, embeddings: np.ndarray) -> np.ndarray:
         """How far (N, D) embeddings lie from what training has seen: (N,), near 1 for a usual beat."""
-        axes, weights = self._squares
+        axes, weights = self.squares
         squared = np.square((embeddings[:, np.newaxis] - self.centres) @ axes) @ weights  # (N, 2)
         return np.asarray(np.sqrt(np.maximum(squared.min(1), 0.0)))
 
     @cached_property
-    def _squares(self) -> tuple[np.ndarray, np.ndarray]:
+    def squares(self) -> tuple[np.ndarray, np.ndarray]:
         """The distance as a weighted sum of squares: all numbers by the last variance, then what differs from it."""
         length = self.centres.shape[1]
         precisions = 1 / self.variances

@@ -48,15 +48,21 @@ class ReferenceBank:
         return len(self.is_target) - self.target_count
 
     @cached_property
-    def _weights(self) -> np.ndarray:
+    def weights(self) -> np.ndarray:
+        """(R,): the share of each reference in the soft evidence, below 0 for those of the target."""
         return np.where(self.is_target, -1 / self.target_count, 1 / self.baseline_count)
+
+    @cached_property
+    def by_state(self) -> np.ndarray:
+        """(R, 2): 1 for a reference of the baseline in the first column, of the target in the second, else 0."""
+        return np.stack([~self.is_target, self.is_target], 1).astype(np.int64)
 
     def evidence(self, logits: np.ndarray) -> np.ndarray:
         """Soft evidence (...) float64 of logits (..., R): the mean against the baseline minus that against the target.
 
         Above 0 it speaks for the target.
         """
-        return np.asarray(logits @ self._weights)
+        return np.asarray(logits @ self.weights)
 
     def moved(self, by: np.ndarray) -> "ReferenceBank":
         """The same bank, all of it `by` (D,) further on: what enrolment does."""

@@ -45,12 +45,15 @@ class Vote(NamedTuple):
 
 def cast_vote(logits: np.ndarray, references: ReferenceBank) -> Vote:
     """The vote of one beat from its (R,) logits of "different" against every reference."""
-    same = logits < 0
-    same_as_target = int(np.count_nonzero(same & references.is_target))
-    same_as_baseline = int(np.count_nonzero(same)) - same_as_target
+    same_as_baseline, same_as_target = ((logits < 0) @ references.by_state).tolist()
+    return vote_of(same_as_baseline, same_as_target, float(references.evidence(logits)), references)
+
+
+def vote_of(same_as_baseline: int, same_as_target: int, evidence: float, references: ReferenceBank) -> Vote:
+    """The vote of one beat from how many references call it "same", and its soft evidence."""
     # Shares, since the two states may differ in references; compared without a division.
     hard_target = same_as_target * references.baseline_count > same_as_baseline * references.target_count
-    return Vote(same_as_baseline, same_as_target, hard_target, float(references.evidence(logits)))
+    return Vote(same_as_baseline, same_as_target, hard_target, evidence)
 
 
 class Provisional(NamedTuple):
@@ -129,7 +132,7 @@ class Tally:
 
     def __init__(self, rule: DecisionRule, day: DayLevel | None = None):
         self._rule, self._labels, self._levels = rule, rule.labels, rule.levels
-        self._day = day
+        self._densities = rule.levels.densities(day) if rule.levels else []
         self._upper, self._lower = rule.upper, rule.lower
         self.reset()
 
@@ -140,6 +143,7 @@ class Tally:
         self._hard_votes = [0, 0]
         self._unusable = 0
         self._provisional: Provisional | None = None
+        self._decision: Decision | None = None  # until the next beat
 
     def add(self, vote: Vote, time_s: float) -> Decision:
         """Count one beat's vote, known at `time_s` of the recording, and return what is known by then.
@@ -151,7 +155,8 @@ class Tally:
         self._hard_votes[vote.hard_target] += 1
         self._evidence += vote.evidence
         if self._levels is not None:
-            self.log_odds = self._levels.log_odds(self.level, self.beats, self._day)
+            self.log_odds = self._densities[self._levels.index(self.beats)].log_odds(self.level)
+        self._decision = None
         said = self._label_now()
         if self._provisional is None and said != INCONCLUSIVE:
             self._provisional = Provisional(said, self.beats, time_s)
@@ -160,6 +165,7 @@ class Tally:
     def skip(self) -> Decision:
         """Count one beat that must not vote, and return what is known by then."""
         self._unusable += 1
+        self._decision = None
         return self.decision
 
     @property
@@ -175,6 +181,10 @@ class Tally:
     @property
     def decision(self) -> Decision:
         """What is known now."""
+        self._decision = self._decision or self._decide()
+        return self._decision
+
+    def _decide(self) -> Decision:
         holds = self._provisional is not None and self._label_now() == self._provisional.label
         label = self._provisional.label if self._provisional and holds else INCONCLUSIVE
         votes = dict(zip(self._labels, self._hard_votes, strict=True))

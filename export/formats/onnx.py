@@ -60,7 +60,7 @@ def _with_weights(content: bytes, graph: Graph) -> bytes | None:
         return None
     for name, parameter in parameters.items():
         tensors[name].CopyFrom(numpy_helper.from_array(parameter.detach().numpy(), name))
-    return _checked(model).SerializeToString()
+    return checked(model).SerializeToString()
 
 
 def _described(model: ModelProto, graph: Graph) -> ModelProto:
@@ -98,10 +98,10 @@ def _described(model: ModelProto, graph: Graph) -> ModelProto:
     for feature in (*body.input, *body.output):
         feature.ClearField("metadata_props")
         feature.doc_string = graph.meaning[feature.name]
-    return _checked(model)
+    return checked(model)
 
 
-def _checked(model: ModelProto) -> ModelProto:
+def checked(model: ModelProto) -> ModelProto:
     """The model asking for the lowest opset and IR version that has its operators. Raises if it is not valid ONNX."""
     since = (onnx.defs.get_schema(n.op_type, max_inclusive_version=OPSET).since_version for n in model.graph.node)
     model.opset_import[0].version = max(since)
@@ -135,7 +135,7 @@ def with_int8_weights(graph: Graph) -> bytes:
     body.ClearField("initializer")
     body.node.extend(nodes)
     body.initializer.extend(tensors.values())
-    return _checked(model).SerializeToString()
+    return checked(model).SerializeToString()
 
 
 def stored_weights(content: bytes) -> list[StoredWeight]:
