@@ -3,8 +3,9 @@
 - One beat against 100 references: ours, and the public comparator's architecture as its own code runs it (eager
   PyTorch, beat and reference through the encoder for every comparison).
 - A recording of 30 s from samples to a decision: ours in one chunk and in chunks of 64, and NeuroKit2 with PyTorch.
-- The floor of each: a graph that hands the beat on, the band-pass alone on the same chunks, and the multiply-adds of
-  one beat at the speed of the machine's matrix product.
+- R peaks of those 30 s: ours, and sleepecg's detector.
+- The floor of each: a graph that hands the beat on, beats alone and the band-pass alone on the same chunks, and the
+  multiply-adds of one beat at the speed of the machine's matrix product.
 
 Every time is the best of many rounds, the peers taking turns, so that a shared machine is unfair to nobody. Weights do
 not matter to a time: the peer's are random.
@@ -17,6 +18,7 @@ import platform
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from itertools import pairwise
@@ -29,19 +31,23 @@ import onnx
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from edge_ecg.bundles.bundle import Bundle, load_bundle
+from edge_ecg.bundles.bundle import COMPARATOR, ENCODER, Bundle, load_bundle
 from edge_ecg.contract import CONTRACT
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.inference.engines import Session
+from edge_ecg.inference.person import OnnxPerson
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import cast_vote
 from edge_ecg.playback import chunks
 from edge_ecg.recording import Recording
 from edge_ecg.signal.bandpass import Bandpass
-from edge_ecg.signal.stream import cut_beats
+from edge_ecg.signal.beats import Beat
+from edge_ecg.signal.rpeaks import r_peaks
+from edge_ecg.signal.stream import BeatStream, cut_beats
 from edge_ecg.simulation.synthetic import record, synthetic_person
 from edge_ecg.terminal.console import report_error
 from edge_ecg.watch import Watch
+from export.formats.person import person_onnx
 from train.model.architectures import build_model
 from train.model.model import Model
 
@@ -67,14 +73,21 @@ def best_s(jobs: dict[str, Callable[[], object]], seconds: float) -> dict[str, f
 def bank_of(bundle: Bundle, count: int) -> ReferenceBank:
     """The bundle's references, repeated up to `count`."""
     rows = np.arange(count) * len(bundle.references.is_target) // count
-    return ReferenceBank(bundle.references.embeddings[rows], bundle.references.is_target[rows])
+    bank = bundle.references
+    return ReferenceBank(bank.embeddings[rows], bank.is_target[rows], bank.distribution)
 
 
-def our_beat(bundle: Bundle) -> Callable[[np.ndarray], object]:
-    """Encode, compare with the whole bank, vote."""
-    tally, bank = bundle.rule.tally(), bundle.references
-    encoder, comparator = bundle.encoder, bundle.comparator
-    return lambda beat: tally.add(cast_vote(comparator(encoder(beat[np.newaxis]), bank.embeddings), bank), 0.0)
+def with_references(bundle: Bundle, count: int) -> Bundle:
+    """The bundle with so many references, in its graph of a person as well."""
+    bundle = bundle.with_references(bank_of(bundle, count))
+    content = person_onnx(*((bundle.path / name).read_bytes() for name in (ENCODER, COMPARATOR)), bundle.references)
+    return replace(bundle, person=OnnxPerson(content, bundle.references, CONTRACT.beat_length))
+
+
+def our_beat(bundle: Bundle) -> Callable[[Beat], object]:
+    """What a watch does with a beat: the graph, the checks of range and finite numbers, the vote, the decision."""
+    watch = Watch(bundle)
+    return lambda beat: watch.judge([beat])
 
 
 def eager_beat(model: Model, bank: ReferenceBank) -> Callable[[np.ndarray], object]:
@@ -96,6 +109,13 @@ def our_recording(bundle: Bundle, chunk: int) -> object:
     for samples_uv in chunks(RECORDING, chunk):
         watch.push(samples_uv)
     return watch.decision
+
+
+def streamed(chunk: int) -> None:
+    """Beats alone, without a model: what the signal costs."""
+    stream = BeatStream(512.0)
+    for samples_uv in chunks(RECORDING, chunk):
+        stream.push(samples_uv)
 
 
 def filtered(chunk: int) -> None:
@@ -160,15 +180,21 @@ def _lines(path: Path) -> list[str]:
 
 def compare(bundle: Bundle, seconds: float) -> dict[str, float]:
     """Times in seconds and ratios, by name."""
-    bundle = bundle.with_references(bank_of(bundle, REFERENCES))
-    beat = cut_beats(RECORDING)[0].values
+    bundle = with_references(bundle, REFERENCES)
+    pair = replace(bundle, person=None)
+    beats = cut_beats(RECORDING)
+    beat = beats[0].values
     public = build_model("effnetv2").eval()
-    ours, eager = our_beat(bundle), eager_beat(public, bundle.references)
+    ours, two_graphs, eager = our_beat(bundle), our_beat(pair), eager_beat(public, bundle.references)
+    at_once = np.array([each.values for each in beats])
     square, row, identity = torch.randn(512, 512), beat[np.newaxis], identity_graph()
     embedding = bundle.encoder(row)
     one = best_s(
         {
-            "ours": lambda: ours(beat),
+            "ours": lambda: ours(beats[0]),
+            "two graphs": lambda: two_graphs(beats[0]),
+            "graph": lambda: bundle.judge(row),
+            "graph at once": lambda: bundle.judge(at_once),
             "eager": lambda: eager(beat),
             "sgemm": lambda: torch.mm(square, square),
             "encoder": lambda: bundle.encoder(row),
@@ -180,11 +206,20 @@ def compare(bundle: Bundle, seconds: float) -> dict[str, float]:
     jobs: dict[str, Callable[[], object]] = {
         "chunk 64": lambda: our_recording(bundle, 64),
         "chunk 15360": lambda: our_recording(bundle, 15360),
+        "two graphs 64": lambda: our_recording(pair, 64),
+        "two graphs 15360": lambda: our_recording(pair, 15360),
+        "stream 64": lambda: streamed(64),
+        "stream 15360": lambda: streamed(15360),
+        "detector": lambda: r_peaks(RECORDING.samples_uv),
         "filter 64": lambda: filtered(64),
         "filter 15360": lambda: filtered(15360),
     }
     if find_spec("neurokit2"):
         jobs["neurokit"] = lambda: neurokit_recording(eager)
+    if find_spec("sleepecg"):
+        import sleepecg
+
+        jobs["sleepecg"] = lambda: sleepecg.detect_heartbeats(RECORDING.samples_uv, 512)
     whole = best_s(jobs, seconds)
     limit_s = multiply_adds(build_model(bundle.manifest["model"]["architecture"]).eval(), REFERENCES) / (
         512**3 / one["sgemm"]
@@ -195,6 +230,10 @@ def compare(bundle: Bundle, seconds: float) -> dict[str, float]:
         "one beat, ratio": one["eager"] / one["ours"],
         "one beat, multiply-add limit, us": limit_s * 1e6,
         "one beat, times the limit": one["ours"] / limit_s,
+        "one beat, by two graphs, us": one["two graphs"] * 1e6,
+        "one beat, times the identity graph": one["ours"] / one["identity"],
+        "graph of a person alone, us": one["graph"] * 1e6,
+        f"graph of a person, {len(beats)} beats at once, us a beat": one["graph at once"] / len(beats) * 1e6,
         "identity graph, us": one["identity"] * 1e6,
         "encoder, times the identity graph": one["encoder"] / one["identity"],
         "comparator, times the identity graph": one["comparator"] / one["identity"],
@@ -206,6 +245,12 @@ def compare(bundle: Bundle, seconds: float) -> dict[str, float]:
         "30 s, ours at chunk 15360, times real time": 30 / whole["chunk 15360"],
         "30 s, ours at chunk 15360, times the filter": whole["chunk 15360"] / whole["filter 15360"],
     }
+    for chunk in (64, 15360):
+        figures[f"30 s, two graphs at chunk {chunk}, ms"] = whole[f"two graphs {chunk}"] * 1e3
+        figures[f"30 s, beats alone at chunk {chunk}, ms"] = whole[f"stream {chunk}"] * 1e3
+    figures["30 s, our R peaks, ms"] = whole["detector"] * 1e3
+    if "sleepecg" in whole:
+        figures["30 s, R peaks of sleepecg, ms"] = whole["sleepecg"] * 1e3
     if "neurokit" in whole:
         figures["30 s, NeuroKit2 + PyTorch, ms"] = whole["neurokit"] * 1e3
         figures["30 s, ratio at chunk 15360"] = whole["neurokit"] / whole["chunk 15360"]
@@ -228,7 +273,7 @@ def main() -> int:
         warnings.simplefilter("ignore")  # what peers say of NumPy and pandas is not ours to print
         figures = compare(bundle, arguments.seconds)
     for name, value in figures.items():
-        print(f"{name:44}{value:12.1f}")
+        print(f"{name:52}{value:12.2f}")
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps({"machine": machine(), "figures": figures}, indent=1) + "\n")

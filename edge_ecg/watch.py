@@ -1,7 +1,7 @@
 """The watch: samples in, judged beats and a decision out. The table of contents of the runtime."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -149,6 +149,10 @@ class Watch:
         beats = self._beats.push(samples_uv)  # which are checked there
         self._microvolts.push(np.asarray(samples_uv))
         self._pushed_samples += len(samples_uv)
+        return self.judge(beats)
+
+    def judge(self, beats: Sequence[Beat]) -> list[Judged]:
+        """The next beats of the recording, where they are cut elsewhere: all of them in one call of the model."""
         asked = [beat.values for beat in beats if not (beat.unusable or self._is_out_of_date)]
         answers = self._bundle.judge(np.stack(asked)).rows() if asked else iter(())
         return [self._judge(beat, answers) for beat in beats]

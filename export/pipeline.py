@@ -35,7 +35,7 @@ RUNNABLE = (*ARTEFACTS, PERSON_ARTEFACT, *COREML_ON_THIS_MAC)  # a Mac runs the 
 
 def artefact(name: str) -> Artefact:
     """The artefact of this name."""
-    return next(a for a in ARTEFACTS if a.name == name)
+    return next(a for a in RUNNABLE if a.name == name)
 
 
 GOLDEN_BEATS = 8

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from edge_ecg.bundles.bundle import GOLDEN, REFERENCES_INT8, Bundle, load_bundle, read_files
+from edge_ecg.bundles.bundle import GOLDEN, PERSON, REFERENCES_INT8, Bundle, load_bundle, read_files
 from edge_ecg.cli import cli
 from edge_ecg.enroll import baseline_shift, enroll, geometric_median, write_enrolled
 from edge_ecg.errors import BundleError, RecordingError
@@ -321,7 +321,8 @@ def test_an_enrolled_bundle_is_whole_and_its_golden_vectors_hold(
     manifest, files = read_files(tmp_path / "enrolled")
     _, before = read_files(small_bundle)
     changed = {name for name in files if files[name] != before[name]}
-    assert {"references.safetensors", GOLDEN} <= changed <= {"references.safetensors", GOLDEN, REFERENCES_INT8}
+    moved = {"references.safetensors", GOLDEN, PERSON}
+    assert moved <= changed <= {*moved, REFERENCES_INT8}
     assert "reference_model.safetensors" in files  # to check the artefacts again, with moved references
     assert manifest["enrolment"]["recordings"] == 6
     for step in json.loads(files[GOLDEN])["beats"]:

@@ -410,7 +410,12 @@ def test_a_bundle_of_one_format_holds_that_and_the_float_graphs(small_run, tmp_p
     options = [str(small_run), "--out", str(tmp_path / "bundle"), "--only", "portable"]
     CliRunner().invoke(export_bundle, options, catch_exceptions=False)
     manifest, files = read_files(tmp_path / "bundle")
-    assert {row["engine"] for row in manifest["parity"]} == {"onnx fp32", "portable fp32", "portable int8"}
+    assert {row["engine"] for row in manifest["parity"]} == {
+        "onnx fp32",
+        "portable fp32",
+        "portable int8",
+        "person fp32",
+    }
     assert not any(".mlpackage/" in name or "_int8.onnx" in name for name in files)
     assert load_bundle(tmp_path / "bundle").labels == tuple(manifest["labels"])
     refused = CliRunner().invoke(export_bundle, [*options[:-1], "tflite"])

@@ -9,6 +9,7 @@ for each index of its first axis.
 
 import json
 from collections.abc import Callable, Mapping
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -49,8 +50,26 @@ def _conv1d(layer: dict[str, Any], x: np.ndarray, weight: np.ndarray, *bias: np.
 
 def _gather(layer: dict[str, Any], x: np.ndarray, places: np.ndarray) -> np.ndarray:
     """x (N, L) at whole-number places (N, K): (N, K). Beyond either end it is the last number there."""
-    inside = np.clip(np.nan_to_num(places), 0, x.shape[-1] - 1)
-    return np.take_along_axis(x, inside.astype(np.int64), -1)
+    inside = np.minimum(np.maximum(places, 0), x.shape[-1] - 1)
+    if not isfinite(inside.sum()):
+        inside = np.nan_to_num(inside)
+    indices = inside.astype(np.int64)
+    return x.take(indices[0], -1) if len(x) == 1 else np.take_along_axis(x, indices, -1)  # a row needs no second index
+
+
+def _mean(layer: dict[str, Any], x: np.ndarray) -> np.ndarray:
+    """x without an axis, which the layer's shape may keep with size 1."""
+    return np.asarray(np.add.reduce(x, layer["axis"]) / np.float32(x.shape[layer["axis"]]))
+
+
+def _slice(layer: dict[str, Any], x: np.ndarray) -> np.ndarray:
+    """A part of one axis; `stop` is not included."""
+    return x[(slice(None),) * (layer["axis"] % x.ndim) + (slice(layer["start"], layer["stop"]),)]
+
+
+def _linear(layer: dict[str, Any], x: np.ndarray, weight: np.ndarray, *bias: np.ndarray) -> np.ndarray:
+    """x (..., I), weight (O, I), bias (O,)."""
+    return x @ weight.T + bias[0] if bias else x @ weight.T
 
 
 def _windows(x: np.ndarray, taps: int, stride: int) -> np.ndarray:
@@ -68,10 +87,10 @@ def _by_element(function: Callable[..., np.ndarray]) -> Callable[..., np.ndarray
 
 OPS: dict[str, Callable[..., np.ndarray]] = {
     "conv1d": _conv1d,
-    "linear": lambda layer, x, weight, *bias: sum(bias, x @ weight.T),  # x (..., I), weight (O, I), bias (O,)
+    "linear": _linear,
     "avg_pool1d": lambda layer, x: _windows(x, layer["kernel"], layer["stride"]).mean(-1),  # no padding
-    "mean": lambda layer, x: x.mean(layer["axis"]),  # over one axis, which `shape` keeps with size 1 or drops
-    "slice": lambda layer, x: x.take(range(layer["start"], layer["stop"]), layer["axis"]),  # `stop` is not included
+    "mean": _mean,
+    "slice": _slice,
     "gather": _gather,
     "concat": lambda layer, *x: np.concatenate(x, layer["axis"]),
     "reshape": lambda layer, x: x,  # row-major, to `shape`
@@ -103,18 +122,32 @@ class Program:
     """One program with its tensors, called with its inputs in order. Raises BundleError for an op it does not know."""
 
     def __init__(self, program: Mapping[str, Any], tensors: Mapping[str, np.ndarray]):
-        self.inputs, self._output, self._layers = program["inputs"], program["output"], with_defaults(program)
+        self.inputs, self._output, layers = program["inputs"], program["output"], with_defaults(program)
         self._tensors = tensors
-        if unknown := {layer["op"] for layer in self._layers} - OPS.keys():
+        if unknown := {layer["op"] for layer in layers} - OPS.keys():
             raise BundleError(f"the portable form has ops that are not known: {', '.join(sorted(unknown))}")
+        # Of each layer all that does not depend on the inputs: looked up once, it costs as much as computing.
+        self._steps = [
+            (
+                OPS[layer["op"]],
+                layer,
+                layer["inputs"],
+                layer["output"],
+                tuple(layer["shape"]),
+                "R" in layer["shape"],
+                np.broadcast_to if layer["op"] == "expand" else np.reshape,
+            )
+            for layer in layers
+        ]
 
     def __call__(self, *inputs: np.ndarray) -> np.ndarray:
         values = {**self._tensors, **dict(zip(self.inputs, inputs, strict=True))}
-        sizes = {"R": len(inputs[-1])}
-        for layer in self._layers:
-            result = OPS[layer["op"]](layer, *(values[name] for name in layer["inputs"]))
-            shape = [sizes.get(size, size) for size in layer["shape"]]
-            values[layer["output"]] = (np.broadcast_to if layer["op"] == "expand" else np.reshape)(result, shape)
+        count = len(inputs[-1])
+        for operation, layer, names, output, shape, has_references, fit in self._steps:
+            result = operation(layer, *[values[name] for name in names])
+            if has_references:
+                shape = tuple(count if size == "R" else size for size in shape)
+            values[output] = result if result.shape == shape else fit(result, shape)
         return values[self._output]
 
 
