@@ -63,7 +63,7 @@ def test_the_wheel_replays_a_bundle_in_an_empty_environment(
     (wheel,) = tmp_path.glob("edge_ecg-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         templates = {f"edge_ecg/report/templates/{path.name}" for path in TEMPLATES.iterdir()}
-        assert {"edge_ecg/py.typed", *templates} <= set(archive.namelist())
+        assert {"edge_ecg/py.typed", "edge_ecg/simulation/look/person.ecgbundle", *templates} <= set(archive.namelist())
         assert not [name for name in archive.namelist() if name.startswith(("tests", "benches", "docs"))]
     venv.create(tmp_path / "empty", with_pip=True)
     python = tmp_path / "empty/bin/python"
@@ -85,4 +85,7 @@ def test_the_wheel_replays_a_bundle_in_an_empty_environment(
     recordings = sorted(small_dataset.parent.glob("0309/*/*.csv"))
     lines = run(tmp_path / "empty/bin/edge-ecg", "replay", small_bundle, *recordings, "--json").splitlines()
     assert [json.loads(line)["file"] for line in lines] == [str(path) for path in recordings]
+    run(python, "-m", "pip", "uninstall", "-q", "-y", "onnxruntime")
+    portable = run(tmp_path / "empty/bin/edge-ecg", "replay", small_bundle, *recordings, "--json").splitlines()
+    assert [json.loads(line)["decision"] for line in portable] == [json.loads(line)["decision"] for line in lines]
     assert "verified" in run(tmp_path / "empty/bin/edge-ecg", "inspect", small_bundle)

@@ -1,6 +1,7 @@
 """`person.onnx` says in one graph what the two graphs and the references say, for any number of beats at once."""
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from edge_ecg.enroll import enroll, write_enrolled
 from edge_ecg.errors import BundleError, UnsupportedOperationError
 from edge_ecg.inference.person import OnnxPerson
 from edge_ecg.inference.references import ReferenceBank
+from edge_ecg.playback import replay
 from edge_ecg.readers.read import read_recording
 from edge_ecg.signal.stream import cut_beats
 from export.formats.person import faults_of, person_onnx
+from tests.commands import edge_ecg
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +59,7 @@ def test_beats_at_once_are_beats_one_after_the_other_bit_for_bit(bundle: Bundle,
 
 def test_a_beat_that_is_no_number_changes_no_other(bundle: Bundle, beats: np.ndarray) -> None:
     broken = beats.copy()
-    broken[1] = np.nan
+    broken[1, :-1] = np.nan
     for got, wanted in zip(person_of(bundle)(broken), person_of(bundle)(beats), strict=True):
         assert np.delete(got, 1, 0).tobytes() == np.delete(wanted, 1, 0).tobytes()
 
@@ -98,3 +101,18 @@ def test_a_comparator_that_begins_otherwise_is_named(small_bundle: Path, bundle:
     encoder = (small_bundle / ENCODER).read_bytes()
     with pytest.raises(UnsupportedOperationError, match="does not begin with one operation on pairs"):
         person_onnx(encoder, encoder, bundle.references)
+
+
+def test_without_onnx_runtime_the_portable_form_judges_and_says_so(
+    small_bundle: Path, bundle: Bundle, small_dataset: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    recordings = sorted(small_dataset.parent.glob("0308/*/*.csv"))
+    with_it = [replay(bundle, read_recording(path)).decision.label for path in recordings]
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)  # as if it were not installed
+    done = edge_ecg("replay", small_bundle, *recordings, "--json")
+    assert "ONNX Runtime is not installed" in done.stderr
+    assert [json.loads(line)["decision"] for line in done.stdout.splitlines()] == with_it
+    manifest, files = read_files(small_bundle)
+    write_bundle(tmp_path / "none", manifest, {n: c for n, c in files.items() if not n.startswith("portable/")})
+    with pytest.raises(BundleError, match="has no portable form, and ONNX Runtime is not installed"):
+        load_bundle(tmp_path / "none")

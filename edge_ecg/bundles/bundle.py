@@ -31,11 +31,11 @@ from edge_ecg.errors import (
     EdgeEcgError,
     first_line,
 )
-from edge_ecg.inference.engines import Comparator, Encoder, OnnxComparator, OnnxEncoder
+from edge_ecg.inference.engines import Comparator, Encoder, OnnxComparator, OnnxEncoder, has_onnx_runtime
 from edge_ecg.inference.guards import GuardLimits
 from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.person import Answers, OnnxPerson, TwoGraphs
-from edge_ecg.inference.portable import LAYERS, WEIGHTS, portable_engines
+from edge_ecg.inference.portable import LAYERS, WEIGHTS, Program, portable_engines
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import DecisionRule
 from edge_ecg.storage.files import atomic_folder, opened_zip, path_of, plain_handle, read_small_file
@@ -94,6 +94,11 @@ class Bundle:
     guards: GuardLimits | None = field(default=None, repr=False)  # None: too few recordings to know them
     person: OnnxPerson | None = field(default=None, repr=False)  # None: the two graphs judge
 
+    @property
+    def is_portable(self) -> bool:
+        """Whether the portable engine judges, for a packed bundle or where ONNX Runtime is not installed."""
+        return isinstance(self.encoder, Program)
+
     def judge(self, beats: np.ndarray) -> Answers:
         """What the model says of usable beats (N, 384) float32; N at once are N single ones, bit for bit."""
         return (self.person or self._two_graphs)(beats)
@@ -118,7 +123,9 @@ def load_bundle(path: str | Path) -> Bundle:
     try:
         is_thin = PACKED_FROM in manifest
         require_shape(manifest, PACKED_SHAPE if is_thin else MANIFEST_SHAPE, "the manifest")
-        bundle = assembled(path, manifest, files, on_portable if is_thin else on_onnx)
+        if is_thin or not has_onnx_runtime():
+            return assembled(path, manifest, _with_portable(files), on_portable)
+        bundle = assembled(path, manifest, files, on_onnx)
         if PERSON not in files:
             return bundle
         return replace(bundle, person=OnnxPerson(files[PERSON], bundle.references, bundle.contract.beat_length))
@@ -148,6 +155,13 @@ def assembled(
         )
     guards = GuardLimits.from_json(manifest["guards"])
     return Bundle(path, manifest, contract, rule.labels, encoder, comparator, references, rule, guards)
+
+
+def _with_portable(files: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    """The files, if the portable engine can judge by them."""
+    if not {LAYERS, WEIGHTS} <= files.keys():
+        raise BundleError("has no portable form, and ONNX Runtime is not installed; install onnxruntime")
+    return files
 
 
 def on_onnx(files: Mapping[str, bytes], contract: Contract) -> tuple[Encoder, Comparator, int]:

@@ -9,16 +9,19 @@ from pathlib import Path
 import click
 
 from edge_ecg.bundles.bundle import load_bundle
+from edge_ecg.cli.replay import replay_each
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.inference.votes import INCONCLUSIVE
 from edge_ecg.playback import replay
 from edge_ecg.readers.read import read_recording
+from edge_ecg.recording import NO_OVERRIDES
 from edge_ecg.simulation.synthetic import synthetic_person, write_dataset
 from edge_ecg.terminal.console import wrapped
 
 
 @click.command("demo")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for everything it makes.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for everything it makes.")
+@click.option("--look", is_flag=True, help="Only replay three recordings that are there: a second, without training.")
 @click.option(
     "--seed",
     type=click.IntRange(0),
@@ -26,9 +29,35 @@ from edge_ecg.terminal.console import wrapped
     show_default=True,
     help="Which synthetic person; the last day of 1 drifts.",
 )
-def demo_command(out: Path, seed: int) -> None:
-    """Make a synthetic person's recordings, train on them, export a bundle, and report what was measured."""
+def demo_command(out: Path | None, look: bool, seed: int) -> int:
+    """Make a synthetic person's recordings, train on them, export a bundle, and report what was measured.
+
+    With --look nothing is made but, with --out, a page of the replay.
+    """
+    if look:
+        return look_at_replays(out)
+    if out is None:
+        raise click.UsageError("give --out FOLDER, or --look for a first look")
     run_demo(out, seed)
+    return 0
+
+
+LOOK = Path(__file__).parent.parent / "simulation" / "look"  # made by `python -m benches.small`
+
+
+def look_at_replays(out: Path | None) -> int:
+    """Replay the recordings that ship with this package through the packed bundle beside them. The exit code."""
+    bundle, recordings = LOOK / "person.ecgbundle", [str(path) for path in sorted(LOOK.glob("*.csv"))]
+    page = out and out / "look.html"
+    if page:
+        page.parent.mkdir(parents=True, exist_ok=True)
+    code = replay_each(
+        load_bundle(bundle), tuple(recordings), NO_OVERRIDES, chunk=64, live=False, as_json=False, page=page
+    )
+    click.echo("Three recordings of a synthetic person. To watch one as it would arrive, then to see what is in them:")
+    click.echo(f"  edge-ecg replay {bundle} {recordings[0]} --live")
+    click.echo(f"  edge-ecg plot {recordings[0]} --out ecg.png")
+    return code
 
 
 def run_demo(out: Path, seed: int) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from edge_ecg.bundles.bundle import Bundle, load_bundle
+from edge_ecg.bundles.bundle import PACKED_FROM, Bundle, load_bundle
 from edge_ecg.cli.day_baseline import DAY_BASELINE, DAY_BASELINE_FIRST, DayBaselines, day_baselines
 from edge_ecg.cli.options import (
     AS_JSON,
@@ -185,6 +185,10 @@ def _leads(bundle: Bundle) -> set[str]:
 def open_bundle(path: Path, any_day: bool) -> Bundle:
     """The bundle; with `any_day` it holds no recording to be out of date."""
     bundle = load_bundle(path)
+    if bundle.is_portable and PACKED_FROM not in bundle.manifest:
+        click.echo(
+            wrapped("ONNX Runtime is not installed: the portable form judges, at a third of the speed", 2), err=True
+        )
     distribution = bundle.references.distribution
     if not any_day or not distribution:
         return bundle

@@ -1,18 +1,25 @@
 """The two graphs of a model in ONNX Runtime: the encoder embeds a beat, the comparator compares embeddings."""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Protocol
 
 import numpy as np
 
 from edge_ecg.errors import ContractError
-from edge_ecg.inference.onnx_runtime import onnxruntime
+
+
+def has_onnx_runtime() -> bool:
+    """Whether ONNX Runtime is installed; without it the portable form judges."""
+    return find_spec("onnxruntime") is not None
 
 
 class Session:
     """An ONNX graph with named inputs and one output, run on one thread."""
 
     def __init__(self, model: bytes):
+        from edge_ecg.inference.onnx_runtime import onnxruntime  # a packed bundle needs none
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
