@@ -16,8 +16,8 @@ from edge_ecg.inference.golden import golden_steps
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.report.artefact_table import artefact_table
 from edge_ecg.storage.files import refuse_overlap, write_file
-from edge_ecg.terminal.console import claim_folder, wrapped
-from export.compression.weights import FLOAT32, INT8, finetune
+from edge_ecg.terminal.console import claim_folder, countdown, wrapped
+from export.compression.weights import FLOAT32, INT8, STEPS, finetune
 from export.formats.artefact import Artefact
 from export.formats.coreml import COREML, COREML_ON_THIS_MAC
 from export.formats.onnx import ONNX
@@ -110,7 +110,8 @@ def _finetuned_if_need_be(check: ParityCheck, run: Run) -> ParityCheck:
         return check
     click.echo(wrapped(f"  fine-tuning for int8, since by rounding alone {'; '.join(faults)}", 4), err=True)
     model, bank = check.reference.model, check.reference.bank
-    student = finetune(model, INT8, run.training.values, bank.embeddings)
+    show = countdown(lambda line: click.echo(f"  step {line}", err=True), STEPS)
+    student = finetune(model, INT8, run.training.values, bank.embeddings, show)
     reference = replace(check.reference, finetuned={INT8.name: student})
     return ParityCheck(reference, run.validation, run.rule)
 

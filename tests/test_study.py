@@ -112,6 +112,11 @@ def test_a_countdown_says_what_is_left_and_no_more_than_a_line_a_second(monkeypa
     for line in "abcd":
         step(line)
     assert said == ["  2/5  a; at most 2 min left", "  4/5  c; at most 20 s left", "  5/5  d"]
+    clock = iter([0.0, 10.0, 20.0])
+    step = countdown(said.append, 2, later=3)
+    for line in "ef":
+        step(line)
+    assert said[3:] == ["  1/2  e; at most 40 s left", "  2/2  f; at most 30 s left"]
     assert [duration(s) for s in (3.4, 89, 91, 600)] == ["3 s", "89 s", "2 min", "10 min"]
 
 

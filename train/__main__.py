@@ -1,6 +1,6 @@
 """`python -m train`: from labelled recordings to a run with weights, figures and a picture."""
 
-import sys
+import os
 import time
 from pathlib import Path
 
@@ -71,7 +71,15 @@ def train(
     if resume and (out / PROGRESS).exists():  # a run that was killed early has nothing to go on with
         trainer.resume()
 
-    step = countdown(lambda line: click.echo(f"epoch {line}", err=True), settings.epochs, len(trainer.history.epochs))
+    dates = len({date for beats in sets.values() for date in beats.dates.tolist()})
+    at_a_time = min(dates, os.cpu_count() or 1)
+    step = countdown(
+        lambda line: click.echo(f"epoch {line}", err=True),
+        settings.epochs,
+        len(trainer.history.epochs),
+        later=settings.epochs * dates / at_a_time,  # each date is left out by a training of its own
+    )
+    left_out = countdown(lambda line: click.echo(f"date {line}", err=True), dates)
 
     def show(row: dict[str, float], _of: int) -> None:
         step(
@@ -79,9 +87,7 @@ def train(
             f"beats {row['validation_beat_accuracy']:.2%}"
         )
 
-    dates = len({date for beats in sets.values() for date in beats.dates.tolist()})
-    with click.progressbar(length=dates, label="leaving dates out", file=sys.stderr) as bar:
-        finished, metrics = train_run(trainer, dataset, sets, out, show, lambda _: bar.update(1))
+    finished, metrics = train_run(trainer, dataset, sets, out, show, lambda date: left_out(f"{date} left out"))
     if finished.config["levels"] is None:
         said = (
             "too few days with both states to tell how much days differ: every recording will be inconclusive; record "

@@ -189,12 +189,12 @@ def columns(rows: Iterable[Sequence[str]], width: int | None = None) -> list[str
     return lines
 
 
-def countdown(say: Callable[[str], None], total: int, before: int = 0) -> Callable[[str], None]:
+def countdown(say: Callable[[str], None], total: int, before: int = 0, later: float = 0) -> Callable[[str], None]:
     """A function that says how many of `total` are done with each line, and how long the others take at most.
 
     At the pace so far, since whoever counts begins with the longest. It says no more than a line a second, and the last
-    one. before: how many were done already, and say nothing of the
-    pace.
+    one. before: how many were done already, and say nothing of the pace; later: how many of the same pace something
+    else will take after these, which the time left includes.
     """
     began, done = time.perf_counter(), before
     said_at = -SECONDS_APART
@@ -206,8 +206,8 @@ def countdown(say: Callable[[str], None], total: int, before: int = 0) -> Callab
         if done < total and now - said_at < SECONDS_APART:
             return
         said_at = now
-        left_s = (now - began) / (done - before) * (total - done)
-        say(f"{done:3}/{total}  {line}" + (f"; at most {duration(left_s)} left" if done < total else ""))
+        left_s = (now - began) / (done - before) * (total - done + later)
+        say(f"{done:3}/{total}  {line}" + (f"; at most {duration(left_s)} left" if left_s else ""))
 
     return step
 

@@ -56,10 +56,17 @@ BATCH_BEATS, COMPARED = 32, 4  # beats of a step, and references that each of th
 LEARNING_RATE = 3e-4
 
 
-def finetune(model: Model, scheme: Scheme, beats: np.ndarray, references: np.ndarray) -> Model:
+def finetune(
+    model: Model,
+    scheme: Scheme,
+    beats: np.ndarray,
+    references: np.ndarray,
+    show: Callable[[str], None] = lambda line: None,
+) -> Model:
     """The model on a scheme's grid, batch norm folded, its weights and biases moved to make up for the rounding.
 
-    beats: (N, 384) training beats; references: (R, D), what the model's embeddings are compared with. Deterministic.
+    beats: (N, 384) training beats; references: (R, D), what the model's embeddings are compared with; show: is called
+    after each of STEPS steps. Deterministic.
     """
     student = fused_for_export(model)
     layers = layers_of(student)
@@ -81,6 +88,7 @@ def finetune(model: Model, scheme: Scheme, beats: np.ndarray, references: np.nda
         loss.backward()
         optimiser.step()
         schedule.step()
+        show(f"off by {loss.item():.2g}")
     for layer in layers:
         remove_parametrizations(layer, "weight", leave_parametrized=True)
     return student

@@ -135,7 +135,42 @@ def with_int8_weights(graph: Graph) -> bytes:
     body.ClearField("initializer")
     body.node.extend(nodes)
     body.initializer.extend(tensors.values())
-    return checked(model).SerializeToString()
+    return checked(_shortened(model)).SerializeToString()
+
+
+def _shortened(model: ModelProto) -> ModelProto:
+    """The model with short names, equal constants once, and without attributes that have their default and texts.
+
+    At this size names and texts take more than the weights; the float32 file of the same graph has them.
+    """
+    body = model.graph
+    short = {feature.name: feature.name for feature in (*body.input, *body.output)} | {"": ""}
+    constants: dict[tuple[object, ...], str] = {}
+    for tensor in list(body.initializer):
+        content = (tensor.data_type, *tensor.dims, numpy_helper.to_array(tensor).tobytes())
+        if content in constants:
+            short[tensor.name] = constants[content]
+            body.initializer.remove(tensor)
+        else:
+            name, tensor.name = tensor.name, f"{len(short):x}"
+            short[name] = constants[content] = tensor.name
+    for node in body.node:
+        for output in node.output:
+            short.setdefault(output, f"{len(short):x}")
+        node.input[:], node.output[:] = [short[name] for name in node.input], [short[name] for name in node.output]
+        node.ClearField("name")
+        usual = onnx.defs.get_schema(node.op_type, max_inclusive_version=OPSET).attributes
+        kept = [attribute for attribute in node.attribute if not _is_default(attribute, usual[attribute.name])]
+        del node.attribute[:]
+        node.attribute.extend(kept)
+    for feature in (*body.input, *body.output):
+        feature.ClearField("doc_string")
+    return model
+
+
+def _is_default(attribute: onnx.AttributeProto, usual: onnx.defs.OpSchema.Attribute) -> bool:
+    default = usual.default_value
+    return bool(default.type) and onnx.helper.get_attribute_value(default) == onnx.helper.get_attribute_value(attribute)
 
 
 def stored_weights(content: bytes) -> list[StoredWeight]:

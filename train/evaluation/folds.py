@@ -27,7 +27,7 @@ from edge_ecg.results import FoldScores, read_record, write_record
 from edge_ecg.terminal.console import countdown
 from train.data import BeatSet, digest_of
 from train.evaluation.scores import RecordingScores
-from train.fit.left_out import evidence_of, kept_model
+from train.fit.left_out import evidence_of, finished_model, kept_model
 from train.fit.loop import Settings, Trainer, batches, steps_of_epoch
 from train.model.aligned import AlignedEncoder
 from train.model.model import SAMPLES, Architecture
@@ -193,6 +193,17 @@ def comparator(
 def kept_comparator(training: BeatSet, judged: BeatSet, settings: Settings, folder: Path) -> np.ndarray:
     """The same, its model kept below a folder for another use."""
     model = kept_model(training, settings, place_of(training, folder))
+    return evidence_of(model, training, judged.values, settings)
+
+
+def finished_comparator(training: BeatSet, judged: BeatSet, settings: Settings, folder: Path) -> np.ndarray:
+    """The same of a single session, its model taken from FOLDER/SEED/SESSION if another study has left it there."""
+    sessions = sorted(set(judged.dates.tolist()))
+    model = (
+        finished_model(training, settings, folder / str(settings.seed) / sessions[0]) if len(sessions) == 1 else None
+    )
+    if model is None:
+        return comparator(training, judged, settings)
     return evidence_of(model, training, judged.values, settings)
 
 

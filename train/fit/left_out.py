@@ -98,13 +98,22 @@ def kept_model(training: BeatSet, settings: Settings, folder: Path) -> Model:
     return _stored(settings, folder)
 
 
-def _train_unless_there(training: BeatSet, settings: Settings, folder: Path) -> None:
+def finished_model(training: BeatSet, settings: Settings, folder: Path) -> Model | None:
+    """The model of all these beats that a folder holds; None if it holds none of these beats and settings."""
+    is_there = (folder / KEY).exists() and (folder / KEY).read_bytes() == _key(training, settings)
+    return _stored(settings, folder) if is_there else None
+
+
+def _key(training: BeatSet, settings: Settings) -> bytes:
     # Without a validation set the references play no part in training.
     used = asdict(replace(settings, references_per_state=0))
-    key = json.dumps({"settings": used, "beats": digest_of(training)}).encode()
-    if not ((folder / KEY).exists() and (folder / KEY).read_bytes() == key):
+    return json.dumps({"settings": used, "beats": digest_of(training)}).encode()
+
+
+def _train_unless_there(training: BeatSet, settings: Settings, folder: Path) -> None:
+    if finished_model(training, settings, folder) is None:
         Trainer(settings, training, None, folder).fit()
-        write_file(folder / KEY, key)
+        write_file(folder / KEY, _key(training, settings))
 
 
 def _stored(settings: Settings, folder: Path) -> Model:

@@ -5,6 +5,7 @@ OUT/folds/METHOD/split.json    the same, trained on the dataset file's train dat
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from train.evaluation.folds import (
     Method,
     all_the_same,
     comparator,
+    finished_comparator,
     leave_one_out,
     pooled,
     run_folds,
@@ -102,7 +104,10 @@ def measure(subject: Subject, out: Path, say: Say) -> Crossval:
     """Leave every date out, beside benchmark methods."""
     planned = plan(subject)
     architectures, benchmarks = planned["architectures"], planned["benchmarks"]
-    return cross_validate(subject.dataset, subject.beats, architectures, subject.seed, out, say, benchmarks)
+    compared = partial(finished_comparator, folder=out.parent / "day_baseline" / "folds")  # which leaves out the same
+    return cross_validate(
+        subject.dataset, subject.beats, architectures, subject.seed, out, say, benchmarks, compared=compared
+    )
 
 
 CROSSVAL = Study(plan, measure)
