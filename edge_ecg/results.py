@@ -18,6 +18,7 @@ from edge_ecg.storage.files import read_json, write_json
 
 Count = Annotated[int, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
+Rho = Annotated[float, Meta(ge=-1, le=1)]  # a correlation
 Interval = tuple[float, float]  # a 95 % interval
 Labels = tuple[str, str]  # baseline and target
 
@@ -404,6 +405,41 @@ class LearningCurve(Record, frozen=True, kw_only=True):
     dataset: str
     seed: int
     methods: dict[str, tuple[DaysLearned, ...]]
+
+
+# Evidence against a measured quantity: dose.json.
+
+
+class Correlation(Record, frozen=True, kw_only=True):
+    """Rank correlation with a measured quantity within sessions: the mean of sessions, which weigh the same."""
+
+    rho: Rho
+    rho_95: Interval | None  # sessions drawn with replacement; None for one session
+    sessions: Count
+
+
+class DoseSession(Record, frozen=True, kw_only=True):
+    """Recordings of a session in the order of their measured values, of which nothing but the order is kept."""
+
+    session: str
+    rank: tuple[float, ...]  # from 1, ties at their mean
+    evidence: tuple[float, ...]
+    state: tuple[int, ...]  # 0 the baseline, 1 the target, -1 between the thresholds
+    evidence_rho: Rho | None
+    heart_rate_rho: Rho | None
+    one_state_rho: Rho | None  # of the evidence, among recordings of one label
+
+
+class Dose(Record, frozen=True, kw_only=True):
+    """dose.json: whether the evidence of sessions left out follows what was measured, beside heart rate alone."""
+
+    dataset: str
+    labels: Labels
+    quantity: str
+    sessions: tuple[DoseSession, ...]
+    evidence: Correlation | None
+    heart_rate: Correlation | None
+    one_state: Correlation | None
 
 
 # What else could pass for the state: confounders.json.

@@ -30,10 +30,16 @@ from train.run import Run, load_run
 from train.studies.confounders import CONFOUNDERS, confounders
 from train.studies.crossval import CROSSVAL, OTHERS
 from train.studies.day_baseline import DAY_BASELINE
+from train.studies.dose import DOSE
 from train.studies.learning_curve import LEARNING_CURVE
 from train.studies.subject import Options, Study, Subject
 
-STUDIES: dict[str, Study] = {"day_baseline": DAY_BASELINE, "crossval": CROSSVAL, "learning_curve": LEARNING_CURVE}
+STUDIES: dict[str, Study] = {
+    "day_baseline": DAY_BASELINE,
+    "crossval": CROSSVAL,
+    "learning_curve": LEARNING_CURVE,
+    "dose": DOSE,
+}
 NAMES = ("confounders", *STUDIES)
 
 
@@ -96,7 +102,8 @@ def study(
 ) -> None:
     """Measure what `edge-ecg report RUN` draws: dates left out beside benchmark methods, the day's baseline, days.
 
-    Dates are left out one at a time, test dates among them; the run's own model and its choice see none of this.
+    Where values were measured beside the recordings (edge-ecg import --glucose), dose asks whether the evidence follows
+    them. Dates are left out one at a time, test dates among them; the run's own model and its choice see none of this.
     """
     torch.set_num_threads(1)
     began = time.perf_counter()
@@ -104,6 +111,8 @@ def study(
     _require_same_dataset(run, dataset)
     options = Options(quick, architectures or None, benchmarks or None, seeds, draws, nested, also, others)
     subject = Subject(run, dataset, read_sets(dataset, beats_file=beats_file), options)
+    if names is NAMES and dataset.measured is None:
+        names = tuple(name for name in NAMES if name != "dose")
     claim_folder(run_folder, "train", (STUDIED, CONFOUNDERS))
     rows = []
     for number, name in enumerate(names, 1):

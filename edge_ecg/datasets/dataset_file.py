@@ -100,13 +100,14 @@ class Dataset:
 
     def _of_date(self, date: str) -> list[Entry]:
         return [
-            Entry(path, date, label, label == self.labels[1], self._session(date, path), self._overrides(path))
+            Entry(path, date, label, label == self.labels[1], self.session_of(date, path), self._overrides(path))
             for label in self.labels
             for folder in self.folders[label]
             for path in self._files(date, folder)
         ]
 
-    def _session(self, date: str, path: Path) -> str:
+    def session_of(self, date: str, path: Path) -> str:
+        """The session of a file of a date."""
         fits = (name for on, name, pattern in self.sittings if on == date and self._matches(path, pattern))
         return next(fits, date)
 

@@ -217,12 +217,12 @@ def read_measured(path: Path) -> tuple[str, dict[str, float]]:
     """The heading of the quantity, and its value by file below the data set's root. Raises DatasetError."""
     try:
         rows = list(csv.reader(io.StringIO(read_small_file(path, MOST_BYTES, DatasetError).decode())))
-        values = {name: float(value) for name, value in rows[1:]}
+        values = {name: float(value) for name, value in rows[1:] if len(name.split("/")) == 3}
         heading = rows[0][1]
     except OSError as error:
         raise DatasetError(f"{path}: can't be read: {error.strerror}") from None
     except (ValueError, IndexError, csv.Error):
         raise DatasetError(f"{path}: expected the table of file and value that edge-ecg import writes") from None
-    if not np.isfinite(list(values.values())).all():
-        raise DatasetError(f"{path}: has a value that is no finite number")
+    if len(values) < len(rows) - 1 or not np.isfinite(list(values.values())).all():
+        raise DatasetError(f"{path}: expected rows of DATE/LABEL/FILE and a finite number, each file once")
     return heading, values

@@ -16,6 +16,7 @@ from edge_ecg.results import (
     Crossval,
     DatasetFacts,
     DayBaselineDecisions,
+    Dose,
     Evaluation,
     FoldScores,
     History,
@@ -55,6 +56,7 @@ class Findings:
     folds: Folds
     day_baseline: DayBaselineDecisions | None
     learning_curve: LearningCurve | None
+    dose: Dose | None  # where values were measured beside the recordings
     coarse: tuple[str, ...]  # parts that `train.study --quick` measured
     artefacts: list[dict[str, Any]] | None
     not_made: dict[str, str]  # by artefact, the operation that its form lacks
@@ -80,10 +82,11 @@ class Findings:
         return replace(self, artefacts=bundle.artefacts, not_made=bundle.not_made, tools=bundle.tools, files=files)
 
 
-STUDIES: dict[str, type[Crossval] | type[DayBaselineDecisions] | type[LearningCurve]] = {
+STUDIES: dict[str, type[Crossval] | type[DayBaselineDecisions] | type[Dose] | type[LearningCurve]] = {
     "crossval": Crossval,
     "day_baseline": DayBaselineDecisions,
     "learning_curve": LearningCurve,
+    "dose": Dose,
 }
 
 

@@ -137,12 +137,14 @@ SECTIONS = (
     Section("Is it the state, or what comes with it?", ("confounders",), "confounders.html", sections.confounders),
     Section("Which part of the beat decides", ("confounders",), "parts.html", sections.parts_of_the_beat),
     Section("The state beside day-to-day drift", ("confounders",), "drift.html", sections.drift),
+    Section("Does the evidence follow what was measured?", ("dose",), "dose.html", sections.dose),
     Section("How many days have to be recorded", ("learning_curve",), "days.html", sections.days),
     Section("Training, epoch by epoch", ("history",), "learning.html", sections.learning),
     Section("What is shipped", ("artefacts",), "artefacts.html", sections.artefacts),
 )
 
-NOT_MISSED = ("artefacts", "history")  # of another command, and of weights that were trained elsewhere
+# Of another command, of weights that were trained elsewhere, and where nothing was measured.
+NOT_MISSED = ("artefacts", "history", "dose")
 
 
 def report(findings: Findings) -> str:

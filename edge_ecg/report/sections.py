@@ -220,6 +220,22 @@ def days(findings: Findings) -> dict[str, Any]:
     }
 
 
+def dose(findings: Findings) -> dict[str, Any]:
+    """Evidence of sessions left out against the rank of what was measured."""
+    assert findings.dose is not None
+    found = findings.dose
+    correlations = (
+        ("evidence", found.evidence),
+        ("heart rate alone", found.heart_rate),
+        ("evidence, among recordings of one label", found.one_state),
+    )
+    return {
+        "picture": outcomes.dose(found.sessions, found.quantity, findings.labels),
+        "quantity": found.quantity,
+        "rows": [(name, correlation) for name, correlation in correlations if correlation],
+    }
+
+
 def artefacts(findings: Findings) -> dict[str, Any]:
     """What each form of the model weighs, and what it does to the decisions."""
     assert findings.artefacts is not None

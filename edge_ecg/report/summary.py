@@ -6,7 +6,7 @@ from typing import NamedTuple
 from edge_ecg.errors import RunError
 from edge_ecg.report.findings import Findings, naming
 from edge_ecg.report.page import between
-from edge_ecg.results import Accuracy, MeanDecisions
+from edge_ecg.results import Accuracy, Correlation, MeanDecisions
 
 
 class Figure(NamedTuple):
@@ -88,6 +88,7 @@ def summary(findings: Findings) -> list[tuple[str, str]]:
         ("crossval", _without_ecg),
         ("confounders", _without_heart_rate),
         ("confounders", _where),
+        ("dose", _dose),
         ("learning_curve", _days),
     ):
         if getattr(findings, part) is not None:
@@ -161,6 +162,27 @@ def _where(findings: Findings) -> Iterator[tuple[str, str]]:
     assert findings.confounders is not None
     most = max(findings.confounders.occlusion.parts, key=lambda part: part.lost)
     yield "What in the heartbeat decides?", f"Above all this part: {most.name}."
+
+
+def _dose(findings: Findings) -> Iterator[tuple[str, str]]:
+    assert findings.dose is not None
+    found = findings.dose
+    if found.evidence is None:
+        return
+    follows = found.evidence.rho_95 is not None and found.evidence.rho_95[0] > 0
+    answer = f"{'Yes, within a day' if follows else 'Not shown'}: rank correlation {_rho(found.evidence)}"
+    if found.heart_rate is not None:
+        answer += f"; of the heart rate alone {_rho(found.heart_rate)}"
+    if found.one_state is not None:
+        answer += f"; of the evidence among recordings of one label {_rho(found.one_state)}"
+    yield f"Does the evidence follow the measured {found.quantity}?", f"{answer}. That predicts no value."
+
+
+def _rho(correlation: Correlation) -> str:
+    sessions = f"{correlation.sessions} session{'s' * (correlation.sessions > 1)}"
+    if correlation.rho_95 is None:
+        return f"{correlation.rho:.2f} ({sessions})"
+    return f"{correlation.rho:.2f} ({correlation.rho_95[0]:.2f} to {correlation.rho_95[1]:.2f}, {sessions})"
 
 
 def _days(findings: Findings) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from edge_ecg.report.page import Picture
 from edge_ecg.report.pictures.svg import COLOURS, HALF_INCHES, LINES, RULE, WIDE_INCHES, drawing, svg_of
-from edge_ecg.results import DaysLearned
+from edge_ecg.results import DaysLearned, DoseSession
 
 
 def strips(by_date: dict[str, tuple[np.ndarray, np.ndarray]], labels: tuple[str, str], name: str = "strips") -> Picture:
@@ -157,3 +157,43 @@ def by_days(curves: Sequence[tuple[str, str, str, Sequence[DaysLearned]]]) -> Pi
         f"{name}: " + ", ".join(f"{row.days} days {row.mean:.0%}" for row in rows) for name, _, _, rows in curves
     )
     return svg, f"Recordings of all other days right, by the number of days learned from. {seen}."
+
+
+def dose(sessions: Sequence[DoseSession], quantity: str, labels: tuple[str, str]) -> Picture:
+    """Evidence against the rank of a measured quantity, a line a session, and the rank correlation of each session."""
+    with drawing() as Figure:
+        drawn = Figure(figsize=(WIDE_INCHES, max(2.6, 1.1 + 0.2 * len(sessions))), layout="constrained")
+        left, right = drawn.subplots(1, 2, width_ratios=(1.25, 1))
+        for row, session in enumerate(sessions):
+            place = (np.array(session.rank) - 0.5) / len(session.rank)
+            evidence, state = np.array(session.evidence), np.array(session.state)
+            left.plot(place, evidence, color=COLOURS["line"], linewidth=0.9, zorder=1)
+            for which, marker, colour in ((0, "o", "baseline"), (1, "D", "target"), (-1, "s", "soft")):
+                of = state == which
+                left.scatter(place[of], evidence[of], 12, COLOURS[colour], marker=marker, linewidths=0, zorder=3)
+            rhos = [rho for rho in (session.heart_rate_rho, session.evidence_rho) if rho is not None]
+            right.plot(rhos, [row] * len(rhos), color=COLOURS["line"], linewidth=1.6, zorder=1)
+            if session.evidence_rho is not None:
+                right.scatter([session.evidence_rho], [row], 20, COLOURS["ours"], linewidths=0, zorder=3)
+            if session.heart_rate_rho is not None:
+                hollow = {"facecolors": "none", "edgecolors": COLOURS["ink"], "linewidths": 1, "zorder": 4}
+                right.scatter([session.heart_rate_rho], [row], 20, **hollow)
+        left.axhline(0, **RULE)
+        left.set(xlabel=f"{quantity}, ranked in its session", ylabel="evidence for the target", xlim=(-0.02, 1.02))
+        left.set_xticks([0, 0.5, 1], ["lowest", "middle", "highest"])
+        right.axvline(0, **RULE)
+        right.set_yticks(range(len(sessions)), [session.session for session in sessions])
+        right.set(ylim=(len(sessions) - 0.5, -0.5), xlim=(-1.05, 1.05), xlabel="rank correlation")
+        right.tick_params(length=0)
+        svg = svg_of(drawn, "dose")
+    each = "; ".join(
+        f"{session.session} {_rho(session.evidence_rho)} and {_rho(session.heart_rate_rho)}" for session in sessions
+    )
+    return svg, (
+        f"Left, the evidence of recordings of {labels[0]} and {labels[1]} and of those between against the rank of "
+        f"their {quantity} in the session. Right, rank correlations by session, of evidence and of heart rate: {each}."
+    )
+
+
+def _rho(rho: float | None) -> str:
+    return "none" if rho is None else f"{rho:.2f}"
