@@ -17,7 +17,7 @@ from edge_ecg.bundles.bundle import GOLDEN, load_bundle, refuse_to_lose, write_b
 from edge_ecg.contract import INTENDED_USE
 from edge_ecg.errors import RunError
 from edge_ecg.report.artefact_table import artefact_table
-from edge_ecg.storage.files import refuse_overlap
+from edge_ecg.storage.files import refuse_overlap, require_place
 from export.formats.artefact import Artefact
 from export.gate.pictures import PICTURE, picture
 from export.gate.reference_model import REFERENCE_MODEL
@@ -105,6 +105,7 @@ def write_bundle_of_run(run_folder: Path, out: Path, per_state: int | None, only
     """What `python -m export.bundle` does; `only` are the formats to write."""
     refuse_overlap(out, [run_folder])
     refuse_to_lose(out)
+    require_place(out)
     run = load_run(run_folder)
     if per_state:
         run = with_references_per_state(run, per_state)

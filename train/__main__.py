@@ -42,6 +42,7 @@ def train(
 
         from train.data import mixed, read_sets
         from train.evaluate import metrics_text
+        from train.fit.left_out import groups_left_out
         from train.fit.loop import PROGRESS, Trainer, settings_for
         from train.model.architectures import WEIGHTS, architecture_of
         from train.run import BEATS, CONFIG, FOLDS, METRICS
@@ -71,15 +72,18 @@ def train(
     if resume and (out / PROGRESS).exists():  # a run that was killed early has nothing to go on with
         trainer.resume()
 
-    dates = len({date for beats in sets.values() for date in beats.dates.tolist()})
-    at_a_time = min(dates, os.cpu_count() or 1)
+    dates = sorted({date for beats in sets.values() for date in beats.dates.tolist()})
+    groups = len(groups_left_out(dates))
+    if groups < len(dates):
+        click.echo(f"{len(dates)} dates are left out in {groups} groups", err=True)
+    at_a_time = min(groups, os.cpu_count() or 1)
     step = countdown(
         lambda line: click.echo(f"epoch {line}", err=True),
         settings.epochs,
         len(trainer.history.epochs),
-        later=settings.epochs * dates / at_a_time,  # each date is left out by a training of its own
+        later=settings.epochs * groups / at_a_time,  # each group of dates is left out by a training of its own
     )
-    left_out = countdown(lambda line: click.echo(f"date {line}", err=True), dates)
+    left_out = countdown(lambda line: click.echo(f"date {line}", err=True), groups)
 
     def show(row: dict[str, float], _of: int) -> None:
         step(

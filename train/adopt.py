@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import safetensors
 import safetensors.torch
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.datasets.importing import DATASET
-from edge_ecg.errors import RunError, first_line
+from edge_ecg.errors import RunError
 from edge_ecg.storage.files import read_small_file, refuse_overlap
 from edge_ecg.terminal.console import claim_folder, run_command
 from train.data import BeatSet, read_sets
@@ -21,7 +22,7 @@ from train.evaluate import metrics_text
 from train.fit.left_out import evidence_by_date, limits_from
 from train.fit.loop import PROGRESS, History, settings_for
 from train.model.architectures import MOST_BYTES, WEIGHTS, architecture_of, write_weights
-from train.model.model import Model
+from train.model.model import Model, compare, embed
 from train.options import ArchitectureName, given_beats
 from train.run import BEATS, CONFIG, METRICS, new_run, write_run
 from train.studies.confounders import CONFOUNDERS
@@ -44,9 +45,11 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
             state: Any = safetensors.torch.load(content)
         else:
             state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # of unpickling, which raises what it likes
-        reason = first_line(error)
-        raise RunError(f"{path}: expected safetensors or a state dict saved by torch: {reason}") from None
+    except Exception:  # of unpickling, which raises what it likes, and advises to run what the file holds
+        raise RunError(
+            f"{path}: expected safetensors, or a state dict saved by torch.save(model.state_dict(), ...): tensors and "
+            "plain containers alone, since whatever else a pickle holds could run code"
+        ) from None
     state = state.get("state_dict", state) if isinstance(state, dict) else state
     if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
         raise RunError(f"{path}: holds {type(state).__name__}, expected a dict of tensors")
@@ -68,10 +71,22 @@ def with_weights(name: str, state: dict[str, Tensor], path: Path) -> Model:
     faults += [f"{key} is {got}, expected {expected}" for key, (got, expected) in shapes.items() if got != expected]
     if faults:
         raise RunError(f"{path}: does not fit {name}: {'; '.join(faults[:NAMED])}")
+    if not_real := [key for key in wanted if renamed[key].is_floating_point() != wanted[key].is_floating_point()]:
+        kinds = ", ".join(f"{key} is {renamed[key].dtype}, expected {wanted[key].dtype}" for key in not_real[:NAMED])
+        raise RunError(f"{path}: does not fit {name}: {kinds}")
     if not_finite := [key for key, tensor in renamed.items() if not tensor.isfinite().all()]:
         raise RunError(f"{path}: {', '.join(not_finite[:NAMED])}: holds numbers that are not finite")
     model.load_state_dict(renamed)
     return model.eval()
+
+
+def _require_that_it_tells_beats_apart(model: Model, beats: BeatSet, path: Path) -> None:
+    """Raises RunError for weights that make nothing of beats: all zero, or so large that numbers overflow."""
+    embeddings = embed(model, beats.values)
+    if not np.isfinite(embeddings).all():
+        raise RunError(f"{path}: with these weights embeddings overflow; expected those of a trained model")
+    if not np.ptp(compare(model, embeddings, embeddings[:: max(1, len(embeddings) // 16)])):
+        raise RunError(f"{path}: with these weights all beats are alike; expected those of a trained model")
 
 
 @click.command()
@@ -114,6 +129,7 @@ def adopt(
     if (out / PROGRESS).exists() or (out / CONFIG).exists():
         raise RunError(f"{out}: holds a run already; give another folder")
     both = BeatSet.joined(sets.values())
+    _require_that_it_tells_beats_apart(model, both, checkpoint)
     limits = limits_from(both, evidence_by_date(dict.fromkeys(both.dates.tolist(), model), both, settings))
     write_weights(out / WEIGHTS, model)
     run = new_run(out, dataset, settings, sets, model, limits, History(), adopted=checkpoint.name)

@@ -5,20 +5,23 @@ another where it runs, so that a worker never starts processes of its own. The w
 command, by the same paths.
 """
 
+import os
+import signal
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import islice
 from tempfile import TemporaryDirectory
-from threading import Lock
+from threading import Lock, Thread, current_thread, main_thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from joblib import Parallel, delayed, parallel_config
-from joblib.externals.loky.process_executor import TerminatedWorkerError
+from joblib.externals.loky.process_executor import BrokenProcessPool
 from threadpoolctl import threadpool_limits
 
-from edge_ecg.errors import EdgeEcgError
+from edge_ecg.errors import EdgeEcgError, first_line
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -30,6 +33,7 @@ Runner = Callable[[Callable[..., Any], Any, Iterable[Job], Lost], Iterator[Any]]
 
 WITHOUT_DASK = "a scheduler needs Dask: pip install -e '.[cohort]' in the clone"
 IN_FLIGHT = 500  # tasks that the scheduler knows at once, so that its memory does not grow with their number
+WATCH_S = 0.5  # between two looks at whether the parent lives
 WAIT_S = 30  # for the scheduler, and for its first worker
 _ONE_AT_A_TIME = Lock()  # in a process: torch has one generator, and a worker may have been given several threads
 
@@ -75,13 +79,32 @@ def local_cluster(workers: int | None) -> Iterator[str]:
     import dask
     from distributed import LocalCluster
 
-    options = {"dashboard_address": "127.0.0.1:0", "host": "127.0.0.1", "silence_logs": "ERROR"}
+    # Dask reports as errors what a command's end cancels, with tracebacks; what fails is raised as well.
+    options = {"dashboard_address": "127.0.0.1:0", "host": "127.0.0.1", "silence_logs": "CRITICAL"}
     with (
         TemporaryDirectory() as scratch,  # Dask leaves a folder with its locks
         dask.config.set({"temporary-directory": scratch}),
-        LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, **options) as cluster,
     ):
-        yield cluster.scheduler_address
+        with _children_ignoring_ctrl_c():
+            try:
+                cluster = LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, **options)
+            except RuntimeError as error:  # such as of a worker that died while it started
+                raise EdgeEcgError(f"no cluster could be started here: {first_line(error)}") from None
+        with cluster:
+            yield cluster.scheduler_address
+
+
+@contextmanager
+def _children_ignoring_ctrl_c() -> Iterator[None]:
+    """Processes that start in the block inherit that they ignore Ctrl-C: the command alone takes it, and ends them."""
+    if current_thread() is not main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
@@ -119,12 +142,15 @@ def _in_processes(
     function: Callable[..., Any], shared: Any, jobs: Iterable[Job], lost: Lost, workers: int | None = None
 ) -> Iterator[Any]:
     """In processes that are kept for the next call; if one dies, joblib can't tell whose task is lost."""
-    with parallel_config("loky", n_jobs=workers or -1, inner_max_num_threads=1):
+    ends = {"initializer": _end_with, "initargs": (os.getpid(),)}
+    with parallel_config("loky", n_jobs=workers or -1, inner_max_num_threads=1, **ends):
         calls = (delayed(_task)(function, shared, job) for job in jobs)
         try:
             yield from Parallel(return_as="generator_unordered", max_nbytes=None)(calls)
-        except TerminatedWorkerError:
-            raise EdgeEcgError("a process at work died, of too little memory perhaps; run the command again") from None
+        except BrokenProcessPool:  # of a process that dies at work, or while it starts
+            raise EdgeEcgError(
+                "a process at work died, of too little memory perhaps; run the command again, train with --resume"
+            ) from None
 
 
 def _one_after_another(function: Callable[..., Any], shared: Any, jobs: Iterable[Job], lost: Lost) -> Iterator[Any]:
@@ -162,6 +188,20 @@ def _on_dask(
             yield client.submit(_task, function, shared, job, pure=False).result()
         except KilledWorker:
             yield lost(job)
+
+
+def _end_with(parent: int) -> None:
+    """From now on this process ends when its parent does.
+
+    It would otherwise wait for tasks forever, since it holds the writing end of its own pipe itself.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(WATCH_S)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def _itself(value: Result) -> Result:

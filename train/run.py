@@ -128,8 +128,9 @@ def write_beats(path: Path, sets: dict[str, BeatSet]) -> None:
         tensors[f"{which}.recording_is_target"] = beats.recording_is_target.astype(np.uint8)
         tensors[f"{which}.sample_rates_hz"] = beats.sample_rates_hz
         days = np.datetime_as_string(beats.days).tolist()
-        names[which] = json.dumps({"sources": beats.sources, "dates": beats.dates.tolist(), "days": days})
-    write_file(path, safetensors.numpy.save(tensors, names))
+        names[which] = {"sources": beats.sources, "dates": beats.dates.tolist(), "days": days}
+    # One entry: safetensors writes those of metadata now in this order, now in that.
+    write_file(path, safetensors.numpy.save(tensors, {"sets": json.dumps(names)}))
 
 
 def read_beats(path: Path) -> dict[str, BeatSet]:
@@ -137,8 +138,7 @@ def read_beats(path: Path) -> dict[str, BeatSet]:
     try:
         with safetensors.safe_open(plain_file(path, RunError), "numpy") as file:
             sets = {}
-            for which, text in file.metadata().items():
-                names = json.loads(text)
+            for which, names in json.loads(file.metadata()["sets"]).items():
                 sets[which] = BeatSet(
                     file.get_tensor(f"{which}.values"),
                     file.get_tensor(f"{which}.recording").astype(np.int64),

@@ -238,7 +238,7 @@ def refuse_to_lose(path: Path) -> None:
     if not path.is_dir():
         raise BundleError(f"{path}: is there already and is no folder; give a new name")
     there = {p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_symlink() or not p.is_dir()}
-    if not there:
+    if not any(path.iterdir()):
         return
     try:
         read = partial(_read_below, path)

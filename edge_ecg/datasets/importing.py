@@ -224,9 +224,10 @@ def refuse_to_lose(out: Path) -> None:
         return
     if not out.is_dir() or out.is_symlink():
         raise DatasetError(f"{out}: is there already and is no folder; give another name")
-    files = [path for path in out.rglob("*") if (path.is_file() or path.is_symlink()) and path.name != ".DS_Store"]
+    there = [path for path in out.rglob("*") if path.name != ".DS_Store"]
+    files = [path for path in there if path.is_file() or path.is_symlink()]
     try:
-        known = json.loads((out / IMPORTED).read_text(encoding="utf-8"))["files"] if files else {}
+        known = json.loads((out / IMPORTED).read_text(encoding="utf-8"))["files"] if there else {}
         known = dict(known)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise DatasetError(f"{out}: is not empty and no earlier import; give an empty folder or a new name") from None

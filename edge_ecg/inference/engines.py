@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from edge_ecg.errors import ContractError
+from edge_ecg.errors import ContractError, first_line
 
 
 def has_onnx_runtime() -> bool:
@@ -34,7 +34,10 @@ class Session:
 
     def run(self, **inputs: np.ndarray) -> np.ndarray:
         """The graph's only output."""
-        output: np.ndarray = self._session.run(self._output_names, inputs)[0]
+        try:
+            output: np.ndarray = self._session.run(self._output_names, inputs)[0]
+        except Exception as error:  # ONNX Runtime's own errors share no useful base class
+            raise ContractError(f"a graph fails while it runs: {first_line(error)}") from None
         return output
 
     def outputs_of(self, names: Sequence[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:

@@ -11,6 +11,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import stat
 import sys
 import tempfile
@@ -18,6 +19,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import current_thread, main_thread
 from typing import Any
 
 from edge_ecg.errors import EdgeEcgError, RunError
@@ -221,9 +223,38 @@ def _scratch(path: Path) -> Iterator[Path]:
         for leftover in scratch.parent.glob(f".{glob.escape(path.name)}.{'?' * 8}.part"):
             _remove_if_left(leftover)
     finally:
-        shutil.rmtree(scratch)
-        if lock is not None:
-            os.close(lock)
+        with _undisturbed():
+            shutil.rmtree(scratch)
+            if lock is not None:
+                os.close(lock)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C, and the signal that asks to end, wait until the block is over: what is half removed would stay."""
+    if current_thread() is not main_thread():
+        yield
+        return
+    waiting: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, lambda number, _frame: waiting.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+        for late in waiting:
+            signal.raise_signal(late)
+
+
+def require_place(path: Path) -> None:
+    """Raise EdgeEcgError, before the work that it is for, if a file or folder can't be written at `path`."""
+    try:
+        with _scratch(Path(os.path.realpath(path))):
+            pass
+    except OSError as error:
+        raise EdgeEcgError(f"{path}: can't be written: {error.strerror or error}") from None
 
 
 def _remove_if_left(folder: Path) -> None:

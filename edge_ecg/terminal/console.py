@@ -111,14 +111,19 @@ def is_verbose() -> bool:
 
 
 def report_error(error: object) -> int:
-    """Say in one line what was wrong, and return the exit code for it."""
-    click.echo(f"error: {' '.join(str(error).split())}", err=True)
+    """Say in one line what was wrong, and return the exit code for it, also where nothing can be said."""
+    try:
+        click.echo(f"error: {' '.join(str(error).split())}", err=True)
+    except OSError:  # such as a full device: nothing is left to fail at the exit either
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     return BAD_INPUT
 
 
 def _reported(error: object) -> int:
     if _Verbose.wanted:
-        traceback.print_exc()
+        with suppress(OSError):
+            traceback.print_exc()
     return report_error(error)
 
 

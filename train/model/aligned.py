@@ -53,7 +53,8 @@ class AlignTWave(nn.Module):
     def forward(self, pooled: Tensor, rr_s: Tensor) -> Tensor:
         place = torch.addmm(self.at_no_rr, rr_s, self.by_rr).clamp(0.0, self.MAX_PLACE)
         before = place.floor()
-        index = before.to(torch.int64)
+        # Of an RR interval that is no number the place is none either, and an index must be one: the embedding is NaN.
+        index = before.to(torch.int64).clamp(0, self.PLACES - 2)
         here, next_ = pooled.gather(1, index), pooled.gather(1, index + 1)
         return here + (place - before) * (next_ - here)
 

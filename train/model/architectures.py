@@ -76,19 +76,42 @@ def found_outside(name: str) -> tuple[Architecture, str]:
         sys.path.append(here)
     try:
         factory = EntryPoint(name, path, GROUP).load()
-        made = factory()
     except (ImportError, AttributeError) as error:
         raise RunError(f"architecture {name} can't be found: {error}; install it, or run where it is") from None
-    except Exception as error:  # whatever the factory of somebody else raises
-        raise RunError(f"architecture {name}: {path}() failed: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:  # whatever the module of somebody else raises
+        raise RunError(f"architecture {name}: {module} can't be imported: {type(error).__name__}: {error}") from None
+    if not _may_give_networks(factory, module):
+        raise RunError(f"architecture {name}: expected a function or class of {module} that makes torch modules")
+    made = _made(name, factory)
     architecture = made if isinstance(made, Architecture) else Architecture(_builder(name, factory))
     _require_fit(name, architecture.build())
     return architecture, _version(module)
 
 
+def _may_give_networks(factory: object, module: str) -> bool:
+    """Whether it is a function or class of that package, whose own module has something of torch: not just anything."""
+    if not (inspect.isfunction(factory) or inspect.isclass(factory)):
+        return False
+    if factory.__module__.partition(".")[0] != module.partition(".")[0]:
+        return False
+    at_hand = (
+        value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", None)
+        for value in vars(sys.modules[factory.__module__]).values()
+    )
+    return any(str(place).partition(".")[0] in ("torch", "train") for place in at_hand)
+
+
+def _made(name: str, factory: Callable[[], Any]) -> Any:
+    """What a factory gives. Raises RunError, whatever it raises itself."""
+    try:
+        return factory()
+    except (Exception, SystemExit) as error:
+        raise RunError(f"architecture {name}: its factory failed: {type(error).__name__}: {error}") from error
+
+
 def _builder(name: str, factory: Callable[[], Any]) -> Callable[[], Model]:
     def build() -> Model:
-        made = factory()
+        made = _made(name, factory)
         if not (isinstance(made, tuple) and len(made) == 2 and all(isinstance(part, nn.Module) for part in made)):
             raise RunError(
                 f"architecture {name} gives {type(made).__name__}, expected two torch modules: an encoder "

@@ -18,7 +18,8 @@ import Testing
 
     var bandpass = Bandpass(contract.detector.bandpassSections)
     let filtered = samples.map { bandpass.push($0) }
-    #expect(Array(filtered.suffix(64)) == vector["filtered"]?.doubles)
+    // Python filters by a matrix for each block, which adds up in another order.
+    #expect(distance(Array(filtered.suffix(64)), vector["filtered"]?.doubles ?? []) < 1e-9)
 
     var detector = RPeakDetector(contract.detector)
     let peaks = detector.push(samples) + detector.finish()
