@@ -73,7 +73,10 @@ class BeatSet:
 
     def on_dates(self, dates: Iterable[str]) -> "BeatSet":
         """The recordings of some dates, with their beats."""
-        keep = np.isin(self.dates, list(dates))
+        return self.on_recordings(np.isin(self.dates, list(dates)))
+
+    def on_recordings(self, keep: np.ndarray) -> "BeatSet":
+        """The recordings where `keep` (M,) is true, with their beats."""
         beats = keep[self.recording]
         return BeatSet(
             self.values[beats],

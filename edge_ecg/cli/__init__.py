@@ -34,6 +34,7 @@ GROUPS = {
         "train": Entry("train.__main__", "train", "Train a comparator on a data set."),
         "evaluate": Entry("train.evaluate", "evaluate", "Evaluate a run on dates that it has not seen."),
         "study": Entry("train.study", "study", "Measure a run: dates left out, the day's baseline, confounders."),
+        "plan": Entry("edge_ecg.cli.plan", "plan_command", "Simulate how much more sessions would decide."),
         "report": Entry("edge_ecg.cli.show", "report_command", "Write the results of a run or a bundle as one page."),
         "cohort": Entry("train.cohort", "cohort", "Train and study many persons."),
     },
