@@ -5,7 +5,7 @@ Whatever measures returns one of these, `write_record` writes it, and the report
 
 import re
 from collections.abc import Sequence
-from math import sqrt
+from math import comb, sqrt
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -384,6 +384,100 @@ class DayBaselineDecisions(Record, frozen=True, kw_only=True):
     excluded_recordings: dict[str, Plans]  # by seed: recordings that no model has learned from
     drifts: dict[str, BeforeAndAfter]
     others: dict[str, tuple[Count, Count]]  # recordings of other people out of distribution, of how many
+
+
+# Every method by the decision rule, controls, and how many sessions are needed: rivals.json, placebo.json, plan.json.
+
+
+class RivalDecisions(Decisions, frozen=True, kw_only=True):
+    """A method by the product's decision rule, on sessions left out, with the session's first two baselines."""
+
+    method: str
+    auc: Share | None  # of the stated probabilities
+    at_90: Decisions  # at 90 % instead of 95 %
+    without_model: Decisions  # by the distribution-free statement
+    sessions_with_an_error: Count
+    more: float  # by how much more of the recordings the run's own comparator decides rightly
+    more_95: Interval  # over sessions
+
+
+class Rivals(Record, frozen=True, kw_only=True):
+    """rivals.json: the run's own comparator first."""
+
+    dataset: str
+    labels: Labels
+    seed: int
+    dates: tuple[str, ...]
+    risk_without_model: Share
+    methods: tuple[RivalDecisions, ...]
+
+
+class Control(Decisions, frozen=True, kw_only=True):
+    """A control: what was done to the recordings, how often, and whether anything may be decided then."""
+
+    name: str
+    repeats: Count
+    nothing_to_find: bool
+    decided_at_most: Share  # in one repeat
+
+    @property
+    def decided(self) -> float:
+        return (self.right + self.wrong) / max(1, self.total)
+
+    @property
+    def failed(self) -> bool:
+        return self.nothing_to_find and self.decided > MOST_OF_A_PLACEBO
+
+
+MOST_OF_A_PLACEBO = 0.05  # share decided
+
+
+class Placebo(Record, frozen=True, kw_only=True):
+    """placebo.json: controls of the whole line, from features to decisions, and pairs alike in heart rate."""
+
+    dataset: str
+    labels: Labels
+    architecture: str
+    dates: tuple[str, ...]
+    controls: tuple[Control, ...]
+    matched_pairs: Count  # of recordings of one session whose mean RR intervals differ by less than 10 ms
+    matched_right: Count
+    matched_shorter_rr: Count  # that the shorter RR interval alone would rank rightly
+
+
+class PlannedDecisions(Record, frozen=True, kw_only=True):
+    """Simulated shares after so many sessions with both states."""
+
+    sessions: Count
+    decided: Share  # with the session's own baseline
+    wrong: Share  # of the decided
+    decided_without: Share
+    decided_half_as_far: Share  # the states half as far apart
+
+
+class SessionPlan(Record, frozen=True, kw_only=True):
+    """plan.json: how many sessions until how much is decided, checked against what was decided."""
+
+    dataset: str
+    labels: Labels
+    baseline_sessions: Count
+    target_sessions: Count
+    predicted: Share  # decided, with the sessions and recordings that there are
+    observed: Share
+    rows: tuple[PlannedDecisions, ...]
+    sentences: tuple[str, ...]
+
+
+def upper_bound_95(errors: int, total: int) -> float:
+    """One-sided 95 % upper bound of a share (Clopper and Pearson, Biometrika 26(4), 1934); 0 of 13: 20.6 %."""
+    low, high = errors / max(1, total), 1.0
+    if errors >= total:
+        return 1.0
+    for _ in range(60):
+        share = (low + high) / 2
+        tail = sum(comb(total, k) * share**k * (1 - share) ** (total - k) for k in range(errors + 1))
+        low, high = (share, high) if tail > 0.05 else (low, share)
+    return high
 
 
 # How many days: learning_curve.json.

@@ -28,6 +28,7 @@ from train.evaluation.folds import SLOW
 from train.options import DATASET, RUN, compared, given_beats, on_scheduler
 from train.run import Run, load_run
 from train.studies.confounders import CONFOUNDERS, confounders
+from train.studies.controls import PLACEBO, PLAN, RIVALS
 from train.studies.crossval import CROSSVAL, OTHERS
 from train.studies.day_baseline import DAY_BASELINE
 from train.studies.dose import DOSE
@@ -36,6 +37,9 @@ from train.studies.subject import Options, Study, Subject
 
 STUDIES: dict[str, Study] = {
     "day_baseline": DAY_BASELINE,
+    "rivals": RIVALS,
+    "placebo": PLACEBO,
+    "plan": PLAN,
     "crossval": CROSSVAL,
     "learning_curve": LEARNING_CURVE,
     "dose": DOSE,

@@ -22,8 +22,12 @@ from edge_ecg.results import (
     History,
     LearningCurve,
     Overview,
+    Placebo,
+    Record,
+    Rivals,
     RunConfig,
     RunMetrics,
+    SessionPlan,
     SetMetrics,
     StudyNote,
     convert_record,
@@ -57,6 +61,9 @@ class Findings:
     day_baseline: DayBaselineDecisions | None
     learning_curve: LearningCurve | None
     dose: Dose | None  # where values were measured beside the recordings
+    rivals: Rivals | None
+    placebo: Placebo | None
+    plan: SessionPlan | None
     coarse: tuple[str, ...]  # parts that `train.study --quick` measured
     artefacts: list[dict[str, Any]] | None
     not_made: dict[str, str]  # by artefact, the operation that its form lacks
@@ -82,11 +89,14 @@ class Findings:
         return replace(self, artefacts=bundle.artefacts, not_made=bundle.not_made, tools=bundle.tools, files=files)
 
 
-STUDIES: dict[str, type[Crossval] | type[DayBaselineDecisions] | type[Dose] | type[LearningCurve]] = {
+STUDIES: dict[str, type[Record]] = {
     "crossval": Crossval,
     "day_baseline": DayBaselineDecisions,
     "learning_curve": LearningCurve,
     "dose": Dose,
+    "rivals": Rivals,
+    "placebo": Placebo,
+    "plan": SessionPlan,
 }
 
 

@@ -12,7 +12,7 @@ from edge_ecg.report.page import counted, percent
 from edge_ecg.report.pictures import beats, outcomes
 from edge_ecg.report.pictures import beats as model
 from edge_ecg.report.summary import by_rank
-from edge_ecg.results import CoveredPart, DateCounts, Scores, wilson_interval
+from edge_ecg.results import CoveredPart, DateCounts, Scores, upper_bound_95, wilson_interval
 
 # Ours first, then baselines from the best down: the colours and lines that pictures and their keys share.
 SERIES = (("ours", ""), ("second", ""), ("third", "dashed"), ("fifth", ""), ("fourth", ""), ("fourth", "dotted"))
@@ -234,6 +234,32 @@ def dose(findings: Findings) -> dict[str, Any]:
         "quantity": found.quantity,
         "rows": [(name, correlation) for name, correlation in correlations if correlation],
     }
+
+
+def rivals(findings: Findings) -> dict[str, Any]:
+    """Decisions of all methods, and the upper bound of sessions with an error."""
+    assert findings.rivals is not None
+    sessions = len(findings.rivals.dates)
+    return {
+        "sessions": sessions,
+        "rows": [
+            (m, upper_bound_95(m.sessions_with_an_error, sessions), number == 0)
+            for number, m in enumerate(findings.rivals.methods)
+        ],
+    }
+
+
+def controls(findings: Findings) -> dict[str, Any]:
+    """Controls, with what they should find."""
+    assert findings.placebo is not None
+    return {"found": findings.placebo}
+
+
+def plan(findings: Findings) -> dict[str, Any]:
+    """Shares decided by the number of sessions."""
+    assert findings.plan is not None
+    keys = [(f"{colour} {line}", name) for name, colour, line in outcomes.SESSION_CURVES]
+    return {"found": findings.plan, "picture": outcomes.by_sessions(findings.plan.rows), "keys": keys}
 
 
 def artefacts(findings: Findings) -> dict[str, Any]:

@@ -12,11 +12,11 @@ from edge_ecg.inference.votes import DecisionRule
 from edge_ecg.simulation.synthetic import STATES
 from train.data import BeatSet
 from train.decision.fitted import fit_levels
-from train.evaluation.drifted import Outcome, baselines_of, without
+from train.evaluation.drifted import Outcome, baselines_of, leaving_out
 from train.evaluation.folds import Method
 from train.fit.loop import Settings
 from train.model.model import MOST_LOGIT
-from train.studies.day_baseline import BASELINES, judged_date
+from train.studies.day_baseline import DAY_BASELINE_RECORDINGS, judged_date
 
 RISK = 0.15  # of the distribution-free statement: with six sessions of a state to compare with, none is below 1 / 7
 
@@ -30,7 +30,7 @@ def left_out_evidence_of(beats: BeatSet, method: Method, settings: Settings) -> 
     """(N,) evidence of every beat by a method that has not seen its session, in log odds within its bound."""
     evidence = np.zeros(len(beats.values))
     for session in sessions_of(beats):
-        learned = without(beats, [session])
+        learned = leaving_out(beats, [session])
         if 0 < learned.recording_is_target.sum() < len(learned.sources):
             of_session = beats.date == session
             evidence[of_session] = method(learned, beats.on_dates([session]), settings)
@@ -51,12 +51,12 @@ def decide_left_out(beats: BeatSet, evidence: np.ndarray, confidence: float, see
     rng = np.random.default_rng(seed)
     outcomes: list[Outcome] = []
     for session in sessions_of(beats):
-        others = without(beats, [session])
+        others = leaving_out(beats, [session])
         levels = fit_levels(others, evidence[beats.date != session])
         rule = DecisionRule(STATES, levels).at(confidence)
-        own = baselines_of(beats, [session], None if seed is not None else BASELINES)
+        own = baselines_of(beats, [session], None if seed is not None else DAY_BASELINE_RECORDINGS)
         if seed is not None:
-            own = rng.permutation(own)[:BASELINES].tolist()
+            own = rng.permutation(own)[:DAY_BASELINE_RECORDINGS].tolist()
         rest = [n for n in np.flatnonzero(beats.dates == session).tolist() if n not in own]
         outcomes += judged_date(beats, session, evidence, rule if own else replace(rule, levels=None), own, rest)
     return outcomes
@@ -75,7 +75,7 @@ def decide_without_model(
     level = np.bincount(beats.recording, evidence) / np.bincount(beats.recording)
     rest: list[int] = []
     for session in sessions_of(beats):
-        own = baselines_of(beats, [session], BASELINES)
+        own = baselines_of(beats, [session], DAY_BASELINE_RECORDINGS)
         if own:
             of_session = np.flatnonzero(beats.dates == session)
             level[of_session] -= level[own].mean()

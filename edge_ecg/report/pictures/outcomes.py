@@ -6,7 +6,7 @@ import numpy as np
 
 from edge_ecg.report.page import Picture
 from edge_ecg.report.pictures.svg import COLOURS, HALF_INCHES, LINES, RULE, WIDE_INCHES, drawing, svg_of
-from edge_ecg.results import DaysLearned, DoseSession
+from edge_ecg.results import DaysLearned, DoseSession, PlannedDecisions
 
 
 def strips(by_date: dict[str, tuple[np.ndarray, np.ndarray]], labels: tuple[str, str], name: str = "strips") -> Picture:
@@ -197,3 +197,34 @@ def dose(sessions: Sequence[DoseSession], quantity: str, labels: tuple[str, str]
 
 def _rho(rho: float | None) -> str:
     return "none" if rho is None else f"{rho:.2f}"
+SESSION_CURVES = (  # name, colour, line
+    ("with the session's own baseline", "ours", ""),
+    ("without", "second", "dashed"),
+    ("the states half as far apart", "third", "dotted"),
+)
+
+
+def by_sessions(rows: Sequence[PlannedDecisions]) -> Picture:
+    """Shares of recordings decided, by the number of sessions: with a baseline, without, and with half the effect."""
+    sessions = [row.sessions for row in rows]
+    shares = (
+        [row.decided for row in rows],
+        [row.decided_without for row in rows],
+        [row.decided_half_as_far for row in rows],
+    )
+    with drawing() as Figure:
+        drawn = Figure(figsize=(WIDE_INCHES, 2.6), layout="constrained")
+        axes = drawn.subplots()
+        for (_, colour, line), of_curve in zip(SESSION_CURVES, shares, strict=True):
+            y = [100 * share for share in of_curve]
+            axes.plot(sessions, y, "o", linestyle=LINES[line], color=COLOURS[colour], markersize=3.5)
+        axes.set(xlabel="sessions with both states", ylabel="recordings decided, %")
+        axes.set_xticks(sessions)
+        axes.set_ylim(0, 101)
+        axes.grid(axis="y")
+        svg = svg_of(drawn, "sessions")
+    seen = "; ".join(
+        f"{name}: " + ", ".join(f"{n} sessions {share:.0%}" for n, share in zip(sessions, of_curve, strict=True))
+        for (name, _, _), of_curve in zip(SESSION_CURVES, shares, strict=True)
+    )
+    return svg, f"Recordings decided, by the number of sessions with both states. {seen}."
