@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 from scipy.stats import binomtest
 
@@ -27,7 +29,7 @@ from examples.synthetic_cohort import drawn, write_cohort
 from tests.commands import ROOT, Done, as_process, inside
 from train import parallel
 from train.cohort import CohortStudy, read_study, require_same_study
-from train.evaluation.persons import adjusted, better_p, mixed_effects, pool_persons
+from train.evaluation.persons import adjusted, better_p, mixed_effects, pool_persons, within
 from train.parallel import connected, run_tasks, tasks_on
 from train.person import Person, Plan, plain_reason, study_person
 
@@ -92,6 +94,13 @@ def test_adjusted_values_are_those_of_benjamini_and_hochberg() -> None:
     by_hand = [0.04, 0.04 * 4 / 3, 0.04 * 4 / 3, 0.2]
     assert adjusted(p) == pytest.approx(by_hand)
     assert adjusted([]) == []
+
+
+@given(st.floats(0, 1), st.floats(0, 2), st.floats(0, 2))
+def test_an_interval_of_a_share_stays_a_share_and_has_its_estimate(estimate: float, below: float, above: float) -> None:
+    low, high = within((estimate - below, estimate + above), estimate, 0.0, 1.0)
+    assert 0 <= low <= estimate <= high <= 1
+    assert within((0.9, 1.069), 0.97, 0.0, 1.0) == (0.9, 1.0)
 
 
 def test_the_mixed_model_finds_the_difference_that_was_put_in() -> None:

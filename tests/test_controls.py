@@ -1,4 +1,4 @@
-"""The studies of controls, benchmark methods by the rule, and the plan: their records, and how the report draws them."""
+"""The studies of controls, methods by the rule, and the plan: their records, and how the report draws them."""
 
 from dataclasses import replace
 from html import unescape

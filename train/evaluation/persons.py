@@ -129,9 +129,12 @@ def mixed_effects(judged: Sequence[PersonResult], ours: str) -> MixedEffects | s
         return "the model can't be fitted to these figures"
     return MixedEffects(
         ours=float(fitted.fe_params.iloc[0]),
-        ours_95=_interval(intervals.iloc[0]),
+        ours_95=within(_interval(intervals.iloc[0]), float(fitted.fe_params.iloc[0]), 0.0, 1.0),
         against_ours={
-            match[1]: Difference(difference=float(fitted.fe_params[name]), difference_95=_interval(intervals.loc[name]))
+            match[1]: Difference(
+                difference=float(fitted.fe_params[name]),
+                difference_95=within(_interval(intervals.loc[name]), float(fitted.fe_params[name]), -1.0, 1.0),
+            )
             for name, match in named.items()
             if match
         },
@@ -139,6 +142,15 @@ def mixed_effects(judged: Sequence[PersonResult], ours: str) -> MixedEffects | s
         sd_within=float(np.sqrt(fitted.scale)),
         converged=bool(fitted.converged),
     )
+
+
+def within(interval: tuple[float, float], estimate: float, least: float, most: float) -> tuple[float, float]:
+    """An interval cut to what a share, or a difference of shares, can be; it always has its estimate inside.
+
+    A normal interval knows no bounds. Cutting off what can't be leaves its coverage as it is.
+    """
+    low, high = interval
+    return min(max(low, least), estimate), max(min(high, most), estimate)
 
 
 def _interval(row: Any) -> tuple[float, float]:

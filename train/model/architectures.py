@@ -205,7 +205,7 @@ ARCHITECTURES = {
     "aligned": Architecture(lambda: Model(AlignedEncoder(), DistanceComparator(8)), prepare=whiten),
     "linear": Architecture(
         lambda: Model(LinearEncoder(), ScoreComparator()),
-        Recipe(epochs=1, decision_scale=1.0),
+        Recipe(epochs=1, decision_scale=0.5),
         fit=fit_linear,
         fewest_days=1,
     ),
