@@ -197,6 +197,8 @@ def dose(sessions: Sequence[DoseSession], quantity: str, labels: tuple[str, str]
 
 def _rho(rho: float | None) -> str:
     return "none" if rho is None else f"{rho:.2f}"
+
+
 SESSION_CURVES = (  # name, colour, line
     ("with the session's own baseline", "ours", ""),
     ("without", "second", "dashed"),
