@@ -248,7 +248,7 @@ def test_every_picture_is_made_by_a_command_of_a_page_and_shown_with_words() -> 
     made = {**DRAWN, **SHOWN}
     assert shown == set(made) == {path.name for path in PICTURES.iterdir()}
     for page, file, *_ in made.values():
-        written = {"learning_curve.png": "train.study run", "quantization.png": "bundle"}.get(Path(file).name, file)
+        written = {"learning_curve.png": "edge-ecg study run", "quantization.png": "bundle"}.get(Path(file).name, file)
         assert written in "\n".join(commands(ROOT / f"docs/{page}.md"))
 
 
