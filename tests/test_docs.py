@@ -52,6 +52,7 @@ def after_commands(folder: Path, printed: str) -> None:
     assert json.loads((folder / "manifest.json").read_text())["labels"] == ["fasting", "glucose"]
     crossval = json.loads((folder / "run/study/crossval/crossval.json").read_text())
     assert crossval["dates"] == [f"2024-03-0{day}" for day in range(1, 10)]
+    assert "Does the evidence follow the measured glucose?" in (folder / "report.html").read_text(encoding="utf-8")
     for page in ("report.html", "shipped.html"):
         assert "<html" in (folder / page).read_text(encoding="utf-8")
 
