@@ -16,13 +16,14 @@ from edge_ecg.bundles.bundle import Bundle
 from edge_ecg.contract import CONTRACT
 from edge_ecg.core import open_watch
 from edge_ecg.errors import EdgeEcgError, RecordingError
-from edge_ecg.inference.votes import Decision
+from edge_ecg.inference.votes import INCONCLUSIVE, Decision
 from edge_ecg.recording import Recording, is_finite, require_recording
 from edge_ecg.watch import DayBaseline, Judged
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+BETWEEN = "between the two states"  # why a whole recording is inconclusive
 UNDATED = ", undated"  # what no recording of the day's baseline says, nothing can check
 
 
@@ -57,6 +58,26 @@ class Replayed:
     def realtime_factor(self) -> float:
         """Seconds of ECG per second of computing."""
         return self.duration_s / self.busy_s
+
+    @property
+    def why(self) -> str:
+        """Why the recording is inconclusive, in words; empty if it is decided."""
+        d = self.decision
+        if d.label != INCONCLUSIVE:
+            return ""
+        if d.reasons:
+            return ", ".join(d.reasons)
+        if d.beats < CONTRACT.voting.fewest_beats:
+            return (
+                f"{d.beats or 'no'} usable beat{'s' * (d.beats != 1)}, at least {CONTRACT.voting.fewest_beats} needed"
+            )
+        if d.unusable > d.beats:
+            return f"{d.unusable} of {d.unusable + d.beats} beats unusable"
+        if self.dates is None:
+            return "training had too few dates"
+        if d.provisional:
+            return f"{d.provisional.label} after {d.provisional.beats} beats, but no longer at the end"
+        return BETWEEN
 
     @property
     def unusable(self) -> dict[str, int]:

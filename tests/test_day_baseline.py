@@ -179,7 +179,7 @@ def test_a_stranger_reads_what_was_compared_with_what(
         *(Path(recording.source).name for recording in baselines),
         "the same as its day's baseline, or like target on other days?",
         "Decided at 95%",
-        "7 with baseline and 7 with target support a confidence of at most 87.5% for baseline",
+        "Confidence is capped at 87.5% for baseline and 87.5% for target, because training had 7 dates with baseline",
     ):
         assert text in " ".join(done.stdout.split())
     plain = edge_ecg("replay", small_bundle, target.source, "--confidence", 0.9)

@@ -52,6 +52,7 @@ def after_commands(folder: Path, printed: str) -> None:
     assert json.loads((folder / "manifest.json").read_text())["labels"] == ["fasting", "glucose"]
     crossval = json.loads((folder / "run/study/crossval/crossval.json").read_text())
     assert crossval["dates"] == [f"2024-03-0{day}" for day in range(1, 10)]
+    assert "Does the evidence follow the measured glucose?" in (folder / "report.html").read_text(encoding="utf-8")
     for page in ("report.html", "shipped.html"):
         assert "<html" in (folder / page).read_text(encoding="utf-8")
 
@@ -248,7 +249,7 @@ def test_every_picture_is_made_by_a_command_of_a_page_and_shown_with_words() -> 
     made = {**DRAWN, **SHOWN}
     assert shown == set(made) == {path.name for path in PICTURES.iterdir()}
     for page, file, *_ in made.values():
-        written = {"learning_curve.png": "train.study run", "quantization.png": "bundle"}.get(Path(file).name, file)
+        written = {"learning_curve.png": "edge-ecg study run", "quantization.png": "bundle"}.get(Path(file).name, file)
         assert written in "\n".join(commands(ROOT / f"docs/{page}.md"))
 
 

@@ -19,6 +19,7 @@ from edge_ecg.bundles.bundle import Bundle, load_bundle
 from edge_ecg.cli import cli
 from edge_ecg.cli.day_baseline import label_of
 from edge_ecg.cli.live import LiveLines, LiveView, live_view, trace
+from edge_ecg.inference.votes import INCONCLUSIVE, Provisional
 from edge_ecg.playback import Step, replay
 from edge_ecg.readers.read import read_recording
 from edge_ecg.recording import Recording
@@ -254,6 +255,43 @@ def test_output_fits_eighty_columns(
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert "ecg.csv" in done.stdout
     assert ("(median)" in done.stdout) == ("--verbose" in command)
+
+
+def test_the_table_counts_decisions_against_the_labels_of_folders(
+    small_bundle: Path, small_dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows and the total agree with `--json`, and every row names the label at any width."""
+    monkeypatch.setenv("COLUMNS", "80")
+    folder = small_dataset.parent / "0309"
+    lines = [json.loads(line) for line in edge_ecg("replay", small_bundle, folder, "--json").stdout.splitlines()]
+    labels = [Path(line["file"]).parent.name for line in lines]
+    printed = edge_ecg("replay", small_bundle, folder).stdout
+    rows = [line.split() for line in printed.splitlines() if ".csv" in line]
+    assert [row[1:3] for row in rows] == [[label, line["decision"]] for label, line in zip(labels, lines, strict=True)]
+    decided = [line["decision"] == label for line, label in zip(lines, labels, strict=True)]
+    open_ones = sum(line["decision"] == INCONCLUSIVE for line in lines)
+    wrong = len(lines) - sum(decided) - open_ones
+    assert f"\n{sum(decided)} correct, {wrong} wrong, {open_ones} inconclusive\n" in printed
+    assert len(lines) == 4
+
+
+def test_an_inconclusive_recording_says_why_in_words(bundle: Bundle, recording: Recording) -> None:
+    replayed = replay(bundle, recording)
+    decided, votes = replayed.decision, {"baseline": 10, "target": 10}
+    for decision, why in (
+        (replace(decided, label=INCONCLUSIVE, reasons=("repeated beats",)), "repeated beats"),
+        (replace(decided, label=INCONCLUSIVE, beats=2), "2 usable beats, at least 3 needed"),
+        (replace(decided, label=INCONCLUSIVE, beats=10, unusable=20), "20 of 30 beats unusable"),
+        (replace(decided, label=INCONCLUSIVE, provisional=None, votes=votes), "between the two states"),
+        (
+            replace(decided, label=INCONCLUSIVE, provisional=Provisional("target", 5, 6.0)),
+            "target after 5 beats, but no longer at the end",
+        ),
+        (replace(decided, label="target"), ""),
+    ):
+        assert replace(replayed, decision=decision).why == why
+    undecidable = replace(replayed, decision=replace(decided, label=INCONCLUSIVE, provisional=None), dates=None)
+    assert undecidable.why == "training had too few dates"
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -168,7 +168,7 @@ def session_of(recording: Recording, labels: tuple[str, str]) -> Session:
     return Session(PurePath(*folders[:place]).as_posix() if place else "", recording.day)
 
 
-def label_of(source: str, labels: tuple[str, str], given: dict[str, str]) -> str | None:
+def label_of(source: str, labels: tuple[str, str], given: Mapping[str, str]) -> str | None:
     """The label given for a recording by its path or file name, else the nearest folder that is named as a label."""
     path = PurePath(source)
     for name in (source, path.as_posix(), path.name):

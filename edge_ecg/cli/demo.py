@@ -48,11 +48,19 @@ LOOK = Path(__file__).parent.parent / "simulation" / "look"  # made by `python -
 def look_at_replays(out: Path | None) -> int:
     """Replay the recordings that ship with this package through the packed bundle beside them. The exit code."""
     bundle, recordings = LOOK / "person.ecgbundle", [str(path) for path in sorted(LOOK.glob("*.csv"))]
+    labels = {recording: Path(recording).stem.rpartition("_")[2] for recording in recordings}
     page = out and out / "look.html"
     if page:
         page.parent.mkdir(parents=True, exist_ok=True)
     code = replay_each(
-        load_bundle(bundle), tuple(recordings), NO_OVERRIDES, chunk=64, live=False, as_json=False, page=page
+        load_bundle(bundle),
+        tuple(recordings),
+        NO_OVERRIDES,
+        chunk=64,
+        live=False,
+        as_json=False,
+        page=page,
+        labels=labels,
     )
     click.echo("Three recordings of a synthetic person. To watch one as it would arrive, then to see what is in them:")
     click.echo(f"  edge-ecg replay {bundle} {recordings[0]} --live")

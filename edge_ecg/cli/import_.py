@@ -27,7 +27,7 @@ from edge_ecg.readers.find import RecordingFile
 from edge_ecg.recording import Overrides, Recording
 from edge_ecg.report.contact_sheet import contact_sheet
 from edge_ecg.storage.files import refuse_overlap, write_file
-from edge_ecg.terminal.console import columns, ellipsized_left, report_error, terminal_width, wrapped
+from edge_ecg.terminal.console import columns, report_error, shortened, terminal_width, wrapped
 
 
 @click.command("import")
@@ -258,7 +258,7 @@ def _show_listing(listing: Listing, labels: Labels, as_json: bool) -> None:
         for item in of_date:
             facts = f"{item.duration_s:4.1f} s  {item.sample_rate_hz:7g} Hz  {labels.get(item.name, '-')[:12]:12}"
             line = f"  {item.time or '-':8}  {facts}"
-            click.echo(f"{line}  {ellipsized_left(Path(item.name).name, terminal_width() - len(line) - 2)}")
+            click.echo(f"{line}  {shortened(Path(item.name).name, terminal_width() - len(line) - 2)}")
     many = f"{len(listing.items)} recordings{_and_duplicates(listing)}"
     click.echo(wrapped(f"{many}; label them and give --out to write a data set", 2))
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from edge_ecg.bundles.bundle import Bundle
 from edge_ecg.contract import CONTRACT
-from edge_ecg.inference.votes import Decision
+from edge_ecg.inference.votes import INCONCLUSIVE, Decision
 from edge_ecg.playback import Step
 from edge_ecg.recording import Recording
-from edge_ecg.terminal.console import ellipsized_left, terminal_width
+from edge_ecg.terminal.console import shortened, terminal_width
 
 SHOWN_S = 5.0
 TRACE_ROWS = 8
@@ -53,8 +53,14 @@ class LiveLines:
     def finish(self) -> None:
         """Say what is final."""
         if self._last:
-            why = f" ({', '.join(self._last.reasons)})" if self._last.reasons else ""
-            self._out.write(f"final: {self._last.label}{why}, {self._last.confidence:.0%}\n")
+            self._out.write(f"final: {_verdict(self._last)}\n")
+
+
+def _verdict(decision: Decision) -> str:
+    """A decision in words; confidence is that of a label, so an inconclusive recording has none."""
+    if decision.label == INCONCLUSIVE:
+        return ": ".join(filter(None, [INCONCLUSIVE, ", ".join(decision.reasons)]))
+    return f"{decision.label}, {decision.confidence:.0%}"
 
 
 class LiveView:
@@ -106,13 +112,11 @@ class LiveView:
         now_s, decision = self._heard / rate_hz, step.decision
         span_uv = np.nanmax(self._trace) - np.nanmin(self._trace) if np.isfinite(self._trace).any() else 0
         moment = f"  {now_s:4.1f} of {self._recording.duration_s:.1f} s  {span_uv:.0f} uV"
-        head = f"{ellipsized_left(self._recording.source, self._columns - len(moment))}{moment}"
+        head = f"{shortened(self._recording.source, self._columns - len(moment))}{moment}"
         latency = f"a beat {np.median(self._latency_us):.0f} us" if self._latency_us else "no beat yet"
         votes = "  ".join(f"{label} {count}" for label, count in decision.votes.items())
-        verdict = f"{decision.label}, {decision.confidence:.0%}"
-        if decision.reasons:
-            verdict = f"{decision.label}: {', '.join(decision.reasons)}"
-        elif decision.provisional:
+        verdict = _verdict(decision)
+        if decision.provisional and not decision.reasons:
             state = "final" if self._is_over else "provisional"
             first = f"{decision.provisional.label} first after {decision.provisional.beats} beats"
             verdict = f"{verdict}, {state} ({first})"

@@ -2,15 +2,16 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import click
 import numpy as np
 
 from edge_ecg.bundles.bundle import PACKED_FROM, Bundle, load_bundle
-from edge_ecg.cli.day_baseline import DAY_BASELINE, DAY_BASELINE_FIRST, DayBaselines, day_baselines
+from edge_ecg.cli.day_baseline import DAY_BASELINE, DAY_BASELINE_FIRST, DayBaselines, day_baselines, label_of
 from edge_ecg.cli.options import (
     AS_JSON,
     LABELS,
@@ -26,11 +27,11 @@ from edge_ecg.datasets.dataset_file import UNKNOWN
 from edge_ecg.datasets.labelling import labels_by_name
 from edge_ecg.inference.novelty import OUT_OF_DATE, span_of
 from edge_ecg.inference.votes import INCONCLUSIVE
-from edge_ecg.playback import Replayed, Step, replay
+from edge_ecg.playback import BETWEEN, Replayed, Step, replay
 from edge_ecg.recording import Overrides, Recording
 from edge_ecg.simulation.faults import Faults
 from edge_ecg.storage.files import refuse_overlap, write_file
-from edge_ecg.terminal.console import ellipsized_left, is_verbose, wrapped
+from edge_ecg.terminal.console import is_verbose, shortened, terminal_width, wrapped
 
 CHUNK = click.option("--chunk", default=64, show_default=True, type=click.IntRange(1), help="Samples a push.")
 LIVE = click.option("--live", is_flag=True, help="Draw trace, R marks, tally and latency as they come, in real time.")
@@ -83,7 +84,15 @@ def replay_command(
     note = lambda line: click.echo(f"passed over: {line}", err=True)  # noqa: E731
     baselines = day_baselines(bundle, day_files, first, recordings, overrides, labels, note)
     return replay_each(
-        bundle, recordings, overrides, chunk=chunk, live=live, as_json=as_json, baselines=baselines, page=page
+        bundle,
+        recordings,
+        overrides,
+        chunk=chunk,
+        live=live,
+        as_json=as_json,
+        baselines=baselines,
+        page=page,
+        labels=labels,
     )
 
 
@@ -99,10 +108,12 @@ def replay_each(
     speed: float | None = None,
     baselines: DayBaselines | None = None,
     page: Path | None = None,
+    labels: Mapping[str, str] = MappingProxyType({}),
 ) -> int:
     """Replay every recording found, with faults if given, and print a row or a line of JSON for each. The exit code.
 
-    Recordings that are the day's baseline are not judged.
+    Recordings that are the day's baseline are not judged. labels: known ones, by path or file name, beside those of
+    folders.
     """
     if live and as_json:
         raise click.UsageError("--live is for people and --json for programs: give one of them")
@@ -115,6 +126,7 @@ def replay_each(
     out_of_date: list[str] = []
     learned = _leads(bundle)
     other_leads: Counter[str] = Counter()
+    table = Table(bundle.labels, labels, baselines.is_given)
 
     def work(recording: Recording) -> Replayed | None:
         if baselines.holds(recording):
@@ -145,12 +157,12 @@ def replay_each(
     if baselines.is_undated:
         click.echo("the day's baseline states no date: nothing checks that it is of the day that is judged", err=True)
     if not as_json and not live:
-        click.echo(_HEADER)
+        click.echo(table.header())
     code = for_each(
         recordings,
         overrides,
         work,
-        lambda replayed: json.dumps(replayed.to_json()) if as_json else _row(replayed, baselines.is_given),
+        lambda replayed: json.dumps(replayed.to_json()) if as_json else table.row(replayed),
     )
     if page and played:
         from edge_ecg.report.replay_page import Played, replay_page
@@ -169,7 +181,8 @@ def replay_each(
         said = " and ".join(f"{count} from lead {lead}" for lead, count in other_leads.items())
         click.echo(wrapped(f"{said}: {bundle.path} learned from lead {' and '.join(sorted(learned))}", 2), err=True)
     if not as_json:
-        click.echo(wrapped(_footer(bundle)))
+        for line in [*table.total(), _footer(bundle)]:
+            click.echo(wrapped(line))
     return code
 
 
@@ -195,27 +208,61 @@ def open_bundle(path: Path, any_day: bool) -> Bundle:
     return bundle.with_references(replace(bundle.references, distribution=replace(distribution, days=span_of([]))))
 
 
-_HEADER = f"{'recording':30}  {'decision':14} {'conf.':>6}  {'first':>7}  {'votes':>15}"
+MOST_NAME, MOST_LABEL = 60, 12  # columns
 
 
-def _row(replayed: Replayed, by_day: bool) -> str:
-    """A line for each recording, and below it what else there is to say."""
-    d = replayed.decision
-    confidence = f"{d.confidence:.1%}" if d.label != INCONCLUSIVE else "-"
-    first = f"{d.provisional.seconds:.1f} s" if d.provisional else "-"
-    votes = f"{d.beats} ({' : '.join(str(count) for count in d.votes.values())})"
-    line = f"{ellipsized_left(replayed.source, 30):30}  {d.label[:14]:14} {confidence:>6}  {first:>7}  {votes:>15}"
-    return "\n".join([line, *(wrapped(f"    {note}", 6) for note in _notes(replayed, by_day))])
+class Table:
+    """The rows that a replay prints, and how many of the recordings with a known label are decided correctly."""
+
+    def __init__(self, labels: tuple[str, str], known: Mapping[str, str], by_day: bool):
+        """known: labels by path or file name; by_day: whether a day's baseline is given."""
+        self._labels, self._known, self._by_day = labels, known, by_day
+        self._label_width = min(MOST_LABEL, max(5, *map(len, labels)))
+        others = self._label_width + len(self._cells("", "", "", "", ""))
+        self._name_width = min(MOST_NAME, terminal_width() - others)
+        self._outcomes: Counter[str] = Counter()
+        self._between = 0
+
+    def header(self) -> str:
+        """The names of the columns."""
+        return f"{'recording':{self._name_width}}{self._cells('label', 'decision', 'conf.', 'first', 'beats')}"
+
+    def _cells(self, label: str, decision: str, confidence: str, first: str, beats: str) -> str:
+        width = self._label_width
+        states = f"{shortened(label, width):{width}}  {shortened(decision, 12):12}"
+        return f"  {states}  {confidence:>6}  {first:>6}  {beats:>5}"
+
+    def row(self, replayed: Replayed) -> str:
+        """A line for a recording, and below it what else there is to know."""
+        d = replayed.decision
+        label = label_of(replayed.source, self._labels, self._known)
+        if label in self._labels:
+            outcome = INCONCLUSIVE if d.label == INCONCLUSIVE else "correct" if d.label == label else "wrong"
+            self._outcomes[outcome] += 1
+        self._between += replayed.why == BETWEEN
+        confidence = f"{d.confidence:.1%}" if d.label != INCONCLUSIVE else "-"
+        first = f"{d.provisional.seconds:.1f} s" if d.provisional else "-"
+        name = shortened(replayed.source, self._name_width)
+        line = f"{name:{self._name_width}}{self._cells(label or '-', d.label, confidence, first, str(d.beats))}"
+        return "\n".join([line, *(wrapped(f"    {note}", 6) for note in _notes(replayed, self._by_day))])
+
+    def total(self) -> Iterator[str]:
+        """Lines below the rows."""
+        if self._outcomes:
+            yield ", ".join(f"{self._outcomes[outcome]} {outcome}" for outcome in ("correct", "wrong", INCONCLUSIVE))
+        if self._between and not self._by_day:
+            yield (
+                f"For what lies between the two states, compare with {self._labels[0]} recordings of the same day: "
+                "--day-baseline-first 2"
+            )
 
 
 def _notes(replayed: Replayed, by_day: bool) -> Iterator[str]:
     d = replayed.decision
     if by_day and not replayed.rule.startswith("day's"):
         yield replayed.rule
-    if d.reasons:
-        yield f"not decided: {', '.join(d.reasons)}"
-    elif d.provisional and d.provisional.label != d.label:
-        yield f"first {d.provisional.label}, after {d.provisional.beats} beats: it did not hold"
+    if replayed.why:
+        yield f"{INCONCLUSIVE}: {replayed.why}"
     if d.unusable:
         reasons = ", ".join(f"{reason} {count}" for reason, count in replayed.unusable.items())
         yield f"{d.unusable} unusable: {reasons}"
@@ -225,19 +272,20 @@ def _notes(replayed: Replayed, by_day: bool) -> Iterator[str]:
     if replayed.late_chunks:
         yield f"{replayed.late_chunks} of {replayed.chunks} chunks late"
     if is_verbose() and len(replayed.latency_us):
-        yield f"{replayed.rule}; a beat in {np.median(replayed.latency_us):.0f} us (median)"
+        votes = ", ".join(f"{count} {label}" for label, count in d.votes.items())
+        yield f"{replayed.rule}; votes {votes}; a beat in {np.median(replayed.latency_us):.0f} us (median)"
 
 
 def _footer(bundle: Bundle) -> str:
-    """What stands behind the decisions, for a person."""
+    """The level of the decisions, and why confidence has a cap."""
     rule, levels = bundle.rule, bundle.rule.levels
     if levels is None:
-        return "Nothing is decided: training had too few dates to tell how much days differ."
+        return "Nothing is decided, because training had too few dates to measure how much days differ."
     (baseline, target), dates = rule.labels, (levels.baseline.dates, levels.target.dates)
     return (
-        f"Decided at {1 - rule.constants.alpha:.0%}. Days are what counts: {dates[0]} with {baseline} and {dates[1]} "
-        f"with {target} support a confidence of at most {levels.most_confident(False):.1%} for {baseline} and "
-        f"{levels.most_confident(True):.1%} for {target}."
+        f"Decided at {1 - rule.constants.alpha:.0%}. Confidence is capped at {levels.most_confident(False):.1%} for "
+        f"{baseline} and {levels.most_confident(True):.1%} for {target}, because training had {dates[0]} dates with "
+        f"{baseline} and {dates[1]} with {target}."
     )
 
 

@@ -19,7 +19,7 @@ from edge_ecg.report.report import report_of
 from edge_ecg.report.web import web_page
 from edge_ecg.signal.stream import heart_rate_bpm, r_peak_times_s
 from edge_ecg.storage.files import refuse_overlap, write_file
-from edge_ecg.terminal.console import ellipsized_left, out_option, terminal_width
+from edge_ecg.terminal.console import out_option, shortened, terminal_width
 
 
 @click.command("detect")
@@ -41,7 +41,7 @@ def detect_command(recordings: tuple[str, ...], overrides: Overrides, as_json: b
         times = np.array(facts["r_peaks_s"])
         rate = heart_rate_bpm(times)
         measured = f"  {facts['duration_s']:.1f} s  {len(times)} R peaks  {rate:.0f} a minute"
-        return ellipsized_left(facts["file"], terminal_width() - len(measured)) + measured
+        return shortened(facts["file"], terminal_width() - len(measured)) + measured
 
     return for_each(recordings, overrides, found, json.dumps if as_json else row)
 

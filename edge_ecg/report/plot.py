@@ -270,7 +270,10 @@ def _decision(axes: "Axes", replayed: Replayed, steps: Sequence[Step], recording
     for boundary, colour in ((bundle.rule.lower, BASELINE_COLOUR), (bundle.rule.upper, TARGET_COLOUR)):
         axes.axhline(boundary, color=colour, linewidth=0.9, linestyle="--")
     decision, provisional = replayed.decision, replayed.decision.provisional
-    title = f"Log odds, {replayed.rule}: {decision.label}, {decision.confidence:.0%} at the end"
+    final = (
+        f"inconclusive, {replayed.why}" if replayed.why else f"{decision.label}, {decision.confidence:.0%} at the end"
+    )
+    title = f"Log odds, {replayed.rule}: {final}"
     if provisional is not None:
         title += f"; {provisional.label} after {provisional.beats} beats ({provisional.seconds:.1f} s)"
         axes.axvline(provisional.seconds, color=INK, linewidth=0.9, linestyle=":")

@@ -174,7 +174,9 @@ def _dose(findings: Findings) -> Iterator[tuple[str, str]]:
     if found.heart_rate is not None:
         answer += f"; of the heart rate alone {_rho(found.heart_rate)}"
     if found.one_state is not None:
-        answer += f"; of the evidence among recordings of one label {_rho(found.one_state)}"
+        beyond = found.one_state.rho_95 is not None and found.one_state.rho_95[0] > 0
+        answer += f". Among recordings of one label {'it does too' if beyond else 'that is not shown'}: "
+        answer += _rho(found.one_state)
     yield f"Does the evidence follow the measured {found.quantity}?", f"{answer}. That predicts no value."
 
 

@@ -160,9 +160,16 @@ def wrapped(text: str, indent: int = 0) -> str:
     )
 
 
-def ellipsized_left(name: str, width: int) -> str:
-    """The end of a name, which tells files apart; two dots stand for what was cut."""
-    return name if len(name) <= width else f"..{name[2 - width :]}"
+def shortened(name: str, width: int) -> str:
+    """A name that fits: two dots replace the middle, since the end tells files apart and the start tells folders.
+
+    >>> shortened("data/2024-03-09/fasting/ecg_2024-03-09_080300.csv", 30)
+    'data/20..2024-03-09_080300.csv'
+    """
+    if len(name) <= width:
+        return name
+    head = (width - 2) // 4
+    return f"{name[:head]}..{name[head + 2 - width :]}"
 
 
 SECONDS_APART = 1.0  # of lines of progress
