@@ -38,7 +38,7 @@ from train.model.architectures import DEFAULT_ARCHITECTURE, WEIGHTS, build_model
 from train.model.model import Model, compare, embed
 
 REAL = "as recorded"
-BASELINES = 2
+DAY_BASELINE_RECORDINGS = 2
 REFUSED = "baseline refused"
 
 
@@ -70,7 +70,7 @@ def first_usable(bundle: Bundle, recordings: list[Recording]) -> tuple[list[Reco
     for recording in recordings:
         watch = Watch(bundle, recording.sample_rate_hz)
         watch.push(recording.samples_uv)
-        if watch.can_decide and len(used) < BASELINES:
+        if watch.can_decide and len(used) < DAY_BASELINE_RECORDINGS:
             used.append(recording)
             levels.append(watch.level)
             beats.append(watch.decision.beats)
