@@ -34,7 +34,8 @@ from train.decision.fitted import bank_of, choose_references, fit_distribution
 from train.evaluation.drifted import baselines_of
 from train.fit.left_out import evidence_by_date, limits_from
 from train.fit.loop import Settings, settings_for
-from train.model.architectures import DEFAULT_ARCHITECTURE, WEIGHTS, build_model, read_weights
+from train.model import DEFAULT_ARCHITECTURE
+from train.model.architectures import WEIGHTS, build_model, read_weights
 from train.model.model import Model, compare, embed
 
 REAL = "as recorded"
@@ -90,14 +91,14 @@ def judged(
 
 def rows(dataset: Dataset, beats: BeatSet, folds: Path, strangers: list[Recording]) -> Iterator[dict[str, Any]]:
     """One row for each recording and for each that was made of it."""
-    settings = settings_for(DEFAULT_ARCHITECTURE, int(folds.name))
+    settings = settings_for(DEFAULT_ARCHITECTURE, 0)  # of which the references count
     models = {}
     for date in sorted(set(beats.dates.tolist())):
         models[date] = build_model(DEFAULT_ARCHITECTURE)
         read_weights(folds / date / WEIGHTS, models[date])
         models[date].eval()
     recordings = [read_recording(e.path, *e.overrides) for which in SETS for e in dataset.entries(which)]
-    set_of = {date: which for which in SETS for date in dataset.dates[which]}
+    set_of = {date: which for which in SETS for date in dataset.sessions[which]}
     random = np.random.default_rng(0)
     for date, model in models.items():
         bundle = bundle_without(date, model, models, beats, settings)
