@@ -67,7 +67,8 @@ def bundle_without(date: str, model: Model, models: dict[str, Model], beats: Bea
 
 def first_usable(bundle: Bundle, recordings: list[Recording]) -> tuple[list[Recording], DayLevel]:
     """The first recordings that can be a day's baseline as far as their beats go, and their level."""
-    used, levels, beats = [], [], []
+    used: list[Recording] = []
+    levels, beats = [], []
     for recording in recordings:
         watch = Watch(bundle, recording.sample_rate_hz)
         watch.push(recording.samples_uv)
@@ -84,7 +85,7 @@ def judged(
     """The label by votes alone, that of the watch, and its reasons; without a baseline nothing is decided."""
     watch = Watch(bundle, day_baseline=day)
     votes = [(beat.vote, beat.beat.known_at_s) for beat in watch.push(samples_uv)]
-    alone = bundle.rule.decide(votes, level)
+    alone = bundle.rule.tallied(votes, level).decision
     label, reasons = watch.decision.label, watch.decision.reasons
     return (alone.label, label, reasons) if day else (alone.label, INCONCLUSIVE, (*reasons, REFUSED))
 
