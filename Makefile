@@ -19,6 +19,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m tests.words
 
 # Figures with machine facts are kept in out/benchmarks; bench-compare fails if a minimum got worse by TOLERANCE.
 BENCH := $(BIN)/python -m pytest benches -n 0 --benchmark-only --benchmark-columns=min,median,iqr,rounds \

@@ -34,11 +34,12 @@ from train.decision.fitted import bank_of, choose_references, fit_distribution
 from train.evaluation.drifted import baselines_of
 from train.fit.left_out import evidence_by_date, limits_from
 from train.fit.loop import Settings, settings_for
-from train.model.architectures import DEFAULT_ARCHITECTURE, WEIGHTS, build_model, read_weights
+from train.model import DEFAULT_ARCHITECTURE
+from train.model.architectures import WEIGHTS, build_model, read_weights
 from train.model.model import Model, compare, embed
 
 REAL = "as recorded"
-BASELINES = 2
+DAY_BASELINE_RECORDINGS = 2
 REFUSED = "baseline refused"
 
 
@@ -66,11 +67,12 @@ def bundle_without(date: str, model: Model, models: dict[str, Model], beats: Bea
 
 def first_usable(bundle: Bundle, recordings: list[Recording]) -> tuple[list[Recording], DayLevel]:
     """The first recordings that can be a day's baseline as far as their beats go, and their level."""
-    used, levels, beats = [], [], []
+    used: list[Recording] = []
+    levels, beats = [], []
     for recording in recordings:
         watch = Watch(bundle, recording.sample_rate_hz)
         watch.push(recording.samples_uv)
-        if watch.can_decide and len(used) < BASELINES:
+        if watch.can_decide and len(used) < DAY_BASELINE_RECORDINGS:
             used.append(recording)
             levels.append(watch.level)
             beats.append(watch.decision.beats)
@@ -83,21 +85,21 @@ def judged(
     """The label by votes alone, that of the watch, and its reasons; without a baseline nothing is decided."""
     watch = Watch(bundle, day_baseline=day)
     votes = [(beat.vote, beat.beat.known_at_s) for beat in watch.push(samples_uv)]
-    alone = bundle.rule.decide(votes, level)
+    alone = bundle.rule.tallied(votes, level).decision
     label, reasons = watch.decision.label, watch.decision.reasons
     return (alone.label, label, reasons) if day else (alone.label, INCONCLUSIVE, (*reasons, REFUSED))
 
 
 def rows(dataset: Dataset, beats: BeatSet, folds: Path, strangers: list[Recording]) -> Iterator[dict[str, Any]]:
     """One row for each recording and for each that was made of it."""
-    settings = settings_for(DEFAULT_ARCHITECTURE, int(folds.name))
+    settings = settings_for(DEFAULT_ARCHITECTURE, 0)  # of which the references count
     models = {}
     for date in sorted(set(beats.dates.tolist())):
         models[date] = build_model(DEFAULT_ARCHITECTURE)
         read_weights(folds / date / WEIGHTS, models[date])
         models[date].eval()
     recordings = [read_recording(e.path, *e.overrides) for which in SETS for e in dataset.entries(which)]
-    set_of = {date: which for which in SETS for date in dataset.dates[which]}
+    set_of = {date: which for which in SETS for date in dataset.sessions[which]}
     random = np.random.default_rng(0)
     for date, model in models.items():
         bundle = bundle_without(date, model, models, beats, settings)

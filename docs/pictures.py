@@ -27,7 +27,7 @@ DRAWN = {
 SHOWN = {
     "report.png": ("commands", "report.html", ""),
     "by_date.png": ("commands", "report.html", "#by_date figure"),
-    "artefacts.png": ("commands", "shipped.html", "#artefacts figure"),
+    "artifacts.png": ("commands", "shipped.html", "#artifacts figure"),
     "replay.png": ("commands", "replay.html", ""),
     "sheet.png": ("commands", "sheet.html", ""),
     "web.png": ("commands", "person.html", ""),

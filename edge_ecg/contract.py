@@ -18,7 +18,7 @@ INTENDED_USE = (
 
 @dataclass(frozen=True)
 class DetectorConstants:
-    """What the R-peak detector needs to know; counts are samples at 512 Hz (see `edge_ecg.signal.rpeaks`)."""
+    """Constants of the R-peak detector; counts are samples at 512 Hz (see `edge_ecg.signal.rpeaks`)."""
 
     # Butterworth band-pass, 8 to 20 Hz, order 2, as second-order sections (b0 b1 b2 a0 a1 a2) at 512 Hz.
     bandpass_sos: tuple[tuple[float, ...], ...] = (
@@ -82,7 +82,7 @@ class DetectorConstants:
 
 @dataclass(frozen=True)
 class QualityConstants:
-    """What makes a beat unusable; `edge_ecg.signal.quality` uses each number. Counts are samples at 512 Hz."""
+    """Limits of an unusable beat, as `edge_ecg.signal.quality` uses them. Counts are samples at 512 Hz."""
 
     # A gap up to 16 ms is interpolated by a straight line: the steepest part of a QRS takes longer.
     interpolated: int = 8
@@ -115,7 +115,7 @@ class QualityConstants:
 
 @dataclass(frozen=True)
 class GuardConstants:
-    """When a recording as a whole is not decided; `edge_ecg.inference.guards` uses each number."""
+    """Limits beyond which a recording is not decided, as `edge_ecg.inference.guards` uses them."""
 
     # The beats that vote cover this part of the time after settling: half of it, less what is lost at the ends.
     coverage: float = 0.45
@@ -137,7 +137,7 @@ class GuardConstants:
 
 @dataclass(frozen=True)
 class VotingConstants:
-    """How beats become a decision; `edge_ecg.inference.votes` says what each number does."""
+    """Constants of the decision rule; `edge_ecg.inference.votes` describes each."""
 
     fewest_beats: int = 3  # an ectopic beat and the one after its pause must not decide
     # Accepted rates of "target" on baseline recordings and of the reverse: 60 recordings without an error say no

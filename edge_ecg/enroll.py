@@ -62,7 +62,7 @@ class Sample:
         return np.asarray(np.median(self.embeddings, axis=0))
 
     def distance(self, distribution: TrainingDistribution) -> float:
-        """How far its middle beat lies from what was seen."""
+        """Median Mahalanobis distance of its beats from the training distribution."""
         return float(np.median(distribution.distances(self.embeddings)))
 
     def checked(self, distribution: TrainingDistribution) -> "Sample":
@@ -77,7 +77,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Enrolment:
-    """What enrolment found, and the references that follow from it."""
+    """Result of an enrollment: the shift found, and the references moved by it."""
 
     samples: tuple[Sample, ...]
     references: ReferenceBank = field(repr=False)
@@ -95,7 +95,7 @@ class Enrolment:
         return sorted({sample.date for sample in self.used})
 
     def to_json(self) -> dict[str, Any]:
-        """What the manifest of the enrolled bundle says."""
+        """Entry of the enrolled bundle's manifest."""
         return {
             "recordings": len(self.used),
             "dates": self.dates,
@@ -155,7 +155,7 @@ def geometric_median(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def enroll(bundle: Bundle, recordings: Iterable[Recording]) -> Enrolment:
-    """What baseline recordings say of the level.
+    """Level of baseline recordings.
 
     Raises BundleError if the bundle can't be enrolled, RecordingError if no recording can be used.
     """
@@ -178,7 +178,7 @@ def _sample(bundle: Bundle, recording: Recording) -> Sample:
 def write_enrolled(bundle: Bundle, enrolment: Enrolment, out: Path) -> Bundle:
     """Write the bundle with its references moved; return it as it was read back.
 
-    Golden vectors are computed again, from the new references. `python -m export.parity` compares all artefacts with
+    Golden vectors are computed again, from the new references. `python -m export.parity` compares all artifacts with
     the reference model, its references moved as well.
     """
     manifest, files = read_files(bundle.path)

@@ -34,13 +34,13 @@ class RunError(EdgeEcgError):
 
 
 class ParityError(EdgeEcgError):
-    """An exported artefact that does not decide as the model it came from."""
+    """An exported artifact that does not decide as the model it came from."""
 
 
 class UnsupportedOperationError(ParityError):
-    """A network with an operation that a form of artefact does not have."""
+    """A network with an operation that a form of artifact does not have."""
 
 
 def first_line(error: Exception) -> str:
-    """What an error of a library says, shortened to a sentence: its first line, or its kind if it says nothing."""
+    """Message of a library's error, shortened to a sentence: its first line, or its kind where it is empty."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -28,7 +28,7 @@ UNDATED = ", undated"  # what no recording of the day's baseline says, nothing c
 
 
 class Step(NamedTuple):
-    """What happened when one chunk arrived; a live view is shown these."""
+    """Events of one chunk, for a live view."""
 
     samples_uv: np.ndarray
     judged: list[Judged]
@@ -40,7 +40,7 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Replayed:
-    """What one replay gave and what it cost."""
+    """Results and costs of one replay."""
 
     source: str
     decision: Decision
@@ -91,7 +91,7 @@ class Replayed:
 
     @property
     def lead_is_inverted(self) -> bool:
-        """Whether most beats pointed down: worn on the other wrist, or turned around."""
+        """Whether most beats point down: worn on the other wrist, or turned around."""
         return 2 * self.inverted_beats > len(self.judged)
 
     def to_dataframe(self) -> "DataFrame":

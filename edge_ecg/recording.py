@@ -109,7 +109,7 @@ def gregorian_year(year: int) -> int | None:
 
 
 class RawSignal(NamedTuple):
-    """What a file says, before it is judged and converted to microvolts; None is what it does not say."""
+    """Raw contents of a recording file, before checks and conversion; None where the file does not state it."""
 
     values: np.ndarray
     unit: str | None = None
@@ -122,7 +122,7 @@ class RawSignal(NamedTuple):
 
 
 class Overrides(NamedTuple):
-    """What the user says of recordings whose files do not."""
+    """Overrides: facts that the user states about recordings whose files do not."""
 
     rate_hz: float | None = None
     unit: str | None = None

@@ -1,4 +1,4 @@
-"""Records of what was measured: each has one shape, in memory, in the JSON files of a run, and in the report.
+"""Records of measurements: each has one shape, in memory, in the JSON files of a run, and in the report.
 
 Whatever measures returns one of these, `write_record` writes it, and the report reads nothing else.
 """
@@ -99,7 +99,7 @@ class Confusion(Record, frozen=True, kw_only=True):
 
 
 class Accuracy(Record, frozen=True, kw_only=True):
-    """How many calls are right, with the Wilson interval as if they were independent."""
+    """Calls right of all, with the Wilson interval as if they were independent."""
 
     right: Count
     total: Count
@@ -178,7 +178,7 @@ class DatasetFacts(Record, frozen=True, kw_only=True):
 
 
 class RunConfig(Record, frozen=True, kw_only=True):
-    """config.json: what a run was made from, and the model that came of it."""
+    """config.json: inputs of a run, and facts of its model."""
 
     labels: Labels
     settings: dict[str, Any]
@@ -548,7 +548,7 @@ class Judged(Record, frozen=True, kw_only=True):
 
 
 class AblatedInput(Scores, frozen=True, kw_only=True):
-    """What stays right after something was taken out of all beats."""
+    """Scores after something was taken out of all beats."""
 
     name: str
     auc_95: Interval | None
@@ -603,7 +603,7 @@ class CoveredPart(Covered, frozen=True, kw_only=True):
 
 
 class Occlusion(Record, frozen=True, kw_only=True):
-    """Which part of the beat decides."""
+    """Evidence by part of the beat."""
 
     width: Count  # samples of a window
     windows: tuple[Covered, ...]
@@ -624,7 +624,7 @@ class Confounders(Record, frozen=True, kw_only=True):
 
 
 class StudyNote(Record, frozen=True, kw_only=True):
-    """Of one finished study in study.json: what it was made from, when, and how long it took."""
+    """Entry of one finished study in study.json: its inputs, when it was made, and how long it took."""
 
     key: str
     quick: bool
@@ -655,7 +655,7 @@ class PersonDecisions(Record, frozen=True, kw_only=True):
 
 
 class PersonResult(Record, frozen=True, kw_only=True):
-    """person.json: what came of one person. It holds no path, no name of a file and nothing of a header."""
+    """person.json: results of one person, without paths, names of files or header lines."""
 
     made_from: str | None = None  # hash of all that it follows from; None if it is to be tried again
     person: str
@@ -702,7 +702,7 @@ class FailureKind(Record, frozen=True, kw_only=True):
 
 
 class Failures(Record, frozen=True, kw_only=True):
-    """What went wrong, and medians of what is known of the persons that failed and finished."""
+    """Failures by kind, and medians of facts about the persons that failed and finished."""
 
     kinds: tuple[FailureKind, ...]
     medians: dict[str, dict[str, float | None]]

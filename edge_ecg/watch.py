@@ -23,7 +23,7 @@ GAP_AT_ONCE = 65_536  # samples of a declared gap in one push: a long one needs 
 
 @dataclass(frozen=True)
 class Judged:
-    """One beat, what the references said of it, and what is known since."""
+    """One beat, its vote, and the decision since."""
 
     beat: Beat
     vote: Vote | None  # None: the beat does not vote, and `unusable` says why
@@ -196,7 +196,7 @@ class Watch:
 
     @property
     def decision(self) -> Decision:
-        """What is known of the recording so far; final when all its samples were pushed."""
+        """The decision on the recording so far; final when all its samples were pushed."""
         return self._decision_after(self._pushed_samples / self._sample_rate_hz)
 
     @property
@@ -206,7 +206,7 @@ class Watch:
 
     @property
     def log_odds(self) -> float:
-        """What the beats so far say; above 0 speaks for the target."""
+        """Log odds of the beats so far; above 0 speaks for the target."""
         return self._tally.log_odds
 
     @property
@@ -216,7 +216,7 @@ class Watch:
 
     @property
     def can_decide(self) -> bool:
-        """Whether there are beats enough so far to say anything."""
+        """Whether enough beats have voted so far."""
         return self._tally.is_enough
 
 

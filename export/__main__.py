@@ -24,7 +24,7 @@ def _formats(_context: click.Context, _option: click.Parameter, given: str | Non
 @click.option("--references", "per_state", type=click.IntRange(1), help="So many of each state [as the run has them].")
 @click.option("--only", callback=_formats, help=f"Formats to write [{','.join(FORMATS)}].")
 def export_bundle(run_folder: Path, out: Path, per_state: int | None, only: list[str]) -> None:
-    """Write a bundle: every artefact that decides as the model, references, golden vectors and the manifest.
+    """Write a bundle: every artifact that decides as the model, references, golden vectors and the manifest.
 
     The two ONNX graphs in float32 are always in it: what reads a bundle on a computer runs them.
     """

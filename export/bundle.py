@@ -16,12 +16,12 @@ import numpy as np
 from edge_ecg.bundles.bundle import GOLDEN, load_bundle, refuse_to_lose, write_bundle
 from edge_ecg.contract import INTENDED_USE
 from edge_ecg.errors import RunError
-from edge_ecg.report.artefact_table import artefact_table
+from edge_ecg.report.artifact_table import artifact_table
 from edge_ecg.storage.files import refuse_overlap, require_place
-from export.formats.artefact import Artefact
+from export.formats.artifact import Artifact
 from export.gate.pictures import PICTURE, picture
 from export.gate.reference_model import REFERENCE_MODEL
-from export.pipeline import ARTEFACTS, REFERENCE_ARTIFACT, export_run, golden
+from export.pipeline import ARTIFACTS, REFERENCE_ARTIFACT, export_run, golden
 from train.data import BeatSet
 from train.decision.decide import decide
 from train.decision.fitted import RECORDINGS_PASSED_PERCENTILE
@@ -53,13 +53,13 @@ TOOLS = ("edge-ecg", "torch", "onnx", "onnxruntime", "coremltools", "numpy", "sc
 
 
 def build_bundle(
-    run: Run, chosen: np.ndarray, artefacts: tuple[Artefact, ...] = ARTEFACTS
+    run: Run, chosen: np.ndarray, artifacts: tuple[Artifact, ...] = ARTIFACTS
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Manifest and files of a bundle with `chosen` training beats as references.
 
-    Raises ParityError unless the float artefacts decide as the model; of the others only those that do are in it.
+    Raises ParityError unless the float artifacts decide as the model; of the others only those that do are in it.
     """
-    exported = export_run(run, chosen, artefacts)
+    exported = export_run(run, chosen, artifacts)
     distribution = exported.bank.distribution
     files = {
         **exported.files,
@@ -102,7 +102,7 @@ def with_references_per_state(run: Run, per_state: int) -> Run:
 
 
 def write_bundle_of_run(run_folder: Path, out: Path, per_state: int | None, only: Collection[str]) -> None:
-    """What `python -m export.bundle` does; `only` are the formats to write."""
+    """The work of `python -m export.bundle`; `only` are the formats to write."""
     refuse_overlap(out, [run_folder])
     refuse_to_lose(out)
     require_place(out)
@@ -110,11 +110,11 @@ def write_bundle_of_run(run_folder: Path, out: Path, per_state: int | None, only
     if per_state:
         run = with_references_per_state(run, per_state)
     chosen = run.references()[0]
-    artefacts = tuple(a for a in ARTEFACTS if a.name == REFERENCE_ARTIFACT or a.name.split()[0] in only)
-    manifest, files = build_bundle(run, chosen, artefacts)
+    artifacts = tuple(a for a in ARTIFACTS if a.name == REFERENCE_ARTIFACT or a.name.split()[0] in only)
+    manifest, files = build_bundle(run, chosen, artifacts)
     write_bundle(out, manifest, files)
     bundle = load_bundle(out)
-    click.echo("\n".join(artefact_table(manifest["parity"], manifest["not_made"])))
+    click.echo("\n".join(artifact_table(manifest["parity"], manifest["not_made"])))
     click.echo(
         f"{out}: {len(files) + 1} files, {sum(map(len, files.values())):,} bytes, "
         f"{len(bundle.references.is_target)} references"

@@ -164,7 +164,7 @@ def _one_linear(first: nn.Linear, second: nn.Linear) -> nn.Linear:
 
 
 def _pass_bias_on(layers: list[nn.Module]) -> None:
-    """Where the last layer takes single samples of a convolution's output, what that one adds can be added later."""
+    """Move a convolution's bias behind the last layer, if that takes single samples of its output."""
     if len(layers) < 2 or not isinstance(layers[-2], nn.Conv1d) or not isinstance(layers[-1], nn.Conv1d):
         return
     first, last = layers[-2], layers[-1]

@@ -1,4 +1,4 @@
-"""`python -m export.parity`: does every artefact of a bundle decide as the model it came from?
+"""`python -m export.parity`: does every artifact of a bundle decide as the model it came from?
 
 And are the bundle's own figures and golden vectors true? Everything that is off is one error.
 """
@@ -23,14 +23,14 @@ from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import DecisionRule
 from edge_ecg.storage.files import refuse_overlap, write_file
 from edge_ecg.terminal.console import columns, run_command
-from export.formats.artefact import Files
+from export.formats.artifact import Files
 from export.formats.coreml import COREML, ON_THIS_MAC
 from export.formats.onnx import ONNX
 from export.gate.layers import LayerError, layer_errors
 from export.gate.parity_check import Parity, ParityCheck
 from export.gate.pictures import layers_picture
 from export.gate.reference_model import REFERENCE_MODEL, ReferenceModel
-from export.pipeline import REFERENCE_ARTIFACT, RUNNABLE, artefact
+from export.pipeline import REFERENCE_ARTIFACT, RUNNABLE, artifact
 from train.data import read_beats
 from train.decision.decide import decide
 
@@ -43,7 +43,7 @@ MEASURED = (  # figures of a row that follow from its files, and from the beats 
 
 
 class BundleAudit:
-    """What a bundle's manifest and golden vectors say, compared with its reference model and its files."""
+    """Audit of a bundle's manifest and golden vectors against its reference model and its files."""
 
     def __init__(self, manifest: dict[str, Any], files: Files):
         self.manifest = manifest
@@ -59,7 +59,7 @@ class BundleAudit:
         self._files = files
 
     def layer_errors(self, beats: np.ndarray) -> dict[str, list[LayerError]]:
-        """By ONNX and Core ML artefact, its operations beside torch's over some beats (N, 384)."""
+        """By ONNX and Core ML artifact, its operations beside torch's over some beats (N, 384)."""
         kinds = [kind for kind in self.shipped if kind in (*ONNX, *COREML)]
         graphs = self.reference.graphs(kind.scheme for kind in kinds)
         return {kind.name: layer_errors(kind, self._files, graphs[kind.scheme], beats) for kind in kinds}
@@ -93,7 +93,7 @@ class BundleAudit:
         """Golden vectors that do not follow from their beats."""
         said = json.loads(self._files[GOLDEN])["beats"]
         beats = np.array([step["beat"] for step in said], np.float32)
-        engine, bank = artefact(REFERENCE_ARTIFACT).open(self._files), ReferenceBank.from_bytes(self._files[REFERENCES])
+        engine, bank = artifact(REFERENCE_ARTIFACT).open(self._files), ReferenceBank.from_bytes(self._files[REFERENCES])
         if not same(said, golden_steps(beats, *engine, bank, self.rule)):
             yield f"{GOLDEN}: does not follow from its beats"
 
@@ -136,7 +136,7 @@ def parity(
     picture: Path | None,
     as_json: bool,
 ) -> None:
-    """Run every artefact of a bundle on the recordings of a dataset and compare it with the reference model.
+    """Run every artifact of a bundle on the recordings of a dataset and compare it with the reference model.
 
     `--set validation` alone also compares the manifest's figures with what is measured now.
     """
@@ -148,11 +148,11 @@ def parity(
     claims, dataset = BundleAudit(manifest, files), read_dataset(dataset_file, data)
     entries = [entry for which in sets for entry in dataset.entries(which)]
     if layers or picture:
-        by_artefact = claims.layer_errors(read_beats(entries[:1], claims.contract).values[:LAYER_BEATS])
+        by_artifact = claims.layer_errors(read_beats(entries[:1], claims.contract).values[:LAYER_BEATS])
         if picture:
-            write_file(picture, layers_picture(by_artefact))
-        text = {name: [asdict(row) for row in rows] for name, rows in by_artefact.items()}
-        click.echo(json.dumps(text) if as_json else "\n".join(layers_table(by_artefact)))
+            write_file(picture, layers_picture(by_artifact))
+        text = {name: [asdict(row) for row in rows] for name, rows in by_artifact.items()}
+        click.echo(json.dumps(text) if as_json else "\n".join(layers_table(by_artifact)))
         return
     beats = read_beats(entries, claims.contract)
     check = ParityCheck(claims.reference, beats, claims.rule, claims.shift)
@@ -167,21 +167,21 @@ def parity(
         raise ParityError("; ".join(faults))
 
 
-def layers_table(by_artefact: dict[str, list[LayerError]]) -> Iterator[str]:
-    """The worst operations of each artefact, each given what the artefact's operations before it gave."""
-    for name, rows in by_artefact.items():
-        cells = [[f"{name}", "graph", "module", "operation", "in the artefact"]]
+def layers_table(by_artifact: dict[str, list[LayerError]]) -> Iterator[str]:
+    """The worst operations of each artifact, each given what the artifact's operations before it gave."""
+    for name, rows in by_artifact.items():
+        cells = [[f"{name}", "graph", "module", "operation", "in the artifact"]]
         cells += [
-            [f"  {row.error:.1e}", row.graph, row.module or "-", row.operation, row.in_artefact] for row in rows[:WORST]
+            [f"  {row.error:.1e}", row.graph, row.module or "-", row.operation, row.in_artifact] for row in rows[:WORST]
         ]
         yield from columns(cells)
         yield f"  of {len(rows)} operations; errors are shares of the largest number"
 
 
 def parity_table(parities: Iterable[Parity]) -> Iterable[str]:
-    """One line an artefact."""
+    """One line an artifact."""
     yield (
-        f"{'artefact':16} {'logit error: max':>16} {'rms':>8} {'expected':>9} {'beats flipped':>16} "
+        f"{'artifact':16} {'logit error: max':>16} {'rms':>8} {'expected':>9} {'beats flipped':>16} "
         f"{'recordings flipped':>18} {'decided earlier or later':>24}"
     )
     for p in parities:

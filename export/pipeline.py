@@ -1,4 +1,4 @@
-"""From a training run to artefacts: each is written from the reference model, checked, and kept if it decides alike."""
+"""From a training run to artifacts: each is written from the reference model, checked, and kept if it decides alike."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,27 +14,27 @@ from edge_ecg.contract import INTENDED_USE
 from edge_ecg.errors import ParityError, UnsupportedOperationError
 from edge_ecg.inference.golden import golden_steps
 from edge_ecg.inference.references import ReferenceBank
-from edge_ecg.report.artefact_table import artefact_table
+from edge_ecg.report.artifact_table import artifact_table
 from edge_ecg.storage.files import refuse_overlap, write_file
 from edge_ecg.terminal.console import claim_folder, countdown, wrapped
 from export.compression.weights import FLOAT32, INT8, STEPS, finetune
-from export.formats.artefact import Artefact
+from export.formats.artifact import Artifact
 from export.formats.coreml import COREML, COREML_ON_THIS_MAC
 from export.formats.onnx import ONNX
-from export.formats.person import PERSON_ARTEFACT, faults_of, person_artefact
+from export.formats.person import PERSON_ARTIFACT, faults_of, person_artifact
 from export.formats.portable import PORTABLE
 from export.gate.parity_check import Parity, ParityCheck, interleaved_us, require
 from export.gate.reference_model import ReferenceModel
 from train.options import RUN
 from train.run import Run, load_run
 
-ARTEFACTS: tuple[Artefact, ...] = (*ONNX, *COREML, *PORTABLE)
+ARTIFACTS: tuple[Artifact, ...] = (*ONNX, *COREML, *PORTABLE)
 REFERENCE_ARTIFACT = "onnx fp32"  # what every reader of a bundle on a computer runs
-RUNNABLE = (*ARTEFACTS, PERSON_ARTEFACT, *COREML_ON_THIS_MAC)  # a Mac runs the same packages through Core ML as well
+RUNNABLE = (*ARTIFACTS, PERSON_ARTIFACT, *COREML_ON_THIS_MAC)  # a Mac runs the same packages through Core ML as well
 
 
-def artefact(name: str) -> Artefact:
-    """The artefact of this name."""
+def artifact(name: str) -> Artifact:
+    """The artifact of this name."""
     return next(a for a in RUNNABLE if a.name == name)
 
 
@@ -43,55 +43,55 @@ GOLDEN_BEATS = 8
 
 @dataclass(frozen=True)
 class Exported:
-    """What came of a run: the files of what decides as the reference model, and the figures of all that was tried."""
+    """Artifacts of a run: files of those that decide as the reference model, and figures of all."""
 
     reference: ReferenceModel
     bank: ReferenceBank
-    artefacts: list[Artefact]  # that are shipped
+    artifacts: list[Artifact]  # that are shipped
     files: dict[str, bytes]
-    rows: list[dict[str, Any]]  # of every artefact that was made, as the manifest holds them
-    not_made: dict[str, str]  # by artefact, the operation that its form lacks
+    rows: list[dict[str, Any]]  # of every artifact that was made, as the manifest holds them
+    not_made: dict[str, str]  # by artifact, the operation that its form lacks
 
 
-def export_run(run: Run, chosen: np.ndarray | None = None, artefacts: Sequence[Artefact] = ARTEFACTS) -> Exported:
-    """Write and check artefacts; `chosen` are the indices of the reference beats, by default the run's own.
+def export_run(run: Run, chosen: np.ndarray | None = None, artifacts: Sequence[Artifact] = ARTIFACTS) -> Exported:
+    """Write and check artifacts; `chosen` are the indices of the reference beats, by default the run's own.
 
     A form that lacks an operation of the network is not shipped, and says which. Raises ParityError if one in float32
     does not decide as the model, if ONNX can't hold the network, or if nothing could be made.
     """
     check = ParityCheck(ReferenceModel.of_run(run, chosen), run.validation, run.rule)
-    if any(a.scheme is INT8 for a in artefacts):
+    if any(a.scheme is INT8 for a in artifacts):
         check = _finetuned_if_need_be(check, run)
     reference = check.reference
     bank = replace(reference.bank, distribution=run.distribution())
     references = reference_files(bank)
-    graphs = reference.graphs((artefact.scheme for artefact in artefacts), run.labels)
-    shipped: list[Artefact] = []
+    graphs = reference.graphs((artifact.scheme for artifact in artifacts), run.labels)
+    shipped: list[Artifact] = []
     files: dict[str, bytes] = {}
     parities: list[Parity] = []
     not_made: dict[str, str] = {}
-    if any(artefact.name == REFERENCE_ARTIFACT for artefact in artefacts):
-        artefacts = (*artefacts, person_artefact(bank))
-    for artefact in artefacts:
-        click.echo(f"  {artefact.name}", err=True)
+    if any(artifact.name == REFERENCE_ARTIFACT for artifact in artifacts):
+        artifacts = (*artifacts, person_artifact(bank))
+    for artifact in artifacts:
+        click.echo(f"  {artifact.name}", err=True)
         try:
-            made = artefact.write(graphs[artefact.scheme])
-            parity = check.check(artefact, {**made, **references})
+            made = artifact.write(graphs[artifact.scheme])
+            parity = check.check(artifact, {**made, **references})
             if PERSON in made and (faults := faults_of({**files, **made}, bank, run.validation.values)):
                 parity = replace(parity, faults=(*parity.faults, *faults))
         except UnsupportedOperationError as error:
-            not_made[artefact.name] = str(error)
+            not_made[artifact.name] = str(error)
             continue
-        if artefact.scheme is FLOAT32:
+        if artifact.scheme is FLOAT32:
             require([parity])
         parities.append(parity)
         if parity.shipped:
-            shipped.append(artefact)
+            shipped.append(artifact)
             files |= made
     if not shipped or REFERENCE_ARTIFACT in not_made:
         require(parities)
         raise ParityError("; ".join(f"{name}: {reason}" for name, reason in not_made.items()))
-    files |= {artefact.references: references[artefact.references] for artefact in shipped}
+    files |= {artifact.references: references[artifact.references] for artifact in shipped}
     rows = _with_times(parities, shipped, files, bank, run.validation.values)
     return Exported(reference, bank, shipped, files, rows, not_made)
 
@@ -99,7 +99,7 @@ def export_run(run: Run, chosen: np.ndarray | None = None, artefacts: Sequence[A
 def golden(run: Run, exported: Exported) -> dict[str, Any]:
     """The first beats of a validation recording, and what must follow from them at each step."""
     beats = run.validation.values[np.flatnonzero(run.validation.recording == 0)[:GOLDEN_BEATS]]
-    engine = exported.artefacts[0].open(exported.files)
+    engine = exported.artifacts[0].open(exported.files)
     return {"beats": golden_steps(beats, *engine, exported.bank, run.rule)}
 
 
@@ -117,9 +117,9 @@ def _finetuned_if_need_be(check: ParityCheck, run: Run) -> ParityCheck:
 
 
 def _with_times(
-    parities: list[Parity], shipped: list[Artefact], files: dict[str, bytes], bank: ReferenceBank, beats: np.ndarray
+    parities: list[Parity], shipped: list[Artifact], files: dict[str, bytes], bank: ReferenceBank, beats: np.ndarray
 ) -> list[dict[str, Any]]:
-    engines = {artefact.name: artefact.open(files) for artefact in shipped if artefact.timed}
+    engines = {artifact.name: artifact.open(files) for artifact in shipped if artifact.timed}
     times = interleaved_us(engines, bank, beats)
     return [
         parity.to_json() | {"beat_us": sorted(times[parity.engine]) if parity.engine in times else None}
@@ -135,9 +135,9 @@ def reference_files(bank: ReferenceBank) -> dict[str, bytes]:
 COMPARATOR = "comparator.json"
 
 
-def export_command(format_of: str, artefacts: Sequence[Artefact]) -> click.Command:
-    """The command that writes one format's artefacts of a run."""
-    weights_of = [artefact.scheme.name for artefact in artefacts]
+def export_command(format_of: str, artifacts: Sequence[Artifact]) -> click.Command:
+    """The command that writes one format's artifacts of a run."""
+    weights_of = [artifact.scheme.name for artifact in artifacts]
 
     @click.command(format_of)
     @RUN
@@ -150,14 +150,14 @@ def export_command(format_of: str, artefacts: Sequence[Artefact]) -> click.Comma
         """
         refuse_overlap(out, [run_folder])
         run = load_run(run_folder)
-        exported = export_run(run, artefacts=[artefact for artefact in artefacts if artefact.scheme.name in weights])
+        exported = export_run(run, artifacts=[artifact for artifact in artifacts if artifact.scheme.name in weights])
         files = {
             **exported.files,
             COMPARATOR: json.dumps(comparator_json(run, exported)).encode(),
             GOLDEN: json.dumps(golden(run, exported)).encode(),
         }
         write_files(out, files)
-        click.echo("\n".join(artefact_table(exported.rows, exported.not_made)))
+        click.echo("\n".join(artifact_table(exported.rows, exported.not_made)))
         click.echo(f"{out}: {', '.join(sorted({name.split('/')[0] for name in files}))}")
 
     return command
@@ -171,7 +171,7 @@ def write_files(out: Path, files: Mapping[str, bytes]) -> None:
 
 
 def comparator_json(run: Run, exported: Exported) -> dict[str, Any]:
-    """What turns a graph's logits into decisions, in a form that any language reads without a library.
+    """All that turns a graph's logits into decisions, in a form that any language reads without a library.
 
     references: the embeddings (R, D) as rows of numbers, and whether each is of the target.
     """
@@ -181,7 +181,7 @@ def comparator_json(run: Run, exported: Exported) -> dict[str, Any]:
         "contract": run.contract.to_json(),
         "levels": run.config["levels"],
         "guards": run.config["guards"],
-        "artefacts": {a.name: {"graphs": list(a.parts), "references": a.references} for a in exported.artefacts},
+        "artifacts": {a.name: {"graphs": list(a.parts), "references": a.references} for a in exported.artifacts},
         "references": {
             "is_target": exported.bank.is_target.tolist(),
             "embeddings": exported.bank.embeddings.tolist(),

@@ -77,7 +77,7 @@ def _not_finite(folder: Path) -> None:
     _replaced(folder, REFERENCES, bytes(content))
 
 
-def _spelt_otherwise(folder: Path) -> None:
+def _spelled_otherwise(folder: Path) -> None:
     """The same numbers written otherwise, under a seal that fits these bytes."""
     raw = (folder / MANIFEST).read_bytes().replace(b'"adaptation": 0.125', b'"adaptation": 0.1250')
     seal = json.loads(raw)["sha256"].encode()
@@ -92,7 +92,7 @@ BAD_BUNDLES: dict[str, Callable[[Path], Any]] = {
     "manifest_not_json": lambda f: (f / MANIFEST).write_bytes(b"{"),
     "manifest_deep": lambda f: (f / MANIFEST).write_bytes(b"[" * 5_000),
     "manifest_altered": lambda f: _flipped(f, MANIFEST),
-    "manifest_spelt_otherwise": _spelt_otherwise,
+    "manifest_spelt_otherwise": _spelled_otherwise,
     "manifest_of_another_schema": lambda f: _edited(f, lambda m: m.update(schema=99)),
     "manifest_without_files": lambda f: _edited(f, lambda m: m.update(files=[])),
     "manifest_without_labels": lambda f: _edited(f, lambda m: m.pop("labels")),

@@ -21,7 +21,7 @@ with atheris.instrument_imports(include=["edge_ecg", "train", "zipfile", "tomlli
 
     from edge_ecg.bundles.bundle import MANIFEST, REFERENCES, load_bundle, sealed
     from edge_ecg.datasets.dataset_file import read_dataset
-    from edge_ecg.datasets.labelling import Item, by_table
+    from edge_ecg.datasets.labeling import Item, by_table
     from edge_ecg.inference.references import ReferenceBank
     from edge_ecg.readers.find import find_recordings
     from edge_ecg.readers.read import read_recording

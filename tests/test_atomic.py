@@ -91,8 +91,8 @@ def writer(place: Path) -> tuple["subprocess.Popen[str]", Path]:
 @pytest.mark.ci
 @posix
 def test_what_killed_writers_left_goes_and_nothing_else(tmp_path: Path) -> None:
-    place, neighbour = tmp_path / "a[1]", tmp_path / "a[1].b"
-    writers = [writer(path) for path in (place, place, neighbour, place)]
+    place, neighbor = tmp_path / "a[1]", tmp_path / "a[1].b"
+    writers = [writer(path) for path in (place, place, neighbor, place)]
     *killed, (living, kept) = writers
     for process, _ in killed:
         process.kill()
@@ -108,7 +108,7 @@ def test_what_killed_writers_left_goes_and_nothing_else(tmp_path: Path) -> None:
     assert living.returncode == 0
     assert list(place.iterdir()) == []  # the last one's
     assert names(tmp_path) == sorted([mine.name, writers[2][1].name, "a", place.name])
-    fill(neighbour, "new")
+    fill(neighbor, "new")
     assert not writers[2][1].exists()
     assert not kept.exists()
 

@@ -1,4 +1,4 @@
-"""How commands end: exit codes, one line, no colour where none is wanted, and the traceback only for who asks."""
+"""How commands end: exit codes, one line, no color where none is wanted, and the traceback only for who asks."""
 
 import os
 import signal
@@ -72,13 +72,13 @@ def test_an_unknown_option_is_bad_input(capsys: pytest.CaptureFixture[str]) -> N
     assert (code, len(err.splitlines())) == (2, 1)
 
 
-@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+@pytest.mark.parametrize(("no_color", "colored"), [("", True), ("1", False)])
 def test_no_color_is_respected(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, no_color: str, coloured: bool
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, no_color: str, colored: bool
 ) -> None:
     monkeypatch.setenv("NO_COLOR", no_color)
     monkeypatch.setitem(cli.context_settings, "color", True)  # as at a terminal
-    assert ("\x1b" in ended(capsys, "end", "well")[1]) is coloured
+    assert ("\x1b" in ended(capsys, "end", "well")[1]) is colored
 
 
 def test_completion_is_offered(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_ecg.cli import cli
-from edge_ecg.datasets.labelling import Item, by_table
+from edge_ecg.datasets.labeling import Item, by_table
 from edge_ecg.readers.read import read_recording
 from edge_ecg.report.contact_sheet import unique_tails
 from edge_ecg.signal.stream import heart_rate_bpm, r_peak_times_s
@@ -113,7 +113,7 @@ def set_value(window: Browser, css: str, value: str) -> None:
 
 @pytest.mark.ci
 @in_a_browser
-def test_thirty_recordings_labelled_with_the_mouse(sheet: Path, export: Path, tmp_path: Path) -> None:
+def test_thirty_recordings_labeled_with_the_mouse(sheet: Path, export: Path, tmp_path: Path) -> None:
     times = [row["time"] for row in data_of(sheet)["recordings"]]
     noon = sorted(times)[len(times) // 2][:5]
     with browser(tmp_path) as window:
@@ -144,7 +144,7 @@ def test_thirty_recordings_labelled_with_the_mouse(sheet: Path, export: Path, tm
 
 @pytest.mark.ci
 @in_a_browser
-def test_thirty_recordings_labelled_with_the_keyboard_alone(sheet: Path, export: Path, tmp_path: Path) -> None:
+def test_thirty_recordings_labeled_with_the_keyboard_alone(sheet: Path, export: Path, tmp_path: Path) -> None:
     active = "return document.activeElement.id"
 
     def tab_to(window: Browser, name: str, holding: str = "") -> None:
@@ -188,7 +188,7 @@ def test_a_label_that_can_not_be_a_folder_is_not_saved(sheet: Path, tmp_path: Pa
     assert not list(tmp_path.glob("labels*"))
 
 
-def test_what_is_labelled_already_is_marked(export: Path, tmp_path: Path) -> None:
+def test_what_is_labeled_already_is_marked(export: Path, tmp_path: Path) -> None:
     path = tmp_path / "sheet.html"
     command = ["import", str(export), "--sheet", str(path), "--window", "fasting=00:00-09:00"]
     assert CliRunner().invoke(cli, command, catch_exceptions=False).exit_code == 0

@@ -277,7 +277,7 @@ def test_it_builds_without_a_warning(tmp_path: Path) -> None:
     assert "read_recording" in (tmp_path / "api.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["recording", "simulation.synthetic", "datasets.labelling"])
+@pytest.mark.parametrize("name", ["recording", "simulation.synthetic", "datasets.labeling"])
 def test_the_examples_in_docstrings_are_true(name: str) -> None:
     done = doctest.testmod(importlib.import_module(f"edge_ecg.{name}"))
     assert done.failed == 0

@@ -323,7 +323,7 @@ def test_an_enrolled_bundle_is_whole_and_its_golden_vectors_hold(
     changed = {name for name in files if files[name] != before[name]}
     moved = {"references.safetensors", GOLDEN, PERSON}
     assert moved <= changed <= {*moved, REFERENCES_INT8}
-    assert "reference_model.safetensors" in files  # to check the artefacts again, with moved references
+    assert "reference_model.safetensors" in files  # to check the artifacts again, with moved references
     assert manifest["enrolment"]["recordings"] == 6
     for step in json.loads(files[GOLDEN])["beats"]:
         embedding = enrolled.encoder(np.array([step["beat"]], np.float32))

@@ -35,10 +35,10 @@ def test_the_command_says_that_an_estimate_is_one(small_bundle):
     assert json.loads(as_json.stdout)["layers"]
 
 
-def test_inspect_shows_the_artefacts_in_one_table(small_bundle):
+def test_inspect_shows_the_artifacts_in_one_table(small_bundle):
     shown = CliRunner().invoke(cli, ["inspect", str(small_bundle)], catch_exceptions=False)
-    for artefact in ("onnx fp32", "onnx int8", "coreml fp32", "coreml fp16", "coreml int8", "portable int8"):
-        assert f"\n{artefact}" in shown.stdout
+    for artifact in ("onnx fp32", "onnx int8", "coreml fp32", "coreml fp16", "coreml int8", "portable int8"):
+        assert f"\n{artifact}" in shown.stdout
 
 
 def test_the_doctor_says_what_follows():

@@ -55,7 +55,7 @@ def test_core_ml_comes_in_every_form_with_the_same(small_run: Path, tmp_path: Pa
     assert done.returncode == 0, done.stderr
     files = {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
     about = json.loads(files["comparator.json"])
-    assert {f"coreml {kind}" for kind in ("fp32", "fp16", "int8")} >= set(about["artefacts"]) >= {"coreml fp32"}
+    assert {f"coreml {kind}" for kind in ("fp32", "fp16", "int8")} >= set(about["artifacts"]) >= {"coreml fp32"}
     programs = [opened_package(package, files) for package in COREML[0].parts]
     pairs = logits_from(
         out,

@@ -1,4 +1,4 @@
-"""The gate bites: whatever is changed in an artefact, it is no longer the model's, and is refused by name.
+"""The gate bites: whatever is changed in an artifact, it is no longer the model's, and is refused by name.
 
 Who can make hashes anew can do more; what is left then is `export.parity`, which compares all files with the reference
 model and the bundle's own claims with what follows. If the reference model itself is exchanged, with all that follows
@@ -43,7 +43,7 @@ from export.gate.parity_check import Parity, ParityCheck, require
 from export.gate.reference_model import REFERENCE_MODEL, ReferenceModel
 from export.graphs import graphs_of
 from export.parity import BundleAudit, parity, same
-from export.pipeline import ARTEFACTS, artefact
+from export.pipeline import ARTIFACTS, artifact
 from train.model.architectures import build_model
 from train.run import load_run
 
@@ -93,7 +93,7 @@ def is_weight(value: np.ndarray) -> bool:
 
 
 def refused(check: ParityCheck, name: str, files: Files) -> Parity:
-    result = check.check(artefact(name), files)
+    result = check.check(artifact(name), files)
     assert result.faults, f"{name} was changed and passed"
     with pytest.raises(ParityError, match=name):
         require([result])
@@ -105,7 +105,7 @@ def test_what_the_bundle_ships_passes(bundle, check):
     shipped = [row["engine"] for row in manifest["parity"] if row["shipped"]]
     assert set(FLOAT) <= set(shipped)
     for name in shipped:
-        result = check.check(artefact(name), files)
+        result = check.check(artifact(name), files)
         assert result.faults == ()
         assert result.recording_flips == 0
 
@@ -142,7 +142,7 @@ def test_a_swapped_reference_is_refused(bundle, check, file):
         if "embeddings.scale" in tensors:
             tensors["embeddings.scale"][[0, 1]] = tensors["embeddings.scale"][[1, 0]]
 
-    name = next(a.name for a in ARTEFACTS if a.references == file and check.check(a, files).shipped)
+    name = next(a.name for a in ARTIFACTS if a.references == file and check.check(a, files).shipped)
     result = refused(check, name, {**files, file: edited_tensors(files[file], swap)})
     assert "2 references are not the reference model's" in result.faults[0]
 
@@ -227,7 +227,7 @@ def test_graphs_of_two_models_are_refused(bundle, check):
 @pytest.mark.parametrize("name", ["coreml fp32", "coreml int8"])
 def test_one_changed_byte_of_a_core_ml_weights_file_is_refused(bundle, check, name):
     files = bundle[1]
-    kind = artefact(name)
+    kind = artifact(name)
     if not kind.files(files):
         pytest.skip(f"{name} was not shipped")
     weights = next(n for n in kind.files(files) if n.startswith("Encoder") and n.endswith("weight.bin"))
@@ -256,11 +256,11 @@ def test_nan_is_refused(bundle, check):
     refused(check, "onnx fp32", {**files, COMPARATOR: content})
 
 
-def test_all_faults_of_all_artefacts_are_one_error(bundle, check):
+def test_all_faults_of_all_artifacts_are_one_error(bundle, check):
     files = dict(bundle[1])
     files[ENCODER] = edited_onnx(files[ENCODER], lambda v: -v, lambda v: v.ndim == 2 and min(v.shape) > 1)
     del files[WEIGHTS]
-    results = [check.check(artefact(name), files) for name in FLOAT]
+    results = [check.check(artifact(name), files) for name in FLOAT]
     with pytest.raises(ParityError) as caught:
         require(results)
     message = str(caught.value)
@@ -272,7 +272,7 @@ def test_all_faults_of_all_artefacts_are_one_error(bundle, check):
 def only_float(bundle: tuple[dict, Files]) -> tuple[dict, Files]:
     """The bundle as if nothing else were shipped: quicker to check."""
     manifest, everything = bundle
-    always = {GOLDEN, REFERENCE_MODEL, REFERENCES, *(n for name in FLOAT for n in artefact(name).files(everything))}
+    always = {GOLDEN, REFERENCE_MODEL, REFERENCES, *(n for name in FLOAT for n in artifact(name).files(everything))}
     rows = [{**row, "shipped": row["engine"] in FLOAT} for row in manifest["parity"]]
     return copy.deepcopy({**manifest, "parity": rows}), {name: everything[name] for name in always}
 

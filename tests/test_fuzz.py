@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from edge_ecg.bundles.bundle import load_bundle, sealed
 from edge_ecg.contract import CONTRACT, Contract
 from edge_ecg.datasets.dataset_file import read_dataset
-from edge_ecg.datasets.labelling import Item, by_table
+from edge_ecg.datasets.labeling import Item, by_table
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.readers.find import find_recordings

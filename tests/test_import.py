@@ -1,4 +1,4 @@
-"""From a phone's export to a data set: found wherever it lies, labelled as said, split by date, and honest about it."""
+"""From a phone's export to a data set: found wherever it lies, labeled as said, split by date, and honest about it."""
 
 import io
 import json
@@ -22,7 +22,7 @@ from click.testing import CliRunner
 from edge_ecg.cli.import_ import import_command
 from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.datasets.folders import by_folders
-from edge_ecg.datasets.labelling import Item, by_table, by_windows, checked_label, split_by_date, two_labels, weaknesses
+from edge_ecg.datasets.labeling import Item, by_table, by_windows, checked_label, split_by_date, two_labels, weaknesses
 from edge_ecg.errors import DatasetError, EdgeEcgError, RecordingError
 from edge_ecg.readers.apple_format import LOCALES, write_apple_csv
 from edge_ecg.readers.find import SkippedFiles, find_recordings
@@ -184,7 +184,7 @@ ITEMS = [
     [
         (["fasting"], "window is 'fasting'; expected LABEL=HH:MM-HH:MM"),
         (["a=25:00-26:00"], "expected LABEL"),
-        (["a=06:00-12:00", "b=11:00-12:00"], "is labelled 'a' and 'b'"),
+        (["a=06:00-12:00", "b=11:00-12:00"], "is labeled 'a' and 'b'"),
         (["../x=06:00-12:00"], "label is '../x'"),
         (["inconclusive=06:00-12:00"], "label is 'inconclusive'"),
     ],
@@ -381,7 +381,7 @@ def test_nothing_of_the_users_is_replaced(tmp_path: Path) -> None:
         ("st", "st/../st/2024-03-01/.."),
     ],
 )
-def test_no_source_is_replaced_however_it_is_spelt(
+def test_no_source_is_replaced_however_it_is_spelled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, out: str
 ) -> None:
     monkeypatch.chdir(tmp_path)

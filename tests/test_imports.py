@@ -11,7 +11,7 @@ import pytest
 import edge_ecg
 from edge_ecg.cli import COMMANDS, cli
 from export.__main__ import FORMATS
-from export.pipeline import ARTEFACTS
+from export.pipeline import ARTIFACTS
 from train.evaluation import BENCHMARK_NAMES
 from train.evaluation.folds import BENCHMARKS
 from train.model import NAMES
@@ -160,7 +160,7 @@ def test_the_help_of_a_command_waits_for_no_library(package: str, heavy: str) ->
 def test_options_name_what_is_there() -> None:
     assert list(ARCHITECTURES) == list(NAMES)
     assert list(BENCHMARKS) == list(BENCHMARK_NAMES)
-    assert list(dict.fromkeys(artifact.name.split()[0] for artifact in ARTEFACTS)) == list(FORMATS)
+    assert list(dict.fromkeys(artifact.name.split()[0] for artifact in ARTIFACTS)) == list(FORMATS)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -1,4 +1,4 @@
-"""A fault made by hand in an artefact is found at its own layer, and nowhere else."""
+"""A fault made by hand in an artifact is found at its own layer, and nowhere else."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,11 +9,11 @@ import pytest
 import torch
 from onnx import TensorProto, numpy_helper
 
-from export.formats.artefact import Artefact
+from export.formats.artifact import Artifact
 from export.gate.layers import layer_errors
 from export.gate.reference_model import ReferenceModel
 from export.graphs import Graph, graphs_of
-from export.pipeline import artefact
+from export.pipeline import artifact
 from train.run import load_run
 
 pytestmark = pytest.mark.slow
@@ -25,7 +25,7 @@ def reference(small_run: Path) -> ReferenceModel:
     return ReferenceModel.of_run(load_run(small_run))
 
 
-def graphs_for(reference: ReferenceModel, kind: Artefact) -> tuple[Graph, Graph]:
+def graphs_for(reference: ReferenceModel, kind: Artifact) -> tuple[Graph, Graph]:
     return reference.graphs([kind.scheme])[kind.scheme]
 
 
@@ -47,7 +47,7 @@ def one_changed(weight: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("name", ["onnx fp32", "onnx int8", "coreml fp32", "coreml int8"])
 def test_without_a_fault_every_layer_is_that_of_torch(reference: ReferenceModel, name: str) -> None:
-    kind = artefact(name)
+    kind = artifact(name)
     graphs = graphs_for(reference, kind)
     rows = layer_errors(kind, kind.write(graphs), graphs, reference.reference_beats[:3])
     assert {"align", "project", "hidden", "output"} <= {row.module for row in rows}
@@ -67,7 +67,7 @@ def test_without_a_fault_every_layer_is_that_of_torch(reference: ReferenceModel,
 def test_a_fault_is_found_at_its_layer(  # type: ignore[no-untyped-def]
     reference: ReferenceModel, name: str, file: str, tensor: str, change, layer: tuple[str, str]
 ) -> None:
-    kind = artefact(name)
+    kind = artifact(name)
     graphs = graphs_for(reference, kind)
     files = kind.write(graphs)
     files[file] = with_tensor(files[file], tensor, change)
@@ -79,7 +79,7 @@ def test_a_fault_is_found_at_its_layer(  # type: ignore[no-untyped-def]
 
 @pytest.mark.parametrize("module", ["hidden", "output"])
 def test_a_fault_in_a_core_ml_package_is_found_at_its_layer(reference: ReferenceModel, module: str) -> None:
-    kind = artefact("coreml fp32")
+    kind = artifact("coreml fp32")
     graphs = graphs_for(reference, kind)
     damaged = graphs_of(reference.model)
     with torch.no_grad():

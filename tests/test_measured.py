@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from edge_ecg.cli import cli
 from edge_ecg.datasets.clock import clock_of, stamps_of
 from edge_ecg.datasets.dataset_file import SETS, read_dataset
-from edge_ecg.datasets.labelling import Item, parts_of_day
+from edge_ecg.datasets.labeling import Item, parts_of_day
 from edge_ecg.datasets.measured import Curve, curve_of, label_by_measurement, read_measured, rule_of
 from edge_ecg.datasets.sensors import GLUCOSE, MMOL_PER_MG_DL, quantity_of, read_sensor
 from edge_ecg.errors import DatasetError

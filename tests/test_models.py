@@ -196,8 +196,8 @@ def test_a_form_without_the_operation_is_not_made_and_the_rest_is(
         "train.adopt", tmp_path / "weights.safetensors", small_dataset, "--arch", name, "--out", tmp_path / "run"
     )
     assert done.returncode == 0, done.stderr
-    exported = export_run(load_run(tmp_path / "run"), artefacts=(ONNX[0], PORTABLE[0]))
-    assert [artefact.name for artefact in exported.artefacts] == ["onnx fp32"]
+    exported = export_run(load_run(tmp_path / "run"), artifacts=(ONNX[0], PORTABLE[0]))
+    assert [artifact.name for artifact in exported.artifacts] == ["onnx fp32"]
     assert exported.not_made == {"portable fp32": "the portable form has no op for Sin"}
 
 

@@ -13,7 +13,7 @@ from export.compression.weights import INT8
 from export.formats.onnx import COMPARATOR_INT8, ENCODER_INT8
 from export.graphs import fused_for_export
 from export.mil.apple import Model_pb2
-from export.pipeline import ARTEFACTS
+from export.pipeline import ARTIFACTS
 from train.run import Run, load_run
 
 ONNX_FILES = (ENCODER, COMPARATOR, ENCODER_INT8, COMPARATOR_INT8)
@@ -40,12 +40,12 @@ def test_an_int8_weight_moves_an_embedding_by_no_more_than_half_a_step_of_each_n
     assert (off <= half_step * (95**0.5 + beats[:, 383].max()) * 1.001).all()
 
 
-@pytest.mark.parametrize("artefact", [a for a in ARTEFACTS if a.scheme is INT8], ids=lambda a: a.name)
-def test_nearly_every_weight_is_int8_in_the_file(small_bundle, files, artefact):
-    row = next(r for r in read_files(small_bundle)[0]["parity"] if r["engine"] == artefact.name)
+@pytest.mark.parametrize("artifact", [a for a in ARTIFACTS if a.scheme is INT8], ids=lambda a: a.name)
+def test_nearly_every_weight_is_int8_in_the_file(small_bundle, files, artifact):
+    row = next(r for r in read_files(small_bundle)[0]["parity"] if r["engine"] == artifact.name)
     if not row["shipped"]:
-        pytest.skip(f"{artefact.name} was not shipped")
-    int8 = sum(weight.value.size for weight in artefact.weights(files) if weight.bits == 8)
+        pytest.skip(f"{artifact.name} was not shipped")
+    int8 = sum(weight.value.size for weight in artifact.weights(files) if weight.bits == 8)
     assert int8 >= row["quantized_weights"] >= 0.95 * row["weights"]
 
 

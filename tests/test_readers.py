@@ -93,7 +93,7 @@ STATED = {
 
 
 @pytest.mark.parametrize("line", STATED)
-def test_a_stated_rate_is_read_however_it_is_spelt(tmp_path, line):
+def test_a_stated_rate_is_read_however_it_is_spelled(tmp_path, line):
     recording = read_recording(saved(tmp_path / "a.csv", "\n".join([line, "", *POINTS])))
     assert recording.sample_rate_hz == STATED[line]
     assert not recording.rate_is_assumed

@@ -215,12 +215,12 @@ def test_without_a_terminal_the_view_is_one_line_a_beat(bundle: Bundle, recordin
 
 
 def test_no_color_is_respected(bundle: Bundle, recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
-    for value, coloured in (("", True), ("1", False)):
+    for value, colored in (("", True), ("1", False)):
         monkeypatch.setenv("NO_COLOR", value)
         view = LiveView(bundle, recording, io.StringIO())
         replay(bundle, recording, 64, show=view)
         frame = "\n".join(view.frame())
-        assert ("\x1b[3" in frame) is coloured
+        assert ("\x1b[3" in frame) is colored
         assert "▲" in frame
         assert "●" in frame
 

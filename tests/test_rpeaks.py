@@ -1,4 +1,4 @@
-"""The R-peak detector against annotated records, against itself in other chunks, and against artefacts."""
+"""The R-peak detector against annotated records, against itself in other chunks, and against artifacts."""
 
 from pathlib import Path
 
@@ -105,7 +105,7 @@ def test_any_heart_rate(bpm):
 
 
 def pulse_train_without_t(r_indices: np.ndarray, length: int) -> np.ndarray:
-    """At high rates the bumps of neighbours would overlap: QRS alone."""
+    """At high rates the bumps of neighbors would overlap: QRS alone."""
     t = np.arange(length)[:, None] - r_indices[None, :]
     return (1000 * np.exp(-0.5 * (t / 5) ** 2)).sum(axis=1)
 
@@ -137,7 +137,7 @@ def test_muscle_noise_hardly_moves_r():
     assert np.mean(np.abs(found - REGULAR) <= 2) >= 0.95
 
 
-def artefact(kind: str, ecg: np.ndarray, at: int) -> int:
+def artifact(kind: str, ecg: np.ndarray, at: int) -> int:
     """Spoil the recording from `at` on; returns where that ends."""
     if kind == "10 mV spike":
         ecg[at : at + 3] += 10_000
@@ -152,9 +152,9 @@ def artefact(kind: str, ecg: np.ndarray, at: int) -> int:
 
 @pytest.mark.parametrize("kind", ["10 mV spike", "settling transient", "flat", "railed", "missing"])
 @pytest.mark.parametrize("at_s", [0, 1, 12])
-def test_recovers_within_2_s_of_an_artefact(kind, at_s):
+def test_recovers_within_2_s_of_an_artifact(kind, at_s):
     ecg = ECG.copy()
-    recovered = artefact(kind, ecg, at_s * RATE_HZ) + 2 * RATE_HZ
+    recovered = artifact(kind, ecg, at_s * RATE_HZ) + 2 * RATE_HZ
     found = r_peaks(ecg)
     score = match(REGULAR[recovered < REGULAR], found[found > recovered - 100], tolerance_s=3)
     assert score.false_negatives == 0

@@ -1,4 +1,4 @@
-"""`python -m train`: from labelled recordings to a run with weights, figures and a picture."""
+"""`python -m train`: from labeled recordings to a run with weights, figures and a picture."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""`python -m train.cohort`: many persons, each by the functions of the single commands, and what they show together.
+"""`python -m train.cohort`: many persons, each by the functions of the single commands, and all of them together.
 
 OUT/persons/KEY/    what came of one person: `train.person`; a finished one is not done again
 OUT/study.json      whose study this is: another one is refused

@@ -188,7 +188,7 @@ def read_given_beats(path: Path, dataset: Dataset, dates: tuple[str, ...]) -> Be
 
 
 def mixed(sets: Iterable[BeatSet], labels: tuple[str, str]) -> list[str]:
-    """What of the recordings' origins could pass for a difference between the states, a sentence each."""
+    """Differences of the recordings' origins that could pass for a difference between the states, a sentence each."""
     told = [(b.recording_is_target.tolist(), b.origins) for b in sets]
     return confounding_origins(
         [(labels[of], o) for is_target, at in told for of, o in zip(is_target, at, strict=False)], labels
@@ -196,7 +196,7 @@ def mixed(sets: Iterable[BeatSet], labels: tuple[str, str]) -> list[str]:
 
 
 def digest_of(beats: BeatSet) -> str:
-    """What tells these beats from others: the hash of their numbers, names and labels."""
+    """Hash of the beats: their numbers, names and labels."""
     columns = beats.dates, beats.recording_is_target, beats.sample_rates_hz
     labels = json.dumps([beats.sources, *(column.tolist() for column in columns)])
     return hashlib.sha256(beats.values.tobytes() + beats.recording.tobytes() + labels.encode()).hexdigest()

@@ -52,7 +52,7 @@ def metrics_text(sets: Mapping[str, SetMetrics], labels: tuple[str, str]) -> str
                 4,
             ),
         ]
-    lines.append(wrapped(f"  sens.: the share of {labels[1]!r} that was recognised; spec.: that of {labels[0]!r}", 4))
+    lines.append(wrapped(f"  sens.: the share of {labels[1]!r} that was recognized; spec.: that of {labels[0]!r}", 4))
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""Where tasks run: in processes of this machine by joblib, or on the workers of a Dask scheduler.
+"""Parallel tasks: in processes of this machine by joblib, or on the workers of a Dask scheduler.
 
 Each task has one thread: small matrices are slower with more, and add in another order. Tasks of a task run one after
 another where it runs, so that a worker never starts processes of its own. The workers must see the same files as the

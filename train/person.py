@@ -49,7 +49,7 @@ TOOLS = ("torch", "numpy", "scipy", "scikit-learn")
 
 @dataclass(frozen=True)
 class Person:
-    """Who takes part: a study key and a dataset file, both paths absolute."""
+    """A participant: a study key and a dataset file, both paths absolute."""
 
     key: str
     dataset: Path
@@ -58,7 +58,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is done with every person of a study."""
+    """Settings of a study, the same for every person."""
 
     architectures: tuple[str, ...]  # ours first
     benchmarks: tuple[str, ...]
@@ -67,13 +67,13 @@ class Plan:
     formats: tuple[str, ...]  # of the bundle; without any there is none
 
     def settings(self, architecture: str) -> Settings:
-        """How a comparator is trained."""
+        """Settings of a comparator's training."""
         return settings_for(architecture, self.seed, self.epochs)
 
 
 @cache
 def code_version() -> str:
-    """What tells this code from other code: the hash of its sources, and of the versions of what computes."""
+    """Hash of this code: its sources, and the versions of the libraries that compute."""
     root = Path(__file__).parent.parent
     code = hashlib.sha256(json.dumps([version(tool) for tool in TOOLS]).encode())
     for package in ("edge_ecg", "train", "export"):
@@ -112,7 +112,7 @@ def study_person(of_study: tuple[Plan, str, Path], person: Person) -> tuple[str,
 
 
 def _study(plan: Plan, person: Person, out: Path, found: dict[str, Any]) -> None:
-    """Fill in what is found, step by step."""
+    """Fill in the results, step by step."""
     dataset = replace(read_dataset(person.dataset, person.data), name=person.key)
     beats = read_sets(dataset, quiet=True)
     found["facts"] = _facts(beats)
@@ -202,7 +202,7 @@ def _made_from(plan: Plan, person: Person) -> str | None:
 
 
 def plain_reason(error: Exception, places: Iterable[Path | None]) -> str:
-    """What an error says, without paths, names of files, dates and whatever it quotes of a file."""
+    """An error's message without paths, names of files, dates and quotes of a file."""
     text = first_line(error)
     for place in places:
         for spelled in {str(place), os.path.realpath(place)} if place else ():

@@ -53,7 +53,7 @@ class Run:
 
     @property
     def rule(self) -> DecisionRule:
-        """What turns votes into decisions: levels from dates left out, constants from the contract."""
+        """The decision rule: levels from dates left out, constants from the contract."""
         return DecisionRule(self.labels, Levels.from_json(self.config["levels"]), self.contract.voting)
 
     def references(self, per_state: int | None = None) -> tuple[np.ndarray, ReferenceBank]:
@@ -64,7 +64,7 @@ class Run:
         return chosen, bank_of(self.training, embeddings, chosen)
 
     def distribution(self) -> TrainingDistribution | None:
-        """What training and validation beats show, or nothing if they have too few dates to tell."""
+        """Distribution of training and validation beats; None if they have too few dates."""
         sets = (self.training, self.validation)
         return fit_distribution([embed(self.model, beats.values) for beats in sets], sets)
 
@@ -79,7 +79,7 @@ def new_run(
     history: History,
     **facts: Any,
 ) -> Run:
-    """A run of what was trained; nothing is written.
+    """A run of trained weights; nothing is written.
 
     limits: from `train.fit.left_out.limits_from`; facts: more of what config.json says.
     """
@@ -105,7 +105,7 @@ def new_run(
 
 
 def write_run(run: Run, history: History) -> SetMetrics:
-    """Write what a run has beside its weights; return the metrics of the validation dates.
+    """Write the files of a run beside its weights; return the metrics of the validation dates.
 
     config.json comes last: a folder that has it is a finished run, and never one without its levels.
     """

@@ -1,1 +1,1 @@
-"""What a device opens."""
+"""Bundles: reading, verifying, packing and signing what a device opens."""

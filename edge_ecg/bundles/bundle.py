@@ -100,7 +100,7 @@ class Bundle:
         return isinstance(self.encoder, Program)
 
     def judge(self, beats: np.ndarray) -> Answers:
-        """What the model says of usable beats (N, 384) float32; N at once are N single ones, bit for bit."""
+        """Evidence of usable beats (N, 384) float32; N at once are N single ones, bit for bit."""
         return (self.person or self._two_graphs)(beats)
 
     @cached_property

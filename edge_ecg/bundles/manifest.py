@@ -59,7 +59,7 @@ MANIFEST_SHAPE: Shape = {
             "finetuned?": FLAG,
         }
     ],
-    "not_made?": {"*": TEXT},  # by artefact, the operation that its form lacks
+    "not_made?": {"*": TEXT},  # by artifact, the operation that its form lacks
     "tools": {"*": TEXT},
     "enrolment?": {"recordings": COUNT, "dates": [TEXT], "distance": NUMBER},
 }

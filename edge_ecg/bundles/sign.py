@@ -20,7 +20,7 @@ MOST_BYTES = 10_000  # of a key or a signature file
 
 
 def signature_path(bundle: Path) -> Path:
-    """Where the signature of a bundle lies."""
+    """Path of a bundle's signature."""
     return bundle / SIGNATURE if bundle.is_dir() else bundle.with_name(f"{bundle.name}.sig")
 
 

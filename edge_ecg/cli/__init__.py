@@ -15,7 +15,7 @@ EXIT_CODES = "Exit codes: 0 done; 1 a defect; 2 bad input, the rest was done; 13
 
 
 class Entry(NamedTuple):
-    """Where a command is, and its line in the list of commands."""
+    """A command's module, and its line in the list of commands."""
 
     module: str
     attribute: str

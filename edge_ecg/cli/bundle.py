@@ -14,7 +14,7 @@ from edge_ecg.cli.options import BUNDLE, RecordingLoop, bundle_and_recordings, o
 from edge_ecg.enroll import describe, enroll, write_enrolled
 from edge_ecg.errors import BundleError
 from edge_ecg.recording import Overrides
-from edge_ecg.report.artefact_table import artefact_table
+from edge_ecg.report.artifact_table import artifact_table
 from edge_ecg.report.profile import profile
 from edge_ecg.storage.files import refuse_overlap
 from edge_ecg.terminal.console import out_option, wrapped
@@ -24,7 +24,7 @@ from edge_ecg.terminal.console import out_option, wrapped
 @BUNDLE
 @click.option("--json", "as_json", is_flag=True, help="The manifest as JSON.")
 def inspect_command(bundle_path: Path, as_json: bool) -> None:
-    """Verify a bundle and say what it holds."""
+    """Verify a bundle and print its contents."""
     bundle = load_bundle(bundle_path)
     click.echo(json.dumps(bundle.manifest) if as_json else "\n".join(wrapped(line, 14) for line in _inspected(bundle)))
 
@@ -64,7 +64,7 @@ def _inspected(bundle: Bundle) -> Iterable[str]:
     if PACKED_FROM in m:
         yield f"packed        from the bundle whose manifest has SHA-256 {m[PACKED_FROM]}"
     else:
-        yield from artefact_table(m["parity"], m.get("not_made") or {})
+        yield from artifact_table(m["parity"], m.get("not_made") or {})
     yield f"intended use  {m['intended_use']}"
     for name, facts in m["files"].items():
         yield f"  {facts['bytes']:>9,}  {name}"
@@ -77,7 +77,7 @@ def _inspected(bundle: Bundle) -> Iterable[str]:
     "--weights", type=click.Choice(["int8", "float32"]), help="[int8 if the bundle has them: they decide as the model]"
 )
 def pack_command(bundle_path: Path, out: Path, weights: str | None) -> None:
-    """Write what a device needs of a bundle as one file: weights and references, contract, levels.
+    """Write the part of a bundle that a device needs as one file: weights and references, contract, levels.
 
     Swift opens it, and so does every command that judges by a bundle. Its manifest is its own: a signature of the
     bundle says nothing of it; sign the file (edge-ecg sign person.ecgbundle --key private.pem).
@@ -93,7 +93,7 @@ def pack_command(bundle_path: Path, out: Path, weights: str | None) -> None:
 
 
 def _parity_of_form(manifest: dict[str, Any], form: str) -> Iterable[str]:
-    """How the packed form decided when the bundle was made, against the trained model."""
+    """Decisions of the packed form when the bundle was made, against the trained model."""
     engine = {"int8": "portable int8", "float32": "portable fp32"}[form]
     for figures in manifest["parity"]:
         if figures["engine"] == engine:

@@ -1,4 +1,4 @@
-"""Which recordings are the day's baseline, and what each other one is compared with."""
+"""The day's baseline recordings, and the baseline that each other recording is compared with."""
 
 import os
 import re
@@ -47,7 +47,7 @@ class DayBaselines:
     refused: dict[Session, str] = field(default_factory=dict)  # of which no recording can be the baseline, and why
 
     def of(self, recording: Recording) -> DayBaseline | None:
-        """What this recording is compared with, beside what is usual. Raises RecordingError if that was refused."""
+        """The day's baseline that this recording is compared with. Raises RecordingError if that was refused."""
         session = session_of(recording, self.labels)
         if session in self.refused:
             raise RecordingError(f"{recording.source}: not judged: {self.refused[session]}")
@@ -156,7 +156,7 @@ def _first_of_each_session(
 
 
 def _time(recording: Recording) -> tuple[str, list[int]]:
-    """When in the day: as the header says, or else by the numbers in the file's name, which count up."""
+    """Order in the day: by the time of the header, or else by the numbers in the file's name, which count up."""
     numbers = [int(digits) for digits in re.findall(r"\d+", PurePath(recording.source).name)]
     return recording.recorded_at or "", numbers
 

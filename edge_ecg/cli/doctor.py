@@ -130,7 +130,7 @@ def _int8() -> Finding:
 
 
 def _formats() -> Iterator[Finding]:
-    """What is read here, from the table of formats."""
+    """Formats that can be read here, from the table of formats."""
     try:
         known = list(formats())
     except RecordingError as error:  # of a package that adds one
@@ -175,7 +175,7 @@ def lines() -> Iterator[str]:
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="One JSON list on standard output.")
 def doctor_command(as_json: bool) -> None:
-    """Say what this machine can check of a bundle and what it can't."""
+    """List the checks of a bundle that this machine can and can't do."""
     click.echo(
         json.dumps([asdict(f) for f in findings()]) if as_json else "\n".join(wrapped(line, 27) for line in lines())
     )

@@ -13,7 +13,7 @@ from edge_ecg.datasets.clock import DATE_ORDERS
 from edge_ecg.datasets.dataset_file import days_with_both_states
 from edge_ecg.datasets.folders import by_folders
 from edge_ecg.datasets.importing import DATASET, Dates, Imported, Listing, list_recordings, refuse_to_lose, write_data
-from edge_ecg.datasets.labelling import Item, Labels, by_table, by_windows
+from edge_ecg.datasets.labeling import Item, Labels, by_table, by_windows
 from edge_ecg.datasets.measured import (
     MeasuredLabels,
     curve_of,
@@ -109,7 +109,7 @@ def import_command(
     if bool(sensors) != bool(below and above) or bool(below) != bool(above):
         raise click.UsageError("--glucose needs --below LABEL=VALUE and --above LABEL=VALUE, and these need it")
     if sheet is not None and out is not None:
-        raise click.UsageError("--sheet is for labelling: give --out with the labels that it saves")
+        raise click.UsageError("--sheet is for labeling: give --out with the labels that it saves")
     read_only = [*sources, *sensors]
     if sheet is not None:
         refuse_overlap(sheet, read_only)

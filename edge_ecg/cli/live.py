@@ -51,7 +51,7 @@ class LiveLines:
         self._last = step.decision
 
     def finish(self) -> None:
-        """Say what is final."""
+        """Print the final decision."""
         if self._last:
             self._out.write(f"final: {_verdict(self._last)}\n")
 
@@ -69,7 +69,7 @@ class LiveView:
     def __init__(self, bundle: Bundle, recording: Recording, out: TextIO):
         self._lower, self._upper, self._labels = bundle.rule.lower, bundle.rule.upper, bundle.labels
         self._recording, self._out = recording, out
-        self._is_coloured = not os.environ.get("NO_COLOR")
+        self._is_colored = not os.environ.get("NO_COLOR")
         self._columns = min(MOST_COLUMNS, terminal_width() - 1)
         self._trace: deque[float] = deque(maxlen=round(SHOWN_S * recording.sample_rate_hz))
         self._marks: deque[tuple[float, bool]] = deque(maxlen=40)  # when R was, and whether it voted
@@ -148,8 +148,8 @@ class LiveView:
         bar[min(width - 1, max(0, int(part * width)))] = "●"
         return f"{baseline} ┤{''.join(bar)}├ {target}"
 
-    def _painted(self, text: str, colour: str) -> str:
-        return f"{colour}{text}{PLAIN}" if self._is_coloured else text
+    def _painted(self, text: str, color: str) -> str:
+        return f"{color}{text}{PLAIN}" if self._is_colored else text
 
 
 def trace(samples_uv: np.ndarray, columns: int, rows: int, shown_samples: int) -> list[str]:

@@ -57,7 +57,7 @@ class Quantity(click.ParamType):
 
 
 class PagePath(click.Path):
-    """Where a page goes: NAME.html, which is new or a page of ours; no other file is replaced."""
+    """Path of a page: NAME.html, which is new or a page of ours; no other file is replaced."""
 
     MARK = b'<meta name="generator" content="edge-ecg">'  # near the top of every page
 

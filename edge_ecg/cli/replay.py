@@ -24,7 +24,7 @@ from edge_ecg.cli.options import (
 )
 from edge_ecg.contract import CONTRACT
 from edge_ecg.datasets.dataset_file import UNKNOWN
-from edge_ecg.datasets.labelling import labels_by_name
+from edge_ecg.datasets.labeling import labels_by_name
 from edge_ecg.inference.novelty import OUT_OF_DATE, span_of
 from edge_ecg.inference.votes import INCONCLUSIVE
 from edge_ecg.playback import BETWEEN, Replayed, Step, replay

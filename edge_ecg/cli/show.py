@@ -57,7 +57,7 @@ def plot_command(
 ) -> int:
     """Draw a recording on ECG paper: trace, R marks, beats that may not vote and why, the mean beat.
 
-    Several recordings are drawn as mean beats over each other, in the colour of the folder that each lies in.
+    Several recordings are drawn as mean beats over each other, in the color of the folder that each lies in.
     """
     check_suffix(out)
     bundle = load_bundle(bundle_path) if bundle_path else None

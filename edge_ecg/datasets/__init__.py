@@ -1,1 +1,1 @@
-"""Labelled recordings: the data set file, import from a phone, labels."""
+"""Labeled recordings: the data set file, import from a phone, labels."""

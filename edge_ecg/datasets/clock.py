@@ -136,7 +136,7 @@ def recording_stamp(recorded_at: str) -> tuple[float, float | None] | None:
 
 @dataclass(frozen=True)
 class Clock:
-    """What turns the times of recordings and sensors into seconds on one axis."""
+    """Conversion of times of recordings and sensors to seconds on one axis."""
 
     zone: tzinfo | None  # of times that state none; None: nothing states one, and all are read off one clock face
     reason: str  # how it is known, for the user

@@ -211,7 +211,7 @@ def _measured(path: Path, content: dict[str, Any]) -> str | None:
 
 
 def _overrides(path: Path, tables: Any) -> tuple[tuple[str, Overrides], ...]:
-    """What [[override]] says of the recordings that match: rate, unit, channel or column, lead."""
+    """Overrides of the recordings that match each [[override]]: rate, unit, channel or column, lead."""
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise DatasetError(f"{path}: override is no list of tables; expected [[override]] with match and values")
     overrides = []
@@ -299,7 +299,7 @@ UNKNOWN = "unknown"
 
 
 class Origin(NamedTuple):
-    """What a recording was made with; None is what nobody said."""
+    """Recording equipment; None where the file does not state it."""
 
     sample_rate_hz: float
     lead: str | None

@@ -6,7 +6,7 @@ from datetime import date
 from itertools import takewhile
 from pathlib import PurePath
 
-from edge_ecg.datasets.labelling import Item, Labels, checked_label
+from edge_ecg.datasets.labeling import Item, Labels, checked_label
 from edge_ecg.errors import DatasetError
 
 MOST_NAMED = 8
@@ -47,7 +47,7 @@ def folder_day(name: str) -> date | None:
 
 
 def _common(paths: Sequence[tuple[str, ...]]) -> int:
-    """How many folders at the front all paths share."""
+    """Number of leading folders that all paths share."""
     return sum(1 for _ in takewhile(lambda parts: len(set(parts)) == 1, zip(*paths, strict=False)))
 
 

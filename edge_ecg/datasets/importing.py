@@ -1,6 +1,6 @@
 """Import: find recordings, label them, and write them by date and label without personal data.
 
-Two passes over the source: the first lists, the second writes what was labelled, one recording at a time.
+Two passes over the source: the first lists, the second writes what was labeled, one recording at a time.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from typing import Any
 
 from edge_ecg.datasets.dataset_file import dataset_toml
 from edge_ecg.datasets.folders import folder_day
-from edge_ecg.datasets.labelling import Item, Labels, split_by_date, table_rows, two_labels, weaknesses
+from edge_ecg.datasets.labeling import Item, Labels, split_by_date, table_rows, two_labels, weaknesses
 from edge_ecg.datasets.measured import BETWEEN, MEASURED, MeasuredLabels, measured_csv
 from edge_ecg.errors import DatasetError, EdgeEcgError
 from edge_ecg.readers.apple_format import anonymous_csv
@@ -27,7 +27,7 @@ COLUMNS = "file,date"
 
 
 class Dates:
-    """When recordings were made, by the name of their file or its end."""
+    """Times of recordings, by the name of their file or its end."""
 
     def __init__(self, path: Path):
         """Read a CSV file of `file,date`, dates such as 2024-03-01 or '2024-03-01 08:03'. Raises DatasetError."""
@@ -66,7 +66,7 @@ Find = Callable[[Path], Iterable[RecordingFile]]  # `find_recordings`, or that w
 
 @dataclass(frozen=True)
 class Listing:
-    """What a source holds."""
+    """Contents of a source."""
 
     items: list[Item]  # by time
     refused: list[str]  # a sentence for each file that is no usable recording
@@ -75,7 +75,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class Imported:
-    """What was written."""
+    """Summary of an import."""
 
     out: Path
     labels: tuple[str, str]
@@ -155,7 +155,7 @@ def write_data(
     measured: MeasuredLabels | None = None,
     find: Find = find_recordings,
 ) -> Imported:
-    """Write `out/DATE/LABEL/*.csv` for what is labelled, and a dataset file with a split by date where one is possible.
+    """Write `out/DATE/LABEL/*.csv` for what is labeled, and a dataset file with a split by date where one is possible.
 
     Values that were measured go into a table beside them, with the recordings between the thresholds, in folders that
     the dataset file leaves out.

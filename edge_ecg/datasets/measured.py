@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from edge_ecg.datasets.clock import Clock, clock_of, recording_stamp
-from edge_ecg.datasets.labelling import Item, Labels, checked_label
+from edge_ecg.datasets.labeling import Item, Labels, checked_label
 from edge_ecg.datasets.sensors import CLEAR_OF_BOTH, GLUCOSE, Quantity, Readings
 from edge_ecg.errors import DatasetError
 from edge_ecg.storage.files import read_small_file
@@ -36,7 +36,7 @@ class Threshold(NamedTuple):
 
 @dataclass(frozen=True)
 class Rule:
-    """What makes a label of a value."""
+    """Rule that turns a measured value into a label."""
 
     below: Threshold
     above: Threshold
@@ -49,7 +49,7 @@ class Rule:
         return self.above.label if value > self.above.value else None
 
     def distance(self, value: float) -> float:
-        """How far a labeled value lies from its threshold."""
+        """Distance of a labeled value from its threshold."""
         return max(self.below.value - value, value - self.above.value)
 
 
@@ -90,7 +90,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class MeasuredLabels:
-    """What a curve and a rule make of recordings."""
+    """Labels of recordings from a curve and a rule."""
 
     curve: Curve
     rule: Rule

@@ -1,4 +1,4 @@
-"""How many sessions a person needs: recordings simulated from the variances of a run, decided by the product's rule.
+"""Plan of sessions: recordings simulated from the variances of a run, decided by the product's rule.
 
 A level of a state is normal between sessions and within one, with the variances that the run found on sessions left
 out. Every simulated study estimates its own variances from its own sessions, leaves each out once, and decides its
@@ -127,7 +127,7 @@ class PlanRow:
 
 @dataclass(frozen=True)
 class Plan:
-    """How many sessions are needed, from the variances of the sessions so far."""
+    """Shares decided by the number of sessions, simulated from the variances of those so far."""
 
     baseline_sessions: int
     target_sessions: int
@@ -154,7 +154,7 @@ class Plan:
 
 
 def plan_from(levels: Levels, recordings: int = RECORDINGS, confidence: float = 0.95) -> Plan:
-    """What so many sessions decide, from as many as the levels are from, on. Raises RunError for fewer than three."""
+    """The plan from as many sessions as the levels are from. Raises RunError for fewer than two."""
     so_far = min(levels.baseline.dates, levels.target.dates)
     if so_far < FEWEST_SESSIONS:
         raise RunError(f"{so_far} sessions have both states, expected {FEWEST_SESSIONS} to plan from")

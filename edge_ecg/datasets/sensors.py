@@ -45,7 +45,7 @@ _CLARITY_TIME = re.compile(r"\(\w{4}-\w{2}-\w{2}.{0,4}?hh:mm:ss\)")
 
 @dataclass(frozen=True)
 class Quantity:
-    """What is measured."""
+    """Quantity that a sensor measures."""
 
     name: str
     heading: re.Pattern[str]  # of its column, in small letters
@@ -91,7 +91,7 @@ def quantity_of(name: str) -> Quantity:
 
 @dataclass(frozen=True)
 class Readings:
-    """What one file holds."""
+    """Contents of one file."""
 
     stamps: Stamps  # (n,)
     values: np.ndarray  # (n,)
@@ -123,7 +123,7 @@ class SensorFile:
     def readings(
         self, form: str, stamps: Stamps, values: np.ndarray, unit: str, skipped: Counter[str] | None = None
     ) -> Readings:
-        """What was read, in the quantity's unit. Raises DatasetError for nothing, and for values of another unit."""
+        """The values read, in the quantity's unit. Raises DatasetError for none, and for values of another unit."""
         name = self.quantity.name
         if not len(values):
             reasons = "".join(f"; {count} {reason}" for reason, count in (skipped or {}).items())
@@ -246,7 +246,7 @@ def _glucose_unit(heading: str) -> str | None:
 
 
 def _libre_columns(header: list[str]) -> int | None:
-    """Where LibreView's two columns of glucose begin, historic and scanned, after time and type of record."""
+    """Start of LibreView's two columns of glucose, historic and scanned, after time and type of record."""
     units = [_glucose_unit(heading) is not None for heading in header]
     return next((place for place in range(2, len(units) - 1) if units[place] and units[place + 1]), None)
 
@@ -328,7 +328,7 @@ def read_table(file: SensorFile) -> Readings:
 
 
 def _columns(quantity: Quantity, header: list[str]) -> tuple[list[int], list[int]] | None:
-    """Where times are, a date and a time of day maybe, and the quantity; None if these are no such headings."""
+    """Columns of times (a date and a time of day maybe) and of the quantity; None if these are no such headings."""
     if any(re.search(r"\d{4}", heading) for heading in header):
         return None  # a row of values
     names = [heading.casefold() for heading in header]

@@ -16,7 +16,7 @@ def golden_steps(
     references: ReferenceBank,
     rule: DecisionRule,
 ) -> list[dict[str, Any]]:
-    """What follows from beats (N, 384), one after the other, as plain JSON values."""
+    """Results of beats (N, 384), one after the other, as plain JSON values."""
     tally, steps = rule.tally(), []
     for values in beats:
         embedding = encoder(values[np.newaxis])

@@ -30,18 +30,18 @@ COPIES, IRREGULAR, OWN_BASELINE = "repeated beats", "irregular rhythm", "its own
 
 @dataclass(frozen=True)
 class GuardLimits:
-    """How far recordings of this person go, from training (`train.decision.fitted`)."""
+    """Limits of this person's recordings, from training (`train.decision.fitted`)."""
 
     change: float  # of evidence within a recording, which few recordings exceed
     rr_change: float  # by which part of itself an RR interval usually differs from the one before, at most
 
     def to_json(self) -> dict[str, float]:
-        """As the manifest holds them."""
+        """JSON values for the manifest."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, value: Any) -> "GuardLimits | None":
-        """What `to_json` wrote, or nothing if there were too few recordings. Raises ContractError for anything else."""
+        """The inverse of `to_json`; None if there were too few recordings. Raises ContractError for anything else."""
         if value is None:
             return None
         names = {f.name for f in fields(cls)}
@@ -54,7 +54,7 @@ class GuardLimits:
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What two recordings share only if they have the same beats."""
+    """Fingerprint that two recordings share only if they have the same beats."""
 
     beats: int
     evidence: float  # the sum over the beats

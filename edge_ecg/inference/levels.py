@@ -1,4 +1,4 @@
-"""Levels: what recordings of either state usually say, how much that varies from day to day, and what it makes of one.
+"""Levels: usual evidence of recordings of either state, its variation between days, and the log odds that follow.
 
 The level of a recording is the mean evidence of its beats. Recordings of one date share a part of it that more beats
 never average away, so the date is a random effect. Of each state, from recordings of dates that the model had not
@@ -41,7 +41,7 @@ class StateLevels:
 
     @property
     def most_confident(self) -> float:
-        """What so many dates can support at most: one error in one date more."""
+        """Highest confidence that so many dates support: one error in one date more."""
         return self.dates / (self.dates + 1)
 
 
@@ -62,7 +62,7 @@ class DayLevel:
 
 @dataclass(frozen=True)
 class Levels:
-    """The levels of both states after each of the numbers in `beats`; between two, the smaller one holds."""
+    """The levels of both states after each of the numbers in `beats`; between two, the smaller one applies."""
 
     beats: tuple[int, ...]  # ascending
     baseline: StateLevels
@@ -73,7 +73,7 @@ class Levels:
         return self.densities(day)[self.index(beats)].log_odds(level)
 
     def densities(self, day: DayLevel | None = None) -> "list[Densities]":
-        """What a level is compared with, for each of the numbers in `beats`."""
+        """Distributions that a level is compared with, for each of the numbers in `beats`."""
         share = usual = 0.0
         if day is not None:
             usual, between, within, _ = self._parameters(self.baseline, self.index(day.beats))
@@ -93,7 +93,7 @@ class Levels:
         return (self.baseline if is_target else self.target).most_confident
 
     def index(self, beats: int) -> int:
-        """Which of the numbers in `beats` holds for so many."""
+        """Index of the number in `beats` that applies to so many."""
         return max(0, bisect_right(self.beats, beats) - 1)
 
     @staticmethod
@@ -101,12 +101,12 @@ class Levels:
         return state.mean[i], state.between[i], state.within[i], state.dates
 
     def to_json(self) -> dict[str, Any]:
-        """As the manifest holds them."""
+        """JSON values for the manifest."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, value: Any) -> "Levels | None":
-        """What `to_json` wrote, or nothing if there were too few dates. Raises ContractError for anything else."""
+        """The inverse of `to_json`; None if there were too few dates. Raises ContractError for anything else."""
         if value is None:
             return None
         if not isinstance(value, dict) or value.keys() != {"beats", "baseline", "target"}:
@@ -141,7 +141,7 @@ class Student(NamedTuple):
 
 
 class Densities(NamedTuple):
-    """Where levels of recordings like the baseline, and like the target, are expected after some number of beats."""
+    """Expected levels of recordings like the baseline, and like the target, after some number of beats."""
 
     same: Student
     different: Student

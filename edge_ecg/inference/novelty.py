@@ -1,6 +1,6 @@
 """Out of distribution, out of date: beats unlike all that training has seen, and days too far from it.
 
-The distance of a beat is Mahalanobis' (P. C. Mahalanobis, "On the generalised distance in statistics", Proc. Natl.
+The distance of a beat is Mahalanobis' (P. C. Mahalanobis, "On the generalized distance in statistics", Proc. Natl.
 Inst. Sci. India 2, 1936) from the nearer of two centres, the usual beat of either state: differences count in units
 of how much beats of one state usually differ in that direction. Departures:
 
@@ -41,7 +41,7 @@ def span_of(days: Sequence[float]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class TrainingDistribution:
-    """Where the embeddings of training lie. Arrays are float64. Raises BundleError for shapes or numbers that can't be.
+    """Distribution of the training embeddings. Arrays are float64. Raises BundleError for impossible shapes or numbers.
 
     A beat further away than `limit` must not vote. It is fitted so that, of recordings of a date that the fit has
     not seen, about one in a hundred has most of its beats beyond it (`train.decision.fitted`).
@@ -66,7 +66,7 @@ class TrainingDistribution:
             raise BundleError("what training has seen holds NaN, infinity or a spread of 0")
 
     def distances(self, embeddings: np.ndarray) -> np.ndarray:
-        """How far (N, D) embeddings lie from what training has seen: (N,), near 1 for a usual beat."""
+        """Distances (N,) of embeddings (N, D) from the training distribution, near 1 for a usual beat."""
         axes, weights = self.squares
         squared = np.square((embeddings[:, np.newaxis] - self.centres) @ axes) @ weights  # (N, 2)
         return np.asarray(np.sqrt(np.maximum(squared.min(1), 0.0)))
@@ -108,7 +108,7 @@ class TrainingDistribution:
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, np.ndarray]) -> "TrainingDistribution | None":
-        """What `tensors` gave, or nothing if there is none of it. Raises BundleError for anything else."""
+        """The inverse of `tensors`; None if there are none. Raises BundleError for anything else."""
         found = {n.removeprefix(PREFIX): t for n, t in tensors.items() if n.startswith(PREFIX)}
         if not found:
             return None

@@ -19,7 +19,7 @@ OUTPUTS = ("evidence", "same", "distance", "embedding", "logits")
 
 
 class Answers(NamedTuple):
-    """What a model says of N beats."""
+    """Outputs of a model for N beats."""
 
     evidence: np.ndarray  # (N, 1): soft evidence, above 0 for the target
     same: np.ndarray  # (N, 2): references of the baseline, and of the target, that call the beat "same"
@@ -35,7 +35,7 @@ class Answers(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a model says of one beat."""
+    """Output of a model for one beat."""
 
     evidence: float
     same_as_baseline: int

@@ -105,7 +105,7 @@ OPS: dict[str, Callable[..., np.ndarray]] = {
 
 
 def with_defaults(program: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The layers with what they leave out.
+    """The layers with their defaults filled in.
 
     "inputs" is the layer before, "output" the layer's place, counted from "0", and "shape" that of the first input.
     """

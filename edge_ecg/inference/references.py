@@ -1,4 +1,4 @@
-"""The reference bank: embeddings of labelled beats that every new beat is compared with."""
+"""The reference bank: embeddings of labeled beats that every new beat is compared with."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property

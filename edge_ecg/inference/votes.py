@@ -30,7 +30,7 @@ NOT_A_NUMBER = "not a number"  # why a beat does not vote whose embedding or log
 
 
 class Vote(NamedTuple):
-    """What the references say of one beat."""
+    """Vote of one beat, from its comparison with the references."""
 
     same_as_baseline: int  # references of the baseline that call it "same"
     same_as_target: int
@@ -66,7 +66,7 @@ class Provisional(NamedTuple):
 
 @dataclass(frozen=True)
 class Decision:
-    """What is known so far of a recording, and final if the recording ends here."""
+    """Decision on a recording so far, final if the recording ends here."""
 
     label: str  # one of the two labels, or "inconclusive"
     confidence: float  # 0.5 to 1: how sure of the label; of the likelier one while inconclusive, 0.5 with too few beats
@@ -80,7 +80,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class DecisionRule:
-    """What turns the votes of one model into decisions. Without levels nothing is ever decided."""
+    """Rule that turns the votes of one model into decisions. Without levels nothing is ever decided."""
 
     labels: tuple[str, str]  # baseline, target
     levels: Levels | None
@@ -98,7 +98,7 @@ class DecisionRule:
 
     @property
     def dates(self) -> dict[str, int] | None:
-        """How many dates of each label the levels are from."""
+        """Number of dates of each label behind the levels."""
         if self.levels is None:
             return None
         return dict(zip(self.labels, (self.levels.baseline.dates, self.levels.target.dates), strict=True))
@@ -119,7 +119,7 @@ class DecisionRule:
         return tally
 
     def describe(self, day: DayLevel | None = None) -> str:
-        """Which rule speaks, for a person."""
+        """The rule in words."""
         if self.levels is None:
             return "no levels: too few dates"
         if day is None:
@@ -170,7 +170,7 @@ class Tally:
 
     @property
     def beats(self) -> int:
-        """How many beats have voted."""
+        """Number of beats that have voted."""
         return sum(self._hard_votes)
 
     @property
@@ -180,7 +180,7 @@ class Tally:
 
     @property
     def decision(self) -> Decision:
-        """What is known now."""
+        """The decision now."""
         self._decision = self._decision or self._decide()
         return self._decision
 
@@ -192,11 +192,11 @@ class Tally:
 
     @property
     def is_enough(self) -> bool:
-        """Whether there are beats enough to say anything, and most of those found were usable."""
+        """Whether enough beats have voted, and most of those found were usable."""
         return self.beats >= max(self._rule.constants.fewest_beats, self._unusable)
 
     def _label_now(self) -> str:
-        """What the beats so far say, whatever was said before."""
+        """The label that the current log odds support, ignoring earlier decisions."""
         if not self.is_enough or self._lower < self.log_odds < self._upper:
             return INCONCLUSIVE
         return self._labels[self.log_odds > 0]

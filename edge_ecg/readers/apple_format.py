@@ -1,4 +1,4 @@
-"""What Apple writes: the words and marks of each language, and files as the Health app exports them.
+"""Apple's file format: the words and marks of each language, and files as the Health app exports them.
 
 The synthetic person is written with all header lines; what is imported is written without the personal ones.
 """

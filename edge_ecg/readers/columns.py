@@ -68,7 +68,7 @@ class Rows:
 
 
 class ColumnSignal(NamedTuple):
-    """What rows of numbers hold."""
+    """Contents of rows of numbers."""
 
     values: np.ndarray
     rate_hz: float | None
@@ -107,7 +107,7 @@ def signal_of(rows: Rows, header: Sequence[str], overrides: Overrides, rate_hz: 
 
 
 def number_of_channels(rows: Rows, header: Sequence[str]) -> int:
-    """How many columns of the beginning of a file may be an ECG; 0 if it is no recording."""
+    """Number of columns at the beginning of a file that may be an ECG; 0 if it is not a recording."""
     if rows.body.count("\n") < FEWEST_ROWS - 1:
         return 0
     if _plain_column(rows) is not None:

@@ -51,7 +51,7 @@ class RecordingFile:
 
 @dataclass
 class SkippedFiles:
-    """What was found and not read, to be named once at the end."""
+    """Skipped files, to be named once at the end."""
 
     names: list[str] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
@@ -107,7 +107,7 @@ def _of_file(source: str, overrides: Overrides, sniffed: Content | None = None) 
 
 
 def _reads_each(content: Content) -> Callable[[Content, Overrides], Iterable[Callable[[], RawSignal]]] | None:
-    """What reads the recordings of a file that may hold several."""
+    """Reader of the recordings of a file that may hold several."""
     return next((form.each for form in formats() if form.each and form.knows(content)), None)
 
 

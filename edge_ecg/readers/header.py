@@ -1,6 +1,6 @@
-"""What the lines above the values say: rate, unit, time of recording. The person's lines are left out first.
+"""Header lines above the values: rate, unit, time of recording. The person's lines are left out first.
 
-Rates are spelt in as many ways as there are programs. A line that states one and can't be read is an error, never
+Rates are spelled in as many ways as there are programs. A line that states one and can't be read is an error, never
 passed over: a wrong rate makes wrong RR intervals without a word.
 """
 
@@ -203,7 +203,7 @@ def _interval_s(key: str, value: str) -> float | None:
 
 
 def _steps(fields: Fields) -> list[re.Match[str]]:
-    """Where a step is named as `2 msec/sample`, as AcqKnowledge does."""
+    """Rate from a step such as `2 msec/sample`, as AcqKnowledge writes it."""
     found = (_STEP.fullmatch(value) for _, value in fields)
     steps = [match for match in found if match]
     if any(not _number(step[1]) for step in steps):
@@ -256,7 +256,7 @@ def stated_device(text: str) -> str | None:
 
 
 def recorded_at(fields: Fields) -> str | None:
-    """When it was recorded: a time with its zone, which no birth date has, or what a line about it says."""
+    """Time of recording: a time with its zone, which no birth date has, or the value of a line about it."""
     about = [value for key, value in fields if key in _RECORDED_KEYS or _RECORDED_WORDS.search(_words(key))]
     for value in about:
         if found := recorded_at_in(value):

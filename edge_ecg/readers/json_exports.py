@@ -212,7 +212,7 @@ def _fields(entry: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _statement(value: Any) -> str:
-    """What a value says in one number or word, perhaps with its unit; a question mark where it is anything else."""
+    """A value as one number or word, perhaps with its unit; a question mark where it is anything else."""
     parts = list(value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value])
     if isinstance(value, list) and parts and all(part == parts[0] for part in parts):
         return _statement(parts[0])
@@ -245,7 +245,7 @@ _FHIR_ECG = re.compile(rb"ECG|EKG|electrocardiogram|SampledData", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class App:
-    """What writes an ECG: by what its object is known, what must be in it (one of each), and what reads it."""
+    """An app that writes ECGs: the test for its object, its required entries (one of each), and its reader."""
 
     name: str
     knows: Callable[[dict[str, Any]], bool]
@@ -287,7 +287,7 @@ def parse_json(content: Content, overrides: Overrides) -> RawSignal:
 
 
 def parse_each(content: Content, overrides: Overrides) -> Iterator[Callable[[], RawSignal]]:
-    """What reads each of the readings in an app's JSON. Raises RecordingError if there is none."""
+    """Readers of each of the readings in an app's JSON. Raises RecordingError if there is none."""
     for app, entry in _readings_of(content):
         yield partial(_signal, app, entry, overrides)
 

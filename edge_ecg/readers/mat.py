@@ -78,7 +78,7 @@ def _is_long(value: np.ndarray) -> bool:
 
 
 def _statement(value: np.ndarray) -> str:
-    """What a variable says in one number or word; a question mark where it is anything else."""
+    """A variable as one number or word; a question mark where it is anything else."""
     while value.dtype.kind == "O" and value.size == 1 and isinstance(value.ravel()[0], np.ndarray):
         value = value.ravel()[0]  # a cell
     words = {str(word).strip() for word in value.ravel()} if value.dtype.kind in "fiuU" else set()

@@ -48,7 +48,7 @@ WORDS: Mapping[str, re.Pattern[str] | str | Collection[str]] = {
 
 
 class Words(NamedTuple):
-    """What a page states of its traces; None is what it does not state."""
+    """Facts that a page states of its traces; None where it does not."""
 
     mm_per_s: float | None
     mm_per_mv: float | None
@@ -286,7 +286,7 @@ def _even_step(times: np.ndarray) -> float | None:
 
 
 def _details(words: Words, rows: list[np.ndarray]) -> str:
-    """What a page has, in numbers: for a report of a page that is read wrong."""
+    """Counts of a page's elements, for a report of a page that is read wrong."""
     shown = [
         f"{len(row)} points from x {row[0, 0]:.2f} to {row[-1, 0]:.2f}, "
         f"y {row[:, 1].min():.2f} to {row[:, 1].max():.2f}, "

@@ -70,7 +70,7 @@ def _read(form: Format, failed: str) -> Callable[[Content, Overrides], RawSignal
 
 @contextmanager
 def _answering(failed: str) -> Iterator[None]:
-    """Whatever else the code of a package raises is an error that names it."""
+    """Turn any other error of a package's code into one that names the package."""
     try:
         yield
     except EdgeEcgError:

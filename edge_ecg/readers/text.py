@@ -123,7 +123,7 @@ def _head_names_a_rate(text: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    """One spelling for spaces, wide digits, minus and micro signs; no quotes, no marks that nobody sees."""
+    """One spelling for spaces, wide digits, minus and micro signs; no quotes, no invisible marks."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).translate(_SAME_CHARACTER)
     elif '"' in text:

@@ -38,7 +38,7 @@ def parse_wide(content: Content, overrides: Overrides) -> RawSignal:
 
 
 def parse_each(content: Content, overrides: Overrides) -> Iterator[Callable[[], RawSignal]]:
-    """What reads each row. Raises RecordingError if there is none."""
+    """Readers of each row. Raises RecordingError if there is none."""
     heading, *rows = decoded(content.read()).splitlines()
     separator = _separator(heading)
     names = [name.strip(" \"'") for name in heading.split(separator)]

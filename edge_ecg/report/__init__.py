@@ -1,1 +1,1 @@
-"""What was measured, as pages and tables."""
+"""Measurements as pages and tables."""

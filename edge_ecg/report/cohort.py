@@ -6,7 +6,7 @@ import numpy as np
 
 from edge_ecg.contract import INTENDED_USE
 from edge_ecg.report.page import DASH, Picture, fixed, percent, whole_page
-from edge_ecg.report.pictures.svg import COLOURS, RULE, WIDE_INCHES, drawing, svg_of
+from edge_ecg.report.pictures.svg import COLORS, RULE, WIDE_INCHES, drawing, svg_of
 from edge_ecg.results import CohortResult, PersonResult, PersonTests
 
 MOST_NAMED = 60  # persons that a picture has room to name
@@ -25,16 +25,16 @@ def forest(rows: Sequence[tuple[str, float, tuple[float, float], float | None, b
         axes = drawn.subplots()
         places = np.arange(len(rows))
         thin = max(0.4, min(1.4, 84 / len(rows)))
-        for has_effect, colour in ((True, "ours"), (False, "open")):
+        for has_effect, color in ((True, "ours"), (False, "open")):
             of = [place for place in places if rows[place][4] == has_effect]
             low, high = ([100 * rows[place][2][end] for place in of] for end in (0, 1))
             shares = [100 * rows[place][1] for place in of]
-            axes.hlines(of, low, high, color=COLOURS[colour], linewidth=thin, alpha=0.7)
-            face = COLOURS[colour] if has_effect else COLOURS["paper"]
-            axes.scatter(shares, of, 14 * thin, facecolors=face, edgecolors=COLOURS[colour], linewidths=0.9, zorder=4)
+            axes.hlines(of, low, high, color=COLORS[color], linewidth=thin, alpha=0.7)
+            face = COLORS[color] if has_effect else COLORS["paper"]
+            axes.scatter(shares, of, 14 * thin, facecolors=face, edgecolors=COLORS[color], linewidths=0.9, zorder=4)
         best = [(100 * row[3], place) for place, row in enumerate(rows) if row[3] is not None]
         if best:
-            axes.scatter(*zip(*best, strict=True), 20 * thin, COLOURS["third"], marker="|", linewidths=1.2, zorder=3)
+            axes.scatter(*zip(*best, strict=True), 20 * thin, COLORS["third"], marker="|", linewidths=1.2, zorder=3)
         axes.axvline(50, **RULE)
         if len(rows) <= MOST_NAMED:
             axes.set_yticks(places, [row[0] for row in rows])
@@ -52,14 +52,14 @@ def forest(rows: Sequence[tuple[str, float, tuple[float, float], float | None, b
 
 
 def distribution(ours: Sequence[float], best: Sequence[float]) -> Picture:
-    """How many persons have which share of recordings right: by the comparator, and by their own best baseline."""
+    """Distribution of persons by recordings right: by the comparator, and by their own best benchmark method."""
     with drawing() as Figure:
         drawn = Figure(figsize=(WIDE_INCHES, 2.4), layout="constrained")
         axes = drawn.subplots()
         low = 100 * min([*ours, *best])
         edges = np.linspace(5 * np.floor(min(low, 95) / 5), 100, 13)
-        axes.hist([100 * share for share in ours], edges, color=COLOURS["ours"], alpha=0.45, linewidth=0)
-        axes.hist([100 * share for share in best], edges, color=COLOURS["third"], histtype="step", linewidth=1.4)
+        axes.hist([100 * share for share in ours], edges, color=COLORS["ours"], alpha=0.45, linewidth=0)
+        axes.hist([100 * share for share in best], edges, color=COLORS["third"], histtype="step", linewidth=1.4)
         axes.set(xlabel="recordings of dates left out right, %", ylabel="persons")
         axes.locator_params(axis="y", integer=True)
         axes.grid(axis="y")
@@ -127,7 +127,7 @@ def _cells(found: PersonResult, ours: str, tested: PersonTests | None) -> list[s
 
 
 def _decided(judged: Sequence[PersonResult], ours: str) -> list[tuple[str, list[str]]]:
-    """Decisions of all persons added up: what is compared with, then right, wrong and inconclusive."""
+    """Decisions of all persons added up: the plan, then right, wrong and inconclusive."""
     rows = []
     of_all = [found.decisions[ours] for found in judged if ours in found.decisions]
     for each, name in (

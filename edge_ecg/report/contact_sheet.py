@@ -1,4 +1,4 @@
-"""A contact sheet for labelling: every recording as a small trace, to be marked in a browser and saved as a table."""
+"""A contact sheet for labeling: every recording as a small trace, to be marked in a browser and saved as a table."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from edge_ecg.contract import CONTRACT
-from edge_ecg.datasets.labelling import Item, Labels
+from edge_ecg.datasets.labeling import Item, Labels
 from edge_ecg.datasets.measured import MeasuredLabels
 from edge_ecg.recording import Recording
 from edge_ecg.report.page import interactive_page, packed

@@ -1,4 +1,4 @@
-"""What was measured of a run or a bundle: the JSON files that training, the studies and the export leave."""
+"""The records of a run or a bundle, from the JSON files that training, the studies and the export leave."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -41,7 +41,7 @@ Folds = dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]  # by method: date,
 
 @dataclass(frozen=True)
 class Findings:
-    """All that a report may draw on; what was not measured is None. Each part comes with the file that it is from."""
+    """All records that a report draws on; None for those not measured. Each comes with the file that it is from."""
 
     source: Path
     is_bundle: bool
@@ -65,8 +65,8 @@ class Findings:
     placebo: Placebo | None
     plan: SessionPlan | None
     coarse: tuple[str, ...]  # parts that `train.study --quick` measured
-    artefacts: list[dict[str, Any]] | None
-    not_made: dict[str, str]  # by artefact, the operation that its form lacks
+    artifacts: list[dict[str, Any]] | None
+    not_made: dict[str, str]  # by artifact, the operation that its form lacks
     tools: dict[str, str]
     files: dict[str, Path]  # where each part was read
 
@@ -81,12 +81,12 @@ class Findings:
         return self.dataset.session == "person"
 
     def with_bundle(self, bundle: "Findings") -> "Findings | None":
-        """This run with the artefacts of a bundle that was made from it, or None if the bundle is of another run."""
+        """This run with the artifacts of a bundle that was made from it, or None if the bundle is of another run."""
         same = bundle.is_bundle and not self.is_bundle and bundle.settings == self.settings
         if not same or bundle.metrics != self.metrics:
             return None
-        files = {**self.files, "artefacts": bundle.files["artefacts"]}
-        return replace(self, artefacts=bundle.artefacts, not_made=bundle.not_made, tools=bundle.tools, files=files)
+        files = {**self.files, "artifacts": bundle.files["artifacts"]}
+        return replace(self, artifacts=bundle.artifacts, not_made=bundle.not_made, tools=bundle.tools, files=files)
 
 
 STUDIES: dict[str, type[Record]] = {
@@ -163,7 +163,7 @@ def _run(path: Path) -> dict[str, Any]:
         "metrics": {"train": metrics.train, "validation": metrics.validation},
         "history": metrics.history if metrics.history.epochs else None,
         **found,
-        "artefacts": None,
+        "artifacts": None,
         "not_made": {},
         "tools": {"torch": config.torch},
         "files": files,
@@ -171,7 +171,7 @@ def _run(path: Path) -> dict[str, Any]:
 
 
 def weights_sha256(run: Path) -> str:
-    """What tells the weights of a run from those of another."""
+    """Hash of the weights of a run."""
     return hashlib.sha256((run / "checkpoint.safetensors").read_bytes()).hexdigest()
 
 
@@ -204,15 +204,15 @@ def _bundle(path: Path) -> dict[str, Any]:
             "best_epoch": manifest["training"]["best_epoch"],
             "metrics": convert_record(file, manifest["metrics"], dict[str, SetMetrics]),
             **dict.fromkeys(("history", "overview", "confounders", "evaluation")),
-            "artefacts": manifest["parity"],
+            "artifacts": manifest["parity"],
             "not_made": manifest.get("not_made") or {},
             "tools": manifest["tools"],
-            "files": {"model": file, "metrics": file, "artefacts": file},
+            "files": {"model": file, "metrics": file, "artifacts": file},
         }
 
 
 def fold_file(crossval: Path, method: str, fold: str) -> Path:
-    """Where the scores of a method on a fold are kept."""
+    """File of the scores of a method on a fold."""
     return crossval / "folds" / method.replace(" ", "-") / f"{fold}.json"
 
 

@@ -64,7 +64,7 @@ def _environment() -> "Environment":
 
 
 def drawn(picture: Picture) -> str:
-    """A picture as it stands in a page: its SVG, named for who can't see it."""
+    """A picture for a page: its SVG, with its description for screen readers."""
     svg, alt = picture
     return f'<svg role="img" aria-label="{escape(alt)}" {svg.removeprefix("<svg ")}'
 

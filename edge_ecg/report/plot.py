@@ -13,12 +13,12 @@ from edge_ecg.errors import EdgeEcgError
 from edge_ecg.playback import Replayed, Step, replay
 from edge_ecg.recording import Recording, require_recording
 from edge_ecg.report.drawing import (
-    BASELINE_COLOUR,
+    BASELINE_COLOR,
     FAULT,
     FIT,
     INK,
     SMALL_SQUARE_MV,
-    TARGET_COLOUR,
+    TARGET_COLOR,
     new_figure,
     paper,
 )
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BEAT_MM_PER_S, BEAT_MM_PER_MV = 100.0, 20.0  # larger than the recording beside it
-COLOURS = (BASELINE_COLOUR, TARGET_COLOUR, "#0b8a65", "#6a3fb5", "#7d8590")
+COLORS = (BASELINE_COLOR, TARGET_COLOR, "#0b8a65", "#6a3fb5", "#7d8590")
 BEAT_MS = (np.arange(CONTRACT.window_samples) - CONTRACT.before_r_samples) * 1000 / CONTRACT.sample_rate_hz
 
 
@@ -67,13 +67,13 @@ def plot_states(recordings: Mapping[str, Sequence[Recording]]) -> "Figure":
         if not usable:
             continue
         means = np.array([_aligned_mv(beats).mean(0) for beats in usable])
-        colour, mean, spread = COLOURS[number % len(COLOURS)], means.mean(0), means.std(0)
-        axes.plot(BEAT_MS, means.T, color=colour, linewidth=0.4, alpha=0.5)
-        axes.fill_between(BEAT_MS, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0)
+        color, mean, spread = COLORS[number % len(COLORS)], means.mean(0), means.std(0)
+        axes.plot(BEAT_MS, means.T, color=color, linewidth=0.4, alpha=0.5)
+        axes.fill_between(BEAT_MS, mean - spread, mean + spread, color=color, alpha=0.15, linewidth=0)
         axes.plot(
             BEAT_MS,
             mean,
-            color=colour,
+            color=color,
             linewidth=2,
             linestyle="--" if number % 2 else "-",
             label=f"{label}: {len(usable)} recordings, {sum(map(len, usable))} beats",
@@ -175,7 +175,7 @@ def _rows_s(duration_s: float) -> list[tuple[float, float]]:
 
 
 def _range_mv(samples_uv: np.ndarray) -> tuple[float, float]:
-    """What a row of paper shows, in whole large squares around the usual values."""
+    """Range of a row of paper, in whole large squares around the usual values."""
     square_mv = 5 * SMALL_SQUARE_MV
     if not np.isfinite(samples_uv).any():
         return -square_mv, square_mv
@@ -224,9 +224,9 @@ def _marks(axes: "Axes", beats: Marked, peaks_s: np.ndarray) -> None:
     start_s, end_s = axes.get_xlim()
     at = axes.get_xaxis_transform()
 
-    def mark(seconds: Sequence[float], marker: str, colour: str, size: float) -> None:
+    def mark(seconds: Sequence[float], marker: str, color: str, size: float) -> None:
         places = [1 + 1.6 * _mm(axes)] * len(seconds)
-        axes.plot(seconds, places, marker, color=colour, markersize=size, transform=at, clip_on=False)
+        axes.plot(seconds, places, marker, color=color, markersize=size, transform=at, clip_on=False)
 
     shown = [(beat.r_index / CONTRACT.sample_rate_hz, reasons) for beat, reasons in beats]
     shown = [(second, reasons) for second, reasons in shown if start_s <= second < end_s]
@@ -242,7 +242,7 @@ def _marks(axes: "Axes", beats: Marked, peaks_s: np.ndarray) -> None:
 
 
 def _mm(axes: "Axes") -> float:
-    """A millimetre of paper as a share of the height of the axes."""
+    """A millimeter of paper as a share of the height of the axes."""
     low_mv, high_mv = axes.get_ylim()
     return 1 / (MM_PER_MV * (high_mv - low_mv))
 
@@ -251,9 +251,9 @@ def _evidence(axes: "Axes", replayed: Replayed, bundle: Bundle) -> None:
     """The evidence of each beat, when it was known."""
     baseline, target = bundle.labels
     votes = [(j.beat.known_at_s, j.vote.evidence) for j in replayed.judged if j.vote]
-    for is_target, colour in ((False, BASELINE_COLOUR), (True, TARGET_COLOUR)):
+    for is_target, color in ((False, BASELINE_COLOR), (True, TARGET_COLOR)):
         shown = [(second, evidence) for second, evidence in votes if (evidence > 0) == is_target]
-        axes.bar([s for s, _ in shown], [evidence for _, evidence in shown], width=0.3, color=colour)
+        axes.bar([s for s, _ in shown], [evidence for _, evidence in shown], width=0.3, color=color)
     silent = [j.beat.known_at_s for j in replayed.judged if not j.vote]
     axes.plot(silent, [0] * len(silent), "x", color=FAULT, markersize=3.5)
     axes.axhline(0, color=INK, linewidth=0.6)
@@ -264,11 +264,11 @@ def _evidence(axes: "Axes", replayed: Replayed, bundle: Bundle) -> None:
 
 
 def _decision(axes: "Axes", replayed: Replayed, steps: Sequence[Step], recording: Recording, bundle: Bundle) -> None:
-    """The log odds between their boundaries, and what was decided when."""
+    """The log odds between their boundaries, and the times of decisions."""
     times_s = np.cumsum([len(step.samples_uv) for step in steps]) / recording.sample_rate_hz
     axes.step(times_s, [step.log_odds for step in steps], where="post", color=INK, linewidth=1)
-    for boundary, colour in ((bundle.rule.lower, BASELINE_COLOUR), (bundle.rule.upper, TARGET_COLOUR)):
-        axes.axhline(boundary, color=colour, linewidth=0.9, linestyle="--")
+    for boundary, color in ((bundle.rule.lower, BASELINE_COLOR), (bundle.rule.upper, TARGET_COLOR)):
+        axes.axhline(boundary, color=color, linewidth=0.9, linestyle="--")
     decision, provisional = replayed.decision, replayed.decision.provisional
     final = (
         f"inconclusive, {replayed.why}" if replayed.why else f"{decision.label}, {decision.confidence:.0%} at the end"

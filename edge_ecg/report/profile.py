@@ -54,14 +54,14 @@ class DeviceFigures:
     devices: dict[str, dict[str, Any]]
 
     def power_mw(self, name: str) -> float | None:
-        """An estimate of what listening costs; None where nothing is assumed of such a device."""
+        """Estimated power of listening; None where nothing is assumed of such a device."""
         if name not in NANOJOULES_A_CYCLE:
             return None
         instructions = self.devices[name]["instructions_a_second_of_ecg"]
         return float(instructions * CYCLES_AN_INSTRUCTION * NANOJOULES_A_CYCLE[name] * 1e-6)
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, the estimate of power beside what was counted."""
+        """All figures, the estimate of power beside the counts."""
         return {
             name: {k: v for k, v in figures.items() if k != "differences"}
             | {"differences": len(figures["differences"]), "estimated_power_mw": self.power_mw(name)}
@@ -69,7 +69,7 @@ class DeviceFigures:
         }
 
     def lines(self) -> Iterator[str]:
-        """A line for each device, and what they stand on."""
+        """One line per device, then the assumptions."""
         for name, f in self.devices.items():
             memory = f", {f['code_bytes']:,} bytes of code, {f['ram_bytes']:,} of RAM" if "ram_bytes" in f else ""
             power = self.power_mw(name)
@@ -110,7 +110,7 @@ TIMED_RUNS = 200
 
 @dataclass(frozen=True)
 class LayerCost:
-    """What one layer costs for one beat against all references."""
+    """Costs of one layer for one beat against all references."""
 
     program: str
     op: str
@@ -130,10 +130,10 @@ class LayerCost:
 
 @dataclass(frozen=True)
 class Profile:
-    """Layers, and what a device must carry."""
+    """Layers, and bytes that a device must carry."""
 
     layers: list[LayerCost]
-    weight_bytes: dict[str, int]  # by artefact
+    weight_bytes: dict[str, int]  # by artifact
     reference_bytes: int
     beat_us: float  # one beat through ONNX Runtime, here
     device: DeviceFigures | None = None  # what was counted on emulated devices
@@ -246,7 +246,7 @@ def _multiply_adds(layer: dict[str, Any], shape: tuple[int, ...], weights: list[
 
 
 def _weight_bytes(files: dict[str, bytes]) -> dict[str, int]:
-    """What a device must carry of each artefact, without references."""
+    """Bytes of each artifact that a device must carry, without references."""
     sizes = {
         "ONNX": sum(len(c) for n, c in files.items() if n in ("encoder.onnx", "comparator.onnx")),
         "ONNX int8": sum(len(c) for n, c in files.items() if n.endswith("_int8.onnx")),

@@ -19,7 +19,7 @@ class Played(NamedTuple):
 
 
 def replay_page(bundle: Bundle, played: Sequence[Played]) -> str:
-    """The page. What it shows are the beats and decisions of the replays. Raises EdgeEcgError without Jinja2."""
+    """The page with the beats and decisions of the replays. Raises EdgeEcgError without Jinja2."""
     baseline, target = bundle.labels
     recordings = [_recording(bundle, *each) for each in played]
     data = {"labels": bundle.labels, "boundaries": [bundle.rule.lower, bundle.rule.upper], "recordings": recordings}
@@ -58,7 +58,7 @@ def outcome(replayed: Replayed) -> dict[str, Any]:
 
 
 def events(bundle: Bundle, steps: Sequence[Step]) -> list[dict[str, Any]]:
-    """Each beat when it was known, what it said, and what was decided by then."""
+    """Each beat with the time at which it was known, its evidence, and the decision by then."""
     found = []
     for step in steps:
         for judged in step.judged:

@@ -1,4 +1,4 @@
-"""The report: one page that says what was asked, what was measured, and what that does not show.
+"""The report: one page with the question, the measurements, and their limits.
 
 The page is one file of HTML without scripts and without links to anywhere. What was not measured is named once, at its
 end, with the command that would measure it.
@@ -47,7 +47,7 @@ def _strips(findings: Findings, place: int) -> Any:
 
 
 def _figures(findings: Findings) -> dict[str, str]:
-    """What stands in a run's column; an empty text for what was not measured."""
+    """The cells of a run's column; an empty text for what was not measured."""
     with naming(findings.files["model"]):
         shown = {
             "architecture": findings.architecture,
@@ -143,11 +143,11 @@ SECTIONS = (
     Section("How many days have to be recorded", ("learning_curve",), "days.html", sections.days),
     Section("How many more sessions", ("plan",), "plan.html", sections.plan),
     Section("Training, epoch by epoch", ("history",), "learning.html", sections.learning),
-    Section("What is shipped", ("artefacts",), "artefacts.html", sections.artefacts),
+    Section("What is shipped", ("artifacts",), "artifacts.html", sections.artifacts),
 )
 
 # Of another command, of weights that were trained elsewhere, and where nothing was measured.
-NOT_MISSED = ("artefacts", "history", "dose")
+NOT_MISSED = ("artifacts", "history", "dose")
 
 
 def report(findings: Findings) -> str:

@@ -14,7 +14,7 @@ from edge_ecg.report.pictures import beats as model
 from edge_ecg.report.summary import by_rank
 from edge_ecg.results import CoveredPart, DateCounts, Scores, upper_bound_95, wilson_interval
 
-# Ours first, then baselines from the best down: the colours and lines that pictures and their keys share.
+# Ours first, then baselines from the best down: the colors and lines that pictures and their keys share.
 SERIES = (("ours", ""), ("second", ""), ("third", "dashed"), ("fifth", ""), ("fourth", ""), ("fourth", "dotted"))
 BEAT_MS = (np.arange(CONTRACT.window_samples) - CONTRACT.before_r_samples) * 1000 / CONTRACT.sample_rate_hz
 
@@ -106,7 +106,7 @@ def strips_of(
 
 
 def ranking(findings: Findings) -> dict[str, Any]:
-    """How recordings are ranked, and whether a probability of 80 % comes true in 80 %."""
+    """ROC curves, and calibration of the stated probabilities."""
     assert findings.crossval is not None
     methods, names = findings.crossval.methods, by_rank(findings)[: len(SERIES)]
     areas = [f"{name} {methods[name].auc:.3f}" for name in names]
@@ -124,7 +124,7 @@ def ranking(findings: Findings) -> dict[str, Any]:
     dates = {date: (row.said, row.targets / row.recordings, row.recordings) for date, row in ours.by_date.items()}
     return {
         "roc": outcomes.roc(curves, areas),
-        "keys": [(f"{colour} {line}", area) for (colour, line), area in zip(SERIES, areas, strict=False)],
+        "keys": [(f"{color} {line}", area) for (color, line), area in zip(SERIES, areas, strict=False)],
         "reliability": outcomes.reliability(bins),
         "calibration": outcomes.calibration_by_date(dates),
         "ours": ours,
@@ -133,12 +133,12 @@ def ranking(findings: Findings) -> dict[str, Any]:
 
 
 def _ms(sample: float) -> float:
-    """Where a sample of a beat lies, in ms from R."""
+    """Position of a sample of a beat, in ms from R."""
     return 1000 * (sample - CONTRACT.before_r_samples) / CONTRACT.sample_rate_hz
 
 
 def confounders(findings: Findings) -> dict[str, Any]:
-    """What stays right when heart rate or amplitude can't help."""
+    """Accuracy without heart rate or amplitude."""
     assert findings.confounders is not None
     rows = findings.confounders.without
     return {"reverse": [row.name for row in rows if row.auc_95 and row.auc_95[1] < 0.5]}
@@ -215,8 +215,8 @@ def days(findings: Findings) -> dict[str, Any]:
     names = sorted(methods, key=lambda name: name != "comparator")[: len(SERIES)]
     series = list(zip(names, SERIES, strict=False))
     return {
-        "picture": outcomes.by_days([(name, colour, line, methods[name]) for name, (colour, line) in series]),
-        "keys": [(f"{colour} {line}", name) for name, (colour, line) in series],
+        "picture": outcomes.by_days([(name, color, line, methods[name]) for name, (color, line) in series]),
+        "keys": [(f"{color} {line}", name) for name, (color, line) in series],
     }
 
 
@@ -258,18 +258,18 @@ def controls(findings: Findings) -> dict[str, Any]:
 def plan(findings: Findings) -> dict[str, Any]:
     """Shares decided by the number of sessions."""
     assert findings.plan is not None
-    keys = [(f"{colour} {line}", name) for name, colour, line in outcomes.SESSION_CURVES]
+    keys = [(f"{color} {line}", name) for name, color, line in outcomes.SESSION_CURVES]
     return {"found": findings.plan, "picture": outcomes.by_sessions(findings.plan.rows), "keys": keys}
 
 
-def artefacts(findings: Findings) -> dict[str, Any]:
-    """What each form of the model weighs, and what it does to the decisions."""
-    assert findings.artefacts is not None
+def artifacts(findings: Findings) -> dict[str, Any]:
+    """Size of each form of the model, and its effect on the decisions."""
+    assert findings.artifacts is not None
     rows = [
         (row["engine"], row["bytes_with_references"], median(row["beat_us"]) if row.get("beat_us") else None)
-        for row in findings.artefacts
+        for row in findings.artifacts
     ]
-    return {"picture": model.artefacts(rows)}
+    return {"picture": model.artifacts(rows)}
 
 
 def learning(findings: Findings) -> dict[str, Any]:

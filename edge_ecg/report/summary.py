@@ -10,14 +10,14 @@ from edge_ecg.results import Accuracy, Correlation, MeanDecisions
 
 
 class Figure(NamedTuple):
-    """A main figure, and what it is of."""
+    """A main figure, and its caption."""
 
     figure: str
     of: str
 
 
 def by_rank(findings: Findings) -> list[str]:
-    """This comparator first, then the others by what they decide rightly. Raises RunError where it has no other."""
+    """This comparator first, then the others by recordings right. Raises RunError where there is no other."""
     assert findings.crossval is not None
     methods = findings.crossval.methods
     file = findings.files["crossval"]
@@ -79,7 +79,7 @@ def leading(findings: Findings) -> list[Figure]:
 
 
 def summary(findings: Findings) -> list[tuple[str, str]]:
-    """What was found, each as a question and its answer in plain words."""
+    """Findings, each as a question and its answer in plain words."""
     found: list[tuple[str, str]] = []
     for part, tell in (
         ("crossval", _told_apart),

@@ -51,7 +51,7 @@ class Quality:
         return tuple(dict.fromkeys((*reasons, *shape)))  # the beat before may share a reason
 
     def _of_window(self, window: np.ndarray) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """What makes R uncertain, and what only bends the beat."""
+        """Faults that make the R position unreliable, and faults of the waveform alone."""
         c = self._constants
         qrs = window[self._r - c.qrs : self._r + c.qrs]
         top, bottom = float(qrs.max()), float(qrs.min())

@@ -20,7 +20,7 @@ class Resampler:
     Between samples it is the cubic through the four nearest (Lagrange's formula; Laakso et al., Splitting the
     unit delay, IEEE Signal Processing Magazine 13(1), 1996). It is exact for cubics and flattest at low
     frequencies: from 360 Hz it errs by 0.04 % at 20 Hz and by 0.6 % at 40 Hz, where a watch's ECG ends. At
-    the first and the last sample there are no neighbours outside, so the cubic of the outermost four is used,
+    the first and the last sample there are no neighbors outside, so the cubic of the outermost four is used,
     and not an invented sample. There is no filter against aliasing: rates above 512 Hz must bring no content
     above 256 Hz.
 
@@ -57,7 +57,7 @@ class Resampler:
         return self._between(self._outputs(np.nextafter(heard - 1, heard)))
 
     def to_source_seconds(self, index: float) -> float:
-        """When output `index` was, in seconds of the recording's own clock."""
+        """Time of output `index`, in seconds of the recording's own clock."""
         return index / CONTRACT.sample_rate_hz
 
     def to_source_index(self, index: int) -> int:

@@ -43,7 +43,7 @@ class RPeakDetector:
     - The two-term envelope instead of squaring and a moving window: no second filter, no running
       sum, and not the 75 ms by which that window lags.
     - Heights enter the level capped, and the threshold fades while nothing is found; faded to its least, the
-      levels are learnt again: no artefact blinds it for long.
+      levels are learnt again: no artifact blinds it for long.
     - The T-wave rule compares envelope heights: this envelope is a slope already.
     - One mean RR interval, not a second one for regular beats: irregular rhythms are no exception here.
     - R is the first deflection of the QRS unless that is a q wave: a lead with a deep S keeps its R, and the
@@ -233,7 +233,7 @@ class RPeakDetector:
         self._deadline = max(index + int(c.search_back_rr * self._rr) + c.refractory + 2, now)
 
     def _deflections(self, candidate: _Candidate) -> tuple[int, int, int]:
-        """Where the raw samples are highest and lowest around a QRS, and which is its R (1 up, -1 down)."""
+        """Indices of the highest and lowest raw sample around a QRS, and the polarity of its R (1 up, -1 down)."""
         c = self._constants
         centre = candidate.at - c.envelope_delay
         margin = c.refine_reach + c.smooth_samples // 2

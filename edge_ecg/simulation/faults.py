@@ -11,7 +11,7 @@ from edge_ecg.signal.resample import Resampler
 
 @dataclass(frozen=True)
 class Faults:
-    """What to do to a recording. The same faults and seed do the same to the same recording."""
+    """Faults to simulate. The same faults and seed do the same to the same recording."""
 
     drop: float = 0.0  # share of the samples that are lost, each on its own
     gap_s: float = 0.0  # one stretch without any sample, anywhere after the settling time

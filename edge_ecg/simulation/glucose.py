@@ -60,7 +60,7 @@ def record_glucose_day(person: Person, day: int, per_state: int = 4) -> Iterator
 
 
 def sensor_readings(person: Person, days: Sequence[int]) -> list[tuple[datetime, float]]:
-    """What a sensor shows on some days, every 5 min: time and mmol/L, later than the blood and with noise."""
+    """Sensor readings of some days, every 5 min: time and mmol/L, later than the blood and with noise."""
     readings = []
     for day in days:
         glucose, rng = glucose_day(person, day), np.random.default_rng([person.seed, day, 98])

@@ -36,7 +36,7 @@ BAND_HZ = 40.0  # the watch's own low-pass
 
 @dataclass(frozen=True)
 class State:
-    """What sets one state apart: its usual heart rate, and the T wave at that rate."""
+    """A state's usual heart rate, and the T wave at that rate."""
 
     heart_rate_bpm: float
     t_delay_ms: float  # R to the summit of T
@@ -67,7 +67,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Day:
-    """How one day differs from the person's average: electrodes, posture, sleep. Both states share it."""
+    """Difference of one day from the person's average: electrodes, posture, sleep. Both states share it."""
 
     gain: float
     axis: float  # what R gains, S loses
@@ -80,7 +80,7 @@ class Day:
 
 @dataclass(frozen=True)
 class SyntheticRecording:
-    """A recording as the watch would hand it over, and what no watch can tell."""
+    """A recording as the watch would hand it over, and the truth behind it."""
 
     samples_uv: np.ndarray  # (n,) with noise, wander and settling, to three decimals
     clean_uv: np.ndarray  # (n,) the heart alone
@@ -304,7 +304,7 @@ def _low_pass(cutoff_hz: float, rate_hz: float) -> list[tuple[float, ...]]:
 
 @dataclass(frozen=True)
 class FileFormat:
-    """How a watch wrote its files: their sample rate, and the locale of the phone that exported them."""
+    """Format of a watch's files: their sample rate, and the locale of the phone that exported them."""
 
     sample_rate_hz: float = 512.0
     locale: str = "en"

@@ -26,14 +26,14 @@ from edge_ecg.errors import EdgeEcgError, RunError
 
 
 def path_of(given: object, refusal: type[EdgeEcgError] = EdgeEcgError) -> Path:
-    """What a caller gave as a path. Raises `refusal` for what can't be one."""
+    """A caller's argument as a path. Raises `refusal` for anything that is not one."""
     if not isinstance(given, str | os.PathLike) or "\0" in os.fspath(given):
         raise refusal(f"path is {given!r:.60}, expected the path of a file or folder")
     return Path(given)
 
 
 def plain_handle(path: Path, refusal: type[EdgeEcgError] = EdgeEcgError) -> int:
-    """A file open for reading. Raises `refusal` for what is no plain file, without waiting for it; OSError."""
+    """Open a regular file without blocking. Raises `refusal` for FIFOs, devices and folders; OSError."""
     # O_NONBLOCK: opening a pipe must not wait for a writer.
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -49,7 +49,7 @@ def plain_file(path: Path, refusal: type[EdgeEcgError] = EdgeEcgError) -> Path:
 
 
 def read_small_file(path: Path, most: int, refusal: type[EdgeEcgError] = EdgeEcgError) -> bytes:
-    """A file's content. Raises `refusal` for what is no plain file or has more than `most` bytes; OSError."""
+    """A regular file's content. Raises `refusal` for other files and for more than `most` bytes; OSError."""
     with os.fdopen(plain_handle(path, refusal), "rb") as stream:
         content = stream.read(most + 1) or b""  # None of a device that has nothing now
     if len(content) > most:

@@ -1,1 +1,1 @@
-"""What a person sees in a terminal."""
+"""Output of commands in a terminal."""

@@ -1,4 +1,4 @@
-"""How every command ends: a result, or one line that says what was wrong, and an exit code that a program can read.
+"""Commands in a terminal: text that fits it, progress, and an end in a result or one line and an exit code.
 
 0 done; 1 a defect of this program; 2 bad input (what could be done was done); 130 interrupted.
 """
@@ -63,7 +63,7 @@ def run_command(command: click.Command, arguments: list[str] | None = None) -> N
 
 
 def _prepare_streams() -> None:
-    """Any name of a file can be printed, and a stream that was closed takes what is printed."""
+    """Make stdout and stderr accept undecodable file names and survive being closed."""
     for name, number in (("stdout", 1), ("stderr", 2)):
         stream = getattr(sys, name)
         if stream is None:
@@ -106,7 +106,7 @@ def out_option(
 
 
 def is_verbose() -> bool:
-    """Whether the command was asked to say more."""
+    """Whether the command runs with --verbose."""
     return _Verbose.wanted
 
 
@@ -202,7 +202,7 @@ def columns(rows: Iterable[Sequence[str]], width: int | None = None) -> list[str
 
 
 def countdown(say: Callable[[str], None], total: int, before: int = 0, later: float = 0) -> Callable[[str], None]:
-    """A function that says how many of `total` are done with each line, and how long the others take at most.
+    """A function that prints, with each line, how many of `total` are done and how long the others take at most.
 
     At the pace so far, since whoever counts begins with the longest. It says no more than a line a second, and the last
     one. before: how many were done already, and say nothing of the pace; later: how many of the same pace something
@@ -225,5 +225,5 @@ def countdown(say: Callable[[str], None], total: int, before: int = 0, later: fl
 
 
 def duration(seconds: float) -> str:
-    """A time as a person says it."""
+    """A duration in words."""
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

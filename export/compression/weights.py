@@ -1,6 +1,6 @@
 """Weights with fewer bits: each scheme turns a weight into the float32 numbers that a device will compute with.
 
-Every compressed artefact is made from a model whose weights lie on the scheme's grid already. So the artefact can be
+Every compressed artifact is made from a model whose weights lie on the scheme's grid already. So the artifact can be
 compared with the model that it should be to the last digits, and that model with the trained one by its decisions.
 """
 
@@ -20,7 +20,7 @@ from train.model.model import Model
 
 @dataclass(frozen=True)
 class Scheme:
-    """How the weights of convolutions and linear layers are stored; biases stay float32."""
+    """Storage scheme of the weights of convolutions and linear layers; biases stay float32."""
 
     name: str
     bits: int
@@ -35,7 +35,7 @@ class Scheme:
         return folded
 
     def counts(self, model: Model) -> tuple[int, int]:
-        """How many numbers are stored in fewer than 32 bits, of how many that the graphs hold."""
+        """Count of numbers stored in fewer than 32 bits, and of all numbers of the graphs."""
         folded = fused_for_export(model)
         weights = sum(layer.weight.numel() for layer in layers_of(folded)) if self.bits < 32 else 0
         return weights, sum(p.numel() for p in folded.parameters())
@@ -73,8 +73,8 @@ def finetune(
     for layer in layers:
         register_parametrization(layer, "weight", _Rounded(scheme))
     learned = [parameter for layer in layers for parameter in layer.parameters()]
-    optimiser = torch.optim.Adam(learned, LEARNING_RATE)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, STEPS)
+    optimizer = torch.optim.Adam(learned, LEARNING_RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
     generator = torch.Generator().manual_seed(0)
     values, bank = torch.from_numpy(beats), torch.from_numpy(references)
     for _ in range(STEPS):
@@ -84,9 +84,9 @@ def finetune(
             embeddings, logits = _outputs(model, batch, compared)
         embedded, judged = _outputs(student, batch, compared)
         loss = _off(embedded, embeddings) + _off(judged, logits)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         schedule.step()
         show(f"off by {loss.item():.2g}")
     for layer in layers:
@@ -95,7 +95,7 @@ def finetune(
 
 
 def _off(got: Tensor, wanted: Tensor) -> Tensor:
-    """Squared error, as a share of what there is to explain."""
+    """Squared error, as a share of the variance."""
     return mse_loss(got, wanted) / wanted.var()
 
 

@@ -1,1 +1,1 @@
-"""The forms of an artefact: Core ML packages and the portable layers."""
+"""The forms of an artifact: Core ML packages and the portable layers."""

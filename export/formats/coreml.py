@@ -18,7 +18,7 @@ from edge_ecg.bundles.bundle import REFERENCES, REFERENCES_INT8
 from edge_ecg.contract import CONTRACT, INTENDED_USE
 from edge_ecg.errors import UnsupportedOperationError, first_line
 from export.compression.weights import FLOAT16, FLOAT32, INT8, Scheme
-from export.formats.artefact import Artefact, Engine, Files, Graphs, StoredWeight, embedding_length, require_shapes
+from export.formats.artifact import Artifact, Engine, Files, Graphs, StoredWeight, embedding_length, require_shapes
 from export.graphs import Graph, quiet
 from export.mil.apple import Model_pb2, ct, cto
 from export.mil.program import MilProgram
@@ -139,7 +139,7 @@ def _describe(model: Any, graph: Graph) -> None:
 
 
 def _files(package: Path) -> dict[str, bytes]:
-    """A package's files, by name inside it, without what no runtime reads."""
+    """A package's files, by name inside it, without those that no runtime reads."""
     files = {
         file.relative_to(package).as_posix(): file.read_bytes()
         for file in sorted(package.rglob("*"))
@@ -193,7 +193,7 @@ def _by_name(encoder: Callable[..., np.ndarray], comparator: Callable[..., np.nd
     )
 
 
-def _artefact(scheme: Scheme) -> Artefact:
+def _artifact(scheme: Scheme) -> Artifact:
     packages = tuple(f"{name}{'' if scheme is FLOAT32 else f'_{scheme.name}'}.mlpackage" for name in PACKAGES)
 
     def write(graphs: Graphs) -> dict[str, bytes]:
@@ -206,7 +206,7 @@ def _artefact(scheme: Scheme) -> Artefact:
     def weights(files: Files) -> list[StoredWeight]:
         return [StoredWeight(*stored) for package in packages for stored in opened_package(package, files).weights()]
 
-    return Artefact(
+    return Artifact(
         f"coreml {scheme.name}",
         packages,
         REFERENCES_INT8 if scheme is INT8 else REFERENCES,
@@ -218,7 +218,7 @@ def _artefact(scheme: Scheme) -> Artefact:
     )
 
 
-COREML = tuple(_artefact(scheme) for scheme in (FLOAT32, FLOAT16, INT8))
+COREML = tuple(_artifact(scheme) for scheme in (FLOAT32, FLOAT16, INT8))
 COREML_ON_THIS_MAC = tuple(
     replace(a, name=a.name + ON_THIS_MAC, open=partial(_through_core_ml, packages=a.parts), timed=True)
     for a in COREML

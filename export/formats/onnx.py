@@ -16,7 +16,7 @@ from edge_ecg.errors import UnsupportedOperationError, first_line
 from edge_ecg.inference.engines import OnnxComparator, OnnxEncoder
 from edge_ecg.inference.portable import dequantized, quantize_rows
 from export.compression.weights import FLOAT32, INT8
-from export.formats.artefact import Artefact, Engine, Files, Graphs, StoredWeight
+from export.formats.artifact import Artifact, Engine, Files, Graphs, StoredWeight
 from export.graphs import Graph, quiet
 
 OPSET = 18  # that torch converts to; a file asks for the lowest that has its operators
@@ -64,7 +64,7 @@ def _with_weights(content: bytes, graph: Graph) -> bytes | None:
 
 
 def _described(model: ModelProto, graph: Graph) -> ModelProto:
-    """The model named after its modules and saying what it is for, without the exporter's own notes.
+    """The model with names of its modules and its intended use, without the exporter's own notes.
 
     Those notes take twice the bytes of the weights. Names are short for the same reason: `align.3` is the third
     operation of the module `align`, `3` the third of the graph outside its modules.
@@ -198,7 +198,7 @@ def _has_weight(node: NodeProto) -> bool:
 
 
 def _output_axis(node: NodeProto) -> int:
-    """Which axis of a node's weight counts its outputs."""
+    """Output axis of a node's weight."""
     turned = node.op_type == "Gemm" and any(a.name == "transB" and a.i for a in node.attribute)
     return 0 if node.op_type == "Conv" or turned else 1
 
@@ -218,8 +218,8 @@ def int8_files(graphs: Graphs) -> dict[str, bytes]:
     return dict(zip((ENCODER_INT8, COMPARATOR_INT8), map(with_int8_weights, graphs), strict=True))
 
 
-def _artefact(scheme, names, write) -> Artefact:  # type: ignore[no-untyped-def]
-    return Artefact(
+def _artifact(scheme, names, write) -> Artifact:  # type: ignore[no-untyped-def]
+    return Artifact(
         f"onnx {scheme.name}",
         names,
         REFERENCES,
@@ -232,6 +232,6 @@ def _artefact(scheme, names, write) -> Artefact:  # type: ignore[no-untyped-def]
 
 
 ONNX = (
-    _artefact(FLOAT32, (ENCODER, COMPARATOR), float_files),
-    _artefact(INT8, (ENCODER_INT8, COMPARATOR_INT8), int8_files),
+    _artifact(FLOAT32, (ENCODER, COMPARATOR), float_files),
+    _artifact(INT8, (ENCODER_INT8, COMPARATOR_INT8), int8_files),
 )

@@ -20,7 +20,7 @@ from edge_ecg.inference.engines import Session
 from edge_ecg.inference.person import CENTERS, OUTPUTS, REFERENCES, OnnxPerson, TwoGraphs
 from edge_ecg.inference.references import ReferenceBank
 from export.compression.weights import FLOAT32
-from export.formats.artefact import Artefact, Engine, Files
+from export.formats.artifact import Artifact, Engine, Files
 from export.formats.onnx import ONNX, checked, stored_weights, to_onnx
 
 PAIRWISE = {"Sub", "Add", "Mul", "Div"}  # that broadcast (N, 1, D) against (R, D)
@@ -139,15 +139,15 @@ def _model(made: _Nodes, bank: ReferenceBank) -> ModelProto:
     return checked(model)
 
 
-def person_artefact(bank: ReferenceBank) -> Artefact:
+def person_artifact(bank: ReferenceBank) -> Artifact:
     """The graph of a person with these references, made from the graphs that are shipped."""
     return replace(
-        PERSON_ARTEFACT, write=lambda graphs: {PERSON: person_onnx(to_onnx(graphs[0]), to_onnx(graphs[1]), bank)}
+        PERSON_ARTIFACT, write=lambda graphs: {PERSON: person_onnx(to_onnx(graphs[0]), to_onnx(graphs[1]), bank)}
     )
 
 
 def _unwritten(_graphs: object) -> dict[str, bytes]:
-    raise NotImplementedError("a person's graph is written with references: person_artefact(bank)")
+    raise NotImplementedError("a person's graph is written with references: person_artifact(bank)")
 
 
 def _opened(files: Files) -> Engine:
@@ -162,7 +162,7 @@ def _opened(files: Files) -> Engine:
 
 
 def faults_of(files: Files, bank: ReferenceBank, beats: np.ndarray) -> list[str]:
-    """What the graph says of beats (N, 384) otherwise than the two graphs that it was made of and the references."""
+    """Differences of the graph on beats (N, 384) from the two graphs and the references that it was made of."""
     person, pair = OnnxPerson(files[PERSON], bank, beats.shape[1]), ONNX[0].open(files)
     got, wanted = person(beats), TwoGraphs(*pair, bank)(beats)
     faults = []
@@ -176,7 +176,7 @@ def faults_of(files: Files, bank: ReferenceBank, beats: np.ndarray) -> list[str]
 
 
 MOST_ERROR = 1e-5  # of the largest number: it adds in float32 what NumPy adds in float64
-PERSON_ARTEFACT = Artefact(
+PERSON_ARTIFACT = Artifact(
     "person fp32",
     (PERSON,),
     REFERENCES_FILE,

@@ -17,7 +17,7 @@ from edge_ecg.contract import CONTRACT
 from edge_ecg.errors import UnsupportedOperationError
 from edge_ecg.inference.portable import FORMAT, LAYERS, WEIGHTS, WEIGHTS_INT8, dequantized, load_portable, quantize_rows
 from export.compression.weights import FLOAT32, INT8
-from export.formats.artefact import Artefact, Engine, Files, Graphs, StoredWeight, embedding_length, require_shapes
+from export.formats.artifact import Artifact, Engine, Files, Graphs, StoredWeight, embedding_length, require_shapes
 from export.formats.onnx import to_onnx
 from export.formats.translation import Translation
 
@@ -143,8 +143,8 @@ def _stored_weights(content: bytes) -> list[StoredWeight]:
     ]
 
 
-def _artefact(scheme, weights, references, write) -> Artefact:  # type: ignore[no-untyped-def]
-    return Artefact(
+def _artifact(scheme, weights, references, write) -> Artifact:  # type: ignore[no-untyped-def]
+    return Artifact(
         f"portable {scheme.name}",
         (LAYERS, weights),
         references,
@@ -156,6 +156,6 @@ def _artefact(scheme, weights, references, write) -> Artefact:  # type: ignore[n
 
 
 PORTABLE = (
-    _artefact(FLOAT32, WEIGHTS, REFERENCES, float_files),
-    _artefact(INT8, WEIGHTS_INT8, REFERENCES_INT8, int8_files),
+    _artifact(FLOAT32, WEIGHTS, REFERENCES, float_files),
+    _artifact(INT8, WEIGHTS_INT8, REFERENCES_INT8, int8_files),
 )

@@ -1,1 +1,1 @@
-"""The gate: every artefact decides as the model it came from, or is not shipped."""
+"""The gate: every artifact decides as the model it came from, or is not shipped."""

@@ -1,7 +1,7 @@
-"""Where an artefact departs: each of its operations beside torch's, given the same inputs.
+"""Error of each operation of an artifact beside torch's, given the same inputs.
 
 Both come from one exported program, so their operations stand in the same order: they are paired by kind and shape, in
-order. Torch then runs its program and takes, after each paired operation, the artefact's value in place of its own. So
+order. Torch then runs its program and takes, after each paired operation, the artifact's value in place of its own. So
 an error stands at the operation that made it, and not at all that follow.
 """
 
@@ -15,7 +15,7 @@ import onnx
 import torch
 
 from edge_ecg.inference.onnx_runtime import onnxruntime
-from export.formats.artefact import Artefact, Files
+from export.formats.artifact import Artifact, Files
 from export.formats.coreml import opened_package
 from export.graphs import Graph
 
@@ -34,7 +34,7 @@ MOVES = {
 
 
 class Value(NamedTuple):
-    """What one operation gives."""
+    """Output of one operation."""
 
     name: str
     kind: str
@@ -43,20 +43,20 @@ class Value(NamedTuple):
 
 @dataclass(frozen=True)
 class LayerError:
-    """How far an operation of an artefact is from torch's, given the same inputs."""
+    """Error of an operation of an artifact against torch's, given the same inputs."""
 
     graph: str
     module: str  # of the network; empty outside its modules
     operation: str  # as torch names it
-    in_artefact: str  # as the artefact names it
+    in_artifact: str  # as the artifact names it
     place: int  # in the order of the graph
     error: float  # the largest, as a share of the largest number
 
 
-def layer_errors(artefact: Artefact, files: Files, graphs: Iterable[Graph], beats: np.ndarray) -> list[LayerError]:
-    """The operations of an ONNX or Core ML artefact, the worst first, over some beats (N, 384).
+def layer_errors(artifact: Artifact, files: Files, graphs: Iterable[Graph], beats: np.ndarray) -> list[LayerError]:
+    """The operations of an ONNX or Core ML artifact, the worst first, over some beats (N, 384).
 
-    graphs: with the weights that the artefact should have. The comparator gets the beats' embeddings as references.
+    graphs: with the weights that the artifact should have. The comparator gets the beats' embeddings as references.
     """
     encoder, comparator = graphs
     embeddings = np.concatenate([encoder.run(beat=beat[np.newaxis]) for beat in beats])
@@ -65,14 +65,14 @@ def layer_errors(artefact: Artefact, files: Files, graphs: Iterable[Graph], beat
         comparator.name: [{"embedding": embedding[np.newaxis], "references": embeddings} for embedding in embeddings],
     }
     rows: list[LayerError] = []
-    for graph, part in zip((encoder, comparator), artefact.parts, strict=True):
+    for graph, part in zip((encoder, comparator), artifact.parts, strict=True):
         run = _every_onnx_value(files[part]) if part.endswith(".onnx") else _every_mil_value(part, files)
         rows += _compared(graph, [(given, run(given)) for given in inputs[graph.name]])
     return sorted(rows, key=lambda row: -row.error)
 
 
 def _compared(graph: Graph, runs: list[tuple[Mapping[str, np.ndarray], list[Value]]]) -> list[LayerError]:
-    """Torch's operations beside the artefact's over some runs of a graph: what was given, and the artefact's values."""
+    """Torch's operations beside the artifact's over some runs of a graph: inputs, and the artifact's values."""
     module = graph.program.module()
     arguments = [[torch.from_numpy(given[name]) for name in graph.inputs] for given, _ in runs]
     with torch.no_grad():
@@ -92,7 +92,7 @@ def _compared(graph: Graph, runs: list[tuple[Mapping[str, np.ndarray], list[Valu
 
 
 def _paired(expected: list[Value], got: list[Value]) -> dict[str, str]:
-    """The artefact's operation by torch's, by name: of the same kind and shape, in the same order."""
+    """The artifact's operation by torch's, by name: of the same kind and shape, in the same order."""
     named = [[v for v in values if v.kind not in MOVES] for values in (expected, got)]
     mine, theirs = ([f"{v.kind} {[n for n in v.value.shape if n > 1]}" for v in values] for values in named)
     blocks = SequenceMatcher(None, mine, theirs, autojunk=False).get_matching_blocks()
@@ -100,7 +100,7 @@ def _paired(expected: list[Value], got: list[Value]) -> dict[str, str]:
 
 
 class _SubstitutingInterpreter(torch.fx.Interpreter):
-    """A program in which some operations give the artefact's value; how far that is from theirs is kept."""
+    """A program in which some operations give the artifact's value; how far that is from theirs is kept."""
 
     def __init__(self, module: torch.fx.GraphModule, given: Mapping[str, np.ndarray]):
         super().__init__(module)
@@ -110,7 +110,7 @@ class _SubstitutingInterpreter(torch.fx.Interpreter):
         self.modules: dict[str, str] = {}
 
     def run_node(self, node: torch.fx.Node) -> Any:
-        """Torch's value, or the artefact's in its place."""
+        """Torch's value, or the artifact's in its place."""
         result = super().run_node(node)
         if node.op != "call_function" or not isinstance(result, torch.Tensor) or not result.is_floating_point():
             return result
@@ -131,7 +131,7 @@ def _kind(name: str) -> str:
 
 
 def _every_onnx_value(content: bytes) -> Callable[[Mapping[str, np.ndarray]], list[Value]]:
-    """A run of an ONNX graph that gives what each operation gives; those of constants alone are left out."""
+    """Run an ONNX graph and return the output of each operation; those of constants alone are left out."""
     model = onnx.load_from_string(content)
     constant = {tensor.name for tensor in model.graph.initializer}
     nodes = []

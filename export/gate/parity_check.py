@@ -1,4 +1,4 @@
-"""The parity check: run an artefact on recordings and compare it with the reference model, step by step.
+"""The parity check: run an artifact on recordings and compare it with the reference model, step by step.
 
 Names and shapes, then values, then votes, then decisions; everything that is off is collected.
 """
@@ -15,7 +15,7 @@ from edge_ecg.errors import EdgeEcgError, ParityError, UnsupportedOperationError
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import DecisionRule
 from export.compression.weights import FLOAT32, Scheme, layers_of
-from export.formats.artefact import Artefact, Engine, Files, StoredWeight
+from export.formats.artifact import Artifact, Engine, Files, StoredWeight
 from export.gate.reference_model import ReferenceModel
 from export.graphs import fused_for_export
 from train.data import BeatSet
@@ -32,7 +32,7 @@ TIMED_BEATS, TIMED_ROUNDS = 200, 7
 
 @dataclass(frozen=True)
 class Parity:
-    """What an artefact weighs, and how far it is from the reference model on the same beats."""
+    """Size of an artifact, and its error against the reference model on the same beats."""
 
     engine: str
     bytes: int  # of its files
@@ -59,19 +59,19 @@ class Parity:
         return not self.faults
 
     def to_json(self) -> dict[str, Any]:
-        """The figures as the manifest holds them."""
+        """The figures as JSON values for the manifest."""
         return {**asdict(self), "shipped": self.shipped}
 
 
 def require(parities: Iterable[Parity]) -> None:
-    """Raises one ParityError with the faults of all artefacts."""
+    """Raises one ParityError with the faults of all artifacts."""
     if faults := [f"{p.engine}: {fault}" for p in parities for fault in p.faults]:
         raise ParityError("; ".join(faults))
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one way of running the model makes of the beats."""
+    """Embeddings, logits, votes and decisions of one way of running the model."""
 
     embeddings: np.ndarray
     logits: np.ndarray
@@ -86,7 +86,7 @@ class Outcome:
 
 
 class ParityCheck:
-    """The reference model's outcome on some beats, with which every artefact's is compared."""
+    """The reference model's outcome on some beats, with which every artifact's is compared."""
 
     def __init__(
         self,
@@ -104,35 +104,35 @@ class ParityCheck:
         self._truth = self._expected(FLOAT32, self._bank)
 
     def rounding_faults(self, scheme: Scheme) -> list[str]:
-        """What storing the weights, and int8 references, as the scheme says would change in votes and decisions."""
+        """Votes and decisions that storing weights and references by the scheme would change."""
         bank = self._bank
         if scheme.bits <= 8:
             bank = ReferenceBank.from_bytes(bank.to_int8_bytes())
         return self._decision_faults(self._expected(scheme, bank))
 
-    def check(self, artefact: Artefact, files: Files) -> Parity:
-        """Run one artefact on every beat. Faults are in the result, also where it can't be opened at all.
+    def check(self, artifact: Artifact, files: Files) -> Parity:
+        """Run one artifact on every beat. Faults are in the result, also where it can't be opened at all.
 
         Raises UnsupportedOperationError if nothing here can run an operation of it.
         """
         try:
-            stored = artefact.weights(files)
-            facts = self.facts(artefact, files, stored)
-            bank = ReferenceBank.from_bytes(files[artefact.references])
-            faults = self._reference_faults(bank, artefact)
-            outcome = self._run(artefact.open(files), bank)
+            stored = artifact.weights(files)
+            facts = self.facts(artifact, files, stored)
+            bank = ReferenceBank.from_bytes(files[artifact.references])
+            faults = self._reference_faults(bank, artifact)
+            outcome = self._run(artifact.open(files), bank)
         except KeyError as error:
-            return self.unusable(artefact, f"{error} is missing")
+            return self.unusable(artifact, f"{error} is missing")
         except UnsupportedOperationError:
             raise
         except EdgeEcgError as error:
-            return self.unusable(artefact, str(error))
+            return self.unusable(artifact, str(error))
         except Exception as broken:  # whatever ONNX Runtime or NumPy make of a graph that is not as it should be
-            return self.unusable(artefact, f"can't be run: {first_line(broken)}")
-        truth, expected = self._truth, self._expected(artefact.scheme, bank)
+            return self.unusable(artifact, f"can't be run: {first_line(broken)}")
+        truth, expected = self._truth, self._expected(artifact.scheme, bank)
         if (outcome.embeddings.shape, outcome.logits.shape) != (expected.embeddings.shape, expected.logits.shape):
-            return self.unusable(artefact, f"gives {outcome.embeddings.shape} and {outcome.logits.shape}")
-        faults += self._weight_faults(artefact, stored)
+            return self.unusable(artifact, f"gives {outcome.embeddings.shape} and {outcome.logits.shape}")
+        faults += self._weight_faults(artifact, stored)
         from_expected = 0.0
         for what in ("embeddings", "logits"):
             got, wanted = getattr(outcome, what), getattr(expected, what)
@@ -140,7 +140,7 @@ class ParityCheck:
             off, kind = float(np.abs(errors).max()), "up to"
             most = max(MOST_ERROR, MOST_ROUNDINGS * getattr(expected, what + "_rounding"))
             from_expected = max(from_expected, off)
-            if artefact.half:
+            if artifact.half:
                 off, kind, most = float(np.sqrt(np.mean(errors**2))), "an RMS of", MOST_RMS_ERROR
             if off > most:
                 faults.append(f"{what} are off by {kind} {off:.2g} of full scale, allowed {most:.2g}")
@@ -168,21 +168,21 @@ class ParityCheck:
             ),
         )
 
-    def unusable(self, artefact: Artefact, fault: str) -> Parity:
-        """The result of an artefact that can't be run."""
-        facts = self.facts(artefact, {artefact.references: b""}, [])
+    def unusable(self, artifact: Artifact, fault: str) -> Parity:
+        """The result of an artifact that can't be run."""
+        facts = self.facts(artifact, {artifact.references: b""}, [])
         return Parity(**facts, faults=(fault,), beat_flips=facts["beats"], recording_flips=facts["recordings"])
 
-    def facts(self, artefact: Artefact, files: Files, stored: list[StoredWeight]) -> dict[str, Any]:
-        """What can be said of an artefact without running it."""
-        size = sum(map(len, artefact.files(files).values()))
+    def facts(self, artifact: Artifact, files: Files, stored: list[StoredWeight]) -> dict[str, Any]:
+        """Facts of an artifact that need no run."""
+        size = sum(map(len, artifact.files(files).values()))
         return {
-            "engine": artefact.name,
+            "engine": artifact.name,
             "bytes": size,
-            "bytes_with_references": size + len(files[artefact.references]),
-            "quantized_weights": sum(w.size for w, s in self._found(artefact, stored) if s and s.bits < FLOAT32.bits),
+            "bytes_with_references": size + len(files[artifact.references]),
+            "quantized_weights": sum(w.size for w, s in self._found(artifact, stored) if s and s.bits < FLOAT32.bits),
             "weights": sum(p.numel() for p in fused_for_export(self.reference.model).parameters()),
-            "finetuned": artefact.scheme.name in self.reference.finetuned,
+            "finetuned": artifact.scheme.name in self.reference.finetuned,
             "beats": len(self.beats.values),
             "recordings": len(self.beats.sources),
         }
@@ -227,16 +227,16 @@ class ParityCheck:
         faults = [f"{flips} of {beats} beats vote otherwise"] if flips > max(1, MOST_BEAT_FLIPS * beats) else []
         return faults + ([f"{sum(changed)} of {len(changed)} recordings are decided otherwise"] if any(changed) else [])
 
-    def _reference_faults(self, bank: ReferenceBank, artefact: Artefact) -> list[str]:
+    def _reference_faults(self, bank: ReferenceBank, artifact: Artifact) -> list[str]:
         """Are the references that it ships with those of the reference model, to rounding or to an int8 step?"""
         wanted = self._bank
         if bank.embeddings.shape != wanted.embeddings.shape or (bank.is_target != wanted.is_target).any():
-            return [f"{artefact.references} has {bank.embeddings.shape}, or other labels than the reference model"]
-        half_step = 0.501 / 127 if "int8" in artefact.references else 1e-5
+            return [f"{artifact.references} has {bank.embeddings.shape}, or other labels than the reference model"]
+        half_step = 0.501 / 127 if "int8" in artifact.references else 1e-5
         off = np.abs(bank.embeddings - wanted.embeddings).max(1) > half_step * np.abs(wanted.embeddings).max(1)
-        return [f"{artefact.references}: {off.sum()} references are not the reference model's"] if off.any() else []
+        return [f"{artifact.references}: {off.sum()} references are not the reference model's"] if off.any() else []
 
-    def _found(self, artefact: Artefact, stored: list[StoredWeight]) -> list[tuple[np.ndarray, StoredWeight | None]]:
+    def _found(self, artifact: Artifact, stored: list[StoredWeight]) -> list[tuple[np.ndarray, StoredWeight | None]]:
         """Each weight that the model should have, and where it was found in the files."""
 
         def find(wanted: np.ndarray) -> StoredWeight | None:
@@ -244,18 +244,18 @@ class ParityCheck:
             alike = (s for s in stored if s.value.shape == wanted.shape)
             return next((s for s in alike if np.allclose(s.value, wanted, rtol=0, atol=near)), None)
 
-        model = fused_for_export(self.reference.compressed(artefact.scheme))
+        model = fused_for_export(self.reference.compressed(artifact.scheme))
         return [(weight, find(weight)) for weight in (layer.weight.detach().numpy() for layer in layers_of(model))]
 
-    def _weight_faults(self, artefact: Artefact, stored: list[StoredWeight]) -> list[str]:
+    def _weight_faults(self, artifact: Artifact, stored: list[StoredWeight]) -> list[str]:
         """Is every weight of the model in the files, in no more bits than they say?
 
         Values can't tell of a weight that these beats do not need.
         """
-        found = self._found(artefact, stored)
-        missing = sum(not s or s.bits > artefact.scheme.bits for _, s in found)
+        found = self._found(artifact, stored)
+        missing = sum(not s or s.bits > artifact.scheme.bits for _, s in found)
         faults = [f"{missing} weights are not the model's"] if missing else []
-        return faults if found or artefact.scheme is FLOAT32 else [*faults, "no weight is in fewer bits"]
+        return faults if found or artifact.scheme is FLOAT32 else [*faults, "no weight is in fewer bits"]
 
 
 def interleaved_us(engines: Mapping[str, Engine], bank: ReferenceBank, beats: np.ndarray) -> dict[str, list[float]]:

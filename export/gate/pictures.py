@@ -1,4 +1,4 @@
-"""The picture of a bundle's artefacts: what they weigh against how far they are from the model."""
+"""The picture of a bundle's artifacts: size against error."""
 
 import io
 from collections.abc import Iterable, Mapping
@@ -10,16 +10,16 @@ PICTURE = "quantization.png"
 
 
 def picture(found: list[dict[str, Any]]) -> bytes:
-    """Bytes against error, an artefact a point; those that are not shipped are hollow."""
+    """Bytes against error, an artifact a point; those that are not shipped are hollow."""
     figure = Figure(figsize=(7.5, 4.2), layout="constrained")
     axes = figure.subplots()
     formats = list(dict.fromkeys(row["engine"].split()[0] for row in found))
     for row in found:
         if row["logit_rms"] > 1e6:
             continue
-        colour = f"C{formats.index(row['engine'].split()[0])}"
+        color = f"C{formats.index(row['engine'].split()[0])}"
         size, error = row["bytes_with_references"] / 1024, max(row["logit_rms"], 1e-7)
-        axes.plot(size, error, "o", color=colour, fillstyle="full" if row["shipped"] else "none")
+        axes.plot(size, error, "o", color=color, fillstyle="full" if row["shipped"] else "none")
         label = f" {row['engine']}, {row['beat_flips']}/{row['beats']} beats"
         axes.annotate(label, (size, error), fontsize=8, rotation=20)
     axes.set_yscale("log")
@@ -31,17 +31,17 @@ def picture(found: list[dict[str, Any]]) -> bytes:
     return _png(figure)
 
 
-def layers_picture(by_artefact: Mapping[str, Iterable[Any]]) -> bytes:
-    """The error of every operation in the order of the network, an artefact a line. rows: of `export.gate.layers`."""
+def layers_picture(by_artifact: Mapping[str, Iterable[Any]]) -> bytes:
+    """The error of every operation in the order of the network, an artifact a line. rows: of `export.gate.layers`."""
     figure = Figure(figsize=(9, 4.5), layout="constrained")
     axes = figure.subplots()
     names: dict[str, int] = {}
-    for rows in by_artefact.values():
+    for rows in by_artifact.values():
         for row in sorted(rows, key=lambda row: (row.graph == "comparator", row.place)):
             names.setdefault(f"{row.graph} {row.module or '-'} {row.operation}", len(names))
-    for artefact, rows in by_artefact.items():
+    for artifact, rows in by_artifact.items():
         placed = sorted((names[f"{r.graph} {r.module or '-'} {r.operation}"], max(r.error, 1e-9)) for r in rows)
-        axes.plot(*zip(*placed, strict=True), "o-", markersize=3, linewidth=0.8, label=artefact)
+        axes.plot(*zip(*placed, strict=True), "o-", markersize=3, linewidth=0.8, label=artifact)
     axes.set_yscale("log")
     axes.set_ylabel("largest error, share of the largest number")
     axes.set_xticks(range(len(names)), list(names), rotation=90, fontsize=6)

@@ -1,4 +1,4 @@
-"""The reference model: what was trained, and its reference beats; every artefact is compared with it.
+"""The reference model: the trained one with its reference beats; every artifact is compared with it.
 
 It travels in the bundle, so that anyone can check the bundle again, with what each scheme was fine-tuned to. A device
 does not need it.
@@ -51,7 +51,7 @@ class ReferenceModel:
         return ReferenceBank(embed(self.model, self.reference_beats), self.is_target)
 
     def compressed(self, scheme: Scheme) -> Model:
-        """The model that an artefact of this scheme should be: fine-tuned if need be, or rounded."""
+        """The model that an artifact of this scheme should be: fine-tuned if need be, or rounded."""
         if scheme is FLOAT32:
             return self.model
         return self.finetuned.get(scheme.name) or scheme.compressed(self.model)
@@ -59,7 +59,7 @@ class ReferenceModel:
     def graphs(
         self, schemes: Iterable[Scheme], labels: tuple[str, str] | None = None
     ) -> dict[Scheme, tuple[Graph, Graph]]:
-        """By scheme, the graphs with the weights that its artefacts should have; torch exports once for all."""
+        """By scheme, the graphs with the weights that its artifacts should have; torch exports once for all."""
         exact = graphs_of(self.model, labels)
         return {
             scheme: exact if scheme is FLOAT32 else with_weights_of(self.compressed(scheme), exact)

@@ -1,1 +1,1 @@
-"""Core ML programs run in NumPy, so that an artefact is checked without a Mac."""
+"""Core ML programs run in NumPy, so that an artifact is checked without a Mac."""

@@ -1,4 +1,4 @@
-"""What each MIL operation computes, in NumPy: the table behind `export.mil.program`.
+"""MIL operations in NumPy: the table behind `export.mil.program`.
 
 Names, parameters and defaults are those of Apple's MIL reference (coremltools, iOS 15 to 18 operation sets). Each
 function takes its parameters by name and computes in float32; `export.mil.program` does the

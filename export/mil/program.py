@@ -1,6 +1,6 @@
-"""A saved Core ML package, run in NumPy: what the file says, checked on any machine.
+"""A saved Core ML package, run in NumPy, so that its file can be checked on any machine.
 
-A check of the artefact (weights file, graph, compression), not of Apple's kernels: those add in another order and, on
+A check of the artifact (weights file, graph, compression), not of Apple's kernels: those add in another order and, on
 the Neural Engine, in float16. On macOS `export.parity` runs the package through Core ML as well.
 """
 
@@ -99,7 +99,7 @@ class MilProgram:
         return {name: value.astype(dtypes[name], copy=False) for name, value in inputs.items()}
 
     def _check_features(self, spec: Any) -> None:
-        """What the package tells an app must be what its program has."""
+        """Check that the package describes the inputs and outputs of its program."""
         told = {f.name for f in spec.description.input}, {f.name for f in spec.description.output}
         if told != (set(self.inputs), set(self.outputs)):
             raise ParityError(

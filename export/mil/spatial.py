@@ -8,7 +8,7 @@ Axes = Sequence[int] | None
 
 
 def windows(x: np.ndarray, sizes: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> np.ndarray:
-    """(N, C, *outputs, *sizes): what a kernel sees at each place of the last axes."""
+    """(N, C, *outputs, *sizes): the input of a kernel at each place of the last axes."""
     spans = [(size - 1) * dilation + 1 for size, dilation in zip(sizes, dilations, strict=True)]
     axes = tuple(range(2, 2 + len(spans)))
     seen = np.lib.stride_tricks.sliding_window_view(x, spans, axes)
@@ -19,7 +19,7 @@ def windows(x: np.ndarray, sizes: Sequence[int], strides: Sequence[int], dilatio
 def padding(
     x: np.ndarray, spans: Sequence[int], strides: Sequence[int], pad_type: str, pad: Axes, ceil_mode: bool = False
 ) -> list[tuple[int, int]]:
-    """How much is added before and after each spatial axis."""
+    """Padding before and after each spatial axis."""
     pads = []
     for i, (length, span, stride) in enumerate(zip(x.shape[2:], spans, strides, strict=True)):
         before, after = (int(pad[2 * i]), int(pad[2 * i + 1])) if pad_type == "custom" and pad is not None else (0, 0)

@@ -34,7 +34,7 @@ def newcombe_interval(auc: float, targets: int, baselines: int) -> tuple[float, 
 
 @dataclass(frozen=True)
 class Decided:
-    """What a model and its references say of a set of beats."""
+    """Votes and decisions of a model and its references on a set of beats."""
 
     beats: BeatSet
     labels: tuple[str, str]

@@ -1,4 +1,4 @@
-"""Fit what a decision needs beside the network: references, levels of both states, limits, the training distribution.
+"""Fit the rest of a decision beside the network: references, levels of both states, limits, training distribution.
 
 Each date was left out once (`train.fit.left_out`), and a model of the others gave the evidence of its beats. From that
 follow the usual levels of a state, how much dates differ, and how much recordings of one date do;
@@ -131,7 +131,7 @@ RECORDINGS_PASSED_PERCENTILE = 99  # percentile of recordings that the limit let
 
 
 def fit_distribution(embeddings: Sequence[np.ndarray], sets: Sequence[BeatSet]) -> TrainingDistribution | None:
-    """What the embeddings (N, D) of each beat set show, or nothing if they have too few dates."""
+    """Training distribution of the embeddings (N, D) of each beat set; None if they have too few dates."""
     values = np.concatenate(embeddings).astype(np.float64)
     is_target = np.concatenate([beats.is_target for beats in sets])
     date = np.concatenate([beats.date for beats in sets])

@@ -1,4 +1,4 @@
-"""How well a comparator does: benchmark methods, folds, scores, and what else could pass for the state."""
+"""Evaluation of a comparator: benchmark methods, folds, scores, drift, and many persons."""
 
 BENCHMARK_NAMES = (  # of `train.evaluation.folds`, for options
     "majority",

@@ -1,4 +1,4 @@
-"""What a bundle would say of a date that it has not seen: under simulated drift, after enrolment, of other people."""
+"""A bundle on a date that it has not seen: under simulated drift, after enrollment, and on other people."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ from train.parallel import run_tasks
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a rule says of one recording."""
+    """Decision of a rule on one recording."""
 
     source: str
     date: str
@@ -103,7 +103,7 @@ def counts(outcomes: Sequence[Outcome]) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Drift:
-    """What some months may do to every beat."""
+    """Simulated effect of some months on every beat."""
 
     t_later_ms: float = 0.0
     t_height: float = 1.0
@@ -142,7 +142,7 @@ def leaving_out(beats: BeatSet, dates: Iterable[str]) -> BeatSet:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """What a bundle would hold that has not seen one date."""
+    """Contents of a bundle that has not seen one date."""
 
     beats: BeatSet
     date: str
@@ -155,7 +155,7 @@ class LeftOut:
     def of(
         cls, beats: BeatSet, date: str, model: Model, levels: Levels | None, settings: Settings, baselines: int
     ) -> "LeftOut":
-        """Raises ValueError for too few dates to tell what is usual."""
+        """Raises ValueError for too few dates."""
         training = leaving_out(beats, [date])
         embeddings = embed(model, training.values)
         bank = bank_of(training, embeddings, choose_references(training, embeddings, settings.references_per_state))

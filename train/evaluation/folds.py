@@ -1,4 +1,4 @@
-"""Folds: some dates judged by what a method learned on others, in parallel, each kept in a file.
+"""Folds: some dates judged by a method that learned on others, in parallel, each kept in a file.
 
     OUT/folds/METHOD/FOLD.json     what one method says of the recordings of one fold
 
@@ -69,13 +69,13 @@ def amplitude_only(training: BeatSet, judged: BeatSet, settings: Settings) -> np
 
 
 def logistic_regression(training: BeatSet, judged: BeatSet, settings: Settings) -> np.ndarray:
-    """Logistic regression on every fourth sample and the RR interval, each standardised."""
+    """Logistic regression on every fourth sample and the RR interval, each standardized."""
     every_fourth = [*range(0, SAMPLES, 4), SAMPLES]
     return _logistic(training, judged, lambda beats: beats.values[:, every_fourth])
 
 
 def aligned_logistic(training: BeatSet, judged: BeatSet, settings: Settings) -> np.ndarray:
-    """Logistic regression on what the default comparator learns from: how much of its result is the alignment alone."""
+    """Logistic regression on the default comparator's features: how much of its result is the alignment alone."""
     features = AlignedEncoder().features
     return _logistic(training, judged, lambda beats: features(torch.from_numpy(beats.values)).numpy())
 
@@ -107,13 +107,13 @@ def _supervised(network: nn.Module, training: BeatSet, judged: BeatSet, settings
     values, is_target = torch.from_numpy(training.values), torch.from_numpy(training.is_target).float()
     steps = settings.epochs * steps_of_epoch(training, settings.batch_beats)
     learned = [p for p in network.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(learned, settings.learning_rate, weight_decay=settings.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, steps, pct_start=0.15)
+    optimizer = torch.optim.AdamW(learned, settings.learning_rate, weight_decay=settings.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, steps, pct_start=0.15)
     for _ in range(settings.epochs):
         for batch in batches(training, settings.batch_beats, generator):
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             binary_cross_entropy_with_logits(network(values[batch]), is_target[batch]).backward()
-            optimiser.step()
+            optimizer.step()
             schedule.step()
     network.eval()
     with torch.no_grad():
@@ -174,7 +174,7 @@ def _logistic(training: BeatSet, judged: BeatSet, features: Callable[[BeatSet], 
 
 @dataclass(frozen=True)
 class Fold:
-    """Some dates, judged by what was learned on others."""
+    """Some dates, judged by a method that learned on others."""
 
     name: str
     learned: tuple[str, ...]
@@ -208,7 +208,7 @@ def finished_comparator(training: BeatSet, judged: BeatSet, settings: Settings, 
 
 
 def place_of(training: BeatSet, folder: Path) -> Path:
-    """Where `kept_comparator` keeps the model of some beats."""
+    """Folder in which `kept_comparator` keeps the model of some beats."""
     return folder / digest_of(training)[:16]
 
 
@@ -254,7 +254,7 @@ def run_folds(
 
 
 def _key(digest: str, settings: Settings, fold: Fold) -> str:
-    """What a finished fold must have been made from to be taken as it is."""
+    """Hash of the inputs of a fold; a finished one of the same inputs is not done again."""
     return hashlib.sha256(json.dumps([digest, asdict(settings), asdict(fold)]).encode()).hexdigest()
 
 

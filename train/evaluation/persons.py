@@ -1,4 +1,4 @@
-"""What many persons show together: for how many it works beyond chance, and by how much, with the person as the unit.
+"""Many persons together: for how many it works beyond chance, and by how much, with the person as the unit.
 
 Every test of a person counts dates, never recordings, which of one date are alike. With many persons some tests come
 out by chance: p values are adjusted for that (Benjamini and Hochberg, J. R. Stat. Soc. B 57(1), 1995).
@@ -159,7 +159,7 @@ def _interval(row: Any) -> tuple[float, float]:
 
 
 def failures(persons: Sequence[PersonResult]) -> Failures:
-    """Persons by what went wrong, and what sets them apart from the others: medians of what is known of them."""
+    """Failed persons by step and reason, and medians of facts about them and the others."""
     failed = [found for found in persons if found.reason]
     kinds = Counter((found.step, re.sub(r"\d+", "#", found.reason or "")) for found in failed)
     groups = {"failed": failed, "finished": [found for found in persons if not found.reason]}

@@ -1,4 +1,4 @@
-"""What one method says of recordings of dates that it has not seen, and the figures that follow from it."""
+"""Scores of one method on recordings of dates that it has not seen."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
@@ -18,7 +18,7 @@ BINS = 10  # of the expected calibration error
 
 @dataclass(frozen=True)
 class RecordingScores:
-    """What one method says of recordings that it was not trained on; M recordings."""
+    """Evidence of one method on M recordings that it was not trained on."""
 
     dates: np.ndarray  # (M,)
     is_target: np.ndarray  # (M,) bool
@@ -70,7 +70,7 @@ def bootstrap_95(scores: RecordingScores, statistic: Callable[[np.ndarray], floa
 
 
 def permutation_p(scores: RecordingScores, shuffles: int = SHUFFLES, seed: int = 0) -> float:
-    """How often shuffled labels rank as well as the true ones, with the true ones among them (Phipson & Smyth 2010).
+    """Share of shuffled labels that rank as well as the true ones, with these among them (Phipson & Smyth 2010).
 
     Labels move by date: all recordings of a date and state, made within the hour, get one label. Shuffled singly they
     would make any two days differ "significantly". The models are not trained anew.

@@ -37,7 +37,7 @@ FEWEST_STEPS = 50  # of an epoch
 
 
 def steps_of_epoch(beats: BeatSet, size: int) -> int:
-    """How many batches make an epoch: as many as the beats fill, but a small set needs steps as well."""
+    """Number of batches per epoch: as many as the beats fill, but a small set needs steps as well."""
     return max(FEWEST_STEPS, len(beats.values) // size)
 
 
@@ -83,7 +83,7 @@ PROGRESS = "progress.safetensors"  # what resuming needs
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(Recipe):
-    """Everything that a training run can be told: a recipe, and for which architecture and seed."""
+    """Settings of a training run: a recipe, the architecture and the seed."""
 
     architecture: str = DEFAULT_ARCHITECTURE
     architecture_version: str = ""  # of one that is not ours
@@ -146,7 +146,7 @@ class Trainer:
         self._architecture.prepare(self.model, torch.from_numpy(training.values))
         self._steps_per_epoch = steps_of_epoch(training, settings.batch_beats)
         learned = [p for p in self.model.parameters() if p.requires_grad]
-        self._optimiser = torch.optim.AdamW(learned, settings.learning_rate, weight_decay=settings.weight_decay)
+        self._optimizer = torch.optim.AdamW(learned, settings.learning_rate, weight_decay=settings.weight_decay)
         self._step = 0
 
     def fit(self, progress: Callable[[dict[str, float], int], None] = lambda row, of: None) -> Model:
@@ -174,7 +174,7 @@ class Trainer:
         return row
 
     def _fit_at_once(self) -> dict[str, float]:
-        """What determines the weights by itself, and how training beats then compare with the references."""
+        """Hyperparameters that determine the weights, and the number of references."""
         assert self._architecture.fit
         values, is_target = torch.from_numpy(self._training.values), torch.from_numpy(self._training.is_target)
         self._architecture.fit(self.model, values, is_target)
@@ -207,11 +207,11 @@ class Trainer:
 
     def _update(self, loss: Tensor) -> None:
         settings = self.settings
-        for group in self._optimiser.param_groups:
+        for group in self._optimizer.param_groups:
             group["lr"] = settings.learning_rate * self._schedule()
-        self._optimiser.zero_grad()
+        self._optimizer.zero_grad()
         loss.backward()
-        self._optimiser.step()
+        self._optimizer.step()
         self._step += 1
 
     def _schedule(self) -> float:
@@ -239,8 +239,8 @@ class Trainer:
         """Everything that the next epoch depends on."""
         state = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         state["generator"] = self._generator.get_state()
-        for index, moments in self._optimiser.state_dict()["state"].items():
-            state |= {f"optimiser.{index}.{k}": torch.as_tensor(v) for k, v in moments.items()}
+        for index, moments in self._optimizer.state_dict()["state"].items():
+            state |= {f"optimizer.{index}.{k}": torch.as_tensor(v) for k, v in moments.items()}
         facts = {"settings": asdict(self.settings), "step": self._step, "history": asdict(self.history)}
         write_file(self._run / PROGRESS, safetensors.torch.save(state, {"facts": json.dumps(facts)}))
 
@@ -263,10 +263,10 @@ class Trainer:
 
         self.model.load_state_dict(part("model."))
         self._generator.set_state(state["generator"])
-        optimiser = self._optimiser.state_dict()
-        for name, value in part("optimiser.").items():
+        optimizer = self._optimizer.state_dict()
+        for name, value in part("optimizer.").items():
             index, moment = name.split(".")
-            optimiser["state"].setdefault(int(index), {})[moment] = value
-        self._optimiser.load_state_dict(optimiser)
+            optimizer["state"].setdefault(int(index), {})[moment] = value
+        self._optimizer.load_state_dict(optimizer)
         self.history = History(**facts["history"])
         self._step = facts["step"]

@@ -102,7 +102,7 @@ def _may_give_networks(factory: object, module: str) -> bool:
 
 
 def _made(name: str, factory: Callable[[], Any]) -> Any:
-    """What a factory gives. Raises RunError, whatever it raises itself."""
+    """The result of a factory. Raises RunError, whatever it raises itself."""
     try:
         return factory()
     except (Exception, SystemExit) as error:

@@ -1,4 +1,4 @@
-"""A comparator: an encoder for one beat, and a head that says whether two beats differ in state."""
+"""A comparator: an encoder for one beat, and a head with the log odds that two beats differ in state."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -102,7 +102,7 @@ MOST_PARAMETERS = 9_000
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How an architecture is trained."""
+    """Training recipe of an architecture."""
 
     epochs: int = 10
     batch_beats: int = 96

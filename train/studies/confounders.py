@@ -1,4 +1,4 @@
-"""Is it the state, or what comes along with it, and which part of the beat says so?
+"""Confounders of the state: heart rate, amplitude, order and day; and the part of the beat that decides.
 
 Nothing is trained. The beats of the validation dates, which training has not learned from, are judged again by the
 run's model and references.
@@ -110,7 +110,7 @@ def equal_heights(values: np.ndarray) -> np.ndarray:
 
 
 def ablated_inputs(run: RunEvidence, beats: BeatSet) -> tuple[AblatedInput, ...]:
-    """What is right after something was taken out of all beats; the interval of the AUC is over recordings."""
+    """Scores after something was taken out of all beats; the interval of the AUC is over recordings."""
     halfway = between_states(run.training.values, run.training.is_target)
     changes: dict[str, Change] = {
         "as recorded": lambda values: values,
@@ -137,7 +137,7 @@ def ablated_inputs(run: RunEvidence, beats: BeatSet) -> tuple[AblatedInput, ...]
 
 
 def occlusion(run: RunEvidence, beats: BeatSet) -> Occlusion:
-    """How much of the evidence for the right state goes when a window of the beat is covered, and for whole parts.
+    """Share of the evidence for the right state that is lost when a window or a part of the beat is covered.
 
     A window takes the halfway beat's samples, so that it speaks for neither state. `lost` is the share of the margin
     (evidence for the right state) that is lost, recordings weighing the same, with the interval over recordings. It
@@ -297,7 +297,7 @@ def state_effect(beats: BeatSet, level: np.ndarray) -> StateEffect:
 def explained_by_order(
     beats: BeatSet, level: np.ndarray, effect: float
 ) -> tuple[float, tuple[float, float]] | tuple[None, None]:
-    """What share of the state's effect a trend over the day would make, and its 95 % interval.
+    """Share of the state's effect that a trend over the day would make, and its 95 % interval.
 
     Within a series, the recordings of one date and state, nothing changes but the order. The trend is the slope that
     all series share (analysis of covariance), times how many recordings the states lie apart, over `effect`. The
@@ -322,7 +322,7 @@ def explained_by_order(
 
 
 def state_axis(run: RunEvidence) -> Callable[[BeatSet], np.ndarray]:
-    """Where recordings lie between the states in the embedding: 0 training's usual baseline, 1 its usual target."""
+    """Position of recordings between the states in the embedding: 0 training's usual baseline, 1 its usual target."""
     training = run.training
     middle = recording_centres(embed(run.model, training.values), training.recording)
     is_target = training.recording_is_target

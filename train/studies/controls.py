@@ -52,7 +52,7 @@ PERMUTATIONS, DRAWN_BASELINES = 5, 3
 
 
 def rivals_plan(subject: Subject) -> dict[str, Any]:
-    """Which methods."""
+    """The comparators and benchmark methods."""
     slow = SLOW if subject.options.quick else ()
     chosen = subject.options.benchmarks or tuple(name for name in BENCHMARKS if name not in slow)
     others = subject.options.architectures or (() if subject.architecture == LINEAR else (LINEAR,))
@@ -111,7 +111,7 @@ def _rival(name: str, beats: BeatSet, evidence: np.ndarray, ours: list[Outcome])
 
 
 def placebo_plan(subject: Subject) -> dict[str, Any]:
-    """How many permutations."""
+    """The number of permutations."""
     return {"permutations": 1 if subject.options.quick else PERMUTATIONS, "architecture": LINEAR}
 
 

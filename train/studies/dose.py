@@ -31,7 +31,7 @@ NO_STATE = -1  # of a recording between the thresholds
 
 
 def measured_values(dataset: Dataset) -> tuple[str, dict[str, float]]:
-    """What was measured, and its values by the source of a recording, DATE/LABEL/FILE. Raises RunError without any."""
+    """Measured quantity, and its values by the source of a recording (DATE/LABEL/FILE). Raises RunError without any."""
     if dataset.measured is None:
         raise RunError(f"{dataset.name}: has no measured values; edge-ecg import --glucose writes them")
     return read_measured(dataset.root / dataset.measured)

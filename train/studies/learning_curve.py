@@ -1,4 +1,4 @@
-"""How many days have to be recorded, and what each method makes of them.
+"""Learning curve: recordings right, by the number of days with both states that each method learns from.
 
     OUT/folds/METHOD/DAYS-DRAW.json    one method, trained on the days of one draw, on all other dates
 
@@ -90,7 +90,7 @@ def row(days: int, scores: list[RecordingScores]) -> DaysLearned:
 
 
 def plan(subject: Subject) -> dict[str, Any]:
-    """How many draws of each number of days, and which methods."""
+    """Draws of each number of days, and the methods."""
     quick = subject.options.quick
     draws = subject.options.draws or (3 if quick else 12)
     return {"draws": draws, "methods": list(QUICK if quick else METHODS)}

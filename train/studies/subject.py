@@ -1,4 +1,4 @@
-"""The subject of a study: a run with its recordings, and the options of what is asked of it."""
+"""The subject of a study: a run with its recordings, and the options of the study."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Say = Callable[[str], None]  # takes a line of progress
 
 @dataclass(frozen=True)
 class Options:
-    """What `train.study` was asked for; None is the usual, which is less with `quick`."""
+    """Options of `train.study`; None is the default, which is less with `quick`."""
 
     quick: bool = False
     architectures: tuple[str, ...] | None = None  # comparators beside the run's own
@@ -47,7 +47,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Study:
-    """A measurement of a run: its plan says what is done, and a finished study of the same plan is not done again."""
+    """A measurement of a run; a finished study of the same plan is not done again."""
 
     plan: Callable[[Subject], dict[str, Any]]  # plain values, from the subject and its options
     measure: Callable[[Subject, Path, Say], Record]  # into a folder of its own, which keeps its folds

@@ -1,1 +1,1 @@
-"""The pictures of the report: each an SVG for the page, and in words what is seen in it."""
+"""The pictures of the report: each an SVG for the page, and its description in words."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from edge_ecg.report.page import Picture
-from edge_ecg.report.pictures.svg import COLOURS, RULE, WIDE_INCHES, drawing, svg_of
+from edge_ecg.report.pictures.svg import COLORS, RULE, WIDE_INCHES, drawing, svg_of
 from edge_ecg.results import Epoch
 
 T_WAVE_FROM_MS = 120.0
@@ -24,11 +24,11 @@ def states(
         whole, t_wave = drawn.subplots(1, 2)
         late = from_ms > T_WAVE_FROM_MS
         for axes, shown in ((whole, np.ones_like(late)), (t_wave, late)):
-            for mean, spread, colour, line in zip(mean_uv, spread_uv, ("baseline", "target"), ("-", "--"), strict=True):
+            for mean, spread, color, line in zip(mean_uv, spread_uv, ("baseline", "target"), ("-", "--"), strict=True):
                 middle, half = np.array(mean, float)[shown], np.array(spread, float)[shown]
-                shade: dict[str, Any] = {"color": COLOURS[colour], "alpha": 0.16, "linewidth": 0}
+                shade: dict[str, Any] = {"color": COLORS[color], "alpha": 0.16, "linewidth": 0}
                 axes.fill_between(from_ms[shown], middle - half, middle + half, **shade)
-                axes.plot(from_ms[shown], middle, color=COLOURS[colour], linewidth=1.5, linestyle=line)
+                axes.plot(from_ms[shown], middle, color=COLORS[color], linewidth=1.5, linestyle=line)
             axes.set(xlabel="ms from R", xlim=(from_ms[shown][0], from_ms[shown][-1]))
             axes.grid()
         whole.set(ylabel="µV", title="mean beats")
@@ -46,9 +46,9 @@ def traces(samples_uv: Sequence[Sequence[float]], rate_hz: float, labels: tuple[
     with drawing() as Figure:
         drawn = Figure(figsize=(WIDE_INCHES, 2.4), layout="constrained")
         both = drawn.subplots(2, 1, sharex=True, sharey=True)
-        for axes, samples, colour in zip(both, samples_uv, ("baseline", "target"), strict=True):
+        for axes, samples, color in zip(both, samples_uv, ("baseline", "target"), strict=True):
             trace = np.array(samples, float)
-            axes.plot(np.arange(len(trace)) / rate_hz, trace - np.median(trace), color=COLOURS[colour], linewidth=0.9)
+            axes.plot(np.arange(len(trace)) / rate_hz, trace - np.median(trace), color=COLORS[color], linewidth=0.9)
             axes.set(ylabel="µV")
             axes.grid(axis="x")
         both[1].set(xlabel="s", xlim=(0, len(samples_uv[0]) / rate_hz))
@@ -70,15 +70,15 @@ def beats(
         step = windows[1][0] - windows[0][0] if len(windows) > 1 else windows[0][1] - windows[0][0]
         for begin, end, lost, _ in windows:
             middle = (begin + end) / 2
-            shade: dict[str, Any] = {"color": COLOURS["heat"], "alpha": 0.75 * max(lost, 0.0) / most, "linewidth": 0}
+            shade: dict[str, Any] = {"color": COLORS["heat"], "alpha": 0.75 * max(lost, 0.0) / most, "linewidth": 0}
             above.axvspan(middle - step / 2, middle + step / 2, **shade)
-        for samples, colour, line in zip(mean_uv, ("baseline", "target"), ("-", "--"), strict=True):
-            above.plot(from_ms, samples, color=COLOURS[colour], linewidth=1.5, linestyle=line)
+        for samples, color, line in zip(mean_uv, ("baseline", "target"), ("-", "--"), strict=True):
+            above.plot(from_ms, samples, color=COLORS[color], linewidth=1.5, linestyle=line)
         above.set(ylabel="µV", xlim=(from_ms[0], from_ms[-1]))
         middles = [(begin + end) / 2 for begin, end, _, _ in windows]
         low, high = (np.array([100 * interval[side] for _, _, _, interval in windows]) for side in (0, 1))
-        below.fill_between(middles, low, high, color=COLOURS["heat"], alpha=0.35, linewidth=0)
-        below.plot(middles, [100 * lost for _, _, lost, _ in windows], color=COLOURS["ink"], linewidth=1.3)
+        below.fill_between(middles, low, high, color=COLORS["heat"], alpha=0.35, linewidth=0)
+        below.plot(middles, [100 * lost for _, _, lost, _ in windows], color=COLORS["ink"], linewidth=1.3)
         below.axhline(0, **RULE)
         below.set(ylabel="evidence lost, %", xlabel="ms from R")
         for axes in (above, below):
@@ -93,16 +93,16 @@ def beats(
 
 
 def levels(by_date: dict[str, tuple[float | None, float | None]], unseen: Sequence[str]) -> Picture:
-    """Where the usual baseline and target recording of each date lie in the embedding; `unseen` dates are marked."""
+    """Position of the usual baseline and target recording of each date in the embedding; `unseen` dates are marked."""
     with drawing() as Figure:
         drawn = Figure(figsize=(WIDE_INCHES, max(1.4, 0.8 + 0.26 * len(by_date))), layout="constrained")
         axes = drawn.subplots()
         for row, both in enumerate(by_date.values()):
             known = [level for level in both if level is not None]
-            axes.plot(known, [row] * len(known), color=COLOURS["line"], linewidth=2, zorder=2)
-            for level, marker, colour in zip(both, "oD", ("baseline", "target"), strict=True):
+            axes.plot(known, [row] * len(known), color=COLORS["line"], linewidth=2, zorder=2)
+            for level, marker, color in zip(both, "oD", ("baseline", "target"), strict=True):
                 if level is not None:
-                    axes.scatter([level], [row], 30, COLOURS[colour], marker=marker, linewidths=0, zorder=3)
+                    axes.scatter([level], [row], 30, COLORS[color], marker=marker, linewidths=0, zorder=3)
         axes.axvline(0.5, **RULE)
         names = [f"{date} (held out)" if date in unseen else date for date in by_date]
         axes.set_yticks(range(len(by_date)), names)
@@ -117,27 +117,27 @@ def levels(by_date: dict[str, tuple[float | None, float | None]], unseen: Sequen
     return svg, f"By date, the mean place of baseline and target recordings on the line between the states: {said}."
 
 
-def artefacts(rows: Sequence[tuple[str, int, float | None]]) -> Picture:
-    """Bytes of each artefact with its references, and microseconds a beat where they were measured."""
+def artifacts(rows: Sequence[tuple[str, int, float | None]]) -> Picture:
+    """Bytes of each artifact with its references, and microseconds a beat where they were measured."""
     with drawing() as Figure:
         drawn = Figure(figsize=(WIDE_INCHES, max(1.4, 0.7 + 0.28 * len(rows))), layout="constrained")
         sizes, times = drawn.subplots(1, 2, sharey=True, width_ratios=(3, 2))
         for row, (_, size, us) in enumerate(rows):
-            sizes.barh(row, size / 1000, 0.62, color=COLOURS["ours"], linewidth=0)
-            sizes.text(size / 1000, row, f" {size / 1000:.1f}", va="center", fontsize=7.5, color=COLOURS["soft"])
+            sizes.barh(row, size / 1000, 0.62, color=COLORS["ours"], linewidth=0)
+            sizes.text(size / 1000, row, f" {size / 1000:.1f}", va="center", fontsize=7.5, color=COLORS["soft"])
             if us is not None:
-                times.barh(row, us, 0.62, color=COLOURS["second"], linewidth=0)
+                times.barh(row, us, 0.62, color=COLORS["second"], linewidth=0)
             said = "not run here" if us is None else f" {us:.0f}"
-            times.text(us or 0, row, said, va="center", fontsize=7.5, color=COLOURS["soft"])
+            times.text(us or 0, row, said, va="center", fontsize=7.5, color=COLORS["soft"])
         sizes.set_yticks(range(len(rows)), [name for name, *_ in rows])
         sizes.set(ylim=(len(rows) - 0.5, -0.5), xlabel="KB with references")
         times.set(xlabel="µs a beat, this machine")
         for axes in (sizes, times):
             axes.margins(x=0.16)
             axes.tick_params(length=0)
-        svg = svg_of(drawn, "artefacts")
+        svg = svg_of(drawn, "artifacts")
     seen = "; ".join(f"{name} {size:,} bytes" + ("" if us is None else f", {us:.0f} µs") for name, size, us in rows)
-    return svg, f"Size of each artefact, and time a beat where it runs here: {seen}."
+    return svg, f"Size of each artifact, and time a beat where it runs here: {seen}."
 
 
 def learning(epochs: Sequence[Epoch], best: int) -> Picture:
@@ -150,10 +150,10 @@ def learning(epochs: Sequence[Epoch], best: int) -> Picture:
         drawn = Figure(figsize=(WIDE_INCHES, 2.3), layout="constrained")
         for axes, (title, training, validation) in zip(drawn.subplots(1, 2), panels, strict=True):
             scale = 1 if training == "loss" else 100
-            for name, colour, line in ((training, "soft", "--"), (validation, "ours", "-")):
+            for name, color, line in ((training, "soft", "--"), (validation, "ours", "-")):
                 values = [getattr(row, name) for row in epochs]
                 shown = [np.nan if value is None else scale * value for value in values]
-                axes.plot(range(1, len(epochs) + 1), shown, color=COLOURS[colour], linestyle=line, linewidth=1.5)
+                axes.plot(range(1, len(epochs) + 1), shown, color=COLORS[color], linestyle=line, linewidth=1.5)
             axes.axvline(best, **RULE)
             axes.set(xlabel="epoch", title=title)
             axes.grid(axis="y")

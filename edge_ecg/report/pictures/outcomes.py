@@ -1,11 +1,11 @@
-"""Pictures of recordings and decisions: each an SVG for the page, and in words what is seen in it."""
+"""Pictures of recordings and decisions: each an SVG for the page, and its description in words."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from edge_ecg.report.page import Picture
-from edge_ecg.report.pictures.svg import COLOURS, HALF_INCHES, LINES, RULE, WIDE_INCHES, drawing, svg_of
+from edge_ecg.report.pictures.svg import COLORS, HALF_INCHES, LINES, RULE, WIDE_INCHES, drawing, svg_of
 from edge_ecg.results import DaysLearned, DoseSession, PlannedDecisions
 
 
@@ -15,13 +15,13 @@ def strips(by_date: dict[str, tuple[np.ndarray, np.ndarray]], labels: tuple[str,
         drawn = Figure(figsize=(WIDE_INCHES, max(1.4, 0.8 + 0.3 * len(by_date))), layout="constrained")
         axes = drawn.subplots()
         for row, (evidence, is_target) in enumerate(by_date.values()):
-            for state, shift, marker, colour in ((False, -0.17, "o", "baseline"), (True, 0.17, "D", "target")):
+            for state, shift, marker, color in ((False, -0.17, "o", "baseline"), (True, 0.17, "D", "target")):
                 shown = evidence[is_target == state]
                 height = np.full(len(shown), row + shift)
                 size = 12 if state else 15
-                axes.scatter(shown, height, size, COLOURS[colour], marker=marker, alpha=0.75, linewidths=0, zorder=3)
+                axes.scatter(shown, height, size, COLORS[color], marker=marker, alpha=0.75, linewidths=0, zorder=3)
                 wrong = (shown > 0) != state
-                ring = {"facecolors": "none", "edgecolors": COLOURS["ink"], "linewidths": 1.1, "zorder": 4}
+                ring = {"facecolors": "none", "edgecolors": COLORS["ink"], "linewidths": 1.1, "zorder": 4}
                 axes.scatter(shown[wrong], height[wrong], 42, marker="o", **ring)
         axes.axvline(0, **RULE)
         axes.set_yticks(range(len(by_date)), list(by_date))
@@ -38,7 +38,7 @@ def strips(by_date: dict[str, tuple[np.ndarray, np.ndarray]], labels: tuple[str,
 
 
 def roc(curves: Sequence[tuple[str, str, np.ndarray, np.ndarray]], said: Sequence[str]) -> Picture:
-    """ROC curves: of each its colour, its line, the evidence of recordings and whether they are the target's.
+    """ROC curves: of each its color, its line, the evidence of recordings and whether they are the target's.
 
     said: name and area of each, in words.
     """
@@ -46,7 +46,7 @@ def roc(curves: Sequence[tuple[str, str, np.ndarray, np.ndarray]], said: Sequenc
         drawn = Figure(figsize=(HALF_INCHES, HALF_INCHES), layout="constrained")
         axes = drawn.subplots()
         axes.plot([0, 100], [0, 100], **RULE)
-        for number, (colour, line, evidence, is_target) in enumerate(curves):
+        for number, (color, line, evidence, is_target) in enumerate(curves):
             thresholds = np.concatenate([[np.inf], np.unique(evidence)[::-1]])
             true, false = (
                 np.array([100 * np.mean(evidence[is_target == state] >= t) for t in thresholds])
@@ -54,7 +54,7 @@ def roc(curves: Sequence[tuple[str, str, np.ndarray, np.ndarray]], said: Sequenc
             )
             ours = number == 0
             width, order = (2.4, 4) if ours else (1.3, 3)
-            axes.plot(false, true, color=COLOURS[colour], linewidth=width, linestyle=LINES[line], zorder=order)
+            axes.plot(false, true, color=COLORS[color], linewidth=width, linestyle=LINES[line], zorder=order)
         axes.set(xlabel="baseline called target, %", ylabel="target called target, %", aspect="equal")
         axes.set(xlim=(-1.5, 101.5), ylim=(-1.5, 101.5))
         axes.grid()
@@ -63,14 +63,14 @@ def roc(curves: Sequence[tuple[str, str, np.ndarray, np.ndarray]], said: Sequenc
 
 
 def reliability(rows: Sequence[tuple[float, float, tuple[float, float], int]]) -> Picture:
-    """Calibration: of each bin the mean probability said, the share that was the target, its interval, recordings."""
+    """Calibration: of each bin the mean stated probability, the share of the target, its interval, recordings."""
     with drawing() as Figure:
         drawn = Figure(figsize=(HALF_INCHES, HALF_INCHES), layout="constrained")
         axes = drawn.subplots()
         axes.plot([0, 100], [0, 100], **RULE)
         for said, share, (low, high), recordings in rows:
-            axes.plot([100 * said] * 2, [100 * low, 100 * high], color=COLOURS["ours"], linewidth=1.2, alpha=0.6)
-            axes.scatter([100 * said], [100 * share], 18, COLOURS["ours"], zorder=3)
+            axes.plot([100 * said] * 2, [100 * low, 100 * high], color=COLORS["ours"], linewidth=1.2, alpha=0.6)
+            axes.scatter([100 * said], [100 * share], 18, COLORS["ours"], zorder=3)
             left = said > 0.93
             axes.annotate(
                 str(recordings),
@@ -80,7 +80,7 @@ def reliability(rows: Sequence[tuple[float, float, tuple[float, float], int]]) -
                 ha="right" if left else "left",
                 va="center",
                 fontsize=7.5,
-                color=COLOURS["soft"],
+                color=COLORS["soft"],
             )
         axes.set(xlabel="probability of the target, said, %", ylabel="were the target, %", aspect="equal")
         axes.set(xlim=(-3, 103), ylim=(-3, 103))
@@ -91,16 +91,14 @@ def reliability(rows: Sequence[tuple[float, float, tuple[float, float], int]]) -
 
 
 def calibration_by_date(rows: Mapping[str, tuple[float, float, int]]) -> Picture:
-    """Of each date the mean probability of the target that was said, the share that was, and how many recordings."""
+    """By date, the mean stated probability of the target, its share, and the number of recordings."""
     with drawing() as Figure:
         drawn = Figure(figsize=(WIDE_INCHES, max(1.4, 0.7 + 0.2 * len(rows))), layout="constrained")
         axes = drawn.subplots()
         for row, (said, were, _) in enumerate(rows.values()):
-            axes.plot([100 * said, 100 * were], [row, row], color=COLOURS["line"], linewidth=2, zorder=2)
-            axes.scatter(
-                [100 * were], [row], 34, facecolors="none", edgecolors=COLOURS["ink"], linewidths=1.1, zorder=4
-            )
-            axes.scatter([100 * said], [row], 18, COLOURS["ours"], linewidths=0, zorder=3)
+            axes.plot([100 * said, 100 * were], [row, row], color=COLORS["line"], linewidth=2, zorder=2)
+            axes.scatter([100 * were], [row], 34, facecolors="none", edgecolors=COLORS["ink"], linewidths=1.1, zorder=4)
+            axes.scatter([100 * said], [row], 18, COLORS["ours"], linewidths=0, zorder=3)
         axes.set_yticks(range(len(rows)), [f"{date} ({of})" for date, (_, _, of) in rows.items()])
         axes.set(ylim=(len(rows) - 0.5, -0.5), xlim=(-4, 104), xlabel="% of the date's recordings")
         axes.grid(axis="x")
@@ -111,7 +109,7 @@ def calibration_by_date(rows: Mapping[str, tuple[float, float, int]]) -> Picture
 
 
 def decisions(rows: Sequence[tuple[str, float, float, float]]) -> Picture:
-    """Bars of what is decided rightly, left open and decided wrongly, each of a way to decide."""
+    """Bars of decisions right, inconclusive and wrong, one per way to decide."""
     with drawing() as Figure:
         drawn = Figure(figsize=(WIDE_INCHES, max(1.4, 0.6 + 0.36 * len(rows))), layout="constrained")
         axes = drawn.subplots()
@@ -120,12 +118,12 @@ def decisions(rows: Sequence[tuple[str, float, float, float]]) -> Picture:
             begin = 0.0
             for kind, count in (("right", right), ("open", left_open), ("wrong", wrong)):
                 share = 100 * count / total
-                axes.barh(row, share, 0.66, begin, color=COLOURS[kind], linewidth=0)
+                axes.barh(row, share, 0.66, begin, color=COLORS[kind], linewidth=0)
                 if kind == "right":
-                    axes.text(2, row, f"{count:.4g} right", va="center", fontsize=7.5, color=COLOURS["paper"])
+                    axes.text(2, row, f"{count:.4g} right", va="center", fontsize=7.5, color=COLORS["paper"])
                 begin += share
             said = f"{left_open:.3g} open, {wrong:.3g} wrong"
-            axes.text(101.5, row, said, va="center", fontsize=7.5, color=COLOURS["soft"])
+            axes.text(101.5, row, said, va="center", fontsize=7.5, color=COLORS["soft"])
         axes.set_yticks(range(len(rows)), [name for name, *_ in rows])
         axes.set(xlim=(0, 128), ylim=(len(rows) - 0.5, -0.5), xlabel="% of recordings")
         axes.set_xticks(range(0, 101, 25))
@@ -137,17 +135,17 @@ def decisions(rows: Sequence[tuple[str, float, float, float]]) -> Picture:
 
 
 def by_days(curves: Sequence[tuple[str, str, str, Sequence[DaysLearned]]]) -> Picture:
-    """Recordings of other days right, by days learned from: of each method its name, colour, line and rows."""
+    """Recordings of other days right, by days learned from: of each method its name, color, line and rows."""
     with drawing() as Figure:
         drawn = Figure(figsize=(WIDE_INCHES, 2.6), layout="constrained")
         axes = drawn.subplots()
-        for _, colour, line, rows in curves:
+        for _, color, line, rows in curves:
             days = [row.days for row in rows]
             mean, worst = [100 * row.mean for row in rows], [100 * row.worst for row in rows]
-            width = 2.2 if colour == "ours" else 1.3
-            axes.plot(days, mean, "o", linestyle=LINES[line], color=COLOURS[colour], linewidth=width, markersize=3.5)
-            if colour == "ours":
-                axes.fill_between(days, worst, mean, color=COLOURS[colour], alpha=0.15, linewidth=0)
+            width = 2.2 if color == "ours" else 1.3
+            axes.plot(days, mean, "o", linestyle=LINES[line], color=COLORS[color], linewidth=width, markersize=3.5)
+            if color == "ours":
+                axes.fill_between(days, worst, mean, color=COLORS[color], alpha=0.15, linewidth=0)
         axes.set(xlabel="days with both states to learn from", ylabel="recordings of other days right, %")
         axes.set_xticks(sorted({row.days for *_, rows in curves for row in rows}))
         axes.set_ylim(None, 101)
@@ -167,16 +165,16 @@ def dose(sessions: Sequence[DoseSession], quantity: str, labels: tuple[str, str]
         for row, session in enumerate(sessions):
             place = (np.array(session.rank) - 0.5) / len(session.rank)
             evidence, state = np.array(session.evidence), np.array(session.state)
-            left.plot(place, evidence, color=COLOURS["line"], linewidth=0.9, zorder=1)
-            for which, marker, colour in ((0, "o", "baseline"), (1, "D", "target"), (-1, "s", "soft")):
+            left.plot(place, evidence, color=COLORS["line"], linewidth=0.9, zorder=1)
+            for which, marker, color in ((0, "o", "baseline"), (1, "D", "target"), (-1, "s", "soft")):
                 of = state == which
-                left.scatter(place[of], evidence[of], 12, COLOURS[colour], marker=marker, linewidths=0, zorder=3)
+                left.scatter(place[of], evidence[of], 12, COLORS[color], marker=marker, linewidths=0, zorder=3)
             rhos = [rho for rho in (session.heart_rate_rho, session.evidence_rho) if rho is not None]
-            right.plot(rhos, [row] * len(rhos), color=COLOURS["line"], linewidth=1.6, zorder=1)
+            right.plot(rhos, [row] * len(rhos), color=COLORS["line"], linewidth=1.6, zorder=1)
             if session.evidence_rho is not None:
-                right.scatter([session.evidence_rho], [row], 20, COLOURS["ours"], linewidths=0, zorder=3)
+                right.scatter([session.evidence_rho], [row], 20, COLORS["ours"], linewidths=0, zorder=3)
             if session.heart_rate_rho is not None:
-                hollow = {"facecolors": "none", "edgecolors": COLOURS["ink"], "linewidths": 1, "zorder": 4}
+                hollow = {"facecolors": "none", "edgecolors": COLORS["ink"], "linewidths": 1, "zorder": 4}
                 right.scatter([session.heart_rate_rho], [row], 20, **hollow)
         left.axhline(0, **RULE)
         left.set(xlabel=f"{quantity}, ranked in its session", ylabel="evidence for the target", xlim=(-0.02, 1.02))
@@ -199,7 +197,7 @@ def _rho(rho: float | None) -> str:
     return "none" if rho is None else f"{rho:.2f}"
 
 
-SESSION_CURVES = (  # name, colour, line
+SESSION_CURVES = (  # name, color, line
     ("with the session's own baseline", "ours", ""),
     ("without", "second", "dashed"),
     ("the states half as far apart", "third", "dotted"),
@@ -217,9 +215,9 @@ def by_sessions(rows: Sequence[PlannedDecisions]) -> Picture:
     with drawing() as Figure:
         drawn = Figure(figsize=(WIDE_INCHES, 2.6), layout="constrained")
         axes = drawn.subplots()
-        for (_, colour, line), of_curve in zip(SESSION_CURVES, shares, strict=True):
+        for (_, color, line), of_curve in zip(SESSION_CURVES, shares, strict=True):
             y = [100 * share for share in of_curve]
-            axes.plot(sessions, y, "o", linestyle=LINES[line], color=COLOURS[colour], markersize=3.5)
+            axes.plot(sessions, y, "o", linestyle=LINES[line], color=COLORS[color], markersize=3.5)
         axes.set(xlabel="sessions with both states", ylabel="recordings decided, %")
         axes.set_xticks(sessions)
         axes.set_ylim(0, 101)

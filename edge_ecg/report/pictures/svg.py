@@ -1,4 +1,4 @@
-"""How a picture gets into a page: an SVG by matplotlib, in the page's colours, its text as text."""
+"""Pictures as SVG by matplotlib, in the page's colors, their text as text."""
 
 import io
 import re
@@ -8,8 +8,8 @@ from typing import Any
 
 from edge_ecg.errors import EdgeEcgError
 
-# The page has its colours twice, light and dark; what stands for each until the page is written.
-COLOURS = {
+# The page has its colors twice, light and dark; what stands for each until the page is written.
+COLORS = {
     name: f"#0101{number:02x}"
     for number, name in enumerate(
         (
@@ -20,18 +20,18 @@ COLOURS = {
 }
 LINES = {"": "-", "dashed": "--", "dotted": ":"}
 WIDE_INCHES, HALF_INCHES = 4.6, 3.4
-RULE: dict[str, Any] = {"color": COLOURS["soft"], "linewidth": 0.8, "linestyle": (0, (3, 3))}
+RULE: dict[str, Any] = {"color": COLORS["soft"], "linewidth": 0.8, "linestyle": (0, (3, 3))}
 
 
 @contextmanager
 def drawing() -> Iterator[Any]:
-    """matplotlib's Figure, in the page's colours. Raises EdgeEcgError without matplotlib."""
+    """matplotlib's Figure, in the page's colors. Raises EdgeEcgError without matplotlib."""
     try:
         from matplotlib import rc_context
         from matplotlib.figure import Figure
     except ImportError:
         raise EdgeEcgError("a picture needs matplotlib: pip install -e '.[report]' in the clone") from None
-    ink, soft, line = COLOURS["ink"], COLOURS["soft"], COLOURS["line"]
+    ink, soft, line = COLORS["ink"], COLORS["soft"], COLORS["line"]
     settings: Any = {
         "svg.fonttype": "none",  # text stays text
         "text.parse_math": False,  # a name may hold dollar signs
@@ -57,7 +57,7 @@ def drawing() -> Iterator[Any]:
 
 
 def svg_of(drawn: Any, name: str) -> str:
-    """The figure for a page: nothing before the element, no addresses, ids of its own, the page's colours."""
+    """The figure for a page: nothing before the element, no addresses, ids of its own, the page's colors."""
     from matplotlib import rc_context
 
     picture = io.StringIO()
@@ -67,6 +67,6 @@ def svg_of(drawn: Any, name: str) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg ") :], flags=re.DOTALL)
     svg = re.sub(r' (xmlns(:xlink)?|version|width|height)="[^"]*"', "", svg[: svg.index(">")]) + svg[svg.index(">") :]
     svg = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", svg)
-    for colour, stands_for_it in COLOURS.items():
-        svg = svg.replace(stands_for_it, f"var(--{colour})")
+    for color, stands_for_it in COLORS.items():
+        svg = svg.replace(stands_for_it, f"var(--{color})")
     return svg.strip()

@@ -14,7 +14,7 @@ function samplesOf(text) {
   });
 }
 
-function colour(name) { return getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim(); }
+function color(name) { return getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim(); }
 
 function percent(share) { return (100 * share).toFixed(1) + " %"; }
 
@@ -48,7 +48,7 @@ function line(pen, from, to, x, y) {
 }
 
 function mark(pen, x, event) {
-  pen.fillStyle = pen.strokeStyle = colour(event.unusable.length ? "fault" : "fit");
+  pen.fillStyle = pen.strokeStyle = color(event.unusable.length ? "fault" : "fit");
   pen.lineWidth = 1.5;
   pen.beginPath();
   if (event.unusable.length) {
@@ -63,7 +63,7 @@ function drawTrace() {
   const start = Math.max(0, at - SHOWN_S), [low, high] = recording.range;
   const x = (second) => (second - start) / SHOWN_S * width, y = (mv) => height - (mv - low) / (high - low) * height;
   for (const [step, name] of [[1, "fine"], [5, "coarse"]]) {
-    pen.strokeStyle = colour(name);
+    pen.strokeStyle = color(name);
     pen.lineWidth = name === "fine" ? 0.5 : 1;
     pen.beginPath();
     for (let s = Math.ceil(start / (0.04 * step)) * 0.04 * step; s < start + SHOWN_S; s += 0.04 * step) {
@@ -76,7 +76,7 @@ function drawTrace() {
   }
   const index = (second) => Math.min(samples.length, Math.floor(second * recording.rate_hz));
   for (const [from, to, name, thick] of [[at, start + SHOWN_S, "line", 1], [start, at, "ink", 1.4]]) {
-    pen.strokeStyle = colour(name);
+    pen.strokeStyle = color(name);
     pen.lineWidth = thick;
     line(pen, index(from), index(to), (i) => x(i / recording.rate_hz), y);
   }
@@ -93,23 +93,23 @@ function drawOverview() {
   const [pen, width, height] = cleared($("overview"));
   const [low, high] = recording.range;
   const x = (second) => second / recording.duration_s * width, y = (mv) => height - (mv - low) / (high - low) * height;
-  pen.fillStyle = colour("mark");
+  pen.fillStyle = color("mark");
   pen.fillRect(0, 0, x(at), height);
-  pen.strokeStyle = colour("ink");
+  pen.strokeStyle = color("ink");
   pen.lineWidth = 0.7;
   line(pen, 0, samples.length, (i) => x(i / recording.rate_hz), y);
   recording.events.forEach((event) => mark(pen, x(event.r_s), event));
   pen.lineWidth = 2;
   const provisional = recording.decision.provisional;
   if (provisional) {
-    pen.strokeStyle = colour(provisional.label === data.labels[1] ? "target" : "baseline");
+    pen.strokeStyle = color(provisional.label === data.labels[1] ? "target" : "baseline");
     pen.setLineDash([4, 3]);
     pen.beginPath();
     pen.moveTo(x(provisional.seconds), 0); pen.lineTo(x(provisional.seconds), height);
     pen.stroke();
     pen.setLineDash([]);
   }
-  pen.strokeStyle = colour("fault");
+  pen.strokeStyle = color("fault");
   pen.beginPath();
   pen.moveTo(x(at), 0); pen.lineTo(x(at), height);
   pen.stroke();

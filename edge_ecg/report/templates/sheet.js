@@ -8,7 +8,7 @@ const selected = new Set();
 const tiles = [], curves = [];
 let anchor = 0, focused = 0, isDragging = false, isSaved = true;
 
-function colour(name) { return getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim(); }
+function color(name) { return getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim(); }
 
 function stateName(state) { return $("state" + state).value.trim(); }
 
@@ -26,7 +26,7 @@ function draw(canvas, samples) {
   const pen = canvas.getContext("2d"), known = samples.filter((value) => value !== MISSING);
   pen.scale(scale, scale);
   const low = Math.min(...known), high = Math.max(...known, low + 100);
-  pen.strokeStyle = colour("ink");
+  pen.strokeStyle = color("ink");
   pen.lineWidth = 1;
   pen.beginPath();
   let drawing = false;
@@ -60,14 +60,14 @@ function drawCurve({ canvas, date }) {
   const pen = canvas.getContext("2d");
   pen.scale(scale, scale);
   pen.font = "12px system-ui, sans-serif";
-  pen.fillStyle = colour("soft");
+  pen.fillStyle = color("soft");
   pen.textAlign = "center";
   for (let hour = Math.ceil(first / 60); hour * 60 <= last; hour += 1) {
     pen.fillText(`${hour}:00`, Math.min(x(hour * 60), width - 18), height - 5);
   }
   pen.textAlign = "right";
   for (const [value, name] of [[below, "baseline"], [above, "target"]]) {
-    pen.fillStyle = pen.strokeStyle = colour(name);
+    pen.fillStyle = pen.strokeStyle = color(name);
     pen.fillText(String(Number(value.toPrecision(3))), left - 5, y(value) + 4);
     pen.setLineDash([4, 4]);
     pen.beginPath();
@@ -76,7 +76,7 @@ function drawCurve({ canvas, date }) {
     pen.stroke();
   }
   pen.setLineDash([]);
-  pen.strokeStyle = colour("ink");
+  pen.strokeStyle = color("ink");
   pen.beginPath();
   let before = null;
   minutes.forEach((minute, i) => {
@@ -87,8 +87,8 @@ function drawCurve({ canvas, date }) {
   pen.stroke();
   for (const { at, value, number } of marked) {
     const state = marks[number];
-    pen.fillStyle = state === null ? colour("paper") : colour(state ? "target" : "baseline");
-    pen.strokeStyle = state === null ? colour("ink") : pen.fillStyle;
+    pen.fillStyle = state === null ? color("paper") : color(state ? "target" : "baseline");
+    pen.strokeStyle = state === null ? color("ink") : pen.fillStyle;
     pen.beginPath();
     pen.arc(x(at), y(value), 4.5, 0, 2 * Math.PI);
     pen.fill();

@@ -139,7 +139,7 @@ def _matching(items: Sequence[Item], wanted: str) -> list[Item]:
 
 def _give(labels: Labels, item: Item, label: str) -> None:
     if labels.setdefault(item.name, label) != label:
-        raise DatasetError(f"{item.date} {item.time} is labelled {labels[item.name]!r} and {label!r}; expected one")
+        raise DatasetError(f"{item.date} {item.time} is labeled {labels[item.name]!r} and {label!r}; expected one")
 
 
 def two_labels(labels: Labels, baseline: str | None, target: str | None = None) -> tuple[str, str]:
@@ -180,7 +180,7 @@ def split_by_date(dates: Mapping[str, set[str]]) -> dict[str, list[str]] | None:
 
 
 def weaknesses(items: Sequence[Item], labels: Labels, pair: tuple[str, str]) -> list[str]:
-    """What in the design of the experiment could pass for a difference between the states, a sentence each."""
+    """Weaknesses of the design that could pass for a difference between the states, a sentence each."""
     of: dict[str, dict[str, list[Item]]] = {}
     for item in items:
         if item.name in labels:

@@ -1,4 +1,4 @@
-"""The artefacts of a bundle in one table: what each weighs, and what it does to the decisions."""
+"""The artifacts of a bundle in one table: size of each, and its effect on the decisions."""
 
 from collections.abc import Iterator, Mapping
 from statistics import median
@@ -7,10 +7,10 @@ from typing import Any
 from edge_ecg.terminal.console import wrapped
 
 
-def artefact_table(found: list[dict[str, Any]], not_made: Mapping[str, str]) -> Iterator[str]:
-    """One line an artefact, and what follows from it. found, not_made: as the manifest's `parity` and `not_made`."""
+def artifact_table(found: list[dict[str, Any]], not_made: Mapping[str, str]) -> Iterator[str]:
+    """One line an artifact, and what follows from it. found, not_made: as the manifest's `parity` and `not_made`."""
     yield (
-        f"{'artefact':14} {'bytes':>7} {'with refs':>9} {'error: max':>10} {'beats flipped':>14} {'recordings':>11} "
+        f"{'artifact':14} {'bytes':>7} {'with refs':>9} {'error: max':>10} {'beats flipped':>14} {'recordings':>11} "
         f"{'a beat':>7}"
     )
     for row in found:
@@ -23,8 +23,8 @@ def artefact_table(found: list[dict[str, Any]], not_made: Mapping[str, str]) -> 
     for row in found:
         if not row["shipped"]:
             yield wrapped(f"not shipped: {row['engine']}: {'; '.join(row['faults'])}", 2)
-    for artefact, reason in not_made.items():
-        yield wrapped(f"not shipped: {artefact}: {reason}", 2)
+    for artifact, reason in not_made.items():
+        yield wrapped(f"not shipped: {artifact}: {reason}", 2)
     if finetuned := [row["engine"] for row in found if row.get("finetuned")]:
         yield wrapped(f"fine-tuned on training beats, since rounding alone flips beats: {', '.join(finetuned)}", 2)
     by_name = {row["engine"]: row for row in found if row["shipped"] and row.get("beat_us")}

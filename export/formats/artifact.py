@@ -1,4 +1,4 @@
-"""What an artefact is: files that are one way to run the two graphs; how they are written, run and read back."""
+"""The Artifact record: files that are one way to run the two graphs; how they are written, run and read back."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ class Engine(NamedTuple):
 
 
 class StoredWeight(NamedTuple):
-    """A weight as a file holds it: the float32 numbers that it stands for, and the bits that one number takes."""
+    """A weight as stored in a file: its float32 numbers, and the bits per number."""
 
     value: np.ndarray
     bits: int
 
 
 @dataclass(frozen=True)
-class Artefact:
+class Artifact:
     """Files of a bundle that are one way to run the model."""
 
     name: str  # its format, then how its weights are stored
