@@ -42,7 +42,7 @@ from edge_ecg.watch import embeddings
 
 FEWEST_DATES = 3
 MAX_DISTANCE_FACTOR = 2.0  # times the limit of a beat: no drift goes this far, another person and an inverted lead do
-FEWEST_BEATS = 5
+FEWEST_BEATS = 5  # of a recording; chosen above the 3 of a decision, since it moves all later ones
 STEPS = 100  # of the geometric median; it is there after ten
 
 

@@ -21,7 +21,7 @@ import edge_ecg
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 TEMPLATES = ROOT / "edge_ecg/report/templates"
-RUNTIME = {"click", "numpy", "onnxruntime", "safetensors"}
+RUNTIME = {"click", "msgspec", "numpy", "onnxruntime", "safetensors"}
 
 
 def test_the_runtime_needs_little() -> None:

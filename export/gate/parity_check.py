@@ -23,6 +23,7 @@ from train.decision.decide import Decided, decide_from_logits
 from train.model.model import compare, embed
 
 MOST_BEAT_FLIPS = 0.001
+# Limits chosen with a margin over what correct artifacts of all architectures showed.
 MOST_ERROR = 1e-5  # of full scale, against a model with the same weights: float32 rounds in proportion to what it adds
 MOST_ROUNDINGS = 4.0  # or so many times as far as that model in float32 is from itself in float64
 MOST_RMS_ERROR = 0.05  # of full scale, against the same, where values are rounded to float16

@@ -54,7 +54,7 @@ def _typical_beat(beats: BeatSet, embeddings: np.ndarray, recording: int) -> int
     return int(of_recording[np.argmin(np.linalg.norm(embeddings[of_recording] - median, axis=1))])
 
 
-BEATS = (3, 5, 8, 12, 20, 30)  # after so many beats; 30 are a whole recording of 30 s, or nearly
+BEATS = (3, 5, 8, 12, 20, 30)  # chosen; 30 are a whole recording of 30 s, or nearly
 FEWEST_BEATS = 3
 LEVELS_FEWEST_DATES = 2  # of a state: one alone has no variance
 LEAST_WITHIN = 1e-6  # of the variance between dates: recordings that are all alike are no proof that others will be
@@ -125,7 +125,7 @@ def fit_guards(beats: BeatSet, evidence: np.ndarray) -> GuardLimits | None:
     return limits if limits.rr_change > 0 else None
 
 
-MOST_DIRECTIONS = 16
+MOST_DIRECTIONS = 16  # chosen: more than an embedding of 8 has, and few enough to estimate
 SEEN_FEWEST_DATES = 3  # with the baseline; fewer can't say what usually changes from one date to the next
 RECORDINGS_PASSED_PERCENTILE = 99  # percentile of recordings that the limit lets pass when their date is left out
 

@@ -79,6 +79,7 @@ def evidence_of_other_dates(
 
 
 PROGRESS = "progress.safetensors"  # what resuming needs
+WARM_UP, WARM_UP_FROM = 0.15, 0.04  # shares of the steps and of the learning rate; chosen near PyTorch's OneCycleLR
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,9 +218,9 @@ class Trainer:
     def _schedule(self) -> float:
         """Share of the learning rate: up over the first 15 % of the steps, then down along a cosine."""
         done = self._step / (self._steps_per_epoch * self.settings.epochs)
-        if done < 0.15:
-            return 0.04 + 0.96 * done / 0.15
-        return 0.5 * (1 + float(np.cos(np.pi * (done - 0.15) / 0.85)))
+        if done < WARM_UP:
+            return WARM_UP_FROM + (1 - WARM_UP_FROM) * done / WARM_UP
+        return 0.5 * (1 + float(np.cos(np.pi * (done - WARM_UP) / (1 - WARM_UP))))
 
     def _decide(self, beats: BeatSet) -> tuple[float, float, float]:
         """Beats against references: the loss of decisions, the share of beats right, and that of comparisons."""

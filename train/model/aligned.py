@@ -86,7 +86,7 @@ class AlignedEncoder(nn.Module):
     """
 
     FEATURES = SAMPLES // AlignTWave.POOLED + 1
-    WHITENED = 32
+    WHITENED = 32  # components kept; chosen, as the number below
     EMBEDDING = 8
 
     def __init__(self) -> None:

@@ -104,6 +104,7 @@ MOST_PARAMETERS = 9_000
 class Recipe:
     """Training recipe of an architecture."""
 
+    # Chosen on the train and validation dates of the public recordings; docs/experiments.md has what else was tried.
     epochs: int = 10
     batch_beats: int = 96
     learning_rate: float = 3e-3
