@@ -197,7 +197,7 @@ def read_files(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
 
 
 def _other_folder(path: Path) -> str | None:
-    """What a folder without a manifest is instead, if one of our commands wrote it."""
+    """Name a folder without a manifest that another command wrote, and the command that makes a bundle of it."""
     if (path / "config.json").is_file():
         return f"is a training run, not a bundle; `edge-ecg export {path}` makes a bundle from it"
     if (path / "dataset.toml").is_file():

@@ -183,7 +183,7 @@ TASKS = {
 
 
 def verdict() -> Iterator[str]:
-    """What can be done here, and what to install for the rest."""
+    """List the tasks that this machine can do, and what to install for the others."""
     missing = {task: [name for name in needs if not installed(name)] for task, (needs, _) in TASKS.items()}
     yield f"This machine can {_listed([task for task, names in missing.items() if not names])}."
     extras = sorted({TASKS[task][1] for task, names in missing.items() if names})
