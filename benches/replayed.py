@@ -32,8 +32,11 @@ def forms(path: Path) -> Iterator[tuple[str, Bundle]]:
 
 def said(form: str, bundle: Bundle, path: Path) -> dict[str, Any]:
     """All that does not hang on time: what `edge-ecg replay --json` prints, and each beat with its evidence."""
-    replayed = replay(bundle, read_recording(path))
+    recording = read_recording(path)
+    replayed, at_once = replay(bundle, recording), replay(bundle, recording, len(recording.samples_uv))
     facts = {name: fact for name, fact in replayed.to_json().items() if name not in TIMED}
+    # A whole recording is one call of the model, a chunk one for each beat: the same bits, on every machine.
+    facts["same at once"] = [judged.vote for judged in replayed.judged] == [judged.vote for judged in at_once.judged]
     beats = [
         [judged.beat.r_index, judged.unusable, judged.vote and judged.vote[:3], judged.decision.label]
         for judged in replayed.judged

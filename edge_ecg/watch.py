@@ -130,6 +130,7 @@ class Watch:
             day_baseline.fingerprints if day_baseline else (),
         )
         self._pushed_samples = 0
+        self._tallied = self._decided = self._tally.decision
 
     def reset(self) -> None:
         """Start a new recording of the same day."""
@@ -138,6 +139,7 @@ class Watch:
         self._tally.reset()
         self._guards.reset()
         self._pushed_samples = 0
+        self._tallied = self._decided = self._tally.decision
 
     def push(self, samples_uv: np.ndarray) -> list[Judged]:
         """Take the next raw samples in microvolts, any number of them; return the beats judged since.
@@ -191,8 +193,11 @@ class Watch:
 
     def _decision_after(self, seconds: float) -> Decision:
         decision, reasons = self._tally.decision, self._guards.reasons(seconds)
-        label = INCONCLUSIVE if reasons else decision.label
-        return replace(decision, label=label, reasons=reasons, covered_s=self._guards.covered_s)
+        if decision is not self._tallied or reasons != self._decided.reasons:  # else nothing has changed
+            label = INCONCLUSIVE if reasons else decision.label
+            self._tallied = decision
+            self._decided = replace(decision, label=label, reasons=reasons, covered_s=self._guards.covered_s)
+        return self._decided
 
     @property
     def decision(self) -> Decision:

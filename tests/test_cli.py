@@ -5,12 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edge_ecg.cli import COMMANDS
+from edge_ecg.cli import COMMANDS, doctor
+from edge_ecg.datasets.labeling import FEWEST_DATES
 from tests.commands import ROOT, Done, as_process, edge_ecg, inside
 
 
@@ -150,6 +152,57 @@ def test_a_process_ends_as_a_command_inside_this_one(tmp_path: Path, recordings:
             within.stdout,
             within.stderr,
         )
+
+
+def test_errors_name_what_was_given_and_what_to_do(
+    small_bundle: Path, small_run: Path, small_dataset: Path, recordings: list[Path], tmp_path: Path
+) -> None:
+    """Sentences at which a newcomer stopped, each alone: no head of a table before them, no count of nothing after."""
+    with zipfile.ZipFile(tmp_path / "nothing.zip", "w") as archive:
+        archive.writestr("notes.txt", "none")
+    run, data = "is a training run, not a bundle; `edge-ecg export", "is a data set, not a bundle"
+    for arguments, sentence in (
+        (["replay", small_bundle, "absent"], "absent: cannot be read: No such file or directory"),
+        (["replay", recordings[0]], "is no bundle, and there is no folder `bundle` here; give the bundle"),
+        (["replay", recordings[0], recordings[1]], "is no bundle, and there is no folder `bundle` here"),
+        (["replay", small_bundle], "is the bundle; give a RECORDING to replay through it as well"),
+        (["replay", small_run, recordings[0]], run),
+        (["inspect", small_run], run),
+        (["inspect", small_dataset.parent], data),
+        (["import", "nothing.zip"], "nothing.zip: cannot be read: No such file or directory"),
+        (["import", tmp_path / "nothing.zip"], "nothing.zip: holds no ECG; expected Apple's export.zip"),
+    ):
+        done = edge_ecg(*arguments)
+        assert (done.returncode, done.stdout) == (2, ""), arguments
+        assert sentence in done.stderr
+    swapped, given = (
+        edge_ecg("replay", *paths) for paths in ((recordings[0], small_bundle), (small_bundle, recordings[0]))
+    )
+    assert (swapped.returncode, swapped.stdout) == (0, given.stdout)
+
+
+def test_the_doctor_ends_in_a_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
+    monkeypatch.setattr(doctor.sys, "platform", "linux")
+    for here, sentences in (
+        (
+            lambda name: "1.0",
+            ["This machine can replay recordings, train, write reports and pictures, export ONNX and"],
+        ),
+        (
+            lambda name: None,
+            ["This machine can replay recordings.", "type pip install -e '.[export,report,train]' in the clone."],
+        ),
+    ):
+        monkeypatch.setattr(doctor, "installed", here)
+        found = list(doctor.verdict())
+        assert all(any(sentence in line for line in found) for sentence in sentences), found
+        assert found[-1] == "To run Core ML models or build the app it needs a Mac and Swift."
+
+
+def test_pages_and_import_agree_on_the_fewest_dates() -> None:
+    page = (ROOT / "docs/faq.md").read_text(encoding="utf-8")
+    assert f"a split needs {FEWEST_DATES} dates with both states" in page
 
 
 def one_line_error(done: "Done[str]", named: str) -> None:

@@ -37,7 +37,7 @@ def test_a_first_look_decides_what_ships_with_the_package(tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr
     for recording in sorted(LOOK.glob("*.csv")):
         state = recording.stem.rpartition("_")[2]
-        assert re.search(rf"{recording.name[-20:]} +{state} ", done.stdout), recording.name
+        assert re.search(rf"{recording.name[-15:]} +{state} +{state} ", done.stdout), recording.name
     assert "<script" in (tmp_path / "page/look.html").read_text(encoding="utf-8")
     assert load_bundle(LOOK / "person.ecgbundle").is_portable
     assert edge_ecg("demo").returncode == 2

@@ -190,9 +190,19 @@ def read_files(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
             return _verified(path, partial(_read_member, archive))
     except FileNotFoundError as error:
         missing = Path(error.filename or path).name
-        raise BundleError(f"{path}: {missing} is missing, expected a bundle with its files") from None
+        is_what = _other_folder(path) if missing == MANIFEST else None
+        raise BundleError(f"{path}: {is_what or f'{missing} is missing, expected a bundle with its files'}") from None
     except OSError as error:
         raise BundleError(f"{path}: can't be read: {error.strerror or error}") from None
+
+
+def _other_folder(path: Path) -> str | None:
+    """Name a folder without a manifest that another command wrote, and the command that makes a bundle of it."""
+    if (path / "config.json").is_file():
+        return f"is a training run, not a bundle; `edge-ecg export {path}` makes a bundle from it"
+    if (path / "dataset.toml").is_file():
+        return "is a data set, not a bundle; `edge-ecg train` and `edge-ecg export` make a bundle from it"
+    return None
 
 
 def looks_like_bundle(path: Path) -> bool:

@@ -170,6 +170,33 @@ def lines() -> Iterator[str]:
     for finding in findings():
         yield f"{'ok' if finding.good else '--':3} {finding.what:22} {finding.found}"
         yield f"    {'':22} {finding.follows}"
+    yield from verdict()
+
+
+TASKS = {
+    "replay recordings": ((), ""),
+    "train": (("torch",), "train"),
+    "write reports and pictures": (("matplotlib", "jinja2"), "report"),
+    "export ONNX": (("torch", "onnx", "onnxscript"), "export"),
+    "export Core ML": (("torch", "coremltools"), "export"),
+}  # by what a person wants to do: the packages that it needs, and the extra that installs them
+
+
+def verdict() -> Iterator[str]:
+    """List the tasks that this machine can do, and what to install for the others."""
+    missing = {task: [name for name in needs if not installed(name)] for task, (needs, _) in TASKS.items()}
+    yield f"This machine can {_listed([task for task, names in missing.items() if not names])}."
+    extras = sorted({TASKS[task][1] for task, names in missing.items() if names})
+    if extras:
+        rest = _listed([task for task, names in missing.items() if names])
+        yield f"To {rest}, type pip install -e '.[{','.join(extras)}]' in the clone."
+    others = ["a Mac" * (sys.platform != "darwin"), "Swift" * (shutil.which("swift") is None)]
+    if any(others):
+        yield f"To run Core ML models or build the app it needs {' and '.join(filter(None, others))}."
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 @click.command("doctor")

@@ -1,6 +1,7 @@
 """`edge-ecg import`: list the recordings of a phone's export, label them, write a data set."""
 
 import json
+import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -13,7 +14,7 @@ from edge_ecg.datasets.clock import DATE_ORDERS
 from edge_ecg.datasets.dataset_file import days_with_both_states
 from edge_ecg.datasets.folders import by_folders
 from edge_ecg.datasets.importing import DATASET, Dates, Imported, Listing, list_recordings, refuse_to_lose, write_data
-from edge_ecg.datasets.labeling import Item, Labels, by_table, by_windows
+from edge_ecg.datasets.labeling import FEWEST_DATES, Item, Labels, by_table, by_windows
 from edge_ecg.datasets.measured import (
     MeasuredLabels,
     curve_of,
@@ -207,7 +208,7 @@ def _write_sheet(
     write_file(sheet, content)
     click.echo(f"{sheet}: {len(listing.items)} recordings, {len(content):,} bytes")
     click.echo("Open it in a browser, mark, save labels.csv, then:")
-    click.echo("  edge-ecg import SOURCE --labels labels.csv --out DATA")
+    click.echo(f"  edge-ecg import {shlex.join(map(str, sources))} --labels labels.csv --out data")
 
 
 def _listed(listing: Listing, sources: tuple[Path, ...], overrides: Overrides) -> Iterator[tuple[str, Recording]]:
@@ -259,6 +260,8 @@ def _show_listing(listing: Listing, labels: Labels, as_json: bool) -> None:
             facts = f"{item.duration_s:4.1f} s  {item.sample_rate_hz:7g} Hz  {labels.get(item.name, '-')[:12]:12}"
             line = f"  {item.time or '-':8}  {facts}"
             click.echo(f"{line}  {shortened(Path(item.name).name, terminal_width() - len(line) - 2)}")
+    if not listing.items:
+        return  # an error said why
     many = f"{len(listing.items)} recordings{_and_duplicates(listing)}"
     click.echo(wrapped(f"{many}; label them and give --out to write a data set", 2))
 
@@ -280,7 +283,8 @@ def _show_imported(imported: Imported, listing: Listing) -> None:
         click.echo(f"{len(learned)} days with both states to learn from: docs/protocol.md on their worth")
         click.echo(f"Next: python -m train {imported.out / DATASET} --out run")
     else:
-        click.secho(f"no {DATASET}: too few dates with both states to split", fg="yellow", err=True)
+        few = f"no {DATASET}: a split needs {FEWEST_DATES} dates with both states, so that nothing can be trained yet"
+        click.secho(wrapped(few, 2), fg="yellow", err=True)
 
 
 def _and_duplicates(listing: Listing) -> str:

@@ -10,6 +10,7 @@ import click
 from edge_ecg.bundles.bundle import looks_like_bundle
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.readers.find import RecordingFile, SkippedFiles, find_recordings
+from edge_ecg.readers.read import content_at, format_of
 from edge_ecg.recording import RATE_RANGE_HZ, Overrides, Recording
 from edge_ecg.signal.stream import heart_rate_bpm, missed_share, r_peak_times_s
 from edge_ecg.terminal.console import is_verbose, report_error, wrapped
@@ -106,13 +107,25 @@ def bundle_and_recordings(command: Callable[..., Result]) -> Callable[..., Resul
         place = next((number for number, path in enumerate(paths) if looks_like_bundle(Path(path))), None)
         if place is None and looks_like_bundle(BUNDLE_HERE):
             return command(*args, bundle_path=BUNDLE_HERE, recordings=paths, **others)
+        if place is None and (len(paths) == 1 or _is_recording(paths[0])):
+            raise click.UsageError(
+                f"{paths[0]} is no bundle, and there is no folder `{BUNDLE_HERE}` here; give the bundle that "
+                "`edge-ecg export` wrote, then recordings"
+            )
         place = place or 0
         recordings = paths[:place] + paths[place + 1 :]
         if not recordings:
-            raise click.UsageError(f"give a RECORDING to replay through {paths[place]}")
+            raise click.UsageError(f"{paths[place]} is the bundle; give a RECORDING to replay through it as well")
         return command(*args, bundle_path=Path(paths[place]), recordings=recordings, **others)
 
     return with_bundle
+
+
+def _is_recording(path: str) -> bool:
+    try:
+        return format_of(content_at(path)) is not None
+    except (EdgeEcgError, OSError):
+        return False
 
 
 class RecordingLoop:

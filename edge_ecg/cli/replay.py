@@ -152,18 +152,18 @@ def replay_each(
             played.append((recording, replayed, steps))
         return replayed
 
-    if not as_json:
-        click.echo("\n".join(wrapped(line) for line in baselines.describe(bundle.labels)))
+    def printed(replayed: Replayed) -> str:
+        if as_json:
+            return json.dumps(replayed.to_json())
+        row = table.row(replayed)
+        if table.rows > 1:
+            return row
+        head = [wrapped(line) for line in baselines.describe(bundle.labels)]
+        return "\n".join([*head, *([] if live else [table.header()]), row])
+
     if baselines.is_undated:
         click.echo("the day's baseline states no date: nothing checks that it is of the day that is judged", err=True)
-    if not as_json and not live:
-        click.echo(table.header())
-    code = for_each(
-        recordings,
-        overrides,
-        work,
-        lambda replayed: json.dumps(replayed.to_json()) if as_json else table.row(replayed),
-    )
+    code = for_each(recordings, overrides, work, printed)
     if page and played:
         from edge_ecg.report.replay_page import Played, replay_page
 
@@ -180,7 +180,7 @@ def replay_each(
     if other_leads:
         said = " and ".join(f"{count} from lead {lead}" for lead, count in other_leads.items())
         click.echo(wrapped(f"{said}: {bundle.path} learned from lead {' and '.join(sorted(learned))}", 2), err=True)
-    if not as_json:
+    if table.rows:
         for line in [*table.total(), _footer(bundle)]:
             click.echo(wrapped(line))
     return code
@@ -222,6 +222,7 @@ class Table:
         self._name_width = min(MOST_NAME, terminal_width() - others)
         self._outcomes: Counter[str] = Counter()
         self._between = 0
+        self.rows = 0
 
     def header(self) -> str:
         """The names of the columns."""
@@ -235,6 +236,7 @@ class Table:
     def row(self, replayed: Replayed) -> str:
         """A line for a recording, and below it what else there is to know."""
         d = replayed.decision
+        self.rows += 1
         label = label_of(replayed.source, self._labels, self._known)
         if label in self._labels:
             outcome = INCONCLUSIVE if d.label == INCONCLUSIVE else "correct" if d.label == label else "wrong"

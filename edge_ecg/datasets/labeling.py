@@ -15,7 +15,7 @@ from edge_ecg.storage.files import read_small_file
 MOST_BYTES = 4_000_000  # of a table
 
 FEW_DATES = 8  # below this, one date decides more than a tenth of any figure
-FEWEST_DATES = FEWEST_DAYS + 2  # to learn from, to stop by and to test on
+FEWEST_DATES = FEWEST_DAYS + 2  # with both states: to learn from, one to stop by and one to test on; docs/faq.md
 PART_OF_DAY_H = 4.0
 LABELS_HEADER = {"file", "time", "recording", "file-or-time", "file_or_time", "name"}
 

@@ -78,6 +78,7 @@ class Guards:
     def reset(self) -> None:
         """Forget the recording."""
         self.covered_s = 0.0  # by the beats that voted
+        self._of_beats: tuple[str, ...] | None = None  # reasons, until the next beat
         self._evidence: list[float] = []  # of the latest beats
         self._shapes = np.zeros((self._constants.compared_beats, 0))  # of the latest beats, length 1 each
         self._beats = self._copies = 0
@@ -88,7 +89,7 @@ class Guards:
 
     def add(self, values: np.ndarray, evidence: float) -> None:
         """A beat (384,) that voted, and its evidence."""
-        c = self._constants
+        c, self._of_beats = self._constants, None
         rr_s = float(values[-1])
         self.covered_s += rr_s
         self._total += evidence
@@ -103,6 +104,7 @@ class Guards:
 
     def skip(self, reasons: tuple[str, ...]) -> None:
         """A beat that did not vote, and why."""
+        self._of_beats = None
         self._previous_rr_s = None
         self._strange = self._strange + 1 if reasons == (OUT_OF_DISTRIBUTION,) else 0
         self._longest_strange = max(self._longest_strange, self._strange)
@@ -124,9 +126,15 @@ class Guards:
 
     def reasons(self, seconds: float) -> tuple[str, ...]:
         """Why the recording is not decided if it ends after so many seconds; nothing if it may be."""
+        if self._of_beats is None:
+            self._of_beats = self._reasons_of_beats()
+        is_too_little = self.covered_s < self._constants.coverage * (seconds - self._settle_s)
+        return (TOO_LITTLE, *self._of_beats) if is_too_little else self._of_beats
+
+    def _reasons_of_beats(self) -> tuple[str, ...]:
+        """Those that only another beat can change."""
         c, limits = self._constants, self._limits
         doubts = {
-            TOO_LITTLE: self.covered_s < c.coverage * (seconds - self._settle_s),
             ANOTHER_PERSON: self._longest_strange >= c.strange_beats,
             CHANGE: limits is not None and largest_change(self._evidence, c.part_beats) > limits.change,
             COPIES: self._copies > c.copies * self._beats,

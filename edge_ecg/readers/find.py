@@ -32,6 +32,7 @@ from edge_ecg.storage.files import opened_zip, path_of
 
 # Apple's own folder keeps its English name in every language: whatever lies in it should be an ECG.
 ECG_FOLDER = "electrocardiograms"
+OTHER_HEALTH_DATA = (".xml", ".gpx")  # that every export has beside it: steps and the like, routes of workouts
 MOST_MEMBERS = 50_000  # an export has a file for each workout route
 MOST_RECORDINGS = 20_000
 MOST_RECORDING_BYTES = MAX_FILE_BYTES  # as alone
@@ -190,6 +191,7 @@ def _archived(path: Path, overrides: Overrides, passed: SkippedFiles) -> Iterato
         names, places = set[str](), set[int]()
         named = (info.filename.casefold() for info in members)
         headers = {name.removesuffix(HEADER) for name in named if name.endswith(HEADER)}
+        is_export = any(PurePosixPath(info.filename).parent.name.casefold() == ECG_FOLDER for info in members)
         count = total_bytes = 0
         for info in sorted((info for info in members if _is_wanted(info, passed)), key=lambda info: info.filename):
             if info.filename in names or info.header_offset in places:
@@ -205,7 +207,8 @@ def _archived(path: Path, overrides: Overrides, passed: SkippedFiles) -> Iterato
             if isinstance(content, str):  # what is wrong with a recording
                 yield RecordingFile(source, partial(_refuse, f"{source}: {content}"))
             elif content is None:
-                passed.add(info.filename)
+                if not is_export or suffix.lower() not in OTHER_HEALTH_DATA:
+                    passed.add(info.filename)
             else:
                 count, total_bytes = count + 1, total_bytes + info.file_size
                 if count > MOST_RECORDINGS or total_bytes > MOST_TOTAL_BYTES:
