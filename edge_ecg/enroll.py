@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from edge_ecg.bundles.bundle import (
     GOLDEN,
@@ -31,19 +32,31 @@ from edge_ecg.bundles.bundle import (
     read_files,
     write_bundle,
 )
-from edge_ecg.bundles.manifest import GOLDEN_SHAPE, require_shape
 from edge_ecg.errors import BundleError, RecordingError
 from edge_ecg.inference.golden import golden_steps
 from edge_ecg.inference.novelty import TrainingDistribution
 from edge_ecg.inference.person import with_other_references
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.recording import Recording
+from edge_ecg.records import read_record
 from edge_ecg.watch import embeddings
 
 FEWEST_DATES = 3
 MAX_DISTANCE_FACTOR = 2.0  # times the limit of a beat: no drift goes this far, another person and an inverted lead do
 FEWEST_BEATS = 5  # of a recording; chosen above the 3 of a decision, since it moves all later ones
 STEPS = 100  # of the geometric median; it is there after ten
+
+
+class GoldenBeat(Struct, frozen=True):
+    """Of a step of the golden vectors, what it starts from."""
+
+    beat: tuple[float, ...]
+
+
+class GoldenBeats(Struct, frozen=True):
+    """Of the golden vectors, what enrolment computes them from anew."""
+
+    beats: tuple[GoldenBeat, ...]
 
 
 @dataclass(frozen=True)
@@ -199,9 +212,8 @@ def write_enrolled(bundle: Bundle, enrolment: Enrolment, out: Path) -> Bundle:
 def _golden_beats(bundle: Bundle, content: bytes) -> np.ndarray:
     """(N, 384): the beats of the golden vectors. Raises BundleError."""
     try:
-        golden = json.loads(content)
-        require_shape(golden, GOLDEN_SHAPE, f"{bundle.path}: {GOLDEN}")
-        beats = np.array([step["beat"] for step in golden["beats"]], np.float32)
+        golden = read_record(GoldenBeats, json.loads(content), f"{bundle.path}: {GOLDEN}", BundleError)
+        beats = np.array([step.beat for step in golden.beats], np.float32)
         return beats.reshape(len(beats), bundle.contract.beat_length)
     except (ValueError, RecursionError) as error:
         if isinstance(error, BundleError):

@@ -5,13 +5,16 @@ Those that need a manifest of their own seal it again, as an attacker would.
 
 import hashlib
 import json
+import math
 import shutil
 import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edge_ecg.bundles.bundle import MANIFEST, REFERENCES, sealed
+from edge_ecg.bundles.bundle import REFERENCES
+from edge_ecg.bundles.manifest import MANIFEST, SEAL, seal_of, sealed
+from edge_ecg.inference.portable import LAYERS
 
 
 def write_bad_bundles(bundle: Path, out: Path) -> None:
@@ -30,7 +33,7 @@ def write_bad_bundle(name: str, bundle: Path, out: Path) -> Path:
 def _edited(folder: Path, edit: Callable[[dict[str, Any]], None]) -> None:
     manifest = json.loads((folder / MANIFEST).read_bytes())
     edit(manifest)
-    (folder / MANIFEST).write_bytes(sealed(manifest))
+    forge(folder, manifest)
 
 
 def _replaced(folder: Path, name: str, content: bytes) -> None:
@@ -77,13 +80,37 @@ def _not_finite(folder: Path) -> None:
     _replaced(folder, REFERENCES, bytes(content))
 
 
-def _spelled_otherwise(folder: Path) -> None:
-    """The same numbers written otherwise, under a seal that fits these bytes."""
-    raw = (folder / MANIFEST).read_bytes().replace(b'"adaptation": 0.125', b'"adaptation": 0.1250')
-    seal = json.loads(raw)["sha256"].encode()
-    before, line, after = raw.partition(b'\n "sha256": "' + seal + b'"')
-    plain = before + after.removeprefix(b",") if after.startswith(b",") else before.removesuffix(b",") + after
-    (folder / MANIFEST).write_bytes(before + line.replace(seal, hashlib.sha256(plain).hexdigest().encode()) + after)
+def forge(folder: Path, manifest: bytes | dict[str, Any]) -> None:
+    """Write a manifest with the seal that fits its bytes."""
+    raw = manifest if isinstance(manifest, bytes) else sealed(manifest)[MANIFEST]
+    (folder / MANIFEST).write_bytes(raw)
+    (folder / SEAL).write_bytes(seal_of(raw))
+
+
+def _spelt(folder: Path, old: bytes, new: bytes) -> None:
+    """The manifest with other bytes in one place, sealed."""
+    raw = (folder / MANIFEST).read_bytes()
+    assert old in raw
+    forge(folder, raw.replace(old, new, 1))
+
+
+def _retyped(folder: Path, tensor: str, kind: str, size: int) -> None:
+    """One tensor of the references as zeros of another type."""
+    content = (folder / REFERENCES).read_bytes()
+    start = 8 + struct.unpack("<Q", content[:8])[0]
+    header, data = json.loads(content[8:start]), content[start:]
+    entry, end = header[tensor], len(data)
+    more = size * math.prod(entry["shape"])
+    header["spare"] = entry
+    header[tensor] = {"dtype": kind, "shape": entry["shape"], "data_offsets": [end, end + more]}
+    _replaced(folder, REFERENCES, _safetensors(header, data + bytes(more)))
+
+
+def _relayered(folder: Path, edit: Callable[[dict[str, Any]], None]) -> None:
+    """The layers, edited."""
+    layers = json.loads((folder / LAYERS).read_bytes())
+    edit(layers)
+    _replaced(folder, LAYERS, json.dumps(layers).encode())
 
 
 BAD_BUNDLES: dict[str, Callable[[Path], Any]] = {
@@ -92,7 +119,21 @@ BAD_BUNDLES: dict[str, Callable[[Path], Any]] = {
     "manifest_not_json": lambda f: (f / MANIFEST).write_bytes(b"{"),
     "manifest_deep": lambda f: (f / MANIFEST).write_bytes(b"[" * 5_000),
     "manifest_altered": lambda f: _flipped(f, MANIFEST),
-    "manifest_spelt_otherwise": _spelled_otherwise,
+    "seal_missing": lambda f: (f / SEAL).unlink(),
+    "seal_of_other_bytes": lambda f: (f / SEAL).write_bytes(seal_of(b"")),
+    "seal_longer": lambda f: (f / SEAL).write_bytes((f / SEAL).read_bytes() + b"\n"),
+    "name_twice": lambda f: _spelt(f, b"{", b'{"schema": 3,'),
+    "not_a_number": lambda f: _spelt(f, b'"adaptation": 0.125', b'"adaptation": NaN'),
+    "number_beyond_all": lambda f: _spelt(f, b'"adaptation": 0.125', b'"adaptation": 1e400'),
+    "half_a_surrogate_pair": lambda f: _spelt(f, b'"intended_use": "', b'"intended_use": "\\ud800'),
+    "schema_as_a_fraction": lambda f: _edited(f, lambda m: m.update(schema=3.0)),
+    "schema_before": lambda f: _edited(f, lambda m: m.update(schema=2)),
+    "intended_use_missing": lambda f: _edited(f, lambda m: m.pop("intended_use")),
+    "unknown_entry": lambda f: _edited(f, lambda m: m.update(more=1)),
+    "count_of_2_to_the_70": lambda f: _edited(f, lambda m: m["model"].update(parameters=2**70)),
+    "references_of_float64": lambda f: _retyped(f, "embeddings", "F64", 8),
+    "labels_of_int64": lambda f: _retyped(f, "is_target", "I64", 8),
+    "negative_shape": lambda f: _relayered(f, lambda form: form["encoder"]["inputs"].update(beat=[-1, 384])),
     "manifest_of_another_schema": lambda f: _edited(f, lambda m: m.update(schema=99)),
     "manifest_without_files": lambda f: _edited(f, lambda m: m.update(files=[])),
     "manifest_without_labels": lambda f: _edited(f, lambda m: m.pop("labels")),

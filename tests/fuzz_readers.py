@@ -17,9 +17,11 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["edge_ecg", "train", "zipfile", "tomllib", "edfio"]):
+    from bad_bundles import forge
     from fuzzing import SECRET, answers, good_files, zipped
 
-    from edge_ecg.bundles.bundle import MANIFEST, REFERENCES, load_bundle, sealed
+    from edge_ecg.bundles.bundle import REFERENCES, load_bundle
+    from edge_ecg.bundles.manifest import MANIFEST, sealed
     from edge_ecg.datasets.dataset_file import read_dataset
     from edge_ecg.datasets.labeling import Item, by_table
     from edge_ecg.inference.references import ReferenceBank
@@ -51,8 +53,8 @@ def bundle(content: bytes, folder: Path) -> None:
 def manifest(content: bytes, folder: Path) -> None:
     """A manifest, sealed anew wherever a forger could."""
     with contextlib.suppress(ValueError, AttributeError, TypeError, RecursionError):
-        content = sealed(json.loads(content))
-    (folder / MANIFEST).write_bytes(content)
+        content = sealed(json.loads(content))[MANIFEST]
+    forge(folder, content)
     load_bundle(folder)
 
 

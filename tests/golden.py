@@ -17,7 +17,8 @@ from typing import Any
 import click
 import numpy as np
 
-from edge_ecg.bundles.bundle import MANIFEST, REFERENCES, Bundle, load_bundle, sealed
+from edge_ecg.bundles.bundle import REFERENCES, Bundle, load_bundle
+from edge_ecg.bundles.manifest import MANIFEST, SEAL, sealed
 from edge_ecg.enroll import enroll
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.inference.portable import LAYERS, WEIGHTS
@@ -156,11 +157,13 @@ def _write_device_bundle(source: Path, target: Path) -> None:
     """The files that the portable engine needs, under a manifest that lists no others."""
     whole = json.loads((source / MANIFEST).read_bytes())
     manifest = {entry: whole[entry] for entry in DEVICE_ENTRIES}
+    manifest["packed_from"] = hashlib.sha256((source / MANIFEST).read_bytes()).hexdigest()
     manifest["files"] = {name: whole["files"][name] for name in DEVICE_FILES}
     for name in DEVICE_FILES:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source / name, target / name)
-    (target / MANIFEST).write_bytes(sealed(manifest))
+    for name, content in sealed(manifest).items():
+        (target / name).write_bytes(content)
 
 
 def _differences(bundle: Path) -> dict[str, dict[str, Any]]:
@@ -169,7 +172,7 @@ def _differences(bundle: Path) -> dict[str, dict[str, Any]]:
     with tempfile.TemporaryDirectory() as scratch:
         write_bad_bundles(bundle, Path(scratch))
         for name in BAD_BUNDLES:
-            files = {file: Path(scratch) / name / file for file in (MANIFEST, *DEVICE_FILES)}
+            files = {file: Path(scratch) / name / file for file in (MANIFEST, SEAL, *DEVICE_FILES)}
             if any(file.is_symlink() for file in files.values()):  # nothing in a file's bytes says so
                 continue
             differences[name] = {

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import butter
 
-from edge_ecg.contract import CONTRACT, RANGES, Contract
+from edge_ecg.contract import CONTRACT, Contract
 from edge_ecg.errors import ContractError
 from edge_ecg.inference.votes import DecisionRule
 from edge_ecg.signal.stream import BeatStream
 from edge_ecg.simulation.synthetic import record, synthetic_person
+from tests.shape_cases import contract_ends
 
 
 def test_round_trip_through_json() -> None:
@@ -97,17 +98,17 @@ def test_a_senseless_entry_is_refused_by_name(entry: str, value: Any) -> None:
 
 
 def test_every_range_is_of_a_number_of_the_contract() -> None:
-    for name in RANGES:
-        assert isinstance(attrgetter(name)(CONTRACT), int | float)
+    for name, (least, most) in contract_ends().items():
+        assert least <= attrgetter(name)(CONTRACT) <= most
 
 
 @given(data=st.data())
 def test_every_contract_that_loads_runs_a_recording_to_its_end(data: st.DataObject) -> None:
     """Several numbers at once take the ends of their range, something between, or the contract's own value."""
     content = CONTRACT.to_json()
-    for name in data.draw(st.lists(st.sampled_from(sorted(RANGES)), max_size=4, unique=True)):
+    for name in data.draw(st.lists(st.sampled_from(sorted(contract_ends())), max_size=4, unique=True)):
         own = attrgetter(name)(CONTRACT)
-        limits = [limit(CONTRACT) if callable(limit) else limit for limit in RANGES[name]]
+        limits = contract_ends()[name]
         if type(own) is int:
             value = data.draw(st.sampled_from([*limits, own // 2, own * 2]) | st.integers(*map(int, limits)))
         else:

@@ -31,7 +31,7 @@ FIGURES = {
 @pytest.fixture
 def figures(small_bundle: Path, tmp_path: Path) -> Path:
     path = tmp_path / "device.json"
-    path.write_text(json.dumps(FIGURES | {"bundle_sha256": load_bundle(small_bundle).manifest["sha256"]}))
+    path.write_text(json.dumps(FIGURES | {"bundle_sha256": load_bundle(small_bundle).sha256}))
     return path
 
 

@@ -17,7 +17,7 @@ from fuzzing import SEEDS, SMALL, Files, answers, fuzzed, good_files, mutated, z
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_ecg.bundles.bundle import load_bundle, sealed
+from edge_ecg.bundles.bundle import load_bundle
 from edge_ecg.contract import CONTRACT, Contract
 from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.datasets.labeling import Item, by_table
@@ -25,6 +25,7 @@ from edge_ecg.errors import EdgeEcgError
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.readers.find import find_recordings
 from edge_ecg.readers.read import read_recording
+from tests.bad_bundles import forge
 
 
 @pytest.fixture(scope="module")
@@ -125,11 +126,11 @@ def test_a_manifest_that_a_forger_sealed(target: Path, seed: int) -> None:
         del container[key]  # type: ignore[attr-defined]
     else:
         container[key] = rng.choice(odd)  # type: ignore[index]
-    (target / "manifest.json").write_bytes(sealed(manifest))
+    forge(target, manifest)
     try:
         answers(lambda: load_bundle(target))
     finally:
-        (target / "manifest.json").write_bytes(good)
+        forge(target, good)
 
 
 @fuzzed

@@ -16,9 +16,11 @@ from fuzzing import SECRET, SEEDS, SMALL, Files, answers, fuzzed, good_files, mu
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_ecg.bundles.bundle import MANIFEST, load_bundle, sealed
+from edge_ecg.bundles.bundle import load_bundle
+from edge_ecg.bundles.manifest import MANIFEST
 from edge_ecg.cli import cli
 from edge_ecg.datasets.importing import refuse_to_lose
+from tests.bad_bundles import forge
 
 HINTS = "taken for 512 Hz|passed over|heart rate of|out of date|say no time of day"  # said beside errors
 
@@ -134,12 +136,12 @@ def test_commands_that_read_a_manifest(target: Path, small_dataset: Path, tmp_pa
         del place[way[-1]]
     else:
         place[way[-1]] = data.draw(st.sampled_from(WRONG))
-    (target / MANIFEST).write_bytes(sealed(manifest))
+    forge(target, manifest)
     try:
         typed(tmp_path, "inspect", target)
         typed(tmp_path, "enroll", target, small_dataset.parent / "0308/baseline", "--out", tmp_path / "out")
     finally:
-        (target / MANIFEST).write_bytes(good)
+        forge(target, good)
 
 
 @fuzzed

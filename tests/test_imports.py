@@ -27,6 +27,7 @@ PACKAGES = {
 FLOORS = {
     "edge_ecg": (
         {"errors"},
+        {"records"},
         {"contract", "storage"},
         {"terminal", "recording", "inference", "results"},
         {"signal", "readers", "bundles"},

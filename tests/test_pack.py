@@ -12,15 +12,13 @@ from hypothesis import strategies as st
 
 from edge_ecg.bundles.bundle import (
     DEVICE_FILES,
-    MANIFEST,
-    SCHEMA_VERSION,
     load_bundle,
     packed,
     read_files,
-    sealed,
     unpacked,
     write_bundle,
 )
+from edge_ecg.bundles.manifest import MANIFEST, SCHEMA_VERSION, sealed
 from edge_ecg.bundles.pack import pack_bundle
 from edge_ecg.bundles.sign import sign_bundle, signature_path, verify_bundle
 from edge_ecg.errors import AlteredBundleError, BundleError, BundleVersionError, EdgeEcgError
@@ -48,7 +46,7 @@ def test_it_is_small_and_says_what_a_device_needs(pack: Path, small_bundle: Path
     assert pack.stat().st_size <= WATCH_BYTES
     assert (bundle.labels, bundle.contract, bundle.rule) == (whole.labels, whole.contract, whole.rule)
     assert bundle.manifest["intended_use"] == whole.manifest["intended_use"]
-    assert bundle.manifest["packed_from"] == whole.manifest["sha256"]
+    assert bundle.manifest["packed_from"] == whole.sha256
     ours, theirs = bundle.references.distribution, whole.references.distribution
     assert ours
     assert theirs
@@ -94,13 +92,13 @@ def resealed(pack: Path, out: Path, **entries: object) -> Path:
     """A pack that a forger, or another version, sealed with other entries."""
     files = unpacked(pack, pack.read_bytes())
     manifest = json.loads(files[MANIFEST]) | entries
-    out.write_bytes(packed({**files, MANIFEST: sealed(manifest)}))
+    out.write_bytes(packed({**files, **sealed(manifest)}))
     return out
 
 
 def test_a_newer_schema_is_another_error_than_an_altered_file(pack: Path, tmp_path: Path) -> None:
     newer = resealed(pack, tmp_path / "newer.ecgbundle", schema=SCHEMA_VERSION + 1)
-    with pytest.raises(BundleVersionError, match="schema is 3, this edge_ecg reads 2"):
+    with pytest.raises(BundleVersionError, match="schema is 4, this edge_ecg reads 3"):
         load_bundle(newer)
     with pytest.raises(BundleError, match=r"levels is 'none'"):
         load_bundle(resealed(pack, tmp_path / "odd.ecgbundle", levels="none"))
@@ -113,7 +111,7 @@ def test_a_form_that_can_not_be_run_is_refused(pack: Path, small_bundle: Path, t
     spoilt = {**files, LAYERS: json.dumps(layers).encode()}
     write_bundle(tmp_path / "bundle", manifest, spoilt)
     pack_bundle(tmp_path / "bundle", tmp_path / "a.ecgbundle")
-    with pytest.raises(BundleError, match="can't be run"):
+    with pytest.raises(BundleError, match="portable form can't be"):
         load_bundle(tmp_path / "a.ecgbundle")
 
 

@@ -1,6 +1,5 @@
 """Votes and decisions against direct counts, SciPy's densities, linear algebra and simulation."""
 
-from dataclasses import replace
 from math import exp, inf, isnan, log, nan
 
 import numpy as np
@@ -8,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from msgspec import structs
 from scipy.stats import t as student
 
 from edge_ecg.contract import VotingConstants
@@ -197,7 +197,7 @@ def test_recordings_of_new_dates_are_decided_at_the_stated_rates(with_day: bool)
     """By simulation: dates and recordings scatter as the levels say, with as many dates that none is in doubt."""
     rng = np.random.default_rng(0)
     count = 4000
-    states = [replace(s, dates=10_000) for s in (LEVELS.baseline, LEVELS.target)]
+    states = [structs.replace(s, dates=10_000) for s in (LEVELS.baseline, LEVELS.target)]
     rule = DecisionRule(LABELS, Levels(LEVELS.beats, *states)).at(0.95)
     wrong = [0, 0]
     for target, state in enumerate(states):

@@ -21,7 +21,16 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from edge_ecg.bundles.manifest import MANIFEST_SHAPE, PACKED_SHAPE, require_shape
+from edge_ecg.bundles.manifest import (
+    MANIFEST,
+    MOST_FILE_BYTES,
+    PACKED_FROM,
+    SCHEMA_VERSION,
+    SEAL,
+    read_manifest,
+    seal_of,
+    sealed,
+)
 from edge_ecg.contract import Contract
 from edge_ecg.errors import (
     AlteredBundleError,
@@ -33,14 +42,15 @@ from edge_ecg.errors import (
 )
 from edge_ecg.inference.engines import Comparator, Encoder, OnnxComparator, OnnxEncoder, has_onnx_runtime
 from edge_ecg.inference.guards import GuardLimits
-from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.person import Answers, OnnxPerson, TwoGraphs
 from edge_ecg.inference.portable import LAYERS, WEIGHTS, Program, portable_engines
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import DecisionRule
+from edge_ecg.records import parsed
 from edge_ecg.storage.files import atomic_folder, opened_zip, path_of, plain_handle, read_small_file
 
 MOST_HEADER_BYTES = 1_000_000
+SHA256_DIGITS = 64
 
 
 def is_packed(start: bytes) -> bool:
@@ -49,8 +59,10 @@ def is_packed(start: bytes) -> bool:
 
 
 def packed(files: Mapping[str, bytes]) -> bytes:
-    """The files, with plain names, as one."""
-    content: bytes = safetensors.numpy.save({name: np.frombuffer(files[name], np.uint8) for name in files})
+    """The files, with plain names, as one; the seal of the manifest is a field of its header."""
+    tensors = {name: np.frombuffer(files[name], np.uint8) for name in files if name != SEAL}
+    seal = {SEAL: files[SEAL][:SHA256_DIGITS].decode()} if SEAL in files else None
+    content: bytes = safetensors.numpy.save(tensors, seal)
     return content
 
 
@@ -58,6 +70,9 @@ def unpacked(path: Path, content: bytes) -> dict[str, bytes]:
     """The files by name. Raises AlteredBundleError unless `packed` gives the same bytes of them."""
     try:
         files = {name: tensor.tobytes() for name, tensor in safetensors.numpy.load(content).items()}
+        fields = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")]).get("__metadata__") or {}
+        if seal := fields.get(SEAL):
+            files[SEAL] = f"{seal}  {MANIFEST}\n".encode()
         if packed(files) == content:
             return files
     except (safetensors.SafetensorError, LookupError, TypeError, ValueError):
@@ -65,15 +80,12 @@ def unpacked(path: Path, content: bytes) -> dict[str, bytes]:
     raise AlteredBundleError(f"{path}: is no packed bundle as `edge-ecg pack` writes it: it was altered or cut short")
 
 
-SCHEMA_VERSION = 2
-MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
+SIGNATURE = "manifest.sig"
 ENCODER, COMPARATOR, PERSON = "encoder.onnx", "comparator.onnx", "person.onnx"
 REFERENCES, REFERENCES_INT8, GOLDEN = "references.safetensors", "references_int8.safetensors", "golden.json"
 REQUIRED_FILES = (ENCODER, COMPARATOR, REFERENCES)
 DEVICE_FILES = (LAYERS, WEIGHTS, REFERENCES)
-PACKED_FROM = "packed_from"  # the entry that only a packed bundle's manifest has
 MOST_MANIFEST_BYTES = 4_000_000
-MOST_FILE_BYTES = 64_000_000
 MOST_FILES = 1000
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*){0,7}")
@@ -85,6 +97,7 @@ class Bundle:
 
     path: Path
     manifest: dict[str, Any] = field(repr=False)
+    sha256: str = field(repr=False)  # of the manifest's bytes
     contract: Contract = field(repr=False)
     labels: tuple[str, str]  # baseline, target
     encoder: Encoder = field(repr=False)
@@ -119,13 +132,11 @@ def load_bundle(path: str | Path) -> Bundle:
     BundleVersionError on a schema of another version.
     """
     path = path_of(path, BundleError)
-    manifest, files = read_files(path)
+    raw, manifest, files = read_whole(path)
     try:
-        is_thin = PACKED_FROM in manifest
-        require_shape(manifest, PACKED_SHAPE if is_thin else MANIFEST_SHAPE, "the manifest")
-        if is_thin or not has_onnx_runtime():
-            return assembled(path, manifest, _with_portable(files), on_portable)
-        bundle = assembled(path, manifest, files, on_onnx)
+        if PACKED_FROM in manifest or not has_onnx_runtime():
+            return assembled(path, raw, _with_portable(files), on_portable)
+        bundle = assembled(path, raw, files, on_onnx)
         if PERSON not in files:
             return bundle
         return replace(bundle, person=OnnxPerson(files[PERSON], bundle.references, bundle.contract.beat_length))
@@ -137,24 +148,23 @@ def load_bundle(path: str | Path) -> Bundle:
 
 def assembled(
     path: Path,
-    manifest: dict[str, Any],
+    raw: bytes,
     files: Mapping[str, bytes],
     engines: Callable[[Mapping[str, bytes], Contract], tuple[Encoder, Comparator, int]],
 ) -> Bundle:
-    """A bundle from its manifest and files, as they are; `engines` opens its graphs. Raises EdgeEcgError."""
-    baseline, target = manifest["labels"]
-    if baseline == target:
-        raise ContractError(f"both labels are {baseline!r}, expected two different names")
-    contract = Contract.from_json(manifest["contract"])
-    rule = DecisionRule((baseline, target), Levels.from_json(manifest["levels"]), contract.voting)
+    """A bundle from its manifest's bytes and its files; `engines` opens its graphs. Raises EdgeEcgError."""
+    manifest = parsed(raw)
+    record = read_manifest(manifest)
+    contract = record.contract
+    rule = DecisionRule(record.labels, record.levels, contract.voting)
     references = ReferenceBank.from_bytes(files[REFERENCES])
     encoder, comparator, length = engines(files, contract)
     if references.embeddings.shape[1] != length:
         raise ContractError(
             f"references have {references.embeddings.shape[1]} numbers each, the encoder gives {length}"
         )
-    guards = GuardLimits.from_json(manifest["guards"])
-    return Bundle(path, manifest, contract, rule.labels, encoder, comparator, references, rule, guards)
+    sha256 = hashlib.sha256(raw).hexdigest()
+    return Bundle(path, manifest, sha256, contract, rule.labels, encoder, comparator, references, rule, record.guards)
 
 
 def _with_portable(files: Mapping[str, bytes]) -> Mapping[str, bytes]:
@@ -177,6 +187,12 @@ def on_portable(files: Mapping[str, bytes], contract: Contract) -> tuple[Encoder
 
 def read_files(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     """A bundle's manifest and the verified content of every file that it lists. Raises BundleError."""
+    _, manifest, files = read_whole(path)
+    return manifest, files
+
+
+def read_whole(path: Path) -> tuple[bytes, dict[str, Any], dict[str, bytes]]:
+    """The same, with the bytes of the manifest before it. Raises BundleError."""
     path = path_of(path, BundleError)
     try:
         if path.is_dir():
@@ -221,15 +237,15 @@ def looks_like_bundle(path: Path) -> bool:
 def write_bundle(path: str | Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
     """Write a bundle folder beside `path` and move it into place, so that a crash leaves the old one or none.
 
-    `manifest` gets the schema version, the files' sizes and hashes, and a hash of its own. Raises BundleError if
+    `manifest` gets the schema version, and the files' sizes and hashes. Raises BundleError if
     something else than a bundle would be lost (`refuse_to_lose`).
     """
     path = path_of(path, BundleError)
     refuse_to_lose(path)
     listed = {n: {"bytes": len(c), "sha256": hashlib.sha256(c).hexdigest()} for n, c in sorted(files.items())}
-    raw = sealed({**manifest, "schema": SCHEMA_VERSION, "files": listed})
+    sealed_manifest = sealed({**manifest, "schema": SCHEMA_VERSION, "files": listed})
     with atomic_folder(path) as fresh:
-        for name, content in {MANIFEST: raw, **files}.items():
+        for name, content in {**sealed_manifest, **files}.items():
             (fresh / name).parent.mkdir(parents=True, exist_ok=True)
             (fresh / name).write_bytes(content)
         read_files(fresh)  # what is moved into place has been read back
@@ -252,49 +268,46 @@ def refuse_to_lose(path: Path) -> None:
         return
     try:
         read = partial(_read_below, path)
-        files = _listed_files(path, _sealed_manifest(path, read), read)
+        files = _listed_files(path, _sealed_manifest(path, read, any_version=True)[1], read)
     except (BundleError, OSError) as error:
         raise BundleError(f"{path}: is not empty and no whole bundle; give an empty folder or a new name") from error
-    if foreign := sorted(there - files.keys() - {MANIFEST, SIGNATURE}):
+    if foreign := sorted(there - files.keys() - {MANIFEST, SEAL, SIGNATURE}):
         raise BundleError(f"{path}: holds {foreign[0]!r}, which is not of the bundle; move it, or give a new name")
 
 
-def sealed(manifest: dict[str, Any]) -> bytes:
-    """The manifest as bytes, with a hash over everything else in it."""
-
-    def text(
-        content: dict[str, Any],
-    ) -> bytes:  # half a surrogate pair, as of an undecodable file name, stays an escape
-        plain = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-        return plain.encode(errors="backslashreplace")
-
-    content = {k: v for k, v in manifest.items() if k != "sha256"}
-    return text({**content, "sha256": hashlib.sha256(text(content)).hexdigest()})
-
-
-def _verified(path: Path, read: Callable[[str, int], bytes]) -> tuple[dict[str, Any], dict[str, bytes]]:
+def _verified(path: Path, read: Callable[[str, int], bytes]) -> tuple[bytes, dict[str, Any], dict[str, bytes]]:
     """Manifest and files of a bundle that this version reads."""
-    manifest = _sealed_manifest(path, read)
-    if manifest.get("schema") != SCHEMA_VERSION:
-        raise BundleVersionError(f"{path}: schema is {manifest.get('schema')}, this edge_ecg reads {SCHEMA_VERSION}")
+    raw, manifest = _sealed_manifest(path, read)
     files = _listed_files(path, manifest, read)
     for name in DEVICE_FILES if PACKED_FROM in manifest else REQUIRED_FILES:
         if name not in files:
             raise BundleError(f"{path}: the manifest lists no {name}")
-    return manifest, files
+    return raw, manifest, files
 
 
-def _sealed_manifest(path: Path, read: Callable[[str, int], bytes]) -> dict[str, Any]:
-    """The manifest of a bundle of any version, as it was written."""
+def _sealed_manifest(
+    path: Path, read: Callable[[str, int], bytes], any_version: bool = False
+) -> tuple[bytes, dict[str, Any]]:
+    """The manifest as it was written: its bytes, and what they hold."""
     raw = read(MANIFEST, MOST_MANIFEST_BYTES)
     try:
-        manifest = json.loads(raw)
-        unaltered = isinstance(manifest, dict) and sealed(manifest) == raw
+        manifest = parsed(raw)
+        if not isinstance(manifest, dict) or len(raw) > MOST_MANIFEST_BYTES:
+            raise ValueError("no entries by name")
     except (ValueError, RecursionError):
         raise AlteredBundleError(f"{path}: {MANIFEST} is not JSON as a bundle has it") from None
-    if not unaltered:
-        raise AlteredBundleError(f"{path}: {MANIFEST} does not match its own SHA-256: it was altered")
-    return manifest
+    schema, seal, again = manifest.get("schema"), seal_of(raw), ""
+    try:
+        seal = read(SEAL, MOST_MANIFEST_BYTES)
+    except (FileNotFoundError, AlteredBundleError):
+        if type(schema) is not int or not 0 <= schema < SCHEMA_VERSION:
+            raise
+        again = "; make the bundle again: python -m export.bundle RUN --out BUNDLE, then edge-ecg pack"
+    if seal != seal_of(raw):
+        raise AlteredBundleError(f"{path}: {MANIFEST} does not match {SEAL}: it was altered")
+    if not any_version and (type(schema) is not int or schema != SCHEMA_VERSION):
+        raise BundleVersionError(f"{path}: schema is {schema!s:.60}, this edge_ecg reads {SCHEMA_VERSION}{again}")
+    return raw, manifest
 
 
 def _listed_files(path: Path, manifest: dict[str, Any], read: Callable[[str, int], bytes]) -> dict[str, bytes]:
@@ -308,7 +321,7 @@ def _listed_files(path: Path, manifest: dict[str, Any], read: Callable[[str, int
             raise BundleError(f"{path}: {name!r} is no plain file name inside the bundle")
         size = facts.get("bytes") if isinstance(facts, dict) else None
         if type(size) is not int or not 0 <= size <= MOST_FILE_BYTES:
-            raise BundleError(f"{path}: {name} declares {size} bytes, expected 0 to {MOST_FILE_BYTES}")
+            raise BundleError(f"{path}: {name} declares {size!s:.60} bytes, expected 0 to {MOST_FILE_BYTES}")
         content = read(name, size)
         if len(content) != size or hashlib.sha256(content).hexdigest() != facts.get("sha256"):
             raise AlteredBundleError(

@@ -1,94 +1,161 @@
-"""The entries of a bundle's manifest: what each must be, checked once, before anything reads it."""
+"""The manifest: what a bundle says of itself, as a record that decides what any bundle may be.
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+Swift reads the same entries by the same limits; `schema` gives them as a JSON Schema, which docs/bundle.md prints.
+"""
 
+import hashlib
+import json
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from edge_ecg.contract import Contract
 from edge_ecg.errors import BundleError
+from edge_ecg.inference.guards import GuardLimits
+from edge_ecg.inference.levels import Levels
+from edge_ecg.records import Record, Sha256, read_record, schema_of
+
+SCHEMA_VERSION = 3
+MANIFEST, SEAL = "manifest.json", "manifest.sha256"
+PACKED_FROM = "packed_from"  # the entry that only a packed bundle's manifest has
+MOST_FILE_BYTES = 64_000_000
+
+Whole = Annotated[int, Meta(ge=0, le=1_000_000_000)]  # fits in 32 bits
+Finite = Annotated[float, Meta(ge=-1e300, le=1e300)]
+Positive = Annotated[float, Meta(gt=1e-12, le=1e300)]
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A kind of JSON value that holds no others."""
+class FileFacts(Record, frozen=True):
+    """What a file of the bundle must be."""
 
-    what: str
-    fits: Callable[[Any], bool]
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and abs(value) <= 1e300
+    bytes: Annotated[int, Meta(ge=0, le=MOST_FILE_BYTES)]
+    sha256: Sha256
 
 
-TEXT = Kind("text", lambda value: isinstance(value, str))
-FLAG = Kind("true or false", lambda value: isinstance(value, bool))
-COUNT = Kind("a whole number from 0 on", lambda value: type(value) is int and 0 <= value < 2**53)
-NUMBER = Kind("a number", _is_number)
-POSITIVE = Kind("a number above 0", lambda value: _is_number(value) and value > 1e-12)
-ENTRIES = Kind("entries by name", lambda value: isinstance(value, dict))
+class ModelFacts(Record, frozen=True):
+    """The network."""
 
-# A shape is a Kind; or a dict of shapes by name (`name?`: it may be missing or null; `*`: any name); or a list with
-# the shape of each item; or a tuple with those of exactly so many items.
-Shape = Any
-
-METRICS: Shape = {"recordings": {"right": COUNT, "total": COUNT, "accuracy_95": (NUMBER, NUMBER)}, "dates": [TEXT]}
-MANIFEST_SHAPE: Shape = {
-    "intended_use": TEXT,
-    "labels": (TEXT, TEXT),
-    "contract": ENTRIES,
-    "guards": Kind("entries by name or null", lambda value: value is None or isinstance(value, dict)),
-    "levels": Kind("entries by name or null", lambda value: value is None or isinstance(value, dict)),
-    "model": {"architecture": TEXT, "parameters": COUNT},
-    "training": {"settings": ENTRIES, "dataset": ENTRIES, "best_epoch": COUNT},
-    "metrics": {"*": METRICS},
-    "parity": [
-        {
-            "engine": TEXT,
-            "bytes": POSITIVE,
-            "bytes_with_references": POSITIVE,
-            "quantized_weights": COUNT,
-            "weights": COUNT,
-            "logit_max_abs": NUMBER,
-            "logit_rms": NUMBER,
-            "beats": COUNT,
-            "beat_flips": COUNT,
-            "recordings": COUNT,
-            "recording_flips": COUNT,
-            "beat_us?": [POSITIVE],
-            "shipped": FLAG,
-            "faults": [TEXT],
-            "finetuned?": FLAG,
-        }
-    ],
-    "not_made?": {"*": TEXT},  # by artifact, the operation that its form lacks
-    "tools": {"*": TEXT},
-    "enrolment?": {"recordings": COUNT, "dates": [TEXT], "distance": NUMBER},
-}
-PACKED_SHAPE: Shape = {  # of what `edge-ecg pack` wrote
-    "packed_from": TEXT,
-    **{
-        entry: MANIFEST_SHAPE[entry]
-        for entry in ("intended_use", "labels", "contract", "levels", "guards", "model", "enrolment?")
-    },
-}
-GOLDEN_SHAPE: Shape = {"beats": [{"beat": [NUMBER]}]}
+    architecture: str
+    parameters: Whole
 
 
-def require_shape(value: Any, shape: Shape, name: str) -> None:
-    """Raise BundleError, naming the entry, unless a JSON value has a shape; entries it does not name are free."""
-    if isinstance(shape, Kind):
-        if not shape.fits(value):
-            raise BundleError(f"{name} is {str(value)[:60]!r}, expected {shape.what}")
-    elif isinstance(shape, list | tuple):
-        if not isinstance(value, list) or (isinstance(shape, tuple) and len(value) != len(shape)):
-            expected = f"a list of {len(shape)}" if isinstance(shape, tuple) else "a list"
-            raise BundleError(f"{name} is {str(value)[:60]!r}, expected {expected}")
-        for number, item in enumerate(value):
-            require_shape(item, shape[number if isinstance(shape, tuple) else 0], f"{name}[{number}]")
-    else:
-        require_shape(value, ENTRIES, name)
-        for key, below in shape.items():
-            for entry in value if key == "*" else [key.removesuffix("?")]:
-                if entry not in value and key == entry:
-                    raise BundleError(f"{name} has no entry {entry!r}")
-                if value.get(entry) is not None or key == entry:
-                    require_shape(value[entry], below, f"{name}.{entry}")
+class EnrolmentFacts(Struct, frozen=True):
+    """What moved the references of an enrolled bundle; more may be in it."""
+
+    recordings: Whole
+    dates: tuple[str, ...]
+    distance: Finite
+
+
+class TrainingFacts(Record, frozen=True):
+    """How the model was trained."""
+
+    settings: dict[str, Any]
+    dataset: dict[str, Any]
+    best_epoch: Whole
+
+
+class RecordingCounts(Struct, frozen=True):
+    """Recordings that the model calls right; more may be in it."""
+
+    right: Whole
+    total: Whole
+    accuracy_95: tuple[Finite, Finite]
+
+
+class Metrics(Struct, frozen=True):
+    """How the model does on a set of recordings; more may be in it."""
+
+    recordings: RecordingCounts
+    dates: tuple[str, ...]
+
+
+class MetricsOfSets(Record, frozen=True):
+    """The sets that training had."""
+
+    train: Metrics
+    validation: Metrics
+
+
+class ParityFacts(Struct, frozen=True):
+    """How far an artefact is from the model that it came from; more may be in it."""
+
+    engine: str
+    bytes: Positive
+    bytes_with_references: Positive
+    quantized_weights: Whole
+    weights: Whole
+    logit_max_abs: Finite
+    logit_rms: Finite
+    beats: Whole
+    beat_flips: Whole
+    recordings: Whole
+    recording_flips: Whole
+    shipped: bool
+    faults: tuple[str, ...]
+    finetuned: bool | None = None
+
+
+class DeviceManifest(Record, frozen=True, kw_only=True):
+    """What a device reads, says to a person, or must know to refuse a second enrolment."""
+
+    schema: Literal[3]
+    intended_use: str
+    labels: tuple[str, str]  # baseline, target
+    contract: Contract
+    levels: Levels | None
+    guards: GuardLimits | None
+    model: ModelFacts
+    enrolment: EnrolmentFacts | None = None
+    files: dict[str, FileFacts]
+
+    def __post_init__(self) -> None:
+        if self.labels[0] == self.labels[1]:
+            raise ValueError(f"both labels are {self.labels[0]!r}, expected two different names")
+
+
+class PackedManifest(DeviceManifest, frozen=True, kw_only=True):
+    """The manifest of what `edge-ecg pack` wrote; `packed_from` is the SHA-256 of the whole bundle's manifest."""
+
+    packed_from: Sha256
+
+
+class Manifest(DeviceManifest, frozen=True, kw_only=True):
+    """The manifest of a whole bundle."""
+
+    training: TrainingFacts
+    metrics: MetricsOfSets
+    parity: tuple[ParityFacts, ...]
+    tools: dict[str, str]
+    not_made: dict[str, str] | None = None  # by artefact, the operation that its form lacks
+    references: list[str] | None = None  # the recordings that they are from
+    range: dict[str, Any] | None = None  # what is out of distribution, and how often a usual recording is
+
+
+def read_manifest(value: dict[str, Any]) -> DeviceManifest:
+    """The record of a manifest. Raises BundleError, naming the entry that does not fit."""
+    record = read_record(PackedManifest if PACKED_FROM in value else Manifest, value, "the manifest", BundleError)
+    Contract.from_json(value["contract"])  # where limits hang on each other
+    return record
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a whole bundle's manifest; a packed one has the entries of a device and `packed_from`."""
+    return schema_of(Manifest)
+
+
+def sealed(manifest: dict[str, Any]) -> dict[str, bytes]:
+    """The manifest as a file, and the file beside it that holds its SHA-256, as `sha256sum` writes it."""
+    text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    raw = _without_halves(text).encode()
+    return {MANIFEST: raw, SEAL: seal_of(raw)}
+
+
+def seal_of(raw: bytes) -> bytes:
+    """The content of `manifest.sha256` for a manifest's bytes."""
+    return f"{hashlib.sha256(raw).hexdigest()}  {MANIFEST}\n".encode()
+
+
+def _without_halves(text: str) -> str:
+    """Half a surrogate pair, as of a file name that no encoding explains, as a backslash and its number."""
+    return text.encode(errors="backslashreplace").decode().replace("\\udc", "\\\\udc")

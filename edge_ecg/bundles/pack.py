@@ -1,28 +1,25 @@
 """One file for a device: what it needs of a bundle, with int8 or float32 weights.
 
-It is a bundle of its own: its manifest is thinned, lists the files that are in it, is sealed by its own SHA-256, and is
-what `edge_ecg.bundles.sign` signs. `packed_from` in it is the SHA-256 of the whole bundle's manifest.
+It is a bundle of its own: its manifest is thinned, lists the files that are in it, has its SHA-256 in the header,
+and is what `edge_ecg.bundles.sign` signs. `packed_from` in it is the SHA-256 of the whole bundle's manifest.
 """
 
 import hashlib
 import os
 from collections.abc import Container, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from edge_ecg.bundles.bundle import (
     DEVICE_FILES,
-    MANIFEST,
-    PACKED_FROM,
     REFERENCES,
     REFERENCES_INT8,
-    SCHEMA_VERSION,
     Bundle,
     packed,
     read_files,
-    sealed,
+    read_whole,
 )
+from edge_ecg.bundles.manifest import PACKED_FROM, SCHEMA_VERSION, sealed
 from edge_ecg.errors import BundleError, EdgeEcgError
 from edge_ecg.inference.portable import WEIGHTS, WEIGHTS_INT8
 from edge_ecg.inference.references import ReferenceBank
@@ -49,7 +46,7 @@ def pack_bundle(bundle: Path, out: Path, weights: str | None = None) -> int:
 
 def packed_content(bundle: Path, weights: str | None = None) -> bytes:
     """The content of the file that `pack_bundle` writes. Raises as it does."""
-    manifest, files = read_files(bundle)
+    raw, manifest, files = read_whole(bundle)
     if PACKED_FROM in manifest:
         raise BundleError(f"{bundle}: is packed already")
     form = weights or default_weights(files)
@@ -62,7 +59,7 @@ def packed_content(bundle: Path, weights: str | None = None) -> bytes:
         # The bundle's own int8 references go without what training has seen; here that is kept.
         references = ReferenceBank.from_bytes(files[REFERENCES]).to_int8_bytes()
         chosen |= {WEIGHTS: files[WEIGHTS_INT8], REFERENCES: references}
-    return pack_files(manifest, manifest["sha256"], chosen)
+    return pack_files(manifest, hashlib.sha256(raw).hexdigest(), chosen)
 
 
 def default_weights(files: Container[str]) -> str:
@@ -73,9 +70,9 @@ def default_weights(files: Container[str]) -> str:
 def packed_as_loaded(bundle: Bundle) -> bytes:
     """A loaded bundle as it judges, its references and its rule included, for the compiled core. Raises BundleError."""
     manifest, files = read_files(bundle.path)
-    contract = {**manifest["contract"], "voting": asdict(bundle.rule.constants)}
+    contract = {**manifest["contract"], "voting": bundle.rule.constants.to_json()}
     chosen = {**_device_files(bundle.path, files), REFERENCES: bundle.references.to_bytes()}
-    return pack_files({**manifest, "contract": contract}, manifest.get(PACKED_FROM, manifest["sha256"]), chosen)
+    return pack_files({**manifest, "contract": contract}, manifest.get(PACKED_FROM, bundle.sha256), chosen)
 
 
 def _device_files(bundle: Path, files: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -89,8 +86,8 @@ def pack_files(manifest: Mapping[str, Any], packed_from: str, chosen: Mapping[st
     """A packed bundle of these files, with the entries of `manifest` that a device needs."""
     thin = {entry: manifest[entry] for entry in ENTRIES if entry in manifest}
     listed = {name: {"bytes": len(c), "sha256": hashlib.sha256(c).hexdigest()} for name, c in chosen.items()}
-    raw = sealed({**thin, PACKED_FROM: packed_from, "schema": SCHEMA_VERSION, "files": listed})
-    return packed({MANIFEST: raw, **chosen})
+    facts = {PACKED_FROM: packed_from, "schema": SCHEMA_VERSION, "files": listed}
+    return packed({**sealed({**thin, **facts}), **chosen})
 
 
 def _refuse_to_lose(out: Path) -> None:

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from edge_ecg.bundles.bundle import SIGNATURE, read_files, sealed
+from edge_ecg.bundles.bundle import SIGNATURE, read_whole
 from edge_ecg.errors import BundleError, EdgeEcgError
 from edge_ecg.storage.files import path_of, read_small_file, refuse_overlap, write_file
 
@@ -30,8 +30,8 @@ def sign_bundle(bundle: Path, key: Path, password: str | None = None) -> Path:
     Raises BundleError for a bundle that is not whole, EdgeEcgError for a key that can't be used.
     """
     bundle, key = path_of(bundle, BundleError), path_of(key)
-    manifest, _ = read_files(bundle)
-    signature = _private_key(key, password).sign(PURPOSE + sealed(manifest))
+    raw, _, _ = read_whole(bundle)
+    signature = _private_key(key, password).sign(PURPOSE + raw)
     content = {"algorithm": ALGORITHM, "signature": base64.b64encode(signature).decode()}
     path = signature_path(bundle)
     refuse_overlap(path, [key])
@@ -47,12 +47,12 @@ def verify_bundle(bundle: Path, public_key: Path) -> dict[str, Any]:
     Raises BundleError if a file was altered, or the signature is missing, damaged or by another key.
     """
     bundle, public_key = path_of(bundle, BundleError), path_of(public_key)
-    manifest, _ = read_files(bundle)  # a manifest that is read is, byte for byte, `sealed(manifest)`
+    raw, manifest, _ = read_whole(bundle)
     key, signature = _public_key(public_key), _signature(signature_path(bundle))
     from cryptography.exceptions import InvalidSignature
 
     try:
-        key.verify(signature, PURPOSE + sealed(manifest))
+        key.verify(signature, PURPOSE + raw)
     except InvalidSignature:
         raise BundleError(f"{bundle}: not signed by the owner of {public_key}, or changed since") from None
     return manifest

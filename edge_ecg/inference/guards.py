@@ -14,42 +14,35 @@ the reasons of a recording, which no single beat shows:
 A T wave that comes 16 ms early looks as in the other state: no guard can find that.
 """
 
-from dataclasses import asdict, dataclass, fields
-from math import isfinite, sqrt
-from typing import Any
+from dataclasses import dataclass
+from math import sqrt
+from typing import Annotated, Any
 
 import numpy as np
+from msgspec import Meta
 
 from edge_ecg.contract import GuardConstants
 from edge_ecg.errors import ContractError
 from edge_ecg.inference.novelty import OUT_OF_DISTRIBUTION
+from edge_ecg.records import MOST_NUMBER, Record, read_record
 
 TOO_LITTLE, ANOTHER_PERSON, CHANGE = "too little of it usable", "long out of distribution", "its parts disagree"
 COPIES, IRREGULAR, OWN_BASELINE = "repeated beats", "irregular rhythm", "its own day's baseline"
 
 
-@dataclass(frozen=True)
-class GuardLimits:
-    """Limits of this person's recordings, from training (`train.decision.fitted`)."""
+Above = Annotated[float, Meta(gt=0, le=MOST_NUMBER)]
 
-    change: float  # of evidence within a recording, which few recordings exceed
-    rr_change: float  # by which part of itself an RR interval usually differs from the one before, at most
 
-    def to_json(self) -> dict[str, float]:
-        """JSON values for the manifest."""
-        return asdict(self)
+class GuardLimits(Record, frozen=True):
+    """How far recordings of this person go, from training (`train.decision.fitted`)."""
+
+    change: Above  # of evidence within a recording, which few recordings exceed
+    rr_change: Above  # by which part of itself an RR interval usually differs from the one before, at most
 
     @classmethod
     def from_json(cls, value: Any) -> "GuardLimits | None":
-        """The inverse of `to_json`; None if there were too few recordings. Raises ContractError for anything else."""
-        if value is None:
-            return None
-        names = {f.name for f in fields(cls)}
-        if not isinstance(value, dict) or value.keys() != names:
-            raise ContractError(f"guards are not what was expected: {' and '.join(sorted(names))}")
-        if not all(type(n) in (int, float) and isfinite(n) and 0 < n < 1e9 for n in value.values()):
-            raise ContractError("guards hold something else than numbers above 0")
-        return cls(**{name: float(value[name]) for name in names})
+        """What `to_json` wrote, or nothing if there were too few recordings. Raises ContractError for anything else."""
+        return None if value is None else read_record(cls, value, "guards", ContractError)
 
 
 @dataclass(frozen=True)

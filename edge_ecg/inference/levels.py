@@ -21,23 +21,23 @@ likelihood. The target's level is not moved: on dates with both states the two d
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from math import isfinite, lgamma, log, log1p, pi
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from math import lgamma, log, log1p, pi
+from typing import Annotated, Any, NamedTuple
+
+from msgspec import Meta
 
 from edge_ecg.errors import ContractError
+from edge_ecg.records import MOST_COUNT, MOST_NUMBER, Number, Record, read_record
 
-MOST_DATES = 100_000
 
-
-@dataclass(frozen=True)
-class StateLevels:
+class StateLevels(Record, frozen=True):
     """The levels of one state; an entry of each tuple for each number of beats."""
 
-    dates: int
-    mean: tuple[float, ...]
-    between: tuple[float, ...]  # variance of dates
-    within: tuple[float, ...]  # variance of recordings of one date
+    dates: Annotated[int, Meta(ge=2, le=100_000)]
+    mean: tuple[Number, ...]
+    between: tuple[Annotated[float, Meta(ge=0, le=MOST_NUMBER)], ...]  # variance of dates
+    within: tuple[Annotated[float, Meta(ge=1e-12, le=MOST_NUMBER)], ...]  # variance of recordings of one date
 
     @property
     def most_confident(self) -> float:
@@ -60,13 +60,19 @@ class DayLevel:
         return cls(sum(levels) / len(levels), len(levels), min(beats))
 
 
-@dataclass(frozen=True)
-class Levels:
+class Levels(Record, frozen=True):
     """The levels of both states after each of the numbers in `beats`; between two, the smaller one applies."""
 
-    beats: tuple[int, ...]  # ascending
+    beats: Annotated[tuple[Annotated[int, Meta(ge=1, le=MOST_COUNT)], ...], Meta(min_length=1)]  # ascending
     baseline: StateLevels
     target: StateLevels
+
+    def __post_init__(self) -> None:
+        if list(self.beats) != sorted(set(self.beats)):
+            raise ValueError("beats do not ascend")
+        for state in (self.baseline, self.target):
+            if {len(state.mean), len(state.between), len(state.within)} != {len(self.beats)}:
+                raise ValueError("a state does not have a number for each of beats")
 
     def log_odds(self, level: float, beats: int, day: DayLevel | None = None) -> float:
         """Log odds that a recording with this mean evidence of so many beats is of the target state."""
@@ -100,24 +106,10 @@ class Levels:
     def _parameters(state: StateLevels, i: int) -> tuple[float, float, float, int]:
         return state.mean[i], state.between[i], state.within[i], state.dates
 
-    def to_json(self) -> dict[str, Any]:
-        """JSON values for the manifest."""
-        return asdict(self)
-
     @classmethod
     def from_json(cls, value: Any) -> "Levels | None":
-        """The inverse of `to_json`; None if there were too few dates. Raises ContractError for anything else."""
-        if value is None:
-            return None
-        if not isinstance(value, dict) or value.keys() != {"beats", "baseline", "target"}:
-            raise ContractError("levels are not what was expected: beats, baseline and target")
-        beats = value["beats"]
-        if not isinstance(beats, list | tuple) or not beats or not all(type(n) is int and n > 0 for n in beats):
-            raise ContractError("levels.beats is not a list of numbers of beats")
-        if list(beats) != sorted(set(beats)):
-            raise ContractError("levels.beats does not ascend")
-        states = [_state(value[name], f"levels.{name}", len(beats)) for name in ("baseline", "target")]
-        return cls(tuple(beats), *states)
+        """What `to_json` wrote, or nothing if there were too few dates. Raises ContractError for anything else."""
+        return None if value is None else read_record(cls, value, "levels", ContractError)
 
 
 class Student(NamedTuple):
@@ -149,21 +141,3 @@ class Densities(NamedTuple):
     def log_odds(self, level: float) -> float:
         """Log odds of the target for a level."""
         return self.different.log(level) - self.same.log(level)
-
-
-def _state(value: Any, name: str, length: int) -> StateLevels:
-    if not isinstance(value, dict) or value.keys() != {"dates", "mean", "between", "within"}:
-        raise ContractError(f"{name} is not what was expected: dates, mean, between, within")
-    if type(value["dates"]) is not int or not 2 <= value["dates"] <= MOST_DATES:
-        raise ContractError(f"{name}.dates is not a number of dates, 2 at least")
-    columns = {}
-    for column in ("mean", "between", "within"):
-        numbers = value[column]
-        if not isinstance(numbers, list | tuple) or len(numbers) != length:
-            raise ContractError(f"{name}.{column} does not have a number for each of levels.beats")
-        if not all(type(n) in (int, float) and isfinite(n) and abs(n) < 1e9 for n in numbers):
-            raise ContractError(f"{name}.{column} holds something else than finite numbers")
-        columns[column] = tuple(float(n) for n in numbers)
-    if min(columns["between"]) < 0 or min(columns["within"]) < 1e-12:
-        raise ContractError(f"{name} has a variance between dates below 0, or none within a date")
-    return StateLevels(value["dates"], **columns)

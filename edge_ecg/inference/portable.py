@@ -7,7 +7,6 @@ is the number of references. An input is a program's input, an earlier output, o
 for each index of its first axis.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any
@@ -16,11 +15,37 @@ import numpy as np
 import safetensors.numpy
 
 from edge_ecg.errors import BundleError
+from edge_ecg.records import parsed
+
+TYPES = (np.float32, np.uint8, np.int8)  # of tensors in a bundle
 
 
-def dequantized(tensor: np.ndarray, scale: np.ndarray | None) -> np.ndarray:
-    """The float32 tensor that an int8 tensor and its scales stand for, or the float32 tensor itself."""
-    return tensor if scale is None else np.asarray(tensor * scale.reshape(-1, *[1] * (tensor.ndim - 1)))
+def tensors_in(content: bytes) -> dict[str, np.ndarray]:
+    """The tensors of a safetensors file. Raises BundleError for other types than a bundle has, SafetensorError."""
+    tensors: dict[str, np.ndarray] = safetensors.numpy.load(content)
+    for name, tensor in tensors.items():
+        if tensor.dtype not in TYPES:
+            raise BundleError(f"tensor {name[:60]} is {tensor.dtype}, expected float32, int8 or uint8")
+    return tensors
+
+
+def dequantized(tensor: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """The float32 tensor that an int8 tensor and its scales stand for."""
+    return np.asarray(tensor * scale.reshape(-1, *[1] * (tensor.ndim - 1)))
+
+
+def float_tensor(tensors: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    """The float32 tensor of that name, or the one that an int8 tensor and its scales stand for. Raises BundleError."""
+    tensor, scale = tensors[name], tensors.get(f"{name}.scale")
+    if scale is not None:
+        if tensor.dtype != np.int8 or scale.dtype != np.float32 or tensor.ndim == 0 or scale.size != len(tensor):
+            raise BundleError(f"tensor {name[:60]} of shape {tensor.shape} has {scale.size} scales")
+        tensor = dequantized(tensor, scale)
+    if tensor.dtype != np.float32:
+        raise BundleError(f"tensor {name[:60]} is {tensor.dtype}, expected float32")
+    if not np.isfinite(tensor).all():
+        raise BundleError(f"tensor {name[:60]} holds NaN or infinity, expected finite numbers")
+    return tensor
 
 
 def quantize_rows(tensor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -33,6 +58,7 @@ def quantize_rows(tensor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 LAYERS, WEIGHTS = "portable/layers.json", "portable/weights.safetensors"
+MOST_FLOAT = float(np.finfo(np.float32).max)
 FORMAT, WEIGHTS_INT8 = 1, "portable/weights_int8.safetensors"  # the same layers
 
 
@@ -118,14 +144,45 @@ def with_defaults(program: Mapping[str, Any]) -> list[dict[str, Any]]:
     return layers
 
 
+# Where the shape of the layer decides what becomes of its input.
+FIT: dict[str, Callable[..., np.ndarray]] = {"reshape": np.reshape, "mean": np.reshape, "expand": np.broadcast_to}
+# The least that an attribute may be: a whole number, or a pair of them.
+ATTRIBUTES = {"stride": 1, "groups": 1, "kernel": 1, "axis": 0, "start": 0, "stop": 0, "padding": 0}
+
+
+def _as_it_is(result: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    raise ValueError(f"a layer of shape {shape}, its inputs give {result.shape}")
+
+
+def _is_shape(shape: Any) -> bool:
+    return isinstance(shape, list) and all(size == "R" or (type(size) is int and size > 0) for size in shape)
+
+
+def _is_plain(layer: Mapping[str, Any]) -> bool:
+    """Whether its attributes are whole numbers of sense, and what it adds or multiplies by is a number."""
+    for name, least in ATTRIBUTES.items():
+        numbers = layer.get(name, least)
+        pair = name == "padding" and isinstance(numbers, list) and len(numbers) == 2
+        if name in layer and not all(type(n) is int and n >= least for n in (numbers if pair else [numbers])):
+            return False
+    return type(layer.get("value", 0)) in (int, float) and abs(layer.get("value", 0)) <= MOST_FLOAT
+
+
 class Program:
-    """One program with its tensors, called with its inputs in order. Raises BundleError for an op it does not know."""
+    """One program with its tensors, called with its inputs in order. Raises BundleError for what it does not know."""
 
     def __init__(self, program: Mapping[str, Any], tensors: Mapping[str, np.ndarray]):
         self.inputs, self._output, layers = program["inputs"], program["output"], with_defaults(program)
-        self._tensors = tensors
         if unknown := {layer["op"] for layer in layers} - OPS.keys():
             raise BundleError(f"the portable form has ops that are not known: {', '.join(sorted(unknown))}")
+        names = [*self.inputs, *(layer["output"] for layer in layers)]
+        used = {name for layer in layers for name in layer["inputs"]} - set(names)
+        self._tensors = {name: float_tensor(tensors, name) for name in used}
+        shapes = [*self.inputs.values(), *(layer["shape"] for layer in layers)]
+        if len(set(names)) < len(names) or not all(map(_is_shape, shapes)):
+            raise BundleError("the portable form defines a name twice, or has a shape that is no list of sizes and R")
+        if any(t.size == 0 for t in self._tensors.values()) or not all(map(_is_plain, layers)):
+            raise BundleError("the portable form has a layer whose attributes or tensors can't be")
         # Of each layer all that does not depend on the inputs: looked up once, it costs as much as computing.
         self._steps = [
             (
@@ -135,7 +192,7 @@ class Program:
                 layer["output"],
                 tuple(layer["shape"]),
                 "R" in layer["shape"],
-                np.broadcast_to if layer["op"] == "expand" else np.reshape,
+                FIT.get(layer["op"], _as_it_is),
             )
             for layer in layers
         ]
@@ -162,16 +219,19 @@ def portable_engines(layers: bytes, weights: bytes, beat_length: int) -> tuple[P
         raise BundleError(f"the portable form can't be run: {error}") from None
     if embedding.shape[:-1] != (1,) or logits.shape != (2,):
         raise BundleError(f"the portable form gives {embedding.shape} and {logits.shape}, expected (1, D) and (R,)")
-    return encoder, comparator, embedding.shape[1]
+    length = embedding.shape[1]
+    takes = {**encoder.inputs, **comparator.inputs}
+    if takes != {"beat": [1, beat_length], "embedding": [1, length], "references": ["R", length]}:
+        raise BundleError(f"the portable form takes {takes}, expected (1, {beat_length}) and (R, {length})")
+    return encoder, comparator, length
 
 
 def load_portable(layers: bytes, weights: bytes) -> tuple[Program, Program]:
     """Encoder and comparator of a portable form. Raises BundleError."""
     try:
-        form, stored = json.loads(layers), safetensors.numpy.load(weights)
-        if form["format"] != FORMAT:
-            raise BundleError(f"the portable format is {form['format']}, this edge_ecg reads {FORMAT}")
-        tensors = {name: dequantized(tensor, stored.get(f"{name}.scale")) for name, tensor in stored.items()}
+        form, tensors = parsed(layers), tensors_in(weights)
+        if type(form["format"]) is not int or form["format"] != FORMAT:
+            raise BundleError(f"the portable format is {form['format']!s:.60}, this edge_ecg reads {FORMAT}")
         return Program(form["encoder"], tensors), Program(form["comparator"], tensors)
     except (LookupError, AttributeError, TypeError, ValueError, safetensors.SafetensorError) as error:
         raise BundleError(f"the portable form can't be read: {error}") from None

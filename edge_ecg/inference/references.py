@@ -9,7 +9,7 @@ import safetensors.numpy
 
 from edge_ecg.errors import BundleError
 from edge_ecg.inference.novelty import TrainingDistribution
-from edge_ecg.inference.portable import dequantized, quantize_rows
+from edge_ecg.inference.portable import float_tensor, quantize_rows, tensors_in
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,8 @@ class ReferenceBank:
     def from_bytes(cls, content: bytes) -> "ReferenceBank":
         """Read what `to_bytes` wrote, or int8 embeddings with scales. Raises BundleError on anything else."""
         try:
-            tensors = safetensors.numpy.load(content)
-            embeddings = dequantized(tensors["embeddings"], tensors.get("embeddings.scale"))
+            tensors = tensors_in(content)
+            embeddings = float_tensor(tensors, "embeddings")
             is_target = tensors["is_target"]
             distribution = TrainingDistribution.from_tensors(tensors)
         except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:

@@ -20,6 +20,7 @@ from math import exp, isfinite, log
 from typing import NamedTuple
 
 import numpy as np
+from msgspec import structs
 
 from edge_ecg.contract import CONTRACT, VotingConstants
 from edge_ecg.inference.levels import DayLevel, Levels
@@ -105,7 +106,7 @@ class DecisionRule:
 
     def at(self, confidence: float) -> "DecisionRule":
         """The same rule at another confidence, from 0.5 to 1: its complement is the accepted rate of either error."""
-        return replace(self, constants=replace(self.constants, alpha=1 - confidence, beta=1 - confidence))
+        return replace(self, constants=structs.replace(self.constants, alpha=1 - confidence, beta=1 - confidence))
 
     def tally(self, day: DayLevel | None = None) -> "Tally":
         """An empty tally, knowing the level of the day's baseline or not."""

@@ -13,35 +13,42 @@ from typing import Any
 
 import numpy as np
 import safetensors.numpy
+from msgspec import Struct
 
 from edge_ecg.bundles.bundle import Bundle, read_files
-from edge_ecg.bundles.manifest import COUNT, POSITIVE, TEXT, require_shape
+from edge_ecg.bundles.manifest import Positive, Whole
 from edge_ecg.errors import BundleError, RunError
 from edge_ecg.inference.portable import LAYERS, OPS, WEIGHTS, WEIGHTS_INT8, with_defaults
+from edge_ecg.records import read_record
 from edge_ecg.storage.files import read_json
 
 # Assumed and not measured: cycles an instruction, and what a microcontroller with such a core draws for a cycle, its
 # memories included (100 uA/MHz at 3 V, 280 uA/MHz at 3.3 V).
 CYCLES_AN_INSTRUCTION = 1.5
 NANOJOULES_A_CYCLE = {"m4f": 0.3, "m7": 0.9}
-SHAPE = {
-    "form": TEXT,
-    "bundle_sha256": TEXT,
-    "recordings": COUNT,
-    "seconds": POSITIVE,
-    "devices": {
-        "*": {
-            "about": TEXT,
-            "instructions_a_second_of_ecg": COUNT,
-            "instructions_to_open": COUNT,
-            "code_bytes?": COUNT,
-            "ram_bytes?": COUNT,
-            "stack_bytes?": COUNT,
-            "beats": COUNT,
-            "differences": [TEXT],
-        }
-    },
-}
+
+
+class DeviceCounts(Struct, frozen=True):
+    """What was counted on one device; `code_bytes` and what follows on bare metal alone."""
+
+    about: str
+    instructions_a_second_of_ecg: Whole
+    instructions_to_open: Whole
+    beats: Whole
+    differences: list[str]  # from Python
+    code_bytes: Whole | None = None
+    ram_bytes: Whole | None = None
+    stack_bytes: Whole | None = None
+
+
+class DeviceFile(Struct, frozen=True):
+    """What `python -m benches.device --json` writes."""
+
+    form: str
+    bundle_sha256: str
+    recordings: Whole
+    seconds: Positive
+    devices: dict[str, DeviceCounts]
 
 
 @dataclass(frozen=True)
@@ -89,10 +96,7 @@ class DeviceFigures:
 def read_device_figures(path: Path, bundle_sha256: str) -> DeviceFigures:
     """The figures of the bundle whose manifest has that SHA-256. Raises RunError for another's, and for no figures."""
     content = read_json(path)
-    try:
-        require_shape(content, SHAPE, "an entry")
-    except BundleError as error:
-        raise RunError(f"{path}: is no file of python -m benches.device: {error}") from None
+    read_record(DeviceFile, content, f"{path}: is no file of python -m benches.device: an entry", RunError)
     if content["bundle_sha256"] != bundle_sha256:
         raise RunError(f"{path}: is of another bundle; measure this one: python -m benches.device BUNDLE RECORDING...")
     return DeviceFigures(content["form"], content["recordings"], content["seconds"], content["devices"])
@@ -188,10 +192,10 @@ def profile(bundle: Bundle, device_figures: Path | None = None) -> Profile:
 
     Raises BundleError if it has no portable form, RunError if the file is of another bundle.
     """
-    manifest, files = read_files(bundle.path)
+    _, files = read_files(bundle.path)
     if LAYERS not in files:
         raise BundleError(f"{bundle.path}: holds no {LAYERS} to count; export it again")
-    device = read_device_figures(device_figures, manifest["sha256"]) if device_figures else None
+    device = read_device_figures(device_figures, bundle.sha256) if device_figures else None
     form, tensors = json.loads(files[LAYERS]), safetensors.numpy.load(files[WEIGHTS])
     beat = np.ones((1, bundle.contract.beat_length), np.float32)
     beat[0, : bundle.contract.window_samples] = 100 * np.sin(np.arange(bundle.contract.window_samples))

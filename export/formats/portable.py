@@ -15,7 +15,15 @@ from onnx import ModelProto, NodeProto, numpy_helper
 from edge_ecg.bundles.bundle import REFERENCES, REFERENCES_INT8
 from edge_ecg.contract import CONTRACT
 from edge_ecg.errors import UnsupportedOperationError
-from edge_ecg.inference.portable import FORMAT, LAYERS, WEIGHTS, WEIGHTS_INT8, dequantized, load_portable, quantize_rows
+from edge_ecg.inference.portable import (
+    FORMAT,
+    LAYERS,
+    WEIGHTS,
+    WEIGHTS_INT8,
+    float_tensor,
+    load_portable,
+    quantize_rows,
+)
 from export.compression.weights import FLOAT32, INT8
 from export.formats.artifact import Artifact, Engine, Files, Graphs, StoredWeight, embedding_length, require_shapes
 from export.formats.onnx import to_onnx
@@ -137,10 +145,7 @@ def _opened(files: Files, weights: str) -> Engine:
 
 def _stored_weights(content: bytes) -> list[StoredWeight]:
     tensors = safetensors.numpy.load(content)
-    return [
-        StoredWeight(dequantized(tensor, tensors.get(f"{name}.scale")), 8 * tensor.itemsize)
-        for name, tensor in tensors.items()
-    ]
+    return [StoredWeight(float_tensor(tensors, name), 8 * tensor.itemsize) for name, tensor in tensors.items()]
 
 
 def _artifact(scheme, weights, references, write) -> Artifact:  # type: ignore[no-untyped-def]

@@ -195,7 +195,7 @@ private func flag(_ isSet: Bool) -> Int32 { isSet ? 1 : 0 }
     last_day: days.map { number(ordinal: $0.upperBound) } ?? 0,
     sample_rate_hz: Int32(clamping: parts.contract.sampleRateHz),
     beat_length: Int32(clamping: parts.contract.beatLength),
-    is_enrolled: flag(parts.manifest["enrolment"] != nil),
+    is_enrolled: flag(parts.isEnrolled),
     fewest_beats: Int32(clamping: parts.contract.voting.fewestBeats))
 }
 

@@ -7,7 +7,7 @@ import Foundation
 /// here, Core ML and ONNX for others. `Bundle` in Python; Foundation has a `Bundle` already.
 public struct ECGBundle: Sendable {
   /// The manifest's schema that this package reads.
-  public static let schemaVersion = VerifiedFiles.schemaVersion
+  public static let schemaVersion = Manifest.schemaVersion
 
   /// The folder that it was opened from; nothing for a packed bundle.
   public let folder: URL?
@@ -21,7 +21,7 @@ public struct ECGBundle: Sendable {
     if BundleFiles.isFolder(path) {
       try self.init(PortableParts(verifying: BundleFiles(folder: path), source: path), folder: url)
     } else {
-      let content = try BundleFiles.contents(of: path, most: VerifiedFiles.mostFileBytes)
+      let content = try BundleFiles.contents(of: path, most: Manifest.mostFileBytes)
       try self.init(PortableParts(packed: content, source: path), folder: nil)
     }
   }

@@ -12,8 +12,8 @@ struct CommandLineTool {
           --day-baseline  a recording of the baseline, made on the day that is judged; two are better than one
           --json   one JSON object a recording, as `edge-ecg replay --json`
           --beats  in it, all R peaks, and every beat with embedding, logits and vote
-      verify BUNDLE
-          Verify a bundle, and its golden vectors with the portable engine.
+      verify BUNDLE...
+          Verify bundles, and their golden vectors with the portable engine.
       bench BUNDLE [RECORDING]
           Time one beat (encode, compare, vote) and a recording.
 
@@ -90,9 +90,21 @@ struct CommandLineTool {
   }
 
   private func verify(_ arguments: [String]) throws -> Int32 {
-    guard arguments.count == 1 else { throw UsageError(message: "verify wants one bundle") }
-    let bundle = try ECGBundle(contentsOf: file(arguments[0]))
-    print("\(bundle.source): verified, \((bundle.manifest["files"]?.members?.count ?? 0) + 1) files")
+    guard !arguments.isEmpty else { throw UsageError(message: "verify wants a bundle") }
+    var code: Int32 = 0
+    for path in arguments {
+      do {
+        if try !verify(ECGBundle(contentsOf: file(path))) { code = max(code, 1) }
+      } catch {  // a bad bundle is reported and the others are still verified
+        report("\(error)")
+        code = Self.badInput
+      }
+    }
+    return code
+  }
+
+  private func verify(_ bundle: ECGBundle) throws -> Bool {
+    print("\(bundle.source): verified, \((bundle.manifest["files"]?.members?.count ?? 0) + 2) files")
     print("labels        \(bundle.labels.baseline) (baseline), \(bundle.labels.target) (target)")
     print(
       "references    \(bundle.references.baselineCount) \(bundle.labels.baseline), "
@@ -100,7 +112,7 @@ struct CommandLineTool {
     let golden = try bundle.folder.map { try GoldenCheck(bundle, $0) }
     print(golden?.summary ?? "golden        no vectors in a packed bundle")
     print("intended use  \(bundle.intendedUse)")
-    return golden?.isPassed ?? true ? 0 : 1
+    return golden?.isPassed ?? true
   }
 
   private func bench(_ arguments: [String]) throws -> Int32 {

@@ -10,9 +10,14 @@ import Testing
     "manifest.json", PortableForm.layersFile, PortableForm.weightsFile, "references.safetensors",
   ]
 
-  static func packed(_ manifest: [UInt8]? = nil) -> [UInt8] {
-    let files = names.map { ($0, Golden.bytes("\(Golden.bundlePath)/\($0)")) }
-    return Safetensors.write(bytes: files.map { ($0.0, $0.0 == names[0] ? manifest ?? $0.1 : $0.1) })
+  /// The golden bundle as one file, with another manifest or seal.
+  static func packed(_ manifest: [UInt8] = Golden.bytes("\(Golden.bundlePath)/\(names[0])"), seal: String? = nil)
+    -> [UInt8]
+  {
+    let files = names.dropFirst().map { ($0, Golden.bytes("\(Golden.bundlePath)/\($0)")) }
+    return Safetensors.write(
+      bytes: [(names[0], manifest)] + files,
+      metadata: (VerifiedFiles.sealFile, seal ?? SHA256.hexDigest(of: manifest)))
   }
 
   @Test func itJudgesAsTheFolderDoes() throws {
@@ -50,16 +55,28 @@ import Testing
     }
   }
 
-  @Test func aNewerSchemaIsAnotherError() throws {
-    let manifest = try JSONValue(parsing: Golden.bytes("\(Golden.bundlePath)/manifest.json"))
-    var members = try #require(manifest.members).filter { $0.key != "sha256" && $0.key != "schema" }
-    members.append(JSONValue.Member(key: "schema", value: .number("3")))
-    let seal = SHA256.hexDigest(of: JSONValue.object(members).canonicalText())
-    members.append(JSONValue.Member(key: "sha256", value: .string(seal)))
-    let error = try #require(throws: EdgeECGError.self) {
-      try ECGBundle(data: Self.packed(JSONValue.object(members).canonicalText()))
-    }
-    #expect(error == .bundleVersion("packed bundle: schema is 3, this package reads 2"))
+  @Test(arguments: ["4", "2"])
+  func anotherSchemaIsAnotherError(schema: String) throws {
+    let text = String(decoding: Golden.bytes("\(Golden.bundlePath)/manifest.json"), as: UTF8.self)
+    let manifest = Array(text.replacingOccurrences(of: "\"schema\": 3", with: "\"schema\": \(schema)").utf8)
+    let error = try #require(throws: EdgeECGError.self) { try ECGBundle(data: Self.packed(manifest)) }
+    #expect(error == .bundleVersion("packed bundle: schema is \(schema), this package reads 3"))
     #expect(error.recoverySuggestion != nil && error.localizedDescription == error.message)
+  }
+
+  /// A bundle of before has its hash inside its manifest, and no seal: the error says how to make a new one.
+  @Test func aBundleOfBeforeIsMadeAgain() throws {
+    let content = Safetensors.write(bytes: [("manifest.json", Array(#"{"schema": 2, "sha256": ""}"#.utf8))])
+    let error = try #require(throws: EdgeECGError.self) { try ECGBundle(data: content) }
+    #expect(
+      error.message.hasPrefix("packed bundle: schema is 2, this package reads 3; make the bundle again: python -m"))
+  }
+
+  @Test func theSealIsOfTheManifestsBytes() throws {
+    for seal in ["", "x", String(repeating: "0", count: 64), "\"}"] {
+      let error = try #require(throws: EdgeECGError.self) { try ECGBundle(data: Self.packed(seal: seal)) }
+      if case .alteredBundle = error { continue }
+      Issue.record(error)
+    }
   }
 }

@@ -24,6 +24,14 @@ enum Golden {
 
   static func ofThreeDates() throws -> [Recording] { try ["plain", "german", "inverted"].map(recording) }
 
+  /// The bytes of the contract in the golden manifest, whose entries are in the order of their names.
+  static func contractText() -> [UInt8] {
+    let text = String(decoding: bytes(bundlePath + "/manifest.json"), as: UTF8.self)
+    let start = text.range(of: "\"contract\": ")?.upperBound ?? text.startIndex
+    let end = text.range(of: ",\n \"files\"")?.lowerBound ?? text.endIndex
+    return Array(text[start..<end].utf8)
+  }
+
   static func contract() throws -> JSONValue {
     try JSONValue(parsing: bytes(bundlePath + "/manifest.json"))["contract"] ?? .null
   }

@@ -7,6 +7,8 @@ package struct BundleParts<Encoder: ECGEncoder, Comparator: ECGComparator>: Send
   package let rule: DecisionRule
   package let guards: GuardLimits?
   package let intendedUse: String
+  /// Whether its references were moved already.
+  package let isEnrolled: Bool
   package var encoder: Encoder
   package var comparator: Comparator
   package var references: ReferenceBank
@@ -14,8 +16,8 @@ package struct BundleParts<Encoder: ECGEncoder, Comparator: ECGComparator>: Send
   /// The same with other engines.
   package func with<E: ECGEncoder, C: ECGComparator>(encoder: E, comparator: C) -> BundleParts<E, C> {
     BundleParts<E, C>(
-      source: source, manifest: manifest, contract: contract, rule: rule, guards: guards, intendedUse: intendedUse, encoder: encoder,
-      comparator: comparator, references: references)
+      source: source, manifest: manifest, contract: contract, rule: rule, guards: guards, intendedUse: intendedUse,
+      isEnrolled: isEnrolled, encoder: encoder, comparator: comparator, references: references)
   }
 }
 
@@ -27,6 +29,9 @@ extension BundleParts where Encoder == PortableEncoder, Comparator == PortableCo
   /// - Throws: as ``init(verifying:source:)``, and ``EdgeECGError/alteredBundle(_:)`` for what is no such file.
   package init(packed content: [UInt8], source: String) throws(EdgeECGError) {
     try self.init(verifying: PackedFiles(content, name: source), source: source)
+    guard manifest[Manifest.packedFrom] != nil else {
+      throw EdgeECGError.bundle("\(source): the manifest has no entry '\(Manifest.packedFrom)'")
+    }
   }
 
   /// Verifies and reads the files of a bundle.
@@ -47,25 +52,12 @@ extension BundleParts where Encoder == PortableEncoder, Comparator == PortableCo
   package init(
     manifest: JSONValue, source: String, content: (String) throws(EdgeECGError) -> [UInt8]
   ) throws(EdgeECGError) {
-    guard let names = manifest["labels"]?.items, names.count == 2, let baseline = names[0].text,
-      let target = names[1].text, baseline != target
-    else { throw EdgeECGError.contract("labels are not two different names") }
-    guard let contractEntry = manifest["contract"] else {
-      throw EdgeECGError.contract("the manifest has no entry 'contract'")
-    }
-    guard let levels = manifest["levels"] else {
-      throw EdgeECGError.contract("the manifest has no entry 'levels'")
-    }
-    guard let guardsEntry = manifest["guards"] else {
-      throw EdgeECGError.contract("the manifest has no entry 'guards'")
-    }
+    let read = try Manifest(manifest)
     self.source = source
     self.manifest = manifest
-    intendedUse = manifest["intended_use"]?.text ?? ""
-    contract = try Contract(contractEntry)
-    rule = DecisionRule(
-      labels: Labels(baseline: baseline, target: target), levels: try Levels(levels), constants: contract.voting)
-    guards = try GuardLimits(guardsEntry)
+    (intendedUse, contract, isEnrolled) = (read.intendedUse, read.contract, read.isEnrolled)
+    guards = read.guards
+    rule = DecisionRule(labels: read.labels, levels: read.levels, constants: contract.voting)
     references = try ReferenceBank(safetensors: content(Self.referencesFile))
     let form = try PortableForm(layers: content(PortableForm.layersFile), weights: content(PortableForm.weightsFile))
     encoder = try PortableEncoder(form.encoder, beatLength: contract.beatLength)

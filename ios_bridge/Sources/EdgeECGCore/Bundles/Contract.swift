@@ -34,7 +34,7 @@ public struct Contract: Hashable, Sendable {
   /// - Throws: ``EdgeECGError/contract(_:)`` on a missing, unknown, mistyped or senseless entry.
   public init(_ json: JSONValue) throws(EdgeECGError) {
     var entries = try ContractEntries(json, name: "contract")
-    let version = try entries.integer("version", in: 0...Int.max)
+    let version = try entries.count("version")
     guard version == Self.supportedVersion else {
       throw EdgeECGError.contract("contract version is \(version), this package reads \(Self.supportedVersion)")
     }
@@ -95,6 +95,14 @@ struct ContractEntries {
     return value
   }
 
+  /// An entry that may be missing.
+  mutating func optional(_ key: String) -> JSONValue? { entries.removeValue(forKey: key) }
+
+  mutating func text(_ key: String) throws(EdgeECGError) -> String {
+    guard let text = try value(key).text else { throw EdgeECGError.contract("\(name).\(key) is no text") }
+    return text
+  }
+
   mutating func integer(_ key: String, in range: ClosedRange<Int>) throws(EdgeECGError) -> Int {
     try integer(key, from: range.lowerBound, to: range.upperBound)
   }
@@ -122,7 +130,7 @@ struct ContractEntries {
   /// A list of so many numbers.
   mutating func numbers(_ key: String, count: Int) throws(EdgeECGError) -> [Double] {
     let numbers = try value(key).items?.map { $0.double } ?? []
-    guard numbers.count == count, numbers.allSatisfy({ $0.map { abs($0) < 1e9 } ?? false }) else {
+    guard numbers.count == count, numbers.allSatisfy({ $0.map { abs($0) <= 1e9 } ?? false }) else {
       throw EdgeECGError.contract("\(name).\(key) is no list of \(count) numbers")
     }
     return numbers.compactMap { $0 }

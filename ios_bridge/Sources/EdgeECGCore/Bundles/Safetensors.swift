@@ -6,14 +6,11 @@ struct Safetensors: Sendable {
     case float32 = "F32"
     case uint8 = "U8"
     case int8 = "I8"
-    case int32 = "I32"
-    case int64 = "I64"
 
     var bytes: Int {
       switch self {
       case .uint8, .int8: 1
-      case .float32, .int32: 4
-      case .int64: 8
+      case .float32: 4
       }
     }
   }
@@ -30,6 +27,8 @@ struct Safetensors: Sendable {
   private static let mostDimensions = 8
 
   let entries: [String: Entry]
+  /// Texts in the header beside them.
+  let metadata: [String: String]
   private let content: [UInt8]
 
   /// - Throws: ``EdgeECGError/bundle(_:)`` if the header, a shape or an offset does not fit the file.
@@ -53,7 +52,16 @@ struct Safetensors: Sendable {
     }
     try Self.requireNoGaps(entries.values.map({ $0.range }), start: start, end: content.count)
     self.entries = entries
+    metadata = try Self.metadata(header["__metadata__"])
     self.content = content
+  }
+
+  private static func metadata(_ json: JSONValue?) throws(EdgeECGError) -> [String: String] {
+    guard let json else { return [:] }
+    var texts: [String: String] = [:]
+    for member in json.members ?? [] { texts[member.key] = member.value.text }
+    guard json.members?.count == texts.count else { throw error("its metadata are no texts by name") }
+    return texts
   }
 
   /// Shape and numbers of a tensor of float32.
@@ -151,9 +159,12 @@ struct Safetensors: Sendable {
 extension Safetensors {
   typealias FloatTensor = (name: String, shape: [Int], values: [Float])
 
-  /// A file of float32 tensors, then of tensors of bytes, in this order.
-  static func write(floats: [FloatTensor] = [], bytes: [(name: String, values: [UInt8])]) -> [UInt8] {
+  /// A file of float32 tensors, then of tensors of bytes, in this order, with a text in its header.
+  static func write(
+    floats: [FloatTensor] = [], bytes: [(name: String, values: [UInt8])], metadata: (name: String, text: String)? = nil
+  ) -> [UInt8] {
     var (entries, data): ([String], [UInt8]) = ([], [])
+    if let metadata { entries.append(#""__metadata__":{"\#(metadata.name)":"\#(metadata.text)"}"#) }
     for (name, shape, values) in floats {
       let start = data.count
       for value in values { withUnsafeBytes(of: value.bitPattern.littleEndian) { data.append(contentsOf: $0) } }

@@ -85,7 +85,7 @@ package struct BeatJudge<Encoder: ECGEncoder, Comparator: ECGComparator>: Sendab
   /// - Throws: ``EdgeECGError/recording(_:)`` for a gap that is negative or longer than a day.
   package mutating func gap(seconds: Double) throws(EdgeECGError) -> [Judged] {
     guard (0...Self.longestGapSeconds).contains(seconds) else {
-      throw EdgeECGError.recording("a gap lasts \(seconds) s, expected 0 to \(Self.longestGapSeconds)")
+      throw EdgeECGError.recording("a gap lasts less than 0 s, or more than a day")
     }
     var missing = Int64(clamped: (seconds * sampleRateHz).rounded(.toNearestOrEven))
     var judged: [Judged] = []

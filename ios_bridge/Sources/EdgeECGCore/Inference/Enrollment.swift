@@ -50,7 +50,7 @@ public struct Enrollment: Hashable, Sendable {
     guard let distribution = parts.references.distribution else {
       throw EdgeECGError.bundle("\(parts.source): does not say what training has seen; export it again")
     }
-    guard parts.manifest["enrolment"] == nil else {
+    guard !parts.isEnrolled else {
       throw EdgeECGError.bundle("\(parts.source): is enrolled already; give the bundle that training made")
     }
     samples = try recordings.map { recording throws(EdgeECGError) in try Self.sample(parts, distribution, recording) }

@@ -57,7 +57,7 @@ public struct Levels: Hashable, Sendable {
     if json == .null { return nil }
     var entries = try ContractEntries(json, name: "levels")
     let beats = try entries.value("beats").items?.map { $0.integer } ?? []
-    guard !beats.isEmpty, beats.allSatisfy({ ($0 ?? 0) > 0 }) else {
+    guard !beats.isEmpty, beats.allSatisfy({ (1...ContractEntries.most).contains($0 ?? 0) }) else {
       throw EdgeECGError.contract("levels.beats is not a list of numbers of beats")
     }
     self.beats = beats.compactMap { $0 }
