@@ -19,7 +19,7 @@ Times = Annotated[float, Meta(ge=0, le=1000)]
 AtLeastOnce = Annotated[float, Meta(ge=1, le=1000)]
 Interval = Annotated[float, Meta(ge=1, le=MOST_COUNT)]  # below one sample, search-back would not move on
 Rate = Annotated[float, Meta(ge=1e-12, le=0.49)]  # at 0 and at 1/2 there is no boundary
-Section = tuple[Number, Number, Number, Number, Number, Number]
+Section = Annotated[tuple[Number, ...], Meta(min_length=6, max_length=6)]
 
 INTENDED_USE = (
     "Research and engineering of on-device ECG models. Not a medical device: no diagnosis, "

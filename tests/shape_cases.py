@@ -35,7 +35,8 @@ def shape_cases(manifest: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]
 def contract_ends() -> dict[str, tuple[float, float]]:
     """By number of the contract, the least and the most that it may be beside the contract's other numbers."""
     kinds = schema_of(Contract)["$defs"]
-    parts = {f"{part}.": kinds[f"{part.title()}Constants"] for part in ("detector", "quality", "voting")} | {"guards.": kinds["GuardConstants"]}
+    parts = {f"{part}.": kinds[f"{part.title()}Constants"] for part in ("detector", "quality", "voting")}
+    parts["guards."] = kinds["GuardConstants"]
     ends = {
         above + name: (kind["minimum"], kind["maximum"])
         for above, part in {"": kinds["Contract"], **parts}.items()

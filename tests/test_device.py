@@ -62,6 +62,6 @@ def test_a_cortex_m7_decides_as_python_within_its_memory(small_bundle, small_dat
     assert done.returncode == 0, done.stdout
     device = json.loads(figures.read_text())["devices"]["m7"]
     assert device["beats"] > 60
-    assert device["code_bytes"] <= 220_000
+    assert device["code_bytes"] <= 240_000  # 8,000 of them read and check the manifest
     assert device["ram_bytes"] <= 160_000
     assert "million instructions" in edge_ecg("profile", small_bundle, "--device", figures).stdout
