@@ -83,7 +83,8 @@ extension Watch {
     }
     return Replayed(
       source: recording.source, decision: watch.decision, logOdds: watch.logOdds,
-      rule: bundle.rule.description(dayBaseline?.level) + (isUndated ? ", undated" : ""), judged: judged, busySeconds: busy,
+      rule: bundle.rule.description(dayBaseline?.level) + (isUndated ? ", undated" : ""), judged: judged,
+      busySeconds: busy,
       durationSeconds: recording.durationSeconds, latencyMicroseconds: latency, lateChunks: lateChunks)
   }
 }
