@@ -78,7 +78,7 @@ class MetricsOfSets(Record, frozen=True):
 
 
 class ParityFacts(Struct, frozen=True):
-    """How far an artefact is from the model that it came from; more may be in it."""
+    """How far an artifact is from the model that it came from; more may be in it."""
 
     engine: str
     bytes: Positive
@@ -127,7 +127,7 @@ class Manifest(DeviceManifest, frozen=True, kw_only=True):
     metrics: MetricsOfSets
     parity: tuple[ParityFacts, ...]
     tools: dict[str, str]
-    not_made: dict[str, str] | None = None  # by artefact, the operation that its form lacks
+    not_made: dict[str, str] | None = None  # by artifact, the operation that its form lacks
     references: list[str] | None = None  # the recordings that they are from
     range: dict[str, Any] | None = None  # what is out of distribution, and how often a usual recording is
 
