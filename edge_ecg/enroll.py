@@ -178,7 +178,7 @@ def enroll(bundle: Bundle, recordings: Iterable[Recording]) -> Enrolment:
         raise BundleError(
             f"{bundle.path}: does not say what training has seen; train on more dates, or export it again"
         )
-    if "enrolment" in bundle.manifest:
+    if "enrollment" in bundle.manifest:
         raise BundleError(f"{bundle.path}: is enrolled already; give the bundle that training made, and all recordings")
     return enroll_samples(bundle.references, [_sample(bundle, recording) for recording in recordings])
 
@@ -205,7 +205,7 @@ def write_enrolled(bundle: Bundle, enrolment: Enrolment, out: Path) -> Bundle:
         beats = _golden_beats(bundle, files[GOLDEN])
         steps = golden_steps(beats, enrolled.encoder, enrolled.comparator, enrolled.references, enrolled.rule)
         files[GOLDEN] = json.dumps({"beats": steps}).encode()
-    write_bundle(out, {**manifest, "enrolment": enrolment.to_json()}, files)
+    write_bundle(out, {**manifest, "enrollment": enrolment.to_json()}, files)
     return load_bundle(out)
 
 

@@ -138,7 +138,7 @@ def _sentence(problem: str, value: Any, name: str) -> str:
 
 
 def _at(value: Any, path: str) -> Any:
-    """What lies at a path such as `.parity[0].bytes`; nothing where msgspec does not say which."""
+    """The value at a path such as `.parity[0].bytes`; nothing where msgspec does not say which."""
     steps = re.findall(r"\.([^.\[]+)|\[(\d+)\]", path)
     try:
         return reduce(lambda at, step: at[step[0]] if step[0] else at[int(step[1])], steps, value)

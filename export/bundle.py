@@ -42,7 +42,7 @@ def model_card(manifest: dict[str, Any]) -> bytes:
     )
     levels = manifest["levels"] or {}
     text = environment.get_template("model_card.md").render(
-        m={"enrolment": None, **manifest},
+        m={"enrollment": None, **manifest},
         validation=manifest["metrics"]["validation"],
         dates=[levels.get(state, {}).get("dates", 0) for state in ("baseline", "target")],
     )

@@ -53,7 +53,7 @@ class BundleAudit:
         version = str(manifest["training"]["settings"].get("architecture_version", ""))
         architecture = manifest["model"]["architecture"]
         self.reference = ReferenceModel.from_bytes(files[REFERENCE_MODEL], architecture, version)
-        self.shift = np.array(manifest.get("enrolment", {}).get("shift", 0.0))
+        self.shift = np.array(manifest.get("enrollment", {}).get("shift", 0.0))
         self.rows = {row["engine"]: row for row in manifest["parity"]}
         self.shipped = [a for a in RUNNABLE if self._row(a.name).get("shipped")]
         self._files = files
@@ -83,7 +83,7 @@ class BundleAudit:
                 yield f"manifest: the metrics of {which} are not those of the model"
         of_files, of_beats = MEASURED
         # Flips in the manifest were counted on the validation set, before any enrolment.
-        entries = of_files + (of_beats if set(sets) == {"validation"} and "enrolment" not in self.manifest else ())
+        entries = of_files + (of_beats if set(sets) == {"validation"} and "enrollment" not in self.manifest else ())
         for parity in parities:
             row, got = self._row(parity.engine), parity.to_json()
             if wrong := [entry for entry in entries if row.get(entry) != got[entry]]:

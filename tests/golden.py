@@ -138,7 +138,7 @@ def write_vectors(bundle_path: Path, out: Path) -> None:
         "about": ABOUT,
         "recordings": vectors,
         "day_baseline": day_baseline_vector(bundle, recordings[DAY_BASELINE], recordings[SAME_DAY]),
-        "enrolment": {k: enrolment[k] for k in ("recordings", "dates", "distance", "shift", "limit")},
+        "enrollment": {k: enrolment[k] for k in ("recordings", "dates", "distance", "shift", "limit")},
     }
     (out / VECTORS).write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
 

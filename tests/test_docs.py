@@ -172,7 +172,7 @@ def test_the_tutorial_is_a_true_story(tutorial: Path) -> None:
     assert (tutorial / "sheet.html").stat().st_size > 100_000
     assert without["False"] == compared["False"] == 0
     assert max(compared["inconclusive"], without["inconclusive"]) <= 4
-    assert load_bundle(tutorial / "enrolled").manifest["enrolment"]["dates"] == [
+    assert load_bundle(tutorial / "enrolled").manifest["enrollment"]["dates"] == [
         "2024-03-07",
         "2024-03-08",
         "2024-03-09",

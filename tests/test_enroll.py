@@ -324,7 +324,7 @@ def test_an_enrolled_bundle_is_whole_and_its_golden_vectors_hold(
     moved = {"references.safetensors", GOLDEN, PERSON}
     assert moved <= changed <= {*moved, REFERENCES_INT8}
     assert "reference_model.safetensors" in files  # to check the artifacts again, with moved references
-    assert manifest["enrolment"]["recordings"] == 6
+    assert manifest["enrollment"]["recordings"] == 6
     for step in json.loads(files[GOLDEN])["beats"]:
         embedding = enrolled.encoder(np.array([step["beat"]], np.float32))
         logits = enrolled.comparator(embedding, enrolled.references.embeddings)
@@ -360,7 +360,7 @@ def test_the_command_writes_a_bundle_and_says_what_it_found(
     assert done.exit_code == 0, done.output
     said = json.loads(done.output)
     assert said["dates"] == ["2024-03-07", "2024-03-08", "2024-03-09"]
-    assert said == load_bundle(tmp_path / "out").manifest["enrolment"]
+    assert said == load_bundle(tmp_path / "out").manifest["enrollment"]
     shown = CliRunner().invoke(cli, ["inspect", str(tmp_path / "out")])
     assert "enrolled" in shown.output
 
@@ -374,4 +374,4 @@ def test_one_bad_file_does_not_stop_an_enrolment(small_bundle: Path, small_datas
     assert "broken.csv: sample rate is not a number of hertz" in done.stderr
     assert "1 passed over as no recordings: 1 .toml" in done.stderr
     assert json.loads(done.stdout)["dates"] == ["2024-03-07", "2024-03-08", "2024-03-09"]
-    assert load_bundle(tmp_path / "out").manifest["enrolment"] == json.loads(done.stdout)
+    assert load_bundle(tmp_path / "out").manifest["enrollment"] == json.loads(done.stdout)

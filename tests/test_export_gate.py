@@ -356,7 +356,7 @@ def test_an_enrolled_bundle_is_compared_with_the_reference_model_with_moved_refe
     write_enrolled(before, Enrolment((), moved, shift, 0.5), tmp_path / "enrolled")
     assert all(row["recording_flips"] == 0 for row in run_parity(tmp_path / "enrolled", small_dataset, "validation"))
     told, others = read_files(tmp_path / "enrolled")
-    told["enrolment"]["shift"][0] += 0.1
+    told["enrollment"]["shift"][0] += 0.1
     write_bundle(tmp_path / "forged", {k: v for k, v in told.items() if k not in ("files", "sha256")}, others)
     with pytest.raises(ParityError, match="references are not the reference model's"):
         run_parity(tmp_path / "forged", small_dataset, "validation")

@@ -285,7 +285,7 @@ def _gist(sentence: str) -> str:
 def test_swift_and_python_answer_every_shape_of_a_manifest_alike(swift_tool, pack, tmp_path):
     files = unpacked(pack, pack.read_bytes())
     enrolment = {"recordings": 3, "dates": ["2024-03-01"], "distance": 0.3, "more": 1}
-    cases = dict(shape_cases({**json.loads(files[MANIFEST]), "enrolment": enrolment}))
+    cases = dict(shape_cases({**json.loads(files[MANIFEST]), "enrollment": enrolment}))
     paths = [tmp_path / f"{number}.ecgbundle" for number in range(len(cases))]
     python = []
     for path, manifest in zip(paths, cases.values(), strict=True):

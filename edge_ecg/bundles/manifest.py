@@ -26,7 +26,7 @@ Positive = Annotated[float, Meta(gt=1e-12, le=1e300)]
 
 
 class FileFacts(Record, frozen=True):
-    """What a file of the bundle must be."""
+    """Size and hash of a file of the bundle."""
 
     bytes: Annotated[int, Meta(ge=0, le=MOST_FILE_BYTES)]
     sha256: Sha256
@@ -39,8 +39,8 @@ class ModelFacts(Record, frozen=True):
     parameters: Whole
 
 
-class EnrolmentFacts(Struct, frozen=True):
-    """What moved the references of an enrolled bundle; more may be in it."""
+class EnrollmentFacts(Struct, frozen=True):
+    """The enrollment that moved the references; more may be in it."""
 
     recordings: Whole
     dates: tuple[str, ...]
@@ -48,7 +48,7 @@ class EnrolmentFacts(Struct, frozen=True):
 
 
 class TrainingFacts(Record, frozen=True):
-    """How the model was trained."""
+    """Settings and data of the training."""
 
     settings: dict[str, Any]
     dataset: dict[str, Any]
@@ -64,7 +64,7 @@ class RecordingCounts(Struct, frozen=True):
 
 
 class Metrics(Struct, frozen=True):
-    """How the model does on a set of recordings; more may be in it."""
+    """Figures of the model on a set of recordings; more may be in it."""
 
     recordings: RecordingCounts
     dates: tuple[str, ...]
@@ -78,7 +78,7 @@ class MetricsOfSets(Record, frozen=True):
 
 
 class ParityFacts(Struct, frozen=True):
-    """How far an artifact is from the model that it came from; more may be in it."""
+    """Differences of an artifact from the model that it came from; more may be in it."""
 
     engine: str
     bytes: Positive
@@ -97,7 +97,7 @@ class ParityFacts(Struct, frozen=True):
 
 
 class DeviceManifest(Record, frozen=True, kw_only=True):
-    """What a device reads, says to a person, or must know to refuse a second enrolment."""
+    """The entries for a device: to judge by, to show, and to refuse a second enrollment."""
 
     schema: Literal[3]
     intended_use: str
@@ -106,7 +106,7 @@ class DeviceManifest(Record, frozen=True, kw_only=True):
     levels: Levels | None
     guards: GuardLimits | None
     model: ModelFacts
-    enrolment: EnrolmentFacts | None = None
+    enrollment: EnrollmentFacts | None = None
     files: dict[str, FileFacts]
 
     def __post_init__(self) -> None:

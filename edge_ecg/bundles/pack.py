@@ -26,7 +26,7 @@ from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.storage.files import path_of, refuse_overlap, write_file
 
 # What a device reads, says to a person, or must know to refuse a second enrolment.
-ENTRIES = ("contract", "enrolment", "guards", "intended_use", "labels", "levels", "model")
+ENTRIES = ("contract", "enrollment", "guards", "intended_use", "labels", "levels", "model")
 
 
 def pack_bundle(bundle: Path, out: Path, weights: str | None = None) -> int:

@@ -34,8 +34,8 @@ def _inspected(bundle: Bundle) -> Iterable[str]:
     references = bundle.references.is_target
     yield f"{bundle.path}: verified, {len(m['files']) + 1} files"
     yield f"labels        {bundle.labels[0]} (baseline), {bundle.labels[1]} (target)"
-    if "enrolment" in m:
-        e = m["enrolment"]
+    if "enrollment" in m:
+        e = m["enrollment"]
         yield (
             f"enrolled      {e['recordings']} recordings of {', '.join(e['dates'])}: references moved by "
             f"{e['distance']:.0%} of the way between the states; the figures below are from before"

@@ -34,14 +34,14 @@ Above = Annotated[float, Meta(gt=0, le=MOST_NUMBER)]
 
 
 class GuardLimits(Record, frozen=True):
-    """How far recordings of this person go, from training (`train.decision.fitted`)."""
+    """Limits of this person's recordings, from training (`train.decision.fitted`)."""
 
     change: Above  # of evidence within a recording, which few recordings exceed
     rr_change: Above  # by which part of itself an RR interval usually differs from the one before, at most
 
     @classmethod
     def from_json(cls, value: Any) -> "GuardLimits | None":
-        """What `to_json` wrote, or nothing if there were too few recordings. Raises ContractError for anything else."""
+        """The inverse of `to_json`; None if there were too few recordings. Raises ContractError for anything else."""
         return None if value is None else read_record(cls, value, "guards", ContractError)
 
 

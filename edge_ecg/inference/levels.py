@@ -108,7 +108,7 @@ class Levels(Record, frozen=True):
 
     @classmethod
     def from_json(cls, value: Any) -> "Levels | None":
-        """What `to_json` wrote, or nothing if there were too few dates. Raises ContractError for anything else."""
+        """The inverse of `to_json`; None if there were too few dates. Raises ContractError for anything else."""
         return None if value is None else read_record(cls, value, "levels", ContractError)
 
 

@@ -29,7 +29,7 @@ NANOJOULES_A_CYCLE = {"m4f": 0.3, "m7": 0.9}
 
 
 class DeviceCounts(Struct, frozen=True):
-    """What was counted on one device; `code_bytes` and what follows on bare metal alone."""
+    """Counts of one device; `code_bytes` and what follows on bare metal alone."""
 
     about: str
     instructions_a_second_of_ecg: Whole
@@ -42,7 +42,7 @@ class DeviceCounts(Struct, frozen=True):
 
 
 class DeviceFile(Struct, frozen=True):
-    """What `python -m benches.device --json` writes."""
+    """The file that `python -m benches.device --json` writes."""
 
     form: str
     bundle_sha256: str

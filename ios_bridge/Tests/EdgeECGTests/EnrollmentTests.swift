@@ -8,7 +8,7 @@ import Testing
 @Suite struct EnrollmentTests {
   /// The numbers that `edge_ecg.enroll` gave for the golden recordings.
   @Test func enrollmentFollowsPython() throws {
-    let golden = try JSONValue(parsing: Golden.bytes(Golden.folder + "/golden.json"))["enrolment"]
+    let golden = try JSONValue(parsing: Golden.bytes(Golden.folder + "/golden.json"))["enrollment"]
     let enrollment = try Enrollment(Golden.bundle(), recordings: Golden.recordings.map { try Golden.recording($0) })
     #expect(enrollment.samples.count { $0.rejected == nil } == golden?["recordings"]?.integer)
     let days = Set(enrollment.samples.filter { $0.rejected == nil }.compactMap { $0.day?.description })

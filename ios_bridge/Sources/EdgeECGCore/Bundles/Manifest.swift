@@ -38,7 +38,7 @@ package struct Manifest: Sendable {
     levels = try Levels(entries.value("levels"))
     guards = try GuardLimits(entries.value("guards"))
     try Self.requireModel(entries.value("model"))
-    isEnrolled = try Self.isEnrolled(entries.optional("enrolment"))
+    isEnrolled = try Self.isEnrolled(entries.optional("enrollment"))
     files = try Self.files(entries.value("files"))
     if let from = entries.optional(Self.packedFrom) {
       guard from.text.map(Self.isSHA256) == true else {
@@ -66,11 +66,11 @@ package struct Manifest: Sendable {
 
   private static func isEnrolled(_ json: JSONValue?) throws(EdgeECGError) -> Bool {
     guard let json, json != .null else { return false }
-    var enrolment = try ContractEntries(json, name: "enrolment")
-    _ = try enrolment.integer("recordings", in: 0...mostWhole)
-    _ = try enrolment.number("distance", in: -1e300...1e300)
-    guard let dates = try enrolment.value("dates").items, dates.allSatisfy({ $0.text != nil }) else {
-      throw EdgeECGError.contract("enrolment.dates is no list of dates")
+    var enrollment = try ContractEntries(json, name: "enrollment")
+    _ = try enrollment.integer("recordings", in: 0...mostWhole)
+    _ = try enrollment.number("distance", in: -1e300...1e300)
+    guard let dates = try enrollment.value("dates").items, dates.allSatisfy({ $0.text != nil }) else {
+      throw EdgeECGError.contract("enrollment.dates is no list of dates")
     }
     return true
   }
