@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from edge_ecg.bundles.bundle import Bundle, load_bundle
     from edge_ecg.errors import EdgeEcgError
     from edge_ecg.inference.votes import Decision, Vote
+    from edge_ecg.notebook import export, train
     from edge_ecg.playback import Replayed, replay
     from edge_ecg.readers.find import find_recordings
     from edge_ecg.readers.read import read_recording
@@ -29,15 +30,18 @@ __all__ = [
     "Replayed",
     "Vote",
     "Watch",
+    "export",
     "find_recordings",
     "load_bundle",
     "read_recording",
     "replay",
+    "train",
 ]
 _MODULES = {
     "bundles.bundle": ("Bundle", "load_bundle"),
     "errors": ("EdgeEcgError",),
     "inference.votes": ("Decision", "Vote"),
+    "notebook": ("export", "train"),
     "playback": ("Replayed", "replay"),
     "readers.find": ("find_recordings",),
     "readers.read": ("read_recording",),

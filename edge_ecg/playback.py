@@ -8,19 +8,24 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from html import escape
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from edge_ecg.bundles.bundle import Bundle
+from edge_ecg.bundles.bundle import Bundle, load_bundle
 from edge_ecg.contract import CONTRACT
 from edge_ecg.core import open_watch
 from edge_ecg.errors import EdgeEcgError, RecordingError
 from edge_ecg.inference.votes import INCONCLUSIVE, Decision
-from edge_ecg.recording import Recording, is_finite, require_recording
+from edge_ecg.readers.read import read_recording
+from edge_ecg.recording import Recording, is_finite, require_recording, trace_svg
 from edge_ecg.watch import DayBaseline, Judged
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from pandas import DataFrame
 
 BETWEEN = "between the two states"  # why a whole recording is inconclusive
@@ -53,6 +58,23 @@ class Replayed:
     log_odds: float  # of the target, at the end
     rule: str  # which rule spoke: with the day's baseline or without one
     dates: dict[str, int] | None  # how many dates of each label stand behind the rule
+    recording: Recording = field(repr=False)
+    _bundle: Bundle = field(repr=False)
+    _day_baseline: DayBaseline | None = field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        return f"<Replayed {self.source[-80:]}: {self.decision}; {self.decision.beats} beats>"
+
+    def _repr_html_(self) -> str:
+        why = f" ({escape(self.why)})" if self.why and not self.decision.reasons else ""
+        name = escape(self.source)
+        return f"<div>{name}<br>{trace_svg(self.recording)}<br>{self.decision._repr_html_()}{why}</div>"
+
+    def plot(self) -> "Figure":
+        """The recording on ECG paper with its evidence and decision, as a matplotlib figure."""
+        draw = import_module("edge_ecg.report.plot").plot  # pages are above the runtime
+        figure: Figure = draw(self.recording, self._bundle, self._day_baseline)
+        return figure
 
     @property
     def realtime_factor(self) -> float:
@@ -155,8 +177,8 @@ def chunks(recording: Recording, chunk_samples: int) -> Iterator[np.ndarray]:
 
 
 def replay(
-    bundle: Bundle,
-    recording: Recording,
+    bundle: Bundle | str | Path,
+    recording: Recording | str | Path,
     chunk_samples: int = 64,
     speed: float | None = None,
     show: Callable[[Step], None] | None = None,
@@ -166,9 +188,20 @@ def replay(
 
     With `speed` the chunks arrive paced, 1 being as fast as the sensor; without it, as fast as they are judged. A
     chunk has a deadline, the arrival of the next one: paced, by the clock; unpaced, by what the chunk took against
-    what it lasts. `show` sees every step, outside the time that is measured but not outside the pace. Raises
-    RecordingError for samples, a chunk or a speed that make no sense.
+    what it lasts. `show` sees every step, outside the time that is measured but not outside the pace.
+
+    :param bundle: a bundle, or the path of one
+    :param recording: a recording, or the path of the file of one
+    :param chunk_samples: samples per push
+    :param speed: 1 is the pace of the sensor; if not given, as fast as possible
+    :param show: called with each step
+    :param day_baseline: baseline of the same day, `DayBaseline.of(...)`
+    :raises EdgeEcgError: for a file that can't be used, and for a chunk or a speed that makes no sense
     """
+    if isinstance(bundle, str | Path):
+        bundle = load_bundle(bundle)
+    if isinstance(recording, str | Path):
+        recording = read_recording(recording)
     require_recording(recording)
     if not is_finite(chunk_samples) or chunk_samples != int(chunk_samples) or chunk_samples < 1:
         raise RecordingError(f"a chunk is {chunk_samples!r} samples, expected a whole number from 1 on")
@@ -210,4 +243,7 @@ def replay(
         watch.log_odds,
         bundle.rule.describe(day_baseline.level if day_baseline else None) + (UNDATED if is_undated else ""),
         bundle.rule.dates,
+        recording,
+        bundle,
+        day_baseline,
     )

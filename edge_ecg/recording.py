@@ -3,14 +3,19 @@
 import re
 from dataclasses import dataclass, field
 from datetime import date
+from html import escape
+from importlib import import_module
 from numbers import Real
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from edge_ecg.contract import CONTRACT
 from edge_ecg.errors import RecordingError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MIN_DURATION_S = 4.0  # the first 3 s settle; less than 1 s after them holds no beat to judge
 RATE_RANGE_HZ = (100.0, 2000.0)
@@ -50,10 +55,39 @@ class Recording:
         """Length in seconds, on the recording's own clock."""
         return len(self.samples_uv) / self.sample_rate_hz
 
+    def __repr__(self) -> str:
+        lead = f", lead {self.lead}" if self.lead else ""
+        return f"<Recording {self.source[-80:]}: {self.duration_s:.1f} s at {self.sample_rate_hz:g} Hz{lead}>"
+
+    def _repr_html_(self) -> str:
+        return f"<div>{escape(repr(self)[1:-1])}<br>{trace_svg(self)}</div>"
+
+    def plot(self) -> "Figure":
+        """The recording on ECG paper, as a matplotlib figure. Raises EdgeEcgError without matplotlib."""
+        figure: Figure = import_module("edge_ecg.report.plot").plot(self)  # pages are above the runtime
+        return figure
+
     @property
     def day(self) -> date | None:
         """The day it was recorded on: as the file says it, or else the file's name, which in Apple's export does."""
         return day_in((self.recorded_at or "")[:10]) or day_in(Path(self.source).name)
+
+
+def trace_svg(recording: Recording, shown_s: float = 10.0) -> str:
+    """The first seconds of a recording as a small picture for a notebook; gaps stay gaps."""
+    samples_uv = recording.samples_uv[: round(shown_s * recording.sample_rate_hz)]
+    step = max(1, len(samples_uv) // 1500)
+    shown = samples_uv[::step]
+    if not np.isfinite(shown).any():
+        return ""
+    low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
+    points = [
+        f"{700 * place / len(shown):.1f},{75 - 70 * (value - low) / max(high - low, 1.0):.1f}" if value == value else ""
+        for place, value in enumerate(shown.tolist())
+    ]
+    lines = " ".join(f"M{part.strip().replace(' ', ' L')}" for part in " ".join(points).split("  ") if part.strip())
+    path = f'<path d="{lines}" fill="none" stroke="#15181c"/>'
+    return f'<svg viewBox="0 0 700 80" width="700" role="img" aria-label="trace, {shown_s:g} s">{path}</svg>'
 
 
 def require_recording(recording: object) -> None:

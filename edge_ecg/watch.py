@@ -132,6 +132,12 @@ class Watch:
         self._pushed_samples = 0
         self._tallied = self._decided = self._tally.decision
 
+    def __repr__(self) -> str:
+        return f"<Watch {self._bundle.path}: {self.decision}; {self._pushed_samples / self._sample_rate_hz:.1f} s>"
+
+    def _repr_html_(self) -> str:
+        return f"{self.decision._repr_html_()} after {self._pushed_samples / self._sample_rate_hz:.1f} s"
+
     def reset(self) -> None:
         """Start a new recording of the same day."""
         self._microvolts.reset()

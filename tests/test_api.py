@@ -1,17 +1,21 @@
 """What docs/api.md promises: every bad input is an EdgeEcgError of one sentence, and a replay is a table of beats."""
 
+import inspect
 import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 
+import edge_ecg
 from edge_ecg import Bundle, DayBaseline, EdgeEcgError, Recording, Watch, find_recordings, load_bundle, read_recording
 from edge_ecg import replay as replayed
 from edge_ecg.bundles.bundle import read_files, write_bundle
 from edge_ecg.bundles.sign import sign_bundle, verify_bundle
+from edge_ecg.cli import cli
 from edge_ecg.datasets.importing import list_recordings
 from edge_ecg.report.plot import plot
 from edge_ecg.signal.stream import BeatStream, cut_beats, r_peak_times_s
@@ -161,3 +165,70 @@ def test_a_replay_is_a_table_of_beats(bundle: Bundle, recording: Recording, monk
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(EdgeEcgError, match="needs pandas"):
         result.to_dataframe()
+
+
+def test_a_replay_takes_paths(small_bundle: Path, small_dataset: Path) -> None:
+    file = next(small_dataset.parent.glob("0309/*/*.csv"))
+    by_path, by_object = (
+        replayed(str(small_bundle), str(file)),
+        replayed(load_bundle(small_bundle), read_recording(file)),
+    )
+    assert by_path.decision == by_object.decision
+    with pytest.raises(EdgeEcgError, match=r"absent\.csv"):
+        replayed(small_bundle, "absent.csv")
+
+
+def test_what_a_notebook_shows(bundle: Bundle, recording: Recording) -> None:
+    """Each has a short repr and a picture or table; names of files are text there, never markup."""
+    pytest.importorskip("matplotlib")
+    gap = recording.samples_uv.copy()
+    gap[2000:2600] = np.nan
+    odd = Recording(gap, recording.sample_rate_hz, "<b>odd</b>.csv")
+    done = replayed(bundle, odd)
+    watch = Watch(bundle, odd.sample_rate_hz)
+    watch.push(odd.samples_uv)
+    for thing in (odd, done, done.decision, bundle, watch):
+        assert len(repr(thing)) < 200
+        assert "<b>odd" not in thing._repr_html_()
+    for thing in (odd, done):
+        assert thing._repr_html_().count("<svg") == 1
+        assert thing._repr_html_().count("M") == 2  # the trace before the gap and after it
+        assert len(thing.plot().axes) >= 2
+    assert str(done.decision) in done._repr_html_()
+
+
+def test_training_and_export_are_functions_with_the_defaults_of_the_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command gets what was given; bad input is an EdgeEcgError and nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    for call, sentence in (
+        (lambda: edge_ecg.train(), "give a DATASET.toml"),
+        (lambda: edge_ecg.train("absent.toml"), "absent.toml"),
+        (lambda: edge_ecg.export(), "give a RUN"),
+        (lambda: edge_ecg.export("absent"), "absent"),
+        (lambda: edge_ecg.export("absent", only=["pickle"]), "pickle"),
+    ):
+        with pytest.raises(EdgeEcgError, match=sentence):
+            call()
+    assert not any(tmp_path.iterdir())
+    given: list[list[str]] = []
+    monkeypatch.setattr(cli, "main", lambda words, standalone_mode: given.append(words))
+    (tmp_path / "run").mkdir()
+    assert edge_ecg.train("d.toml", epochs=3) == Path("run-2")
+    assert edge_ecg.export("run-2", only=["onnx", "portable"]) == Path("bundle")
+    assert given == [
+        ["train", "d.toml", "--out", "run-2", "--seed", "0", "--epochs", "3"],
+        ["export", "run-2", "--out", "bundle", "--only", "onnx,portable"],
+    ]
+
+
+def test_defaults_of_the_functions_are_those_of_the_commands() -> None:
+    for function, name in ((edge_ecg.train, "train"), (edge_ecg.export, "export")):
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        options = {option.opts[0].lstrip("-") for option in command.params if isinstance(option, click.Option)}
+        ours = set(inspect.signature(function).parameters) - {"dataset", "run"}
+        assert options - {"beats", "verbose"} == ours
+    seed = next(o for o in cli.get_command(click.Context(cli), "train").params if o.name == "seed")  # type: ignore[union-attr]
+    assert inspect.signature(edge_ecg.train).parameters["seed"].default == seed.default

@@ -33,7 +33,7 @@ FLOORS = {
         {"signal", "readers", "bundles"},
         {"watch", "datasets"},
         {"core"},
-        {"playback", "enroll", "simulation"},
+        {"playback", "enroll", "simulation", "notebook"},
         {"__init__"},
         {"report"},
         {"cli"},

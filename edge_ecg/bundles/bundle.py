@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,22 @@ class Bundle:
     rule: DecisionRule = field(repr=False)
     guards: GuardLimits | None = field(default=None, repr=False)  # None: too few recordings to know them
     person: OnnxPerson | None = field(default=None, repr=False)  # None: the two graphs judge
+
+    def __repr__(self) -> str:
+        return (
+            f"<Bundle {self.path}: {self.labels[0]} or {self.labels[1]}, {len(self.references.is_target)} references>"
+        )
+
+    def _repr_html_(self) -> str:
+        dates = self.rule.dates or {}
+        rows = {
+            "bundle": str(self.path),
+            "states": " and ".join(f"{label}{f' ({dates[label]} dates)' if dates else ''}" for label in self.labels),
+            "references": str(len(self.references.is_target)),
+            "intended use": str(self.manifest.get("intended_use", "")),
+        }
+        cells = "".join(f"<tr><th>{name}</th><td>{escape(value)}</td></tr>" for name, value in rows.items())
+        return f"<table>{cells}</table>"
 
     @property
     def is_portable(self) -> bool:

@@ -170,7 +170,6 @@ def lines() -> Iterator[str]:
     for finding in findings():
         yield f"{'ok' if finding.good else '--':3} {finding.what:22} {finding.found}"
         yield f"    {'':22} {finding.follows}"
-    yield from verdict()
 
 
 TASKS = {
@@ -203,6 +202,11 @@ def _listed(words: list[str]) -> str:
 @click.option("--json", "as_json", is_flag=True, help="One JSON list on standard output.")
 def doctor_command(as_json: bool) -> None:
     """List the checks of a bundle that this machine can and can't do."""
-    click.echo(
-        json.dumps([asdict(f) for f in findings()]) if as_json else "\n".join(wrapped(line, 27) for line in lines())
-    )
+    if as_json:
+        click.echo(json.dumps([asdict(f) for f in findings()]))
+        return
+    for line in lines():
+        click.echo(wrapped(line, 27))
+    click.echo()
+    for line in verdict():
+        click.echo(wrapped(line))

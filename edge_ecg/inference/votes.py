@@ -16,6 +16,7 @@ Departures:
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from html import escape
 from math import exp, isfinite, log
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ from edge_ecg.inference.levels import DayLevel, Levels
 from edge_ecg.inference.references import ReferenceBank
 
 INCONCLUSIVE = "inconclusive"
+COLORS = ("#0072b2", "#c04f00")  # of baseline and target, as in every picture
 NOT_A_NUMBER = "not a number"  # why a beat does not vote whose embedding or logits an engine did not give
 
 
@@ -77,6 +79,19 @@ class Decision:
     unusable: int = 0  # beats that were found and not judged
     reasons: tuple[str, ...] = ()  # why the recording as a whole is not decided (`edge_ecg.inference.guards`)
     covered_s: float = 0.0  # by the beats judged, their RR intervals included
+
+    def __str__(self) -> str:
+        if self.label == INCONCLUSIVE:
+            return ": ".join(filter(None, [INCONCLUSIVE, ", ".join(self.reasons)]))
+        return f"{self.label}, {self.confidence:.1%}"
+
+    def __repr__(self) -> str:
+        return f"<Decision {self}; {self.beats} beats>"
+
+    def _repr_html_(self) -> str:
+        color = dict(zip(self.votes, COLORS, strict=False)).get(self.label, "#5b6470")
+        chip = f"background:{color};color:white;border-radius:1em;padding:.2em .8em"
+        return f'<span style="{chip}">{escape(str(self))}</span> {self.beats} beats'
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_ecg.errors import EdgeEcgError
+from edge_ecg.inference.votes import COLORS
 from edge_ecg.storage.files import write_file
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SUFFIXES = (".png", ".svg", ".pdf")
-BASELINE_COLOR, TARGET_COLOR = "#0072b2", "#c04f00"  # apart for color-blind eyes as well (Okabe, Ito, 2008)
+BASELINE_COLOR, TARGET_COLOR = COLORS  # apart for color-blind eyes as well (Okabe, Ito, 2008)
 FINE, COARSE, INK, FAULT, FIT = "#f8dcdc", "#eab4b4", "#15181c", "#b00020", "#00695c"
 SMALL_SQUARE_S, SMALL_SQUARE_MV = 0.04, 0.1  # of ECG paper; five of them are a large square
 
