@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from edge_ecg.bundles.bundle import Bundle, load_bundle
 from edge_ecg.cli import cli
+from edge_ecg.inference.votes import INCONCLUSIVE
 from edge_ecg.playback import replay
 from edge_ecg.readers.read import read_recording
 from edge_ecg.report.page import packed
@@ -78,6 +79,7 @@ def test_its_events_are_those_of_the_replay(
             line[name] for name in ("decision", "confidence", "beats", "unusable_beats")
         ]
         assert end["rule"] == line["rule"]
+        assert bool(end["why"]) == (end["label"] == INCONCLUSIVE)
         first = end["provisional"]
         provisional = ("provisional", "provisional_after_beats", "provisional_after_s")
         assert [first and first[name] for name in ("label", "beats", "seconds")] == [line[name] for name in provisional]
@@ -150,7 +152,9 @@ def test_a_browser_shows_the_same_numbers_at_the_same_moments(
                 assert event["evidence"] is None or f"evidence {event['evidence']:.2f}" in said
                 assert window.text("#final") == "when the recording ends"
             window.run(move, 1000)
-            assert window.text("#final") == f"{line['decision']}, {100 * line['confidence']:.1f} %"
+            is_open = line["decision"] == INCONCLUSIVE
+            sure = f": {shown['decision']['why']}" if is_open else f", {100 * line['confidence']:.1f} %"
+            assert window.text("#final") == line["decision"] + sure
             assert window.text("#votes") == ", ".join(f"{label} {n}" for label, n in line["votes"].items())
         window.run(move, 0)
         window.click("#play")

@@ -49,6 +49,7 @@ def outcome(replayed: Replayed) -> dict[str, Any]:
     d = replayed.decision
     return {
         "label": d.label,
+        "why": replayed.why,
         "confidence": round(d.confidence, 4),
         "provisional": d.provisional and d.provisional._asdict(),
         "beats": d.beats,

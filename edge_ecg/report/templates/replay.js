@@ -117,15 +117,18 @@ function drawOverview() {
 
 function say(id, text) { if ($(id).textContent !== text) $(id).textContent = text; }
 
+/** The confidence of what is decided by a beat; what is inconclusive has none. */
+function sure(event) { return data.labels.includes(event.decision) ? [percent(event.confidence)] : []; }
+
 function show() {
   const known = recording.events.filter((event) => event.known_s <= at), event = known[known.length - 1];
   const end = recording.decision, first = end.provisional;
   say("clock", `${at.toFixed(1)} of ${recording.duration_s.toFixed(1)} s`);
   say("votes", data.labels.map((label) => `${label} ${event ? event.votes[label] : 0}`).join(", "));
-  say("provisional", !event ? "no beat yet" : `${event.decision}, ${percent(event.confidence)}`
+  say("provisional", !event ? "no beat yet" : [event.decision, ...sure(event)].join(", ")
     + (first && first.seconds <= at ? `; first decided: ${first.label}, after ${first.beats} beats, ` +
       `${first.seconds.toFixed(1)} s` : ""));
-  say("final", at >= recording.duration_s ? `${end.label}, ${percent(end.confidence)}` : "when the recording ends");
+  say("final", at >= recording.duration_s ? (end.why ? `${end.label}: ${end.why}` : `${end.label}, ${percent(end.confidence)}`) : "when the recording ends");
   say("beat", !event ? "none yet" : event.unusable.length ? `not judged: ${event.unusable.join(", ")}`
     : `votes ${event.vote}, evidence ${event.evidence.toFixed(2)}`);
   const odds = event ? event.log_odds : 0, [low, high] = data.boundaries;
@@ -167,7 +170,7 @@ function choose(number) {
     const row = document.createElement("tr");
     const cells = [`${event.known_s.toFixed(2)} s`, event.unusable.length ? event.unusable.join(", ") : event.vote,
       event.evidence === null ? "–" : event.evidence.toFixed(2), event.log_odds.toFixed(2), event.decision,
-      percent(event.confidence)];
+      sure(event)[0] ?? "–"];
     row.append(...cells.map((text, i) => {
       const cell = document.createElement(i ? "td" : "th");
       cell.textContent = text;
