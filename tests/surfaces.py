@@ -105,6 +105,8 @@ def _decision(replayed: Any) -> dict[str, Any]:
         "votes_for_baseline": baseline,
         "votes_for_target": target,
         "unusable": decision.unusable,
+        "reasons": sorted(decision.reasons),
+        "covered_s": decision.covered_s,
     }
 
 

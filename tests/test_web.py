@@ -20,6 +20,7 @@ from click.testing import CliRunner
 from edge_ecg.bundles.bundle import load_bundle
 from edge_ecg.bundles.pack import packed_content
 from edge_ecg.cli import cli
+from edge_ecg.enroll import _sample, enroll_samples
 from edge_ecg.errors import BundleError, RecordingError
 from edge_ecg.playback import replay
 from edge_ecg.readers.apple_format import write_apple_csv
@@ -416,6 +417,38 @@ def drifted(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder, paths = tmp_path_factory.mktemp("drifted"), []
     for number in range(6):
         made = record(synthetic_person(1), "baseline", 90 + number // 2, number=number)
-        paths.append(folder / f"ecg_{made.recorded_at[:10]}_{number}.csv")
+        paths.append(folder / f"ecg_{made.recorded_at:%Y-%m-%d}_{number}.csv")
         write_apple_csv(paths[-1], made.samples_uv, made.sample_rate_hz, made.recorded_at, "en")
     return paths
+
+
+@in_a_browser
+@pytest.mark.ci
+def test_baselines_of_three_dates_enroll_in_the_page_as_in_python(
+    window: Any, page: Path, packed: Path, drifted: list[Path]
+) -> None:
+    _, downloads = window
+    bundle = load_bundle(packed)  # with the page's own int8 weights
+    wanted = enroll_samples(bundle.references, [_sample(bundle, read_recording(path)) for path in drifted])
+    with opened(window, page) as shown:
+        drop(shown, *drifted)
+        assert {row["decision"] for row in rows(shown)} == {"inconclusive"}
+        assert "out of date" in rows(shown)[0]["text"] or "after the known days" in rows(shown)[0]["text"]
+        shown.run("recordings.forEach((recording) => choose(recording, true))")
+        settled(shown)
+        shown.run("document.getElementById('enrollment').open = true; document.getElementById('enroll').click()")
+        until(shown, "return document.getElementById('enrolled').textContent.includes('saved') && bundle.is_enrolled")
+        saved = load_bundle(waited_for(downloads / "person.enrolled.ecgbundle"))
+        shown.run("document.getElementById('clear').click()")
+        settled(shown)
+        for path in drifted:
+            assert_events(events(shown, path.name), path, saved.path, [])
+    got = saved.references.distribution
+    distribution = wanted.references.distribution
+    assert got
+    assert distribution
+    assert saved.manifest["enrollment"]["dates"] == wanted.dates
+    assert saved.manifest["enrollment"]["distance"] == pytest.approx(wanted.distance, rel=1e-4)
+    assert got.limit == pytest.approx(distribution.limit, rel=1e-4)
+    np.testing.assert_array_equal(got.days, distribution.days)
+    np.testing.assert_allclose(saved.references.embeddings, wanted.references.embeddings, atol=1e-3)

@@ -128,33 +128,57 @@ METHOD(jint, day)(JNIEnv *env, jclass class, jlong recording) {
   return ecg_recording_day((const ecg_recording *)(intptr_t)recording);
 }
 
-METHOD(jobject, dayBaselineOf)(JNIEnv *env, jclass class, jlong bundle, jlongArray recordings) {
-  (void)class;
-  char error[512];
-  failure(error);
-  jsize count = (*env)->GetArrayLength(env, recordings);
+/* The recordings behind handles of Java; free them. NULL: there is not enough memory. */
+static const ecg_recording **given(JNIEnv *env, jlongArray recordings, size_t *count) {
+  *count = (size_t)(*env)->GetArrayLength(env, recordings);
   jlong *handles = (*env)->GetLongArrayElements(env, recordings, NULL);
-  const ecg_recording **given = malloc((size_t)(count + 1) * sizeof *given);
-  ecg_day_baseline found;
-  int32_t failed = -1;
-  if (handles && given) {
-    for (jsize i = 0; i < count; i++) given[i] = (const ecg_recording *)(intptr_t)handles[i];
-    failed = ecg_day_baseline_of((const ecg_bundle *)(intptr_t)bundle, given, (size_t)count, &found, error, sizeof error);
-  }
-  free(given);
+  const ecg_recording **found = handles ? malloc((*count + 1) * sizeof *found) : NULL;
+  for (size_t i = 0; found && i < *count; i++) found[i] = (const ecg_recording *)(intptr_t)handles[i];
   if (handles) (*env)->ReleaseLongArrayElements(env, recordings, handles, JNI_ABORT);
-  if (failed) return refuse(env, error), NULL;
-  jclass kind = (*env)->FindClass(env, "org/edgeecg/EdgeECG$DayBaseline");
-  jmethodID made = (*env)->GetMethodID(env, kind, "<init>", "(DIII)V");
-  return (*env)->NewObject(env, kind, made, found.level, found.recordings, found.beats, found.day);
+  return found;
 }
 
-METHOD(jlong, newWatch)(JNIEnv *env, jclass class, jlong bundle, jdouble rate_hz, jint day, jdouble level, jint recordings,
-                        jint beats, jint baseline_day) {
+METHOD(jlong, dayBaselineOf)(JNIEnv *env, jclass class, jlong bundle, jlongArray recordings) {
   (void)class;
   char error[512];
-  ecg_day_baseline baseline = {level, recordings, beats, baseline_day};
-  ecg_watch *watch = ecg_watch_new((const ecg_bundle *)(intptr_t)bundle, rate_hz, day, &baseline, error, sizeof error);
+  size_t count;
+  failure(error);
+  const ecg_recording **found = given(env, recordings, &count);
+  ecg_day_baseline *baseline =
+      found ? ecg_day_baseline_of((const ecg_bundle *)(intptr_t)bundle, found, count, error, sizeof error) : NULL;
+  free(found);
+  if (!baseline) refuse(env, error);
+  return (jlong)(intptr_t)baseline;
+}
+
+METHOD(void, closeBaseline)(JNIEnv *env, jclass class, jlong baseline) {
+  (void)env, (void)class;
+  ecg_day_baseline_close((ecg_day_baseline *)(intptr_t)baseline);
+}
+
+METHOD(jbyteArray, enroll)(JNIEnv *env, jclass class, jlong bundle, jlongArray recordings) {
+  (void)class;
+  char error[512];
+  size_t count;
+  failure(error);
+  const ecg_recording **found = given(env, recordings, &count);
+  ecg_bundle *enrolled =
+      found ? ecg_bundle_enroll((const ecg_bundle *)(intptr_t)bundle, found, count, NULL, error, sizeof error) : NULL;
+  free(found);
+  if (!enrolled) return refuse(env, error), NULL;
+  const void *packed;
+  jsize size = (jsize)ecg_bundle_packed(enrolled, &packed);
+  jbyteArray copy = (*env)->NewByteArray(env, size);
+  if (copy) (*env)->SetByteArrayRegion(env, copy, 0, size, packed);
+  ecg_bundle_close(enrolled);
+  return copy;
+}
+
+METHOD(jlong, newWatch)(JNIEnv *env, jclass class, jlong bundle, jdouble rate_hz, jint day, jlong baseline) {
+  (void)class;
+  char error[512];
+  ecg_watch *watch = ecg_watch_new((const ecg_bundle *)(intptr_t)bundle, rate_hz, day,
+                                   (const ecg_day_baseline *)(intptr_t)baseline, error, sizeof error);
   if (!watch) refuse(env, error);
   return (jlong)(intptr_t)watch;
 }
@@ -204,9 +228,9 @@ METHOD(jobject, decision)(JNIEnv *env, jclass class, jlong watch, jlong bundle) 
   ecg_decision d;
   ecg_watch_decision((const ecg_watch *)(intptr_t)watch, &d);
   jclass kind = (*env)->FindClass(env, "org/edgeecg/EdgeECG$Decision");
-  jmethodID made = (*env)->GetMethodID(env, kind, "<init>", "(" STRING "DDD" STRING "DIIIIZ[" STRING ")V");
+  jmethodID made = (*env)->GetMethodID(env, kind, "<init>", "(" STRING "DDD" STRING "DDIIIIZ[" STRING ")V");
   return (*env)->NewObject(env, kind, made, label(env, bundle, d.decision), d.confidence, d.log_odds, d.level,
-                           label(env, bundle, d.provisional), d.provisional_s, d.provisional_beats, d.votes_for_baseline,
+                           label(env, bundle, d.provisional), d.provisional_s, d.covered_s, d.provisional_beats, d.votes_for_baseline,
                            d.votes_for_target, d.unusable, (jboolean)d.is_enough,
                            reasons(env, d.reasons, ecg_recording_reason));
 }

@@ -4,7 +4,20 @@
 
 private final class OpenBundle {
   let parts: PortableParts
-  init(_ parts: PortableParts) { self.parts = parts }
+  let packed: UnsafeMutableBufferPointer<UInt8>
+
+  init(packed content: [UInt8]) throws(EdgeECGError) {
+    parts = try PortableParts(packed: content, source: "bundle")
+    packed = .allocate(capacity: content.count)
+    _ = packed.initialize(from: content)
+  }
+
+  deinit { packed.deallocate() }
+}
+
+private final class OpenBaseline {
+  let baseline: DayBaseline
+  init(_ baseline: DayBaseline) { self.baseline = baseline }
 }
 
 private final class OpenRecording {
@@ -91,6 +104,12 @@ private func samples(_ start: UnsafePointer<Double>?, _ count: Int) -> UnsafeBuf
   UnsafeBufferPointer(start: start, count: start == nil ? 0 : max(0, count))
 }
 
+private func recordings(_ handles: UnsafePointer<OpaquePointer?>?, _ count: Int) -> [Recording] {
+  UnsafeBufferPointer(start: handles, count: handles == nil ? 0 : max(0, count)).compactMap { handle in
+    handle.map { object($0, OpenRecording.self).recording }
+  }
+}
+
 private func text(_ start: UnsafePointer<CChar>?) -> String? { start.map { String(cString: $0) } }
 
 private func day(_ number: Int32) throws(EdgeECGError) -> CalendarDay? {
@@ -161,7 +180,7 @@ private func flag(_ isSet: Bool) -> Int32 { isSet ? 1 : 0 }
   _ content: UnsafeRawPointer!, _ count: Int, _ error: UnsafeMutablePointer<CChar>!, _ most: Int
 ) -> OpaquePointer! {
   do throws(EdgeECGError) {
-    return handle(OpenBundle(try PortableParts(packed: bytes(content, count), source: "bundle")))
+    return handle(try OpenBundle(packed: bytes(content, count)))
   } catch let problem {
     write(problem.message, into: error, most)
     return nil
@@ -258,44 +277,67 @@ private func flag(_ isSet: Bool) -> Int32 { isSet ? 1 : 0 }
 // MARK: - The watch
 
 @c @implementation public func ecg_day_baseline_of(
-  _ bundle: OpaquePointer!, _ recordings: UnsafePointer<OpaquePointer?>!, _ count: Int,
-  _ baseline: UnsafeMutablePointer<ecg_day_baseline>!, _ error: UnsafeMutablePointer<CChar>!, _ most: Int
-) -> Int32 {
+  _ bundle: OpaquePointer!, _ handles: UnsafePointer<OpaquePointer?>!, _ count: Int,
+  _ error: UnsafeMutablePointer<CChar>!, _ most: Int
+) -> OpaquePointer! {
   do throws(EdgeECGError) {
-    let given = UnsafeBufferPointer(start: recordings, count: recordings == nil ? 0 : max(0, count))
-    let opened = given.compactMap { $0.map { object($0, OpenRecording.self).recording } }
-    let found = try DayBaseline(object(bundle, OpenBundle.self).parts, recordings: opened)
-    baseline.pointee = ecg_day_baseline(
-      level: found.level.level, recordings: Int32(clamping: found.level.recordings),
-      beats: Int32(clamping: found.level.beats), day: number(found.day))
-    return 0
+    let parts = object(bundle, OpenBundle.self).parts
+    return handle(OpenBaseline(try DayBaseline(parts, recordings: recordings(handles, count))))
   } catch let problem {
     write(problem.message, into: error, most)
-    return -1
+    return nil
   }
 }
 
-extension DayBaseline {
-  fileprivate init?(_ given: ecg_day_baseline?) throws(EdgeECGError) {
-    guard let given, given.recordings != 0 else { return nil }
-    guard given.level.isFinite, given.recordings > 0, given.beats > 0 else {
-      throw EdgeECGError.recording("the day's baseline is not one that ecg_day_baseline_of gave")
-    }
-    level = DayLevel(level: given.level, recordings: Int(given.recordings), beats: Int(given.beats))
-    sources = []
-    day = try EdgeECGCore.day(given.day)
-    fingerprints = []  // which this interface does not hand on
+@c @implementation public func ecg_day_baseline_close(_ baseline: OpaquePointer!) {
+  release(baseline, OpenBaseline.self)
+}
+
+@c @implementation public func ecg_day_baseline_level(
+  _ baseline: OpaquePointer!, _ level: UnsafeMutablePointer<ecg_day_level>!
+) {
+  let found = object(baseline, OpenBaseline.self).baseline
+  level.pointee = ecg_day_level(
+    level: found.level.level, recordings: Int32(clamping: found.level.recordings),
+    beats: Int32(clamping: found.level.beats), day: number(found.day))
+}
+
+@c @implementation public func ecg_bundle_enroll(
+  _ bundle: OpaquePointer!, _ handles: UnsafePointer<OpaquePointer?>!, _ count: Int,
+  _ found: UnsafeMutablePointer<ecg_enrollment>!, _ error: UnsafeMutablePointer<CChar>!, _ most: Int
+) -> OpaquePointer! {
+  do throws(EdgeECGError) {
+    let open = object(bundle, OpenBundle.self)
+    let enrollment = try Enrollment(open.parts, recordings: recordings(handles, count))
+    let enrolled = try OpenBundle(packed: PackedFiles(Array(open.packed), name: "bundle").enrolled(by: enrollment))
+    found?.pointee = ecg_enrollment(
+      distance: enrollment.distance, recordings: Int32(clamping: enrollment.used.count),
+      dates: Int32(clamping: enrollment.dates.count),
+      rejected: Int32(clamping: enrollment.samples.count - enrollment.used.count))
+    return handle(enrolled)
+  } catch let problem {
+    write(problem.message, into: error, most)
+    return nil
   }
+}
+
+@c @implementation public func ecg_bundle_packed(
+  _ bundle: OpaquePointer!, _ content: UnsafeMutablePointer<UnsafeRawPointer?>!
+) -> Int {
+  let packed = object(bundle, OpenBundle.self).packed
+  content.pointee = UnsafeRawPointer(packed.baseAddress)
+  return packed.count
 }
 
 @c @implementation public func ecg_watch_new(
-  _ bundle: OpaquePointer!, _ rateHz: Double, _ date: Int32, _ baseline: UnsafePointer<ecg_day_baseline>!,
+  _ bundle: OpaquePointer!, _ rateHz: Double, _ date: Int32, _ baseline: OpaquePointer!,
   _ error: UnsafeMutablePointer<CChar>!, _ most: Int
 ) -> OpaquePointer! {
   do throws(EdgeECGError) {
     let parts = object(bundle, OpenBundle.self).parts
     let judge = try BeatJudge(
-      parts, sampleRateHz: rateHz, day: try day(date), dayBaseline: try DayBaseline(baseline?.pointee))
+      parts, sampleRateHz: rateHz, day: try day(date),
+      dayBaseline: baseline.map { object($0, OpenBaseline.self).baseline })
     return handle(OpenWatch(judge, blockSamples: parts.contract.blockSamples))
   } catch let problem {
     write(problem.message, into: error, most)
@@ -343,7 +385,7 @@ extension DayBaseline {
   let (tally, now) = (open.tally, open.decision)
   decision.pointee = ecg_decision(
     confidence: now.confidence, log_odds: tally.logOdds, level: tally.level,
-    provisional_s: now.provisional?.seconds ?? .nan, decision: now.outcome.code,
+    provisional_s: now.provisional?.seconds ?? .nan, covered_s: now.coveredSeconds, decision: now.outcome.code,
     provisional: now.provisional?.outcome.code ?? Int32(ECG_NONE),
     provisional_beats: Int32(clamping: now.provisional?.beats ?? 0),
     votes_for_baseline: Int32(clamping: now.votesForBaseline), votes_for_target: Int32(clamping: now.votesForTarget),

@@ -28,7 +28,8 @@ esac
 core=../Sources/EdgeECGCore
 # shellcheck disable=SC2086
 swiftc -target $triple -enable-experimental-feature Embedded -enable-experimental-feature Extern -swift-version 6 -wmo \
-  -parse-as-library -package-name edgeecg -module-name EdgeECGCore -Xfrontend -function-sections $options \
+  -parse-as-library -package-name edgeecg -module-name EdgeECGCore -Xfrontend -function-sections \
+  -Xfrontend -disable-incremental-llvm-codegen $options \
   -import-objc-header edge_ecg.h -c $core/*.swift $core/*/*.swift Interface.swift -o "$work/core.o"
 tables=$toolchain/lib/swift/embedded/$triple/libswiftUnicodeDataTables.a
 strict="-std=c11 -Wall -Wextra -Werror -O2 -ffunction-sections"

@@ -45,6 +45,7 @@ extern "C" {
 typedef struct ecg_bundle ecg_bundle;       /* one person's comparator, verified */
 typedef struct ecg_recording ecg_recording; /* a finished recording */
 typedef struct ecg_watch ecg_watch;         /* one recording as it comes in, judged beat by beat */
+typedef struct ecg_day_baseline ecg_day_baseline; /* recordings of the baseline, made on the day that is judged */
 
 /* A decision, or a vote. */
 enum { ECG_BASELINE = 0, ECG_TARGET = 1, ECG_INCONCLUSIVE = 2, ECG_NONE = -1 };
@@ -87,6 +88,7 @@ typedef struct {
   double log_odds;            /* of the target */
   double level;               /* mean evidence of the beats */
   double provisional_s;       /* when the first label was decided; NaN while none was */
+  double covered_s;           /* by the beats that voted, their RR intervals included */
   int32_t decision;           /* ECG_BASELINE, ECG_TARGET or ECG_INCONCLUSIVE */
   int32_t provisional;        /* the label that was decided first, or ECG_NONE; later beats do not change it */
   int32_t provisional_beats;  /* beats that had voted by then */
@@ -97,13 +99,21 @@ typedef struct {
   uint32_t reasons;           /* why the recording as a whole is inconclusive, a bit for each (ecg_recording_reason) */
 } ecg_decision;
 
-/* The level of recordings of the baseline that were made on the day that is judged. */
+/* What is known of a day's baseline. */
 typedef struct {
-  double level;
-  int32_t recordings; /* how many; 0: there is no day's baseline */
+  double level;       /* mean evidence of its recordings */
+  int32_t recordings; /* how many */
   int32_t beats;      /* of the recording with the fewest */
-  int32_t day;
-} ecg_day_baseline;
+  int32_t day;        /* 0: no recording states it */
+} ecg_day_level;
+
+/* How far an enrollment moved a bundle. */
+typedef struct {
+  double distance;    /* of the way from the usual baseline to the usual target */
+  int32_t recordings; /* that were used */
+  int32_t dates;      /* of these */
+  int32_t rejected;   /* recordings that were not used */
+} ecg_enrollment;
 
 /* The version of this interface that the library was built with. */
 int32_t ecg_version(void);
@@ -136,13 +146,22 @@ size_t ecg_recording_recorded_at(const ecg_recording *recording, char *text, siz
 /* The number of samples, and where they are. */
 size_t ecg_recording_samples(const ecg_recording *recording, const double **microvolts);
 
-/* The level of recordings of the baseline that were made on one day. 0, or -1 with an error: one has too few usable
- * beats, or they are of two days. */
-int32_t ecg_day_baseline_of(const ecg_bundle *bundle, const ecg_recording *const *recordings, size_t count,
-                            ecg_day_baseline *baseline, char *error, size_t most);
+/* A day's baseline from its recordings. NULL with an error: one of them can't be used or is there twice, they are of two
+ * days, or their level is that of the target. */
+ecg_day_baseline *ecg_day_baseline_of(const ecg_bundle *bundle, const ecg_recording *const *recordings, size_t count,
+                                      char *error, size_t most);
+void ecg_day_baseline_close(ecg_day_baseline *baseline);
+void ecg_day_baseline_level(const ecg_day_baseline *baseline, ecg_day_level *level);
+
+/* The bundle with its references moved to fresh recordings of the baseline, of three dates or more: after a drift. NULL with
+ * an error: it is enrolled already, or the recordings can't be used. `found` may be NULL. */
+ecg_bundle *ecg_bundle_enroll(const ecg_bundle *bundle, const ecg_recording *const *recordings, size_t count,
+                              ecg_enrollment *found, char *error, size_t most);
+/* The bytes of the packed bundle, to be kept as a file, and how many they are. */
+size_t ecg_bundle_packed(const ecg_bundle *bundle, const void **bytes);
 
 /* A watch for recordings of one rate and day. If the day is out of date for the bundle no beat votes; without a day,
- * none is out of date. `baseline` is copied; NULL, or one of 0 recordings: there is none. */
+ * none is out of date. `baseline` may be NULL, and may be closed while the watch is in use. */
 ecg_watch *ecg_watch_new(const ecg_bundle *bundle, double rate_hz, int32_t day, const ecg_day_baseline *baseline,
                          char *error, size_t most);
 void ecg_watch_close(ecg_watch *watch);

@@ -81,6 +81,7 @@ static void print_decision(const ecg_bundle *bundle, const ecg_decision *decisio
   number("log_odds", decision->log_odds);
   number("level", decision->level);
   number("provisional_s", decision->provisional_s);
+  number("covered_s", decision->covered_s);
   label(bundle, "decision", decision->decision);
   label(bundle, "provisional", decision->provisional);
   printf("\"provisional_beats\":%d,\"votes_for_baseline\":%d,", decision->provisional_beats, decision->votes_for_baseline);
@@ -133,10 +134,11 @@ int main(int words, char **word) {
       if (!opened[recordings++]) fail(path, error);
       free(bytes);
     }
-    ecg_day_baseline baseline = {0};
-    if (recordings > 1 && ecg_day_baseline_of(bundle, opened + 1, recordings - 1, &baseline, error, sizeof error))
+    ecg_day_baseline *baseline = NULL;
+    if (recordings > 1 && !(baseline = ecg_day_baseline_of(bundle, opened + 1, recordings - 1, error, sizeof error)))
       fail(line, error);
-    replay(bundle, opened[0], &baseline);
+    replay(bundle, opened[0], baseline);
+    ecg_day_baseline_close(baseline);
     while (recordings) ecg_recording_close((ecg_recording *)opened[--recordings]);
   }
   free(line);

@@ -12,7 +12,8 @@ async function main([wasm, packed]) {
   const read = (name) => ecg.read(new Uint8Array(fs.readFileSync(name)), name);
   for (const job of fs.readFileSync(0, "utf8").split("\n").filter(Boolean)) {
     const opened = job.split("\t").map(read), [recording, ...day] = opened;
-    console.log(JSON.stringify(ecg.replay(bundle, recording, day.length ? ecg.dayBaseline(bundle, day) : null)));
+    if (day.length) opened.push(ecg.dayBaseline(bundle, day));
+    console.log(JSON.stringify(ecg.replay(bundle, recording, day.length ? opened.at(-1) : null)));
     opened.forEach((each) => ecg.close(each));
   }
 }

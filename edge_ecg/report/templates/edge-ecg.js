@@ -16,10 +16,11 @@ class EdgeECG {
   static #BEAT = { r_index: "i64", known_at_s: "f64", rr_s: "f64", evidence: "f64", log_odds: "f64", confidence: "f64",
     decision: "i32", reasons: "u32", same_as_baseline: "i32", same_as_target: "i32", hard_target: "i32",
     is_turned: "i32" };
-  static #DECISION = { confidence: "f64", log_odds: "f64", level: "f64", provisional_s: "f64", decision: "i32",
-    provisional: "i32", provisional_beats: "i32", votes_for_baseline: "i32", votes_for_target: "i32", unusable: "i32",
+  static #DECISION = { confidence: "f64", log_odds: "f64", level: "f64", provisional_s: "f64", covered_s: "f64",
+    decision: "i32", provisional: "i32", provisional_beats: "i32", votes_for_baseline: "i32", votes_for_target: "i32", unusable: "i32",
     is_enough: "i32", reasons: "u32" };
-  static #BASELINE = { level: "f64", recordings: "i32", beats: "i32", day: "i32" };
+  static #LEVEL = { level: "f64", recordings: "i32", beats: "i32", day: "i32" };
+  static #ENROLLMENT = { distance: "f64", recordings: "i32", dates: "i32", rejected: "i32" };
   static #ROOM = 512; // bytes of a sentence, a text or a struct
   static #CHUNK = 64; // samples in a push
 
@@ -73,25 +74,36 @@ class EdgeECG {
       this.#made(this.#c.ecg_recording_new(at, samples.length, rateHz, when, path, this.#error, EdgeECG.#ROOM))))));
   }
 
-  /** Ends the life of a bundle or recording. */
+  /** Ends the life of a bundle, a recording or a day's baseline. */
   close(opened) {
-    if ("samples" in opened) this.#c.ecg_recording_close(opened.handle); else this.#c.ecg_bundle_close(opened.handle);
+    const close = "samples" in opened ? this.#c.ecg_recording_close : "level" in opened ? this.#c.ecg_day_baseline_close : this.#c.ecg_bundle_close;
+    close(opened.handle);
     opened.handle = 0;
   }
 
-  /** The level of recordings of the baseline, made on the day that is judged. */
+  /** The day's baseline from recordings of the baseline, made on the day that is judged. */
   dayBaseline(bundle, recordings) {
-    const handles = new Uint32Array(recordings.map((recording) => recording.handle));
-    const failed = this.#with(new Uint8Array(handles.buffer), (at) =>
-      this.#c.ecg_day_baseline_of(bundle.handle, at, handles.length, this.#struct, this.#error, EdgeECG.#ROOM));
-    if (failed) throw new Error(this.#string(this.#error));
-    return { ...this.#read(EdgeECG.#BASELINE), bytes: new Uint8Array(this.#c.memory.buffer, this.#struct, 24).slice() };
+    const handle = this.#given(recordings, (at, count) =>
+      this.#made(this.#c.ecg_day_baseline_of(bundle.handle, at, count, this.#error, EdgeECG.#ROOM)));
+    this.#c.ecg_day_baseline_level(handle, this.#struct);
+    return { handle, ...this.#read(EdgeECG.#LEVEL) };
+  }
+
+  /** The bytes of the packed bundle, its references moved to fresh recordings of three dates, and how far that is. */
+  enroll(bundle, recordings) {
+    const handle = this.#given(recordings, (at, count) =>
+      this.#made(this.#c.ecg_bundle_enroll(bundle.handle, at, count, this.#struct, this.#error, EdgeECG.#ROOM)));
+    const found = this.#read(EdgeECG.#ENROLLMENT), count = this.#c.ecg_bundle_packed(handle, this.#struct);
+    const at = new DataView(this.#c.memory.buffer).getUint32(this.#struct, true);
+    const bytes = new Uint8Array(this.#c.memory.buffer, at, count).slice();
+    this.#c.ecg_bundle_close(handle);
+    return { ...found, bytes };
   }
 
   /** A recording through a watch: its beats, and the decision at its end. */
   replay(bundle, recording, baseline = null) {
-    const new_ = (at) => this.#c.ecg_watch_new(bundle.handle, recording.rate_hz, recording.day, at, this.#error, EdgeECG.#ROOM);
-    const watch = this.#made(baseline ? this.#with(baseline.bytes, new_) : new_(0));
+    const { rate_hz, day } = recording, day_baseline = baseline?.handle ?? 0;
+    const watch = this.#made(this.#c.ecg_watch_new(bundle.handle, rate_hz, day, day_baseline, this.#error, EdgeECG.#ROOM));
     try {
       const beats = [];
       for (let start = 0; start < recording.samples.length; start += EdgeECG.#CHUNK) {
@@ -142,6 +154,11 @@ class EdgeECG {
     } finally {
       this.#c.free(at);
     }
+  }
+
+  #given(recordings, use) {
+    const handles = new Uint32Array(recordings.map((recording) => recording.handle));
+    return this.#with(new Uint8Array(handles.buffer), (at) => use(at, handles.length));
   }
 
   #named(text, use) { return text ? this.#with(new TextEncoder().encode(text), use) : use(0); }

@@ -297,7 +297,7 @@ function record(recording) {
     beats: decision.votes_for_baseline + decision.votes_for_target, log_odds: rounded(decision.log_odds, 4),
     provisional: decision.provisional, provisional_after_beats: decision.provisional ? decision.provisional_beats : null,
     provisional_after_s: decision.provisional_s, rule: ruleText(result),
-    reasons: decision.reasons, covered_s: rounded(result.covered_s, 2), duration_s: rounded(recording.duration_s, 2),
+    reasons: decision.reasons, covered_s: rounded(decision.covered_s, 2), duration_s: rounded(recording.duration_s, 2),
     dates: bundle.baseline_dates ? { [baseline]: bundle.baseline_dates, [target]: bundle.target_dates } : null,
     votes: { [baseline]: decision.votes_for_baseline, [target]: decision.votes_for_target },
     latency_us: { p50: null, p95: null, p99: null }, realtime_factor: rounded(1000 * recording.duration_s / result.took_ms, 1),

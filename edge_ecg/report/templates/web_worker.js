@@ -72,8 +72,7 @@ const JOBS = {
     const opened = [];
     try {
       for (const number of numbers) opened.push(await load(sources[number]));
-      const { bytes, ...found } = ecg.enroll(bundle, opened);
-      postMessage({ kind: "enrolled", bytes, ...found });
+      postMessage({ kind: "enrolled", ...ecg.enroll(bundle, opened) });
     } finally {
       opened.forEach((recording) => ecg.close(recording));
     }
@@ -94,9 +93,14 @@ function open(bytes, name) {
   const opened = ecg.open(bytes);
   if (bundle) ecg.close(bundle);
   [bundle, packed] = [opened, bytes];
-  baselines.clear();
+  forgetBaselines();
   const { handle, ...facts } = bundle;
   postMessage({ kind: "bundle", name, ...facts });
+}
+
+function forgetBaselines() {
+  for (const day of baselines.values()) if (!(day instanceof Error)) ecg.close(day);
+  baselines.clear();
 }
 
 /** A file that should be a recording: read once for the list, and judged if there is a bundle. */
@@ -159,11 +163,11 @@ async function dayBaseline(numbers) {
 function summary({ beats, decision, took_ms, recordings, is_dated }) {
   const reasons = {};
   for (const beat of beats) for (const reason of beat.reasons) reasons[reason] = (reasons[reason] ?? 0) + 1;
-  const rr = beats.filter((beat) => !beat.reasons.length).map((beat) => beat.rr_s), covered_s = rr.reduce((sum, each) => sum + each, 0);
+  const rr = beats.filter((beat) => !beat.reasons.length).map((beat) => beat.rr_s);
   rr.sort((a, b) => a - b);
   return {
     decision, unusable: reasons, found: beats.length, inverted: beats.filter((beat) => beat.is_turned).length,
-    heart_rate: rr.length ? 60 / rr[rr.length >> 1] : null, covered_s, took_ms, recordings, is_dated,
+    heart_rate: rr.length ? 60 / rr[rr.length >> 1] : null, took_ms, recordings, is_dated,
   };
 }
 

@@ -33,6 +33,7 @@ final class Replay {
       }
       System.out.println("{\"beats\":[" + String.join(",", beats) + "],\"decision\":" + json(watch.decision()) + "}");
     }
+    if (day != null) day.close();
     for (EdgeECG.Recording recording : opened) recording.close();
   }
 
@@ -47,7 +48,8 @@ final class Replay {
   private static String json(EdgeECG.Decision d) {
     return "{\"decision\":" + text(d.decision()) + ",\"confidence\":" + number(d.confidence()) + ",\"log_odds\":"
         + number(d.logOdds()) + ",\"level\":" + number(d.level()) + ",\"provisional\":" + text(d.provisional())
-        + ",\"provisional_s\":" + number(d.provisionalSeconds()) + ",\"provisional_beats\":" + d.provisionalBeats()
+        + ",\"provisional_s\":" + number(d.provisionalSeconds()) + ",\"covered_s\":" + number(d.coveredSeconds())
+        + ",\"provisional_beats\":" + d.provisionalBeats()
         + ",\"votes_for_baseline\":" + d.votesForBaseline() + ",\"votes_for_target\":" + d.votesForTarget()
         + ",\"unusable\":" + d.unusable() + ",\"is_enough\":" + flag(d.isEnough()) + ",\"reasons\":" + texts(d.reasons())
         + "}";

@@ -71,5 +71,5 @@ extension BundleParts where Encoder == PortableEncoder, Comparator == PortableCo
 
   /// What is read of a bundle beside its manifest.
   private static var files: [String] { [PortableForm.layersFile, PortableForm.weightsFile, referencesFile] }
-  private static var referencesFile: String { "references.safetensors" }
+  static var referencesFile: String { "references.safetensors" }
 }

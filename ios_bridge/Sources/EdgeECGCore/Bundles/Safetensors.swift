@@ -168,7 +168,7 @@ extension Safetensors {
     for (name, shape, values) in floats {
       let start = data.count
       for value in values { withUnsafeBytes(of: value.bitPattern.littleEndian) { data.append(contentsOf: $0) } }
-      entries.append(#""\#(name)":{"dtype":"F32","shape":\#(shape),"data_offsets":[\#(start),\#(data.count)]}"#)
+      entries.append(#""\#(name)":{"dtype":"F32","shape":\#(shown(shape)),"data_offsets":[\#(start),\#(data.count)]}"#)
     }
     for (name, values) in bytes {
       let (start, end) = (data.count, data.count + values.count)

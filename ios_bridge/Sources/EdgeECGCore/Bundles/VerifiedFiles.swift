@@ -7,7 +7,7 @@ package protocol BundleSource {
 /// The files in a packed bundle: a safetensors file in which each of them is a tensor of bytes.
 package struct PackedFiles: BundleSource {
   let name: String
-  private let files: [String: [UInt8]]
+  let files: [String: [UInt8]]
 
   /// - Throws: ``EdgeECGError/alteredBundle(_:)`` unless writing these files and their seal again gives the same bytes.
   package init(_ content: [UInt8], name: String) throws(EdgeECGError) {
@@ -45,7 +45,7 @@ package struct PackedFiles: BundleSource {
 /// The manifest of a bundle and the files that a device needs, after every hash was found right.
 package struct VerifiedFiles: Sendable {
   static let sealFile = "manifest.sha256"
-  private static let manifestFile = "manifest.json"
+  static let manifestFile = "manifest.json"
   private static let mostManifestBytes = 4_000_000
   private static let sealBytes = 81
   private static let mostFiles = 1000

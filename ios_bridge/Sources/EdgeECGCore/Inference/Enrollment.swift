@@ -20,6 +20,8 @@ public struct Enrollment: Hashable, Sendable {
     public let rejected: String?
     fileprivate let embeddings: [[Float]]
 
+    fileprivate var date: String { day?.description ?? "unknown" }
+
     /// Usable beats.
     public var beats: Int { embeddings.count }
 
@@ -42,6 +44,11 @@ public struct Enrollment: Hashable, Sendable {
   public let distance: Double
   /// The bundle's references, moved.
   public let references: ReferenceBank
+
+  /// The recordings that count.
+  public var used: [Sample] { samples.filter { $0.rejected == nil } }
+  /// Their dates, in order; `unknown` for those that don't say theirs.
+  public var dates: [String] { Set(used.map { $0.date }).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) } }
 
   /// What baseline recordings say of the level.
   /// - Throws: ``EdgeECGError/bundle(_:)`` if the bundle does not say what training has seen,

@@ -29,10 +29,19 @@ public final class EdgeECG implements AutoCloseable {
   /** What is known of a recording so far; final if it ends here. {@code provisional} is null while nothing was decided. */
   public record Decision(
       String decision, double confidence, double logOdds, double level, String provisional, double provisionalSeconds,
-      int provisionalBeats, int votesForBaseline, int votesForTarget, int unusable, boolean isEnough, String[] reasons) {}
+      double coveredSeconds, int provisionalBeats, int votesForBaseline, int votesForTarget, int unusable, boolean isEnough, String[] reasons) {}
 
-  /** The level of recordings of the baseline that were made on the day that is judged. */
-  public record DayBaseline(double level, int recordings, int beats, int day) {}
+  /** Recordings of the baseline that were made on the day that is judged. */
+  public static final class DayBaseline implements AutoCloseable {
+    private long handle;
+
+    private DayBaseline(long handle) { this.handle = handle; }
+
+    @Override public void close() {
+      closeBaseline(handle);
+      handle = 0;
+    }
+  }
 
   /** A finished recording. */
   public static final class Recording implements AutoCloseable {
@@ -100,18 +109,18 @@ public final class EdgeECG implements AutoCloseable {
   /** What the bundle is for, and what it is not. */
   public String intendedUse() { return intendedUse(opened(handle)); }
 
-  /** The level of recordings of the baseline, all of one day. */
+  /** The day's baseline from recordings of the baseline, all of one day. */
   public DayBaseline dayBaseline(Recording... recordings) {
-    long[] handles = new long[recordings.length];
-    for (int i = 0; i < handles.length; i++) handles[i] = recordings[i].handle();
-    return dayBaselineOf(opened(handle), handles);
+    return new DayBaseline(dayBaselineOf(opened(handle), handles(recordings)));
   }
+
+  /** The content of a packed bundle whose references are moved to fresh recordings of the baseline, of three dates or more. */
+  public byte[] enroll(Recording... recordings) { return enroll(opened(handle), handles(recordings)); }
 
   /** A watch for recordings of one rate and day (20240309, or 0); {@code baseline} may be null. Close it before the bundle. */
   public Watch watch(double rateHz, int day, DayBaseline baseline) {
-    DayBaseline given = baseline == null ? new DayBaseline(0, 0, 0, 0) : baseline;
-    return new Watch(
-        newWatch(opened(handle), rateHz, day, given.level, given.recordings, given.beats, given.day), opened(handle));
+    long given = baseline == null ? 0 : opened(baseline.handle);
+    return new Watch(newWatch(opened(handle), rateHz, day, given), opened(handle));
   }
 
   @Override public void close() {
@@ -122,6 +131,12 @@ public final class EdgeECG implements AutoCloseable {
   private static long opened(long handle) {
     if (handle == 0) throw new IllegalStateException("it is closed");
     return handle;
+  }
+
+  private static long[] handles(Recording... recordings) {
+    long[] handles = new long[recordings.length];
+    for (int i = 0; i < handles.length; i++) handles[i] = recordings[i].handle();
+    return handles;
   }
 
   private static byte[] utf8(String text) {
@@ -137,9 +152,10 @@ public final class EdgeECG implements AutoCloseable {
   private static native double[] samples(long recording);
   private static native double rateHz(long recording);
   private static native int day(long recording);
-  private static native DayBaseline dayBaselineOf(long bundle, long[] recordings);
-  private static native long newWatch(
-      long bundle, double rateHz, int day, double level, int recordings, int beats, int baselineDay);
+  private static native long dayBaselineOf(long bundle, long[] recordings);
+  private static native void closeBaseline(long baseline);
+  private static native byte[] enroll(long bundle, long[] recordings);
+  private static native long newWatch(long bundle, double rateHz, int day, long baseline);
   private static native void closeWatch(long watch);
   private static native void reset(long watch);
   private static native Beat[] push(long watch, long bundle, double[] microvolts);
