@@ -22,7 +22,16 @@ from click.testing import CliRunner
 from edge_ecg.cli.import_ import import_command
 from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.datasets.folders import by_folders
-from edge_ecg.datasets.labeling import Item, by_table, by_windows, checked_label, split_by_date, two_labels, weaknesses
+from edge_ecg.datasets.labeling import (
+    FEWEST_DATES,
+    Item,
+    by_table,
+    by_windows,
+    checked_label,
+    split_by_date,
+    two_labels,
+    weaknesses,
+)
 from edge_ecg.errors import DatasetError, EdgeEcgError, RecordingError
 from edge_ecg.readers.apple_format import LOCALES, write_apple_csv
 from edge_ecg.readers.find import SkippedFiles, find_recordings
@@ -661,3 +670,16 @@ def test_the_public_recordings_are_known_by_their_folders(ecg_data: Path) -> Non
     # As the data's README counts them, and the second series that it names.
     counts = {"fast1": 95 + 32 + 25, "glucose1": 65 + 35 + 7, "fast2": 2, "glucose2": 3}
     assert Counter(labels.values()) == counts
+
+
+def test_import_prints_what_to_type_next_and_nothing_of_the_rest_of_an_export(tmp_path: Path) -> None:
+    """The number of dates that a split needs is the constant; steps and routes of an export are not listed."""
+    members = {name: content for name, content in a_study(FEWEST_DATES - 1).items() if not name.endswith("notes.csv")}
+    export = zipped(tmp_path / "my export.zip", members)
+    sheet, windows = tmp_path / "sheet.html", ["--window", "fasting=06:00-09:00", "--window", "glucose=09:00-12:00"]
+    labeled = CliRunner().invoke(import_command, [str(export), "--sheet", str(sheet)], catch_exceptions=False)
+    assert f"edge-ecg import '{export}' --labels labels.csv --out data" in labeled.stdout
+    command = [str(export), *windows, "--out", str(tmp_path / "data")]
+    done = CliRunner().invoke(import_command, command, catch_exceptions=False)
+    assert f"no dataset.toml: a split needs {FEWEST_DATES} dates with both states" in done.stderr
+    assert "export.xml" not in labeled.output + done.output

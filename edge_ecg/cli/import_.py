@@ -283,8 +283,7 @@ def _show_imported(imported: Imported, listing: Listing) -> None:
         click.echo(f"{len(learned)} days with both states to learn from: docs/protocol.md on their worth")
         click.echo(f"Next: python -m train {imported.out / DATASET} --out run")
     else:
-        few = f"no {DATASET}: a split needs {FEWEST_DATES} dates with both states, so that nothing can be trained yet"
-        click.secho(wrapped(few, 2), fg="yellow", err=True)
+        click.secho(f"no {DATASET}: a split needs {FEWEST_DATES} dates with both states", fg="yellow", err=True)
 
 
 def _and_duplicates(listing: Listing) -> str:
