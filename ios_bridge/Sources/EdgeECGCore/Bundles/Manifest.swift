@@ -52,7 +52,7 @@ package struct Manifest: Sendable {
 
   private static func labels(_ json: JSONValue) throws(EdgeECGError) -> Labels {
     guard let names = json.items, names.count == 2, let baseline = names[0].text, let target = names[1].text,
-      !baseline.utf8.elementsEqual(target.utf8)
+      Array(baseline.utf8) != Array(target.utf8)
     else { throw EdgeECGError.contract("labels are not two different names") }
     return Labels(baseline: baseline, target: target)
   }

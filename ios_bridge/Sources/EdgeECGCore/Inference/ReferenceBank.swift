@@ -51,7 +51,7 @@ public struct ReferenceBank: Hashable, Sendable {
         distribution: try TrainingDistribution(file, length: shape[1]))
     } catch {
       throw EdgeECGError.bundle(
-        error.message.utf8.starts(with: "references".utf8) ? error.message : "references are \(error.message)")
+        begins(error.message, with: "references") ? error.message : "references are \(error.message)")
     }
   }
 

@@ -22,9 +22,9 @@ public struct TrainingDistribution: Hashable, Sendable {
   /// What the tensors `distribution.` of a file say of embeddings of `length` numbers, or nothing if it has none of them.
   /// - Throws: ``EdgeECGError/bundle(_:)`` for shapes or numbers that can't be.
   init?(_ file: Safetensors, length: Int) throws(EdgeECGError) {
-    let prefix = "distribution.".utf8
-    let names = file.entries.keys.filter { $0.utf8.starts(with: prefix) }.map {
-      String(decoding: $0.utf8.dropFirst(prefix.count), as: UTF8.self)
+    let prefix = "distribution."
+    let names = file.entries.keys.filter { begins($0, with: prefix) }.map {
+      String(decoding: $0.utf8.dropFirst(prefix.utf8.count), as: UTF8.self)
     }
     guard !names.isEmpty else { return nil }
     guard names.allSatisfy({ Self.tensorNames.contains($0) }) else {
