@@ -115,7 +115,7 @@ def test_a_name_that_leads_outside_is_refused(copy: Path, name: str, reason: str
         (lambda m: m["model"].update(parameters="many"), "model.parameters is 'many', expected a whole number"),
         (lambda m: m["metrics"]["train"].update(dates="0301"), "metrics.train.dates is '0301', expected a list"),
         (lambda m: m["parity"][0].update(bytes=0), r"parity\[0\].bytes is '0', expected a number above 1e-12"),
-        (lambda m: m.update(enrolment={"recordings": 1}), "enrolment has no entry 'dates'"),
+        (lambda m: m.update(enrollment={"recordings": 1}), "enrollment has no entry 'dates'"),
         (lambda m: m["contract"].update(before_r_samples=100), "384|356|encoder"),
     ],
 )

@@ -197,7 +197,7 @@ def test_a_form_without_the_operation_is_not_made_and_the_rest_is(
     )
     assert done.returncode == 0, done.stderr
     exported = export_run(load_run(tmp_path / "run"), artifacts=(ONNX[0], PORTABLE[0]))
-    assert [artifact.name for artifact in exported.artifacts] == ["onnx fp32"]
+    assert [artifact.name for artifact in exported.artifacts] == ["onnx fp32", "person fp32"]
     assert exported.not_made == {"portable fp32": "the portable form has no op for Sin"}
 
 

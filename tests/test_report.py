@@ -273,7 +273,18 @@ def test_a_difference_that_may_be_none_is_called_none(copied: Path) -> None:
         ([0.01, 0.05], "It does: it is right more often than the best of them, RR interval."),
         ([-0.05, -0.01], "It does not: RR interval is right more often."),
     ):
-        write_json(crossval, {**found, "beside": {"best": "RR interval", "more_95": more_95}})
+        write_json(
+            crossval,
+            {
+                **found,
+                "beside": {
+                    "best": "RR interval",
+                    "more": sum(more_95) / 2,
+                    "more_95": more_95,
+                    "earned": more_95[0] > 0,
+                },
+            },
+        )
         assert said in Parsed(report(read_findings(copied / "run"))).text
 
 

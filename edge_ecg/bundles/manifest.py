@@ -94,6 +94,7 @@ class ParityFacts(Struct, frozen=True):
     shipped: bool
     faults: tuple[str, ...]
     finetuned: bool | None = None
+    beat_us: tuple[Finite, ...] | None = None  # of a machine, from the fastest on
 
 
 class DeviceManifest(Record, frozen=True, kw_only=True):
