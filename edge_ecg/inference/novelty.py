@@ -73,11 +73,15 @@ class TrainingDistribution:
 
     @cached_property
     def squares(self) -> tuple[np.ndarray, np.ndarray]:
-        """The distance as a weighted sum of squares: all numbers by the last variance, then what differs from it."""
+        """The distance as a weighted sum of squares: along each direction, then of what is left beside them.
+
+        No weight is negative, so that float32 in a graph loses nothing by subtraction.
+        """
         length = self.centres.shape[1]
         precisions = 1 / self.variances
-        weights = np.append(np.full(length, precisions[-1]), precisions[:-1] - precisions[-1])
-        return np.hstack((np.eye(length), self.directions.T)), weights / length
+        beside = np.eye(length) - self.directions.T @ self.directions
+        weights = np.append(np.full(length, precisions[-1]), precisions[:-1])
+        return np.hstack((beside, self.directions.T)), weights / length
 
     def is_out_of_date(self, day: date | None) -> bool:
         """Whether a day is further from all known days than these span, and than a week; never, if none is known."""
