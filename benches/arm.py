@@ -25,7 +25,7 @@ from benches.emulated import missing
 REPOSITORY = Path(__file__).parent.parent
 ROOT = REPOSITORY / "out" / "arm"
 SUITE, PYTHON = "bookworm", "3.11"  # that Debian has that Python
-WHEELS = ("numpy", "onnxruntime", "click", "safetensors")
+WHEELS = ("numpy", "onnxruntime", "click", "safetensors", "msgspec")
 SITE = "opt/edge-ecg-site"
 PLATFORMS = (
     "manylinux_2_28_aarch64",
