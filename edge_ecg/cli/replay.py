@@ -187,7 +187,7 @@ def replay_each(
 
 
 def _leads(bundle: Bundle) -> set[str]:
-    """The leads of the recordings that a bundle was trained on; none if nobody said them all."""
+    """The leads of the recordings that a bundle was trained on; none where a recording does not state it."""
     try:
         leads = {str(lead) for lead in bundle.manifest["training"]["dataset"]["leads"]}
     except (KeyError, TypeError):  # one from before, or forged
