@@ -21,7 +21,6 @@ import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 from benches.emulated import DEVICES, Device, Died, missing, sizes
 from edge_ecg.bundles.bundle import (
@@ -39,6 +38,7 @@ from edge_ecg.inference.portable import WEIGHTS
 from edge_ecg.playback import Replayed, replay
 from edge_ecg.readers.read import read_recording
 from edge_ecg.recording import Recording
+from edge_ecg.results import DeviceCounts, DeviceFigures, write_record
 from edge_ecg.terminal.console import report_error
 
 GOLDEN = Path(__file__).parent.parent / "ios_bridge" / "Tests" / "EdgeECGTests" / "Golden"
@@ -100,9 +100,7 @@ def number(bits: str) -> float:
     return float(struct.unpack(">d", bytes.fromhex(bits))[0])
 
 
-def measure(
-    device: Device, program: Path, folder: Path, names: list[str], wanted: dict[str, Replayed]
-) -> dict[str, Any]:
+def measure(device: Device, program: Path, folder: Path, names: list[str], wanted: dict[str, Replayed]) -> DeviceCounts:
     """Replay every recording on a device: what was the same, and what it took."""
     told, largest, beats, seconds = [], 0.0, 0, 0.0
     opened = ticks = chunk = heap = stack = 0
@@ -121,11 +119,9 @@ def measure(
         heap, stack = max(heap, int(facts["meters"][1])), max(stack, int(facts["meters"][2]))
         opened = max(opened, int(facts["opened"][1]))
         ticks, chunk = ticks + int(facts["recording"][-2]), max(chunk, int(facts["recording"][-1]))
-    figures: dict[str, Any] = {"about": device.about, "recordings": len(names), "beats": beats, "differences": told}
-    figures["largest_evidence_difference"] = largest
     if device.is_bare_metal:
         code, static = sizes(program)
-        figures |= {
+        counts = {
             "instructions_a_second_of_ecg": round(ticks * scale / seconds),
             "most_instructions_a_chunk": round(chunk * scale),
             "instructions_to_open": round(opened * scale),
@@ -139,11 +135,18 @@ def measure(
         name = names[0]
         opening = device.instructions(program, folder, "open", "bundle")
         whole = device.instructions(program, folder, "replay", "bundle", name)
-        figures |= {
+        counts = {
             "instructions_a_second_of_ecg": round((whole - opening) / wanted[name].duration_s),
             "instructions_to_open": opening,
         }
-    return figures
+    return DeviceCounts(
+        about=device.about,
+        recordings=len(names),
+        beats=beats,
+        differences=tuple(told),
+        largest_evidence_difference=largest,
+        **counts,
+    )
 
 
 def bad_bundles(folder: Path) -> dict[str, bool]:
@@ -185,16 +188,15 @@ def refusals(device: Device, program: Path, folder: Path, wanted: dict[str, bool
     return told
 
 
-def table(devices: dict[str, dict[str, Any]]) -> Iterable[str]:
+def table(devices: dict[str, DeviceCounts]) -> Iterable[str]:
     """The figures, a line a device."""
     yield f"{'device':9}{'instructions/s':>15}{'to open':>12}{'code':>10}{'RAM':>10}{'stack':>8}{'beats':>7}  evidence"
-    for name, f in devices.items():
-        counts = [f.get(key) for key in ("instructions_a_second_of_ecg", "instructions_to_open", "code_bytes")]
-        counts += [f.get(key) for key in ("ram_bytes", "stack_bytes")]
+    for name, of in devices.items():
+        counts = (of.instructions_a_second_of_ecg, of.instructions_to_open, of.code_bytes, of.ram_bytes, of.stack_bytes)
         cells = [f"{count:,}" if count is not None else "-" for count in counts]
         yield (
-            f"{name:9}{cells[0]:>15}{cells[1]:>12}{cells[2]:>10}{cells[3]:>10}{cells[4]:>8}{f['beats']:>7}"
-            f"  within {f['largest_evidence_difference']:.1e}"
+            f"{name:9}{cells[0]:>15}{cells[1]:>12}{cells[2]:>10}{cells[3]:>10}{cells[4]:>8}{of.beats:>7}"
+            f"  within {of.largest_evidence_difference:.1e}"
         )
 
 
@@ -243,11 +245,13 @@ def check(devices: list[Device], bundle_path: Path, paths: list[Path], out: Path
         refused = bad_bundles(folder / "bad")
         with ThreadPoolExecutor(2) as pool:
             programs = list(pool.map(Device.build, devices))
-        measured, told = {}, []
+        measured: dict[str, DeviceCounts] = {}
+        told: list[str] = []
         for device, program in zip(devices, programs, strict=True):
             try:
                 measured[device.name] = measure(device, program, folder, list(recordings), wanted)
-                told += measured[device.name]["differences"] + refusals(device, program, folder / "bad", refused)
+                told += measured[device.name].differences
+                told += refusals(device, program, folder / "bad", refused)
             except Died as died:
                 told.append(str(died))
     print("\n".join([*table(measured), *(f"DIFFERENT: {line}" for line in told)]))
@@ -258,16 +262,16 @@ def check(devices: list[Device], bundle_path: Path, paths: list[Path], out: Path
     )
     if out:
         out.parent.mkdir(parents=True, exist_ok=True)
-        figures = {
-            "about": "python -m benches.device: instructions and bytes of the core on emulated devices",
-            "form": form,
-            "bundle_sha256": sha256,
-            "bundle_bytes": len(content),
-            "recordings": len(wanted),
-            "seconds": round(seconds, 1),
-            "devices": measured,
-        }
-        out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        figures = DeviceFigures(
+            about="python -m benches.device: instructions and bytes of the core on emulated devices",
+            form=form,
+            bundle_sha256=sha256,
+            bundle_bytes=len(content),
+            recordings=len(wanted),
+            seconds=round(seconds, 1),
+            devices=measured,
+        )
+        write_record(out, figures)
     return 1 if told else 0
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from edge_ecg.errors import ContractError
-from edge_ecg.records import MOST_COUNT, MOST_NUMBER, Count, Number, Part, Record, read_record
+from edge_ecg.records import MOST_COUNT, MOST_NUMBER, Count, Number, Part, Record, to_whole_record
 
 Counted = Annotated[int, Meta(ge=1, le=MOST_COUNT)]
 Window = Annotated[int, Meta(ge=1, le=10_000)]  # longer windows than this are no part of a heartbeat
@@ -180,7 +180,7 @@ class Contract(Record, frozen=True):
     @classmethod
     def from_json(cls, value: Any) -> "Contract":
         """The contract that `to_json` wrote. Raises ContractError on a missing, unknown, mistyped or absurd entry."""
-        contract = read_record(cls, value, "contract", ContractError)
+        contract = to_whole_record(cls, value, "contract", ContractError)
         if contract.version != cls().version:
             raise ContractError(f"contract version is {contract.version}, this edge_ecg reads {cls().version}")
         for name, (least, most) in LIMITS.items():

@@ -38,7 +38,7 @@ from edge_ecg.inference.novelty import TrainingDistribution
 from edge_ecg.inference.person import with_other_references
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.recording import Recording
-from edge_ecg.records import read_record
+from edge_ecg.records import to_whole_record
 from edge_ecg.watch import embeddings
 
 FEWEST_DATES = 3
@@ -212,7 +212,7 @@ def write_enrolled(bundle: Bundle, enrolment: Enrolment, out: Path) -> Bundle:
 def _golden_beats(bundle: Bundle, content: bytes) -> np.ndarray:
     """(N, 384): the beats of the golden vectors. Raises BundleError."""
     try:
-        golden = read_record(GoldenBeats, json.loads(content), f"{bundle.path}: {GOLDEN}", BundleError)
+        golden = to_whole_record(GoldenBeats, json.loads(content), f"{bundle.path}: {GOLDEN}", BundleError)
         beats = np.array([step.beat for step in golden.beats], np.float32)
         return beats.reshape(len(beats), bundle.contract.beat_length)
     except (ValueError, RecursionError) as error:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from copy import deepcopy
 from functools import reduce
 from typing import Annotated, Any, TypeVar
 
@@ -43,12 +44,17 @@ def parsed(raw: bytes) -> Any:
     return value
 
 
-def read_record(kind: type[T], value: Any, name: str, error: type[EdgeEcgError]) -> T:
-    """`value`, as JSON gave it, as a record of that kind; `name` is what errors call it. Raises `error`."""
+def to_record(kind: type[T], value: Any, name: str, error: type[EdgeEcgError]) -> T:
+    """A value, as JSON or TOML gave it, as a record of that kind; `name` is its name in errors. Raises `error`."""
     try:
-        record = msgspec.convert(value, kind)
+        return msgspec.convert(value, kind)
     except msgspec.ValidationError as problem:
-        raise error(_sentence(str(problem), value, name)) from None
+        raise error(_sentence(kind, value, str(problem), name)) from None
+
+
+def to_whole_record(kind: type[T], value: Any, name: str, error: type[EdgeEcgError]) -> T:
+    """`to_record`, where an entry with a default may not be missing either: Swift reads the same and has none."""
+    record = to_record(kind, value, name, error)
     _require_entries(msgspec.to_builtins(record), value, name, error)
     return record
 
@@ -116,31 +122,72 @@ def _require_entries(wanted: Any, value: Any, name: str, error: type[EdgeEcgErro
 
 
 # msgspec's words for types.
-TYPES = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false", "array": "a list"}
+TYPES = {
+    **{"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false", "array": "a list"},
+    **{"object": "entries by name", "null": "nothing"},
+}
+SIGNS = {"of length >=": "of at least", "of length": "of", "<=": "up to", ">=": "from", ">": "above"}
 
 
-def _sentence(problem: str, value: Any, name: str) -> str:
+def _sentence(kind: Any, value: Any, problem: str, name: str) -> str:
     """msgspec's sentence in our words, with the name of the entry and what it is."""
     reason, _, path = problem.partition(" - at `$")
-    path = path.removesuffix("`")
-    whole = name + path
+    steps = _steps(kind, value, problem, path.removesuffix("`"))
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{_shown(step)}" for step in steps)
+    whole = f"{name} {path.removeprefix('.')}".rstrip() if name.endswith(":") else name + path
     if match := re.match(r"Object missing required field `(.*)`", reason):
         return f"{whole} has no entry {match[1]!r}"
     if match := re.match(r"Object contains unknown field `(.*)`", reason):
-        return f"{whole} has an unknown entry {match[1][:60]!r}: it is of another version"
+        return f"{whole} has an unknown entry {match[1][:60]!r}: misspelled, or of another version"
     if not reason.startswith("Expected"):
         return f"{whole}: {reason}"
-    expected = re.sub(r"`(\w+)", lambda match: TYPES.get(match[1], "entries by name"), reason.partition(", got")[0])
-    expected = expected.removeprefix("Expected ").replace("`", "").replace(" | ", " or ")
-    for sign, word in (("of length", "of"), ("<=", "up to"), (">=", "from"), (">", "above")):
+    expected = reason.removeprefix("Expected ").partition(", got")[0]
+    expected = re.sub(r"`(\w+)", lambda match: TYPES.get(match[1], "entries by name"), expected)
+    expected = expected.replace("`", "").replace(" | ", " or ")
+    for sign, word in (
+        ("of length >=", "of at least"),
+        ("of length", "of"),
+        ("<=", "up to"),
+        (">=", "from"),
+        (">", "above"),
+    ):
         expected = expected.replace(f" {sign} ", f" {word} ")
-    return f"{whole} is {str(_at(value, path))[:60]!r}, expected {expected}"
+    return f"{whole} is {repr(_at(value, steps))[:60]}, expected {expected}"
 
 
-def _at(value: Any, path: str) -> Any:
-    """The value at a path such as `.parity[0].bytes`; nothing where msgspec does not say which."""
-    steps = re.findall(r"\.([^.\[]+)|\[(\d+)\]", path)
+def _shown(key: str) -> str:
+    return key[:60] if key.isprintable() else repr(key[:60])
+
+
+def _steps(kind: Any, value: Any, problem: str, path: str) -> list[str | int]:
+    """The steps of a path such as `.parity[0].bytes`. Of entries by name msgspec writes `[...]` for any: it is the one
+    that fails alone as well.
+    """
+    steps: list[str | int] = []
+    for name, place in re.findall(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]", path):
+        if place == "...":
+            name = next((key for key in _at(value, steps) if _fails_alone(kind, value, steps, key, problem)), "...")
+        steps.append(name or int(place))
+    return steps
+
+
+def _fails_alone(kind: Any, value: Any, steps: list[str | int], key: str, problem: str) -> bool:
+    """Whether there is the same problem with this entry alone of those at `steps`."""
+    alone = deepcopy(value)
+    entries = _at(alone, steps)
+    for other in list(entries):
+        if other != key:
+            del entries[other]
     try:
-        return reduce(lambda at, step: at[step[0]] if step[0] else at[int(step[1])], steps, value)
+        msgspec.convert(alone, kind)
+    except msgspec.ValidationError as same:
+        return str(same) == problem
+    return False
+
+
+def _at(value: Any, steps: list[str | int]) -> Any:
+    """The value after these steps; nothing after one that is unknown."""
+    try:
+        return reduce(lambda at, step: at[step], steps, value)
     except (LookupError, TypeError):
-        return "another"
+        return {}

@@ -3,7 +3,6 @@
 Whatever measures returns one of these, `write_record` writes it, and the report reads nothing else.
 """
 
-import re
 from collections.abc import Sequence
 from math import comb, sqrt
 from pathlib import Path
@@ -13,7 +12,9 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from edge_ecg.bundles.manifest import ParityFacts
 from edge_ecg.errors import RunError
+from edge_ecg.records import to_record
 from edge_ecg.storage.files import read_json, write_json
 
 Count = Annotated[int, Meta(ge=0)]
@@ -45,18 +46,9 @@ def read_record(path: Path, kind: type[Of]) -> Of:
 def convert_record(path: Path, content: Any, kind: type[Of]) -> Of:
     """The record in a part of a file that was read already. Raises RunError, naming the file and the entry."""
     try:
-        return msgspec.convert(content, kind)
-    except msgspec.ValidationError as error:
-        raise RunError(f"{path}: {entry_fault(error)}; expected what this version writes, make it again") from None
-
-
-def entry_fault(error: msgspec.ValidationError) -> str:
-    """The message of msgspec with the entry first: `methods[...].auc: expected float, got str`."""
-    said, _, place = str(error).replace("`", "").partition(" - at $")
-    place = place.removeprefix(".")
-    if missing := re.fullmatch(r"Object missing required field (\w+)", said):
-        return f"has no entry '{f'{place}.' if place else ''}{missing[1]}'"
-    return f"{place or 'the content'}: {said[:1].lower()}{said[1:]}"
+        return to_record(kind, content, f"{path}:", RunError)
+    except RunError as error:
+        raise RunError(f"{error}; expected what this version writes, make it again") from None
 
 
 def wilson_interval(right: int, total: int) -> Interval:
@@ -259,6 +251,13 @@ class Overview(Record, frozen=True, kw_only=True):
     examples: Examples | None
 
 
+class Study(Record, frozen=True, kw_only=True):
+    """A study of sessions left out."""
+
+    dataset: str
+    labels: Labels
+
+
 # Dates left out beside benchmark methods: crossval.json and its folds.
 
 
@@ -308,11 +307,9 @@ class Split(Record, frozen=True, kw_only=True):
     methods: dict[str, dict[str, Scores]]
 
 
-class Crossval(Record, frozen=True, kw_only=True):
+class Crossval(Study, frozen=True, kw_only=True):
     """crossval.json: every date judged by models that have not seen it."""
 
-    dataset: str
-    labels: Labels
     seed: int
     dates: tuple[str, ...]
     all_the_same: tuple[str, ...]  # benchmark methods with nothing to go by
@@ -370,11 +367,9 @@ class BeforeAndAfter(Record, frozen=True, kw_only=True):
     after: Plans
 
 
-class DayBaselineDecisions(Record, frozen=True, kw_only=True):
+class DayBaselineDecisions(Study, frozen=True, kw_only=True):
     """day_baseline.json: decisions on dates left out, with the day's baseline and without it."""
 
-    dataset: str
-    labels: Labels
     baselines: Count  # recordings of each date that are the day's baseline
     dates: tuple[str, ...]
     dates_with_target: tuple[str, ...]
@@ -401,11 +396,9 @@ class RivalDecisions(Decisions, frozen=True, kw_only=True):
     more_95: Interval  # over sessions
 
 
-class Rivals(Record, frozen=True, kw_only=True):
+class Rivals(Study, frozen=True, kw_only=True):
     """rivals.json: the run's own comparator first."""
 
-    dataset: str
-    labels: Labels
     seed: int
     dates: tuple[str, ...]
     risk_without_model: Share
@@ -432,11 +425,9 @@ class Control(Decisions, frozen=True, kw_only=True):
 MOST_OF_A_PLACEBO = 0.05  # share decided
 
 
-class Placebo(Record, frozen=True, kw_only=True):
+class Placebo(Study, frozen=True, kw_only=True):
     """placebo.json: controls of the whole line, from features to decisions, and pairs alike in heart rate."""
 
-    dataset: str
-    labels: Labels
     architecture: str
     dates: tuple[str, ...]
     controls: tuple[Control, ...]
@@ -455,11 +446,9 @@ class PlannedDecisions(Record, frozen=True, kw_only=True):
     decided_half_as_far: Share  # the states half as far apart
 
 
-class SessionPlan(Record, frozen=True, kw_only=True):
+class SessionPlan(Study, frozen=True, kw_only=True):
     """plan.json: how many sessions until how much is decided, checked against what was decided."""
 
-    dataset: str
-    labels: Labels
     baseline_sessions: Count
     target_sessions: Count
     predicted: Share  # decided, with the sessions and recordings that there are
@@ -524,11 +513,9 @@ class DoseSession(Record, frozen=True, kw_only=True):
     one_state_rho: Rho | None  # of the evidence, among recordings of one label
 
 
-class Dose(Record, frozen=True, kw_only=True):
+class Dose(Study, frozen=True, kw_only=True):
     """dose.json: whether the evidence of sessions left out follows what was measured, beside heart rate alone."""
 
-    dataset: str
-    labels: Labels
     quantity: str
     sessions: tuple[DoseSession, ...]
     evidence: Correlation | None
@@ -630,6 +617,53 @@ class StudyNote(Record, frozen=True, kw_only=True):
     quick: bool
     finished: str
     took_s: float
+
+
+# A bundle and what runs it: the manifest's `parity`, and the file of `python -m benches.device`.
+
+UNKNOWN_ERROR = 1e30  # JSON has no infinity
+
+
+class ArtifactParity(ParityFacts, frozen=True, kw_only=True):
+    """Size of an artifact, and its error against the reference model on the same beats."""
+
+    bytes: Annotated[int, Meta(gt=0)]
+    bytes_with_references: Annotated[int, Meta(gt=0)]
+    embedding_max_abs: float = UNKNOWN_ERROR
+    embedding_scale: float = UNKNOWN_ERROR  # the largest embedding number of the reference model
+    logit_scale: float = UNKNOWN_ERROR
+    from_expected: float = UNKNOWN_ERROR  # largest error against a model with the same weights, a share of full scale
+    timing_changes: Count = 0  # recordings that are decided alike, after another beat
+
+
+class DeviceCounts(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """Counts of one emulated device; bytes, and all but the first two counts of instructions, on bare metal alone."""
+
+    about: str
+    recordings: Count | None = None
+    beats: Count
+    differences: tuple[str, ...]  # from Python
+    largest_evidence_difference: float | None = None
+    instructions_a_second_of_ecg: Count
+    instructions_to_open: Count
+    most_instructions_a_chunk: Count | None = None
+    code_bytes: Count | None = None
+    ram_bytes: Count | None = None
+    static_bytes: Count | None = None
+    heap_bytes: Count | None = None
+    stack_bytes: Count | None = None
+
+
+class DeviceFigures(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """device.json: the core on emulated devices, by device."""
+
+    about: str | None = None
+    form: str  # of the weights
+    bundle_sha256: str
+    bundle_bytes: Count | None = None
+    recordings: Count
+    seconds: Annotated[float, Meta(gt=0)]
+    devices: dict[str, DeviceCounts]
 
 
 # Many persons: person.json, cohort.json.

@@ -18,10 +18,9 @@ from edge_ecg.contract import INTENDED_USE
 from edge_ecg.errors import RunError
 from edge_ecg.report.artifact_table import artifact_table
 from edge_ecg.storage.files import refuse_overlap, require_place
-from export.formats.artifact import Artifact
 from export.gate.pictures import PICTURE, picture
 from export.gate.reference_model import REFERENCE_MODEL
-from export.pipeline import ARTIFACTS, REFERENCE_ARTIFACT, export_run, golden
+from export.pipeline import ARTIFACTS, REFERENCE_ARTIFACT, Exported, export_run, golden
 from train.data import BeatSet
 from train.decision.decide import decide
 from train.decision.fitted import RECORDINGS_PASSED_PERCENTILE
@@ -52,20 +51,14 @@ def model_card(manifest: dict[str, Any]) -> bytes:
 TOOLS = ("edge-ecg", "torch", "onnx", "onnxruntime", "coremltools", "numpy", "scipy")
 
 
-def build_bundle(
-    run: Run, chosen: np.ndarray, artifacts: tuple[Artifact, ...] = ARTIFACTS
-) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Manifest and files of a bundle with `chosen` training beats as references.
-
-    Raises ParityError unless the float artifacts decide as the model; of the others only those that do are in it.
-    """
-    exported = export_run(run, chosen, artifacts)
+def build_bundle(run: Run, chosen: np.ndarray, exported: Exported) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Manifest and files of a bundle of artifacts with `chosen` training beats as references."""
     distribution = exported.bank.distribution
     files = {
         **exported.files,
         GOLDEN: json.dumps(golden(run, exported)).encode(),
         REFERENCE_MODEL: exported.reference.to_bytes(),
-        PICTURE: picture(exported.rows),
+        PICTURE: picture(exported.parities),
     }
     manifest = {
         "intended_use": INTENDED_USE,
@@ -85,7 +78,7 @@ def build_bundle(
             which: msgspec.to_builtins(decide(run.model, exported.bank, beats, run.rule).metrics())
             for which, beats in (("train", run.training), ("validation", run.validation))
         },
-        "parity": exported.rows,
+        "parity": msgspec.to_builtins(exported.parities),
         "not_made": exported.not_made,
         "tools": {tool: version(tool) for tool in TOOLS},
     }
@@ -111,10 +104,11 @@ def write_bundle_of_run(run_folder: Path, out: Path, per_state: int | None, only
         run = with_references_per_state(run, per_state)
     chosen = run.references()[0]
     artifacts = tuple(a for a in ARTIFACTS if a.name == REFERENCE_ARTIFACT or a.name.split()[0] in only)
-    manifest, files = build_bundle(run, chosen, artifacts)
+    exported = export_run(run, chosen, artifacts)
+    manifest, files = build_bundle(run, chosen, exported)
     write_bundle(out, manifest, files)
     bundle = load_bundle(out)
-    click.echo("\n".join(artifact_table(manifest["parity"], manifest["not_made"])))
+    click.echo("\n".join(artifact_table(exported.parities, exported.not_made)))
     click.echo(
         f"{out}: {len(files) + 1} files, {sum(map(len, files.values())):,} bytes, "
         f"{len(bundle.references.is_target)} references"

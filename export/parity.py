@@ -21,13 +21,14 @@ from edge_ecg.inference.golden import golden_steps
 from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import DecisionRule
+from edge_ecg.results import ArtifactParity
 from edge_ecg.storage.files import refuse_overlap, write_file
 from edge_ecg.terminal.console import columns, run_command
 from export.formats.artifact import Files
 from export.formats.coreml import COREML, ON_THIS_MAC
 from export.formats.onnx import ONNX
 from export.gate.layers import LayerError, layer_errors
-from export.gate.parity_check import Parity, ParityCheck
+from export.gate.parity_check import ParityCheck
 from export.gate.pictures import layers_picture
 from export.gate.reference_model import REFERENCE_MODEL, ReferenceModel
 from export.pipeline import REFERENCE_ARTIFACT, RUNNABLE, artifact
@@ -68,7 +69,7 @@ class BundleAudit:
         row: dict[str, Any] = self.rows.get(engine.removesuffix(ON_THIS_MAC), {})
         return row
 
-    def faults(self, dataset: Dataset, sets: Iterable[str], parities: Iterable[Parity]) -> Iterator[str]:
+    def faults(self, dataset: Dataset, sets: Iterable[str], parities: Iterable[ArtifactParity]) -> Iterator[str]:
         """All that is not so, as far as these sets and these results can tell."""
         yield from self.golden()
         if self.reference.model.parameter_count != self.manifest["model"]["parameters"]:
@@ -85,7 +86,7 @@ class BundleAudit:
         # Flips in the manifest were counted on the validation set, before any enrolment.
         entries = of_files + (of_beats if set(sets) == {"validation"} and "enrollment" not in self.manifest else ())
         for parity in parities:
-            row, got = self._row(parity.engine), parity.to_json()
+            row, got = self._row(parity.engine), msgspec.to_builtins(parity)
             if wrong := [entry for entry in entries if row.get(entry) != got[entry]]:
                 yield f"manifest: {parity.engine} has another {', '.join(wrong)}"
 
@@ -160,7 +161,7 @@ def parity(
     for kind in claims.shipped:
         click.echo(f"{kind.name} ...", err=True)
         parities.append(check.check(kind, files))
-    click.echo(json.dumps([p.to_json() for p in parities]) if as_json else "\n".join(parity_table(parities)))
+    click.echo(json.dumps(msgspec.to_builtins(parities)) if as_json else "\n".join(parity_table(parities)))
     faults = [f"{p.engine}: {fault}" for p in parities for fault in p.faults]
     faults += claims.faults(dataset, sets, parities)
     if faults:
@@ -178,7 +179,7 @@ def layers_table(by_artifact: dict[str, list[LayerError]]) -> Iterator[str]:
         yield f"  of {len(rows)} operations; errors are shares of the largest number"
 
 
-def parity_table(parities: Iterable[Parity]) -> Iterable[str]:
+def parity_table(parities: Iterable[ArtifactParity]) -> Iterable[str]:
     """One line an artifact."""
     yield (
         f"{'artifact':16} {'logit error: max':>16} {'rms':>8} {'expected':>9} {'beats flipped':>16} "

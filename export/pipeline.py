@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 import numpy as np
 
 from edge_ecg.bundles.bundle import GOLDEN, PERSON, REFERENCES, REFERENCES_INT8
@@ -15,6 +16,7 @@ from edge_ecg.errors import ParityError, UnsupportedOperationError
 from edge_ecg.inference.golden import golden_steps
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.report.artifact_table import artifact_table
+from edge_ecg.results import ArtifactParity
 from edge_ecg.storage.files import refuse_overlap, write_file
 from edge_ecg.terminal.console import claim_folder, countdown, wrapped
 from export.compression.weights import FLOAT32, INT8, STEPS, finetune
@@ -23,7 +25,7 @@ from export.formats.coreml import COREML, COREML_ON_THIS_MAC
 from export.formats.onnx import ONNX
 from export.formats.person import PERSON_ARTIFACT, faults_of, person_artifact
 from export.formats.portable import PORTABLE
-from export.gate.parity_check import Parity, ParityCheck, interleaved_us, require
+from export.gate.parity_check import ParityCheck, interleaved_us, require
 from export.gate.reference_model import ReferenceModel
 from train.options import RUN
 from train.run import Run, load_run
@@ -49,7 +51,7 @@ class Exported:
     bank: ReferenceBank
     artifacts: list[Artifact]  # that are shipped
     files: dict[str, bytes]
-    rows: list[dict[str, Any]]  # of every artifact that was made, as the manifest holds them
+    parities: list[ArtifactParity]  # of every artifact that was made
     not_made: dict[str, str]  # by artifact, the operation that its form lacks
 
 
@@ -68,7 +70,7 @@ def export_run(run: Run, chosen: np.ndarray | None = None, artifacts: Sequence[A
     graphs = reference.graphs((artifact.scheme for artifact in artifacts), run.labels)
     shipped: list[Artifact] = []
     files: dict[str, bytes] = {}
-    parities: list[Parity] = []
+    parities: list[ArtifactParity] = []
     not_made: dict[str, str] = {}
     if any(artifact.name == REFERENCE_ARTIFACT for artifact in artifacts):
         artifacts = (*artifacts, person_artifact(bank))
@@ -78,7 +80,7 @@ def export_run(run: Run, chosen: np.ndarray | None = None, artifacts: Sequence[A
             made = artifact.write(graphs[artifact.scheme])
             parity = check.check(artifact, {**made, **references})
             if PERSON in made and (faults := faults_of({**files, **made}, bank, run.validation.values)):
-                parity = replace(parity, faults=(*parity.faults, *faults))
+                parity = msgspec.structs.replace(parity, faults=(*parity.faults, *faults), shipped=False)
         except UnsupportedOperationError as error:
             not_made[artifact.name] = str(error)
             continue
@@ -92,8 +94,8 @@ def export_run(run: Run, chosen: np.ndarray | None = None, artifacts: Sequence[A
         require(parities)
         raise ParityError("; ".join(f"{name}: {reason}" for name, reason in not_made.items()))
     files |= {artifact.references: references[artifact.references] for artifact in shipped}
-    rows = _with_times(parities, shipped, files, bank, run.validation.values)
-    return Exported(reference, bank, shipped, files, rows, not_made)
+    parities = _with_times(parities, shipped, files, bank, run.validation.values)
+    return Exported(reference, bank, shipped, files, parities, not_made)
 
 
 def golden(run: Run, exported: Exported) -> dict[str, Any]:
@@ -117,13 +119,16 @@ def _finetuned_if_need_be(check: ParityCheck, run: Run) -> ParityCheck:
 
 
 def _with_times(
-    parities: list[Parity], shipped: list[Artifact], files: dict[str, bytes], bank: ReferenceBank, beats: np.ndarray
-) -> list[dict[str, Any]]:
+    parities: list[ArtifactParity],
+    shipped: list[Artifact],
+    files: dict[str, bytes],
+    bank: ReferenceBank,
+    beats: np.ndarray,
+) -> list[ArtifactParity]:
     engines = {artifact.name: artifact.open(files) for artifact in shipped if artifact.timed}
     times = interleaved_us(engines, bank, beats)
     return [
-        parity.to_json() | {"beat_us": sorted(times[parity.engine]) if parity.engine in times else None}
-        for parity in parities
+        msgspec.structs.replace(p, beat_us=tuple(sorted(times[p.engine]))) if p.engine in times else p for p in parities
     ]
 
 
@@ -157,7 +162,7 @@ def export_command(format_of: str, artifacts: Sequence[Artifact]) -> click.Comma
             GOLDEN: json.dumps(golden(run, exported)).encode(),
         }
         write_files(out, files)
-        click.echo("\n".join(artifact_table(exported.rows, exported.not_made)))
+        click.echo("\n".join(artifact_table(exported.parities, exported.not_made)))
         click.echo(f"{out}: {', '.join(sorted({name.split('/')[0] for name in files}))}")
 
     return command

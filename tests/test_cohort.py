@@ -164,7 +164,7 @@ def test_a_study_names_each_person_once_by_a_plain_key(tmp_path: Path) -> None:
         with pytest.raises(DatasetError, match=said):
             read_study(study_of(tmp_path, **persons))
     (tmp_path / "study.toml").write_text("name = 3\n")
-    with pytest.raises(DatasetError, match="expected a name and a table"):
+    with pytest.raises(DatasetError, match="name is 3, expected text"):
         read_study(tmp_path / "study.toml")
 
 

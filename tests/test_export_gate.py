@@ -37,9 +37,10 @@ from edge_ecg.bundles.bundle import (
 from edge_ecg.enroll import Enrolment, write_enrolled
 from edge_ecg.errors import ParityError
 from edge_ecg.inference.portable import LAYERS, WEIGHTS, WEIGHTS_INT8, dequantized
+from edge_ecg.results import ArtifactParity
 from export.__main__ import export_bundle
 from export.formats.onnx import float_files
-from export.gate.parity_check import Parity, ParityCheck, require
+from export.gate.parity_check import ParityCheck, require
 from export.gate.reference_model import REFERENCE_MODEL, ReferenceModel
 from export.graphs import graphs_of
 from export.parity import BundleAudit, parity, same
@@ -92,7 +93,7 @@ def is_weight(value: np.ndarray) -> bool:
     return value.dtype == np.float32 and value.ndim > 1 and min(value.shape) > 1
 
 
-def refused(check: ParityCheck, name: str, files: Files) -> Parity:
+def refused(check: ParityCheck, name: str, files: Files) -> ArtifactParity:
     result = check.check(artifact(name), files)
     assert result.faults, f"{name} was changed and passed"
     with pytest.raises(ParityError, match=name):

@@ -16,12 +16,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import click
+from msgspec import Meta, Struct
 
 from edge_ecg.datasets.dataset_file import read_toml
 from edge_ecg.errors import DatasetError, EdgeEcgError, RunError
+from edge_ecg.records import to_record
 from edge_ecg.report.cohort import cohort_page
 from edge_ecg.results import CohortResult, Decisions, PersonResult, PersonTests, read_record, write_record
 from edge_ecg.storage.files import read_json, refuse_overlap, write_file, write_json
@@ -62,14 +64,11 @@ def read_study(path: Path) -> CohortStudy:
     below the file's folder. Raises DatasetError.
     """
     if path.is_dir():
-        name: Any = path.resolve().name
+        name = path.resolve().name
         persons = [Person(file.parent.name, file) for file in sorted(path.resolve().glob("*/dataset.toml"))]
     else:
-        content = read_toml(path, "study", MOST_BYTES)
-        name, table = content.get("name"), content.get("persons")
-        if not isinstance(name, str) or not isinstance(table, dict):
-            raise DatasetError(f"{path}: expected a name and a table [persons]")
-        persons = [_person(path, key, value) for key, value in table.items()]
+        file = to_record(_StudyFile, read_toml(path, "study", MOST_BYTES), f"{path}:", DatasetError)
+        name, persons = file.name, [_person(path, key, value) for key, value in file.persons.items()]
     if not persons:
         raise DatasetError(f"{path}: has no person; expected [persons], or folders with a dataset.toml each")
     for person in persons:
@@ -81,14 +80,25 @@ def read_study(path: Path) -> CohortStudy:
     return CohortStudy(name, tuple(persons))
 
 
-def _person(path: Path, key: str, value: Any) -> Person:
-    entries = {"dataset": value} if isinstance(value, str) else value
-    if not isinstance(entries, dict) or "dataset" not in entries or set(entries) - {"dataset", "data"}:
-        raise DatasetError(f"{path}: persons.{key} is {value!r}, expected a dataset file, or that and data")
-    if not all(isinstance(entry, str) and entry for entry in entries.values()):
-        raise DatasetError(f"{path}: persons.{key} is {value!r}, expected texts")
-    places = {name: (path.parent / entry).resolve() for name, entry in entries.items()}
-    return Person(key, places["dataset"], places.get("data"))
+Name = Annotated[str, Meta(min_length=1)]
+
+
+class _PersonFiles(Struct, forbid_unknown_fields=True):
+    dataset: Name
+    data: Name | None = None
+
+
+class _StudyFile(Struct):
+    """The entries of a study file; a person is a dataset file, or that and its data."""
+
+    name: Name
+    persons: dict[str, Name | _PersonFiles]
+
+
+def _person(path: Path, key: str, value: str | _PersonFiles) -> Person:
+    files = _PersonFiles(value) if isinstance(value, str) else value
+    data = (path.parent / files.data).resolve() if files.data else None
+    return Person(key, (path.parent / files.dataset).resolve(), data)
 
 
 def require_same_study(out: Path, study: CohortStudy, plan: Plan) -> None:

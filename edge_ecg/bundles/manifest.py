@@ -13,7 +13,7 @@ from edge_ecg.contract import Contract
 from edge_ecg.errors import BundleError
 from edge_ecg.inference.guards import GuardLimits
 from edge_ecg.inference.levels import Levels
-from edge_ecg.records import Record, Sha256, read_record, schema_of
+from edge_ecg.records import Record, Sha256, schema_of, to_whole_record
 
 SCHEMA_VERSION = 3
 MANIFEST, SEAL = "manifest.json", "manifest.sha256"
@@ -135,7 +135,7 @@ class Manifest(DeviceManifest, frozen=True, kw_only=True):
 
 def read_manifest(value: dict[str, Any]) -> DeviceManifest:
     """The record of a manifest. Raises BundleError, naming the entry that does not fit."""
-    record = read_record(PackedManifest if PACKED_FROM in value else Manifest, value, "the manifest", BundleError)
+    record = to_whole_record(PackedManifest if PACKED_FROM in value else Manifest, value, "the manifest", BundleError)
     Contract.from_json(value["contract"])  # where limits hang on each other
     return record
 

@@ -16,6 +16,7 @@ from edge_ecg.errors import BundleError
 from edge_ecg.recording import Overrides
 from edge_ecg.report.artifact_table import artifact_table
 from edge_ecg.report.profile import profile
+from edge_ecg.results import ArtifactParity, convert_record
 from edge_ecg.storage.files import refuse_overlap
 from edge_ecg.terminal.console import out_option, wrapped
 
@@ -64,7 +65,8 @@ def _inspected(bundle: Bundle) -> Iterable[str]:
     if PACKED_FROM in m:
         yield f"packed        from the bundle whose manifest has SHA-256 {m[PACKED_FROM]}"
     else:
-        yield from artifact_table(m["parity"], m.get("not_made") or {})
+        parities = convert_record(bundle.path, m["parity"], tuple[ArtifactParity, ...])
+        yield from artifact_table(parities, m.get("not_made") or {})
     yield f"intended use  {m['intended_use']}"
     for name, facts in m["files"].items():
         yield f"  {facts['bytes']:>9,}  {name}"

@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeVar
+
+from msgspec import Meta, Struct, to_builtins
 
 from edge_ecg.errors import DatasetError
-from edge_ecg.recording import NO_OVERRIDES, Overrides, is_finite
+from edge_ecg.recording import NO_OVERRIDES, Overrides
+from edge_ecg.records import to_record
 from edge_ecg.storage.files import read_small_file
 
 MOST_BYTES = 4_000_000
 SETS = ("train", "validation", "test")
+Of = TypeVar("Of")
 DATE, SITTING, PERSON = SESSIONS = ("date", "sitting", "person")  # what a folder in place of the date stands for
 
 
@@ -128,44 +132,93 @@ class Dataset:
         return self.layout.replace("{date}", date).replace("{label}", folder)
 
 
+Names = tuple[str, ...]
+Text = Annotated[str, Meta(min_length=1)]
+
+
+class _Split(Struct, forbid_unknown_fields=True):
+    train: Names
+    validation: Names
+    test: Names
+
+
+class _Files(Struct, frozen=True):
+    root: str = "."
+    layout: str = "{date}/{label}/*.csv"
+    exclude: Names = ()
+
+
+class _Measured(Struct):
+    file: str
+
+
+class _Override(Struct, forbid_unknown_fields=True):
+    match: str
+    rate_hz: Annotated[float, Meta(gt=0, le=1e6)] = 0.0
+    unit: Text = ""
+    channel: Text = ""
+    column: Text = ""  # another word for channel
+    lead: Text = ""
+
+
+class _File(Struct):
+    """The entries of a dataset file; sessions and overrides are read by themselves, with an example in errors."""
+
+    labels: dict[str, Names]
+    split: _Split
+    name: str | None = None
+    files: _Files = _Files()
+    override: list[Any] = []
+    session: str = DATE
+    sessions: Any = {}
+    measured: _Measured | None = None
+
+
 def read_dataset(path: str | Path, root: str | Path | None = None) -> Dataset:
     """Read a dataset file; `root` is where the recordings are (default: beside the file).
 
     Raises DatasetError on anything missing or mistyped, and on a date that stands in two sets.
     """
     path = Path(path)
-    content = read_toml(path, "dataset")
-    labels = _table(path, content, "labels")
-    split = _table(path, content, "split")
-    files = _table(path, {"files": {}, **content}, "files")
-    folders = {label: _names(path, f"labels.{label}", value) for label, value in labels.items()}
+    file = to_record(_File, read_toml(path, "dataset"), f"{path}:", DatasetError)
+    folders, split = file.labels, to_builtins(file.split)
     if len(folders) != 2:
         raise DatasetError(f"{path}: [labels] has {list(folders)}, expected two: the baseline, then the target")
-    if sorted(split) != sorted(SETS):
-        raise DatasetError(f"{path}: [split] has {list(split)}, expected {list(SETS)}")
-    dates = {name: _names(path, f"split.{name}", split[name]) for name in SETS}
-    exclude = _names(path, "files.exclude", files.get("exclude", []), may_be_empty=True)
+    for entry, names in {
+        **{f"labels.{label}": of_label for label, of_label in folders.items()},
+        **{f"split.{name}": split[name] for name in SETS},
+    }.items():
+        _require_names(path, entry, names)
+        if not names:
+            raise DatasetError(f"{path}: {entry} is empty")
+    _require_names(path, "files.exclude", file.files.exclude)
+    dates = {name: split[name] for name in SETS}
     _no_overlap(path, "date", dates)
-    _no_overlap(path, "folder", {**folders, "files.exclude": exclude})
+    _no_overlap(path, "folder", {**folders, "files.exclude": file.files.exclude})
 
-    layout = files.get("layout", "{date}/{label}/*.csv")
-    if not isinstance(layout, str) or "{date}" not in layout or "{label}" not in layout:
+    layout = file.files.layout
+    if "{date}" not in layout or "{label}" not in layout:
         raise DatasetError(f"{path}: files.layout is {layout!r}, expected a pattern with {{date}} and {{label}}")
-    below = files.get("root", ".")
-    if not isinstance(below, str):
-        raise DatasetError(f"{path}: files.root is {below!r}, expected the name of a folder")
-    root = Path(root) if root is not None else path.parent / below
+    root = Path(root) if root is not None else path.parent / file.files.root
     if not root.is_dir():
         raise DatasetError(f"{root}: expected the folder with the recordings of {path.name}")
+    if file.session not in SESSIONS:
+        raise DatasetError(f"{path}: session is {file.session!r}, expected one of {', '.join(SESSIONS)}")
+    if file.measured:
+        _require_names(path, "measured.file", [file.measured.file])
     baseline, target = folders
-    name, overrides = str(content.get("name", path.stem)), _overrides(path, content.get("override", []))
-    session = content.get("session", DATE)
-    if session not in SESSIONS:
-        raise DatasetError(f"{path}: session is {session!r}, expected one of {', '.join(SESSIONS)}")
-    sittings = _sittings(path, content.get("sessions", {}), dates)
-    measured = _measured(path, content)
     return Dataset(
-        name, root, (baseline, target), folders, dates, layout, exclude, overrides, session, sittings, measured
+        name=file.name or path.stem,
+        root=root,
+        labels=(baseline, target),
+        folders=folders,
+        dates=dates,
+        layout=layout,
+        exclude=file.files.exclude,
+        overrides=tuple(_override(path, table) for table in file.override),
+        session=file.session,
+        sittings=_sittings(path, file.sessions, dates),
+        measured=file.measured.file if file.measured else None,
     )
 
 
@@ -179,67 +232,43 @@ def read_toml(path: Path, kind: str, most: int = MOST_BYTES) -> dict[str, Any]:
         raise DatasetError(f"{path}: expected a TOML {kind} file: {error}") from None
 
 
-def _table(path: Path, content: dict[str, Any], name: str) -> dict[str, Any]:
-    table = content.get(name)
-    if not isinstance(table, dict):
-        raise DatasetError(f"{path}: has no table [{name}]")
-    return table
-
-
-def _sittings(path: Path, table: Any, dates: dict[str, tuple[str, ...]]) -> tuple[tuple[str, str, str], ...]:
+def _sittings(path: Path, tables: Any, dates: dict[str, tuple[str, ...]]) -> tuple[tuple[str, str, str], ...]:
     """Date, name and pattern of each session in [sessions.DATE]: what matches no pattern is the session of its date."""
-    expected = 'a table of a date\'s sessions, such as [sessions.0921] with "0921 noon" = "0921/*/*_12*.csv"'
     known: dict[str, tuple[str, ...]] = {date: (date,) for of_set in dates.values() for date in of_set}
-    if not isinstance(table, dict):
-        raise DatasetError(f"{path}: sessions is {table!r}, expected {expected}")
-    for date, patterns in table.items():
+    example = 'a table of a date\'s sessions is, for example, [sessions.0921] with "0921 noon" = "0921/*/*_12*.csv"'
+    patterns = _part(dict[str, dict[str, str]], tables, f"{path}: sessions", example)
+    for date, of_date in patterns.items():
         if date not in known:
             raise DatasetError(f"{path}: [sessions.{date}]: [split] has no date {date}")
-        if not isinstance(patterns, dict) or not all(isinstance(pattern, str) for pattern in patterns.values()):
-            raise DatasetError(f"{path}: [sessions.{date}] is {patterns!r}, expected {expected}")
-        known[date] += _names(path, f"sessions.{date}", list(patterns))
+        _require_names(path, f"sessions.{date}", of_date)
+        known[date] += tuple(of_date)
     _no_overlap(path, "session", known)
-    return tuple((date, name, pattern) for date, patterns in table.items() for name, pattern in patterns.items())
+    return tuple((date, name, pattern) for date, of_date in patterns.items() for name, pattern in of_date.items())
 
 
-def _measured(path: Path, content: dict[str, Any]) -> str | None:
-    """The file that [measured] names."""
-    if "measured" not in content:
-        return None
-    name = _table(path, content, "measured").get("file")
-    return _names(path, "measured.file", [name])[0]
+def _override(path: Path, table: Any) -> tuple[str, Overrides]:
+    """Pattern and overrides of the recordings that match it: rate, unit, channel or column, lead."""
+    example = 'expected are match and some of rate_hz, unit, channel, column, lead, such as rate_hz = 130, unit = "uV"'
+    found = _part(_Override, table, f"{path}: [[override]]", example)
+    channel = found.channel or found.column
+    overrides = Overrides(found.rate_hz or None, found.unit or None, channel or None, found.lead or None)
+    if overrides == NO_OVERRIDES:
+        raise DatasetError(f"{path}: [[override]] has match alone ({example})")
+    return found.match, overrides
 
 
-def _overrides(path: Path, tables: Any) -> tuple[tuple[str, Overrides], ...]:
-    """Overrides of the recordings that match each [[override]]: rate, unit, channel or column, lead."""
-    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise DatasetError(f"{path}: override is no list of tables; expected [[override]] with match and values")
-    overrides = []
-    for table in tables:
-        said = {{"column": "channel"}.get(key, key): value for key, value in table.items() if key != "match"}
-        if not isinstance(table.get("match"), str) or not said or not set(said) <= set(Overrides._fields):
-            fields = "match and some of rate_hz, unit, channel, column, lead"
-            raise DatasetError(f"{path}: [[override]] has {', '.join(table) or 'nothing'}; expected {fields}")
-        for key, value in said.items():
-            is_good = is_finite(value) and not isinstance(value, bool) if key == "rate_hz" else isinstance(value, str)
-            if not is_good:
-                raise DatasetError(
-                    f'{path}: [[override]] says that {key} is {value!r}; expected rate_hz = 130, unit = "uV"'
-                )
-        overrides.append((table["match"], Overrides(**said)))
-    return tuple(overrides)
+def _part(kind: type[Of], value: Any, name: str, example: str) -> Of:
+    try:
+        return to_record(kind, value, name, DatasetError)
+    except DatasetError as error:
+        raise DatasetError(f"{error} ({example})") from None
 
 
-def _names(path: Path, entry: str, value: Any, may_be_empty: bool = False) -> tuple[str, ...]:
+def _require_names(path: Path, entry: str, names: Iterable[str]) -> None:
     """Plain names of folders: one component of a path and no pattern, so that two names are two folders."""
-    if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
-        raise DatasetError(f"{path}: {entry} is {value!r}, expected a list of names")
-    if not value and not may_be_empty:
-        raise DatasetError(f"{path}: {entry} is empty")
-    for name in value:
-        if name in (".", "..") or set(name) & set("/\\*?[]\0"):
+    for name in names:
+        if name in ("", ".", "..") or set(name) & set("/\\*?[]\0"):
             raise DatasetError(f"{path}: {entry} holds {name!r}, expected the plain name of a folder")
-    return tuple(value)
 
 
 def _no_overlap(path: Path, kind: str, groups: dict[str, tuple[str, ...]]) -> None:

@@ -24,7 +24,7 @@ from msgspec import Meta
 from edge_ecg.contract import GuardConstants
 from edge_ecg.errors import ContractError
 from edge_ecg.inference.novelty import OUT_OF_DISTRIBUTION
-from edge_ecg.records import MOST_NUMBER, Record, read_record
+from edge_ecg.records import MOST_NUMBER, Record, to_whole_record
 
 TOO_LITTLE, ANOTHER_PERSON, CHANGE = "too little of it usable", "long out of distribution", "its parts disagree"
 COPIES, IRREGULAR, OWN_BASELINE = "repeated beats", "irregular rhythm", "its own day's baseline"
@@ -42,7 +42,7 @@ class GuardLimits(Record, frozen=True):
     @classmethod
     def from_json(cls, value: Any) -> "GuardLimits | None":
         """The inverse of `to_json`; None if there were too few recordings. Raises ContractError for anything else."""
-        return None if value is None else read_record(cls, value, "guards", ContractError)
+        return None if value is None else to_whole_record(cls, value, "guards", ContractError)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from typing import Annotated, Any, NamedTuple
 from msgspec import Meta
 
 from edge_ecg.errors import ContractError
-from edge_ecg.records import MOST_COUNT, MOST_NUMBER, Number, Record, read_record
+from edge_ecg.records import MOST_COUNT, MOST_NUMBER, Number, Record, to_whole_record
 
 
 class StateLevels(Record, frozen=True):
@@ -109,7 +109,7 @@ class Levels(Record, frozen=True):
     @classmethod
     def from_json(cls, value: Any) -> "Levels | None":
         """The inverse of `to_json`; None if there were too few dates. Raises ContractError for anything else."""
-        return None if value is None else read_record(cls, value, "levels", ContractError)
+        return None if value is None else to_whole_record(cls, value, "levels", ContractError)
 
 
 class Student(NamedTuple):

@@ -12,6 +12,7 @@ import numpy as np
 from edge_ecg.bundles.bundle import MANIFEST, PACKED_FROM, load_bundle
 from edge_ecg.errors import EdgeEcgError, RunError
 from edge_ecg.results import (
+    ArtifactParity,
     Confounders,
     Crossval,
     DatasetFacts,
@@ -65,7 +66,7 @@ class Findings:
     placebo: Placebo | None
     plan: SessionPlan | None
     coarse: tuple[str, ...]  # parts that `train.study --quick` measured
-    artifacts: list[dict[str, Any]] | None
+    artifacts: tuple[ArtifactParity, ...] | None
     not_made: dict[str, str]  # by artifact, the operation that its form lacks
     tools: dict[str, str]
     files: dict[str, Path]  # where each part was read
@@ -204,7 +205,7 @@ def _bundle(path: Path) -> dict[str, Any]:
             "best_epoch": manifest["training"]["best_epoch"],
             "metrics": convert_record(file, manifest["metrics"], dict[str, SetMetrics]),
             **dict.fromkeys(("history", "overview", "confounders", "evaluation")),
-            "artifacts": manifest["parity"],
+            "artifacts": convert_record(file, manifest["parity"], tuple[ArtifactParity, ...]),
             "not_made": manifest.get("not_made") or {},
             "tools": manifest["tools"],
             "files": {"model": file, "metrics": file, "artifacts": file},

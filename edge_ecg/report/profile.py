@@ -11,16 +11,14 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import safetensors.numpy
-from msgspec import Struct
 
 from edge_ecg.bundles.bundle import Bundle, read_files
-from edge_ecg.bundles.manifest import Positive, Whole
 from edge_ecg.errors import BundleError, RunError
 from edge_ecg.inference.portable import LAYERS, OPS, WEIGHTS, WEIGHTS_INT8, with_defaults
-from edge_ecg.records import read_record
-from edge_ecg.storage.files import read_json
+from edge_ecg.results import DeviceCounts, DeviceFigures, read_record
 
 # Assumed and not measured: cycles an instruction, and what a microcontroller with such a core draws for a cycle, its
 # memories included (100 uA/MHz at 3 V, 280 uA/MHz at 3.3 V).
@@ -28,78 +26,52 @@ CYCLES_AN_INSTRUCTION = 1.5
 NANOJOULES_A_CYCLE = {"m4f": 0.3, "m7": 0.9}
 
 
-class DeviceCounts(Struct, frozen=True):
-    """Counts of one device; `code_bytes` and what follows on bare metal alone."""
-
-    about: str
-    instructions_a_second_of_ecg: Whole
-    instructions_to_open: Whole
-    beats: Whole
-    differences: list[str]  # from Python
-    code_bytes: Whole | None = None
-    ram_bytes: Whole | None = None
-    stack_bytes: Whole | None = None
+def power_mw(name: str, counts: DeviceCounts) -> float | None:
+    """Estimated power of listening; None where nothing is assumed of such a device."""
+    if name not in NANOJOULES_A_CYCLE:
+        return None
+    return counts.instructions_a_second_of_ecg * CYCLES_AN_INSTRUCTION * NANOJOULES_A_CYCLE[name] * 1e-6
 
 
-class DeviceFile(Struct, frozen=True):
-    """The file that `python -m benches.device --json` writes."""
-
-    form: str
-    bundle_sha256: str
-    recordings: Whole
-    seconds: Positive
-    devices: dict[str, DeviceCounts]
-
-
-@dataclass(frozen=True)
-class DeviceFigures:
-    """Instructions and bytes by device, counted on emulated ones."""
-
-    form: str
-    recordings: int
-    seconds: float
-    devices: dict[str, dict[str, Any]]
-
-    def power_mw(self, name: str) -> float | None:
-        """Estimated power of listening; None where nothing is assumed of such a device."""
-        if name not in NANOJOULES_A_CYCLE:
-            return None
-        instructions = self.devices[name]["instructions_a_second_of_ecg"]
-        return float(instructions * CYCLES_AN_INSTRUCTION * NANOJOULES_A_CYCLE[name] * 1e-6)
-
-    def to_json(self) -> dict[str, Any]:
-        """All figures, the estimate of power beside the counts."""
-        return {
-            name: {k: v for k, v in figures.items() if k != "differences"}
-            | {"differences": len(figures["differences"]), "estimated_power_mw": self.power_mw(name)}
-            for name, figures in self.devices.items()
+def _device_json(figures: DeviceFigures) -> dict[str, Any]:
+    """Counts by device, the estimate of power beside them."""
+    return {
+        name: {
+            **msgspec.to_builtins(counts),
+            "differences": len(counts.differences),
+            "estimated_power_mw": power_mw(name, counts),
         }
+        for name, counts in figures.devices.items()
+    }
 
-    def lines(self) -> Iterator[str]:
-        """One line per device, then the assumptions."""
-        for name, f in self.devices.items():
-            memory = f", {f['code_bytes']:,} bytes of code, {f['ram_bytes']:,} of RAM" if "ram_bytes" in f else ""
-            power = self.power_mw(name)
-            energy = f"; an estimate of {power:.2f} mW" if power else ""
-            wrong = f"; {len(f['differences'])} DIFFERENCES from Python" if f["differences"] else ""
-            yield (
-                f"{'counted, ' + name:19} {f['instructions_a_second_of_ecg'] / 1e6:.2f} million instructions a second "
-                f"of ECG, {f['instructions_to_open'] / 1e6:.1f} million to open{memory}{energy}{wrong}"
-            )
+
+def _device_lines(figures: DeviceFigures) -> Iterator[str]:
+    """One line per device, then the assumptions."""
+    for name, of in figures.devices.items():
+        memory = f", {of.code_bytes:,} bytes of code, {of.ram_bytes:,} of RAM" if of.code_bytes and of.ram_bytes else ""
+        power = power_mw(name, of)
+        energy = f"; an estimate of {power:.2f} mW" if power else ""
+        wrong = f"; {len(of.differences)} DIFFERENCES from Python" if of.differences else ""
         yield (
-            f"{'':19} on emulated devices, {self.form}, {self.recordings} recordings of {self.seconds:.0f} s in all. "
-            f"The estimates assume {CYCLES_AN_INSTRUCTION} cycles an instruction and "
-            + ", ".join(f"{nanojoules} nJ a cycle ({name})" for name, nanojoules in NANOJOULES_A_CYCLE.items())
+            f"{'counted, ' + name:19} {of.instructions_a_second_of_ecg / 1e6:.2f} million instructions a second "
+            f"of ECG, {of.instructions_to_open / 1e6:.1f} million to open{memory}{energy}{wrong}"
         )
+    yield (
+        f"{'':19} on emulated devices, {figures.form}, {figures.recordings} recordings of {figures.seconds:.0f} s "
+        f"in all. The estimates assume {CYCLES_AN_INSTRUCTION} cycles an instruction and "
+        + ", ".join(f"{nanojoules} nJ a cycle ({name})" for name, nanojoules in NANOJOULES_A_CYCLE.items())
+    )
 
 
 def read_device_figures(path: Path, bundle_sha256: str) -> DeviceFigures:
     """The figures of the bundle whose manifest has that SHA-256. Raises RunError for another's, and for no figures."""
-    content = read_json(path)
-    read_record(DeviceFile, content, f"{path}: is no file of python -m benches.device: an entry", RunError)
-    if content["bundle_sha256"] != bundle_sha256:
+    try:
+        figures = read_record(path, DeviceFigures)
+    except RunError as error:
+        raise RunError(f"{error}: python -m benches.device BUNDLE RECORDING... --json {path}") from None
+    if figures.bundle_sha256 != bundle_sha256:
         raise RunError(f"{path}: is of another bundle; measure this one: python -m benches.device BUNDLE RECORDING...")
-    return DeviceFigures(content["form"], content["recordings"], content["seconds"], content["devices"])
+    return figures
 
 
 BEATS_PER_SECOND = 75 / 60
@@ -154,7 +126,7 @@ class Profile:
             "reference_bytes": self.reference_bytes,
             "onnx_beat_us": self.beat_us,
             "watch_estimate_us": sum(c.watch_s for c in self.layers) * 1e6,
-            **({"devices": self.device.to_json()} if self.device else {}),
+            **({"devices": _device_json(self.device)} if self.device else {}),
             "layers": [asdict(c) for c in self.layers],
         }
 
@@ -184,7 +156,7 @@ class Profile:
             "multiply-adds and 1 billion written numbers a second, and 1 us a layer; not measured on a watch"
         )
         if self.device:
-            yield from self.device.lines()
+            yield from _device_lines(self.device)
 
 
 def profile(bundle: Bundle, device_figures: Path | None = None) -> Profile:

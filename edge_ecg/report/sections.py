@@ -266,7 +266,7 @@ def artifacts(findings: Findings) -> dict[str, Any]:
     """Size of each form of the model, and its effect on the decisions."""
     assert findings.artifacts is not None
     rows = [
-        (row["engine"], row["bytes_with_references"], median(row["beat_us"]) if row.get("beat_us") else None)
+        (row.engine, round(row.bytes_with_references), median(row.beat_us) if row.beat_us else None)
         for row in findings.artifacts
     ]
     return {"picture": model.artifacts(rows)}

@@ -6,7 +6,7 @@ Names and shapes, then values, then votes, then decisions; everything that is of
 import time
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from edge_ecg.errors import EdgeEcgError, ParityError, UnsupportedOperationError, first_line
 from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.inference.votes import DecisionRule
+from edge_ecg.results import UNKNOWN_ERROR, ArtifactParity
 from export.compression.weights import FLOAT32, Scheme, layers_of
 from export.formats.artifact import Artifact, Engine, Files, StoredWeight
 from export.gate.reference_model import ReferenceModel
@@ -31,40 +32,7 @@ MOST_LOGIT_RMS = 0.03  # of full scale, against the reference model: on few beat
 TIMED_BEATS, TIMED_ROUNDS = 200, 7
 
 
-@dataclass(frozen=True)
-class Parity:
-    """Size of an artifact, and its error against the reference model on the same beats."""
-
-    engine: str
-    bytes: int  # of its files
-    bytes_with_references: int
-    quantized_weights: int  # numbers that its files hold in fewer than 32 bits ...
-    weights: int  # ... of so many that the graphs have
-    finetuned: bool  # rounding alone cost decisions, so the weights were trained on their grid
-    beats: int
-    recordings: int
-    faults: tuple[str, ...]  # why it does not decide as the reference model
-    embedding_max_abs: float = 1e30
-    embedding_scale: float = 1e30  # the largest embedding number of the reference model
-    logit_max_abs: float = 1e30
-    logit_scale: float = 1e30
-    logit_rms: float = 1e30
-    from_expected: float = 1e30  # largest error against a model with the same weights, as a share of full scale
-    beat_flips: int = 0  # beats whose soft vote changes sides
-    recording_flips: int = 0  # recordings whose decision changes
-    timing_changes: int = 0  # recordings that are decided alike, after another beat
-
-    @property
-    def shipped(self) -> bool:
-        """Only what decides as the reference model is."""
-        return not self.faults
-
-    def to_json(self) -> dict[str, Any]:
-        """The figures as JSON values for the manifest."""
-        return {**asdict(self), "shipped": self.shipped}
-
-
-def require(parities: Iterable[Parity]) -> None:
+def require(parities: Iterable[ArtifactParity]) -> None:
     """Raises one ParityError with the faults of all artifacts."""
     if faults := [f"{p.engine}: {fault}" for p in parities for fault in p.faults]:
         raise ParityError("; ".join(faults))
@@ -111,7 +79,7 @@ class ParityCheck:
             bank = ReferenceBank.from_bytes(bank.to_int8_bytes())
         return self._decision_faults(self._expected(scheme, bank))
 
-    def check(self, artifact: Artifact, files: Files) -> Parity:
+    def check(self, artifact: Artifact, files: Files) -> ArtifactParity:
         """Run one artifact on every beat. Faults are in the result, also where it can't be opened at all.
 
         Raises UnsupportedOperationError if nothing here can run an operation of it.
@@ -153,9 +121,11 @@ class ParityCheck:
                 f"logits are an RMS of {logit_rms:.2g} from the reference model's, whose largest is {logit_scale:.2g}"
             )
         changed = self._changed(outcome)
-        return Parity(
+        faults += self._decision_faults(outcome)
+        return ArtifactParity(
             **facts,
-            faults=(*faults, *self._decision_faults(outcome)),
+            faults=tuple(faults),
+            shipped=not faults,
             embedding_max_abs=_finite(np.abs(outcome.embeddings - truth.embeddings).max()),
             embedding_scale=float(np.abs(truth.embeddings).max()),
             logit_max_abs=_finite(np.abs(errors).max()),
@@ -169,10 +139,18 @@ class ParityCheck:
             ),
         )
 
-    def unusable(self, artifact: Artifact, fault: str) -> Parity:
+    def unusable(self, artifact: Artifact, fault: str) -> ArtifactParity:
         """The result of an artifact that can't be run."""
         facts = self.facts(artifact, {artifact.references: b""}, [])
-        return Parity(**facts, faults=(fault,), beat_flips=facts["beats"], recording_flips=facts["recordings"])
+        return ArtifactParity(
+            **facts,
+            faults=(fault,),
+            shipped=False,
+            logit_max_abs=UNKNOWN_ERROR,
+            logit_rms=UNKNOWN_ERROR,
+            beat_flips=facts["beats"],
+            recording_flips=facts["recordings"],
+        )
 
     def facts(self, artifact: Artifact, files: Files, stored: list[StoredWeight]) -> dict[str, Any]:
         """Facts of an artifact that need no run."""
@@ -280,4 +258,4 @@ def _share_off(got: np.ndarray, exact: np.ndarray) -> float:
 
 def _finite(value: Any) -> float:
     """A number that JSON can hold."""
-    return float(np.nan_to_num(value, nan=1e30, posinf=1e30))
+    return float(np.nan_to_num(value, nan=UNKNOWN_ERROR, posinf=UNKNOWN_ERROR))

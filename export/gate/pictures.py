@@ -1,26 +1,28 @@
 """The picture of a bundle's artifacts: size against error."""
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
 
+from edge_ecg.results import ArtifactParity
+
 PICTURE = "quantization.png"
 
 
-def picture(found: list[dict[str, Any]]) -> bytes:
+def picture(found: Sequence[ArtifactParity]) -> bytes:
     """Bytes against error, an artifact a point; those that are not shipped are hollow."""
     figure = Figure(figsize=(7.5, 4.2), layout="constrained")
     axes = figure.subplots()
-    formats = list(dict.fromkeys(row["engine"].split()[0] for row in found))
+    formats = list(dict.fromkeys(row.engine.split()[0] for row in found))
     for row in found:
-        if row["logit_rms"] > 1e6:
+        if row.logit_rms > 1e6:
             continue
-        color = f"C{formats.index(row['engine'].split()[0])}"
-        size, error = row["bytes_with_references"] / 1024, max(row["logit_rms"], 1e-7)
-        axes.plot(size, error, "o", color=color, fillstyle="full" if row["shipped"] else "none")
-        label = f" {row['engine']}, {row['beat_flips']}/{row['beats']} beats"
+        color = f"C{formats.index(row.engine.split()[0])}"
+        size, error = row.bytes_with_references / 1024, max(row.logit_rms, 1e-7)
+        axes.plot(size, error, "o", color=color, fillstyle="full" if row.shipped else "none")
+        label = f" {row.engine}, {row.beat_flips}/{row.beats} beats"
         axes.annotate(label, (size, error), fontsize=8, rotation=20)
     axes.set_yscale("log")
     axes.set_xlabel("what a device carries: graphs and references, KiB")
