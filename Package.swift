@@ -16,7 +16,6 @@ let package = Package(
   platforms: [.iOS(.v16), .watchOS(.v9), .macOS(.v13)],
   products: [
     .library(name: "EdgeECG", targets: ["EdgeECG"]),
-    .library(name: "EdgeECGCore", targets: ["EdgeECGCore"]),
     .library(name: "EdgeECGApple", targets: ["EdgeECGApple"]),
     .library(name: "EdgeECGUI", targets: ["EdgeECGUI"]),
     .executable(name: "edge-ecg-swift", targets: ["edge-ecg-swift"]),

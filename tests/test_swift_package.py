@@ -25,8 +25,9 @@ MAIN = """import EdgeECG
 import Foundation
 
 let (bundle, recording) = (CommandLine.arguments[1], CommandLine.arguments[2])
-let replayed = try Watch.replay(
-  Recording(contentsOf: URL(fileURLWithPath: recording)), through: ECGBundle(contentsOf: URL(fileURLWithPath: bundle)))
+let replayed = try ECGWatch.replay(
+  ECGRecording(contentsOf: URL(fileURLWithPath: recording)),
+  through: ECGBundle(contentsOf: URL(fileURLWithPath: bundle)))
 print(replayed.judged.count, replayed.decision.outcome)
 """
 

@@ -16,15 +16,15 @@ private final class OpenBundle {
 }
 
 private final class OpenBaseline {
-  let baseline: DayBaseline
-  init(_ baseline: DayBaseline) { self.baseline = baseline }
+  let baseline: ECGDayBaseline
+  init(_ baseline: ECGDayBaseline) { self.baseline = baseline }
 }
 
 private final class OpenRecording {
-  let recording: Recording
+  let recording: ECGRecording
   let samples: UnsafeMutableBufferPointer<Double>
 
-  init(_ recording: Recording) {
+  init(_ recording: ECGRecording) {
     self.recording = recording
     samples = .allocate(capacity: recording.samplesMicrovolts.count)
     _ = samples.initialize(from: recording.samplesMicrovolts)
@@ -36,7 +36,7 @@ private final class OpenRecording {
 private final class OpenWatch {
   private let blockSamples: Int
   private var judge: BeatJudge<PortableEncoder, PortableComparator>
-  private var waiting: [(judged: Judged, logOdds: Double)] = []
+  private var waiting: [(judged: ECGJudgedBeat, logOdds: Double)] = []
   private var taken = 0
 
   init(_ judge: BeatJudge<PortableEncoder, PortableComparator>, blockSamples: Int) {
@@ -45,7 +45,7 @@ private final class OpenWatch {
   }
 
   var tally: Tally { judge.tally }
-  var decision: Decision { judge.decision }
+  var decision: ECGDecision { judge.decision }
   var count: Int { waiting.count - taken }
 
   /// In blocks that complete one beat at most, so that the log odds after each beat are known.
@@ -57,7 +57,7 @@ private final class OpenWatch {
     }
   }
 
-  func next() -> (judged: Judged, logOdds: Double)? {
+  func next() -> (judged: ECGJudgedBeat, logOdds: Double)? {
     guard count > 0 else { return nil }
     taken += 1
     return waiting[taken - 1]
@@ -104,7 +104,7 @@ private func samples(_ start: UnsafePointer<Double>?, _ count: Int) -> UnsafeBuf
   UnsafeBufferPointer(start: start, count: start == nil ? 0 : max(0, count))
 }
 
-private func recordings(_ handles: UnsafePointer<OpaquePointer?>?, _ count: Int) -> [Recording] {
+private func recordings(_ handles: UnsafePointer<OpaquePointer?>?, _ count: Int) -> [ECGRecording] {
   UnsafeBufferPointer(start: handles, count: handles == nil ? 0 : max(0, count)).compactMap { handle in
     handle.map { object($0, OpenRecording.self).recording }
   }
@@ -112,16 +112,16 @@ private func recordings(_ handles: UnsafePointer<OpaquePointer?>?, _ count: Int)
 
 private func text(_ start: UnsafePointer<CChar>?) -> String? { start.map { String(cString: $0) } }
 
-private func day(_ number: Int32) throws(EdgeECGError) -> CalendarDay? {
+private func day(_ number: Int32) throws(EdgeECGError) -> ECGCalendarDay? {
   if number == 0 { return nil }
   let date = Int(number)
-  guard let day = CalendarDay(year: date / 10000, month: date / 100 % 100, day: date % 100) else {
+  guard let day = ECGCalendarDay(year: date / 10000, month: date / 100 % 100, day: date % 100) else {
     throw EdgeECGError.recording("the day is \(String(number)), expected one such as 20240309, or 0")
   }
   return day
 }
 
-private func number(_ day: CalendarDay?) -> Int32 {
+private func number(_ day: ECGCalendarDay?) -> Int32 {
   Int32(day.map { $0.description.utf8.filter { $0 != UInt8(ascii: "-") }.reduce(0) { 10 * $0 + Int($1) - 0x30 } } ?? 0)
 }
 
@@ -137,7 +137,7 @@ private func number(ordinal: Int) -> Int32 {
   return Int32(clamping: 10000 * year + 100 * month + dayOfYear - (153 * fromMarch + 2) / 5 + 1)
 }
 
-extension Outcome {
+extension ECGOutcome {
   fileprivate var code: Int32 {
     switch self {
     case .baseline: Int32(ECG_BASELINE)
@@ -163,14 +163,14 @@ private func flag(_ isSet: Bool) -> Int32 { isSet ? 1 : 0 }
 @c @implementation public func ecg_version() -> Int32 { ECG_VERSION }
 
 @c @implementation public func ecg_beat_reason(_ bit: Int32, _ text: UnsafeMutablePointer<CChar>!, _ most: Int) -> Int {
-  let names = UnusableReason.allCases.map { $0.rawValue }
+  let names = ECGBeatReason.allCases.map { $0.rawValue }
   return write(names.indices.contains(Int(bit)) ? names[Int(bit)] : "", into: text, most)
 }
 
 @c @implementation public func ecg_recording_reason(
   _ bit: Int32, _ text: UnsafeMutablePointer<CChar>!, _ most: Int
 ) -> Int {
-  let names = RecordingReason.allCases.map { $0.rawValue }
+  let names = ECGRecordingReason.allCases.map { $0.rawValue }
   return write(names.indices.contains(Int(bit)) ? names[Int(bit)] : "", into: text, most)
 }
 
@@ -192,7 +192,7 @@ private func flag(_ isSet: Bool) -> Int32 { isSet ? 1 : 0 }
 @c @implementation public func ecg_bundle_label(
   _ bundle: OpaquePointer!, _ decision: Int32, _ text: UnsafeMutablePointer<CChar>!, _ most: Int
 ) -> Int {
-  write(object(bundle, OpenBundle.self).parts.rule.labels[Outcome(code: decision)], into: text, most)
+  write(object(bundle, OpenBundle.self).parts.rule.labels[ECGOutcome(code: decision)], into: text, most)
 }
 
 @c @implementation public func ecg_bundle_intended_use(
@@ -225,7 +225,7 @@ private func flag(_ isSet: Bool) -> Int32 { isSet ? 1 : 0 }
   _ most: Int
 ) -> OpaquePointer! {
   do throws(EdgeECGError) {
-    return handle(OpenRecording(try Recording(content: bytes(content, count), source: text(name) ?? "")))
+    return handle(OpenRecording(try ECGRecording(content: bytes(content, count), source: text(name) ?? "")))
   } catch let problem {
     write(problem.message, into: error, most)
     return nil
@@ -239,7 +239,7 @@ private func flag(_ isSet: Bool) -> Int32 { isSet ? 1 : 0 }
   do throws(EdgeECGError) {
     return handle(
       OpenRecording(
-        try Recording(
+        try ECGRecording(
           samplesMicrovolts: Array(samples(microvolts, count)), sampleRateHz: rateHz, source: text(name) ?? "",
           recordedAt: text(recordedAt))))
   } catch let problem {
@@ -282,7 +282,7 @@ private func flag(_ isSet: Bool) -> Int32 { isSet ? 1 : 0 }
 ) -> OpaquePointer! {
   do throws(EdgeECGError) {
     let parts = object(bundle, OpenBundle.self).parts
-    return handle(OpenBaseline(try DayBaseline(parts, recordings: recordings(handles, count))))
+    return handle(OpenBaseline(try ECGDayBaseline(parts, recordings: recordings(handles, count))))
   } catch let problem {
     write(problem.message, into: error, most)
     return nil
@@ -308,7 +308,7 @@ private func flag(_ isSet: Bool) -> Int32 { isSet ? 1 : 0 }
 ) -> OpaquePointer! {
   do throws(EdgeECGError) {
     let open = object(bundle, OpenBundle.self)
-    let enrollment = try Enrollment(open.parts, recordings: recordings(handles, count))
+    let enrollment = try ECGEnrollment(open.parts, recordings: recordings(handles, count))
     let enrolled = try OpenBundle(packed: PackedFiles(Array(open.packed), name: "bundle").enrolled(by: enrollment))
     found?.pointee = ecg_enrollment(
       distance: enrollment.distance, recordings: Int32(clamping: enrollment.used.count),

@@ -55,10 +55,10 @@ struct Main {
   ) throws(EdgeECGError) -> BeatJudge<PortableEncoder, PortableComparator> {
     try BeatJudge(
       parts(bundle), sampleRateHz: sampleRateHz,
-      day: CalendarDay(year: date / 10000, month: date / 100 % 100, day: date % 100))
+      day: ECGCalendarDay(year: date / 10000, month: date / 100 % 100, day: date % 100))
   }
 
-  private static func print(_ judged: Judged) {
+  private static func print(_ judged: ECGJudgedBeat) {
     let index = Int(truncatingIfNeeded: judged.beat.rIndex)
     if let vote = judged.vote {
       (Line("beat") + index + vote.sameAsBaseline + vote.sameAsTarget + (vote.hardTarget ? 1 : 0) + vote.evidence

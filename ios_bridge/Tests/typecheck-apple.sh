@@ -1,6 +1,7 @@
 #!/bin/sh
 # Type-check EdgeECGApple, EdgeECGUI and the sample apps against the stubs in Tests/AppleStubs, for those without a Mac.
 # It shows that the code agrees with itself and with the signatures written there; it does not show Apple's.
+# The public API of the libraries must be what public-api.txt lists; with --update it writes that file.
 set -eu
 cd "$(dirname "$0")/.."
 out=$(mktemp -d)
@@ -21,4 +22,12 @@ compile EdgeECGUI -warnings-as-errors Sources/EdgeECGUI/*.swift
 for app in Watch Phone; do
   swiftc -swift-version 6 -parse-as-library -typecheck -warnings-as-errors -I "$out" Examples/WatchDemo/$app/*.swift
 done
+triple=$(swiftc -print-target-info | sed -n 's/.*"triple": "\(.*\)".*/\1/p' | head -1)
+for module in EdgeECGCore EdgeECG EdgeECGApple EdgeECGUI; do
+  swift-symbolgraph-extract -module-name $module -I "$out" -target "$triple" -minimum-access-level public \
+    -skip-synthesized-members -output-dir "$out"
+done
+python3 Tests/public_api.py "$out" >"$out/public-api.txt"
+test "${1:-}" != --update || cp "$out/public-api.txt" Tests/public-api.txt
+diff Tests/public-api.txt "$out/public-api.txt" || { echo "the public API changed: typecheck-apple.sh --update" && exit 1; }
 echo "EdgeECGApple, EdgeECGUI and WatchDemo agree with the stubs"

@@ -41,13 +41,13 @@ public struct ECGBundle: Sendable {
   /// Where it came from, as the user gave it.
   public var source: String { parts.source }
   /// All that is known of the bundle. Of a whole one: training facts, metrics with intervals, parity, tool versions.
-  public var manifest: JSONValue { parts.manifest }
+  package var manifest: JSONValue { parts.manifest }
   /// The numbers that the bundle was made with.
-  public var contract: Contract { parts.contract }
+  package var contract: Contract { parts.contract }
   /// The two states.
-  public var labels: Labels { rule.labels }
+  public var labels: ECGLabels { rule.labels }
   /// What turns votes into decisions.
-  public var rule: DecisionRule { parts.rule }
+  package var rule: DecisionRule { parts.rule }
   /// What the bundle is for, and what it is not.
   public var intendedUse: String { parts.intendedUse }
 
@@ -64,38 +64,38 @@ public struct ECGBundle: Sendable {
   }
 
   /// What beats are compared with.
-  public var references: ReferenceBank {
+  public var references: ECGReferences {
     get { parts.references }
     set { parts.references = newValue }
   }
 
   /// The same bundle, judging by other references.
-  public func withReferences(_ references: ReferenceBank) -> ECGBundle {
+  public func replacingReferences(with references: ECGReferences) -> ECGBundle {
     var bundle = self
     bundle.references = references
     return bundle
   }
 
   /// The manifest's name for a file's content: the SHA-256 that it was verified by.
-  public func hash(ofFile name: String) -> String? {
+  package func hash(ofFile name: String) -> String? {
     manifest["files"]?[name]?["sha256"]?.text
   }
 }
 
-extension DayBaseline {
+extension ECGDayBaseline {
   /// The level of some recordings.
   /// - Throws: ``EdgeECGError/recording(_:)`` for a recording that can't be used, for recordings of two days, and for
   ///   none at all.
-  public init(_ bundle: ECGBundle, recordings: [Recording]) throws(EdgeECGError) {
+  public init(bundle: ECGBundle, recordings: [ECGRecording]) throws(EdgeECGError) {
     try self.init(bundle.parts, recordings: recordings)
   }
 }
 
-extension Enrollment {
+extension ECGEnrollment {
   /// What baseline recordings say of the level.
   /// - Throws: ``EdgeECGError/bundle(_:)`` if the bundle does not say what training has seen,
   ///   ``EdgeECGError/recording(_:)`` if no recording can be used, or those of fewer than three dates.
-  public init(_ bundle: ECGBundle, recordings: [Recording]) throws(EdgeECGError) {
+  public init(bundle: ECGBundle, recordings: [ECGRecording]) throws(EdgeECGError) {
     try self.init(bundle.parts, recordings: recordings)
   }
 }
@@ -118,7 +118,7 @@ struct AnyComparator: ECGComparator {
   var embeddingLength: Int { engine.embeddingLength }
 
   mutating func compare(
-    _ embedding: [Float], with references: ReferenceBank, into logits: inout [Float]
+    _ embedding: [Float], with references: ECGReferences, into logits: inout [Float]
   ) throws(EdgeECGError) {
     try engine.compare(embedding, with: references, into: &logits)
   }

@@ -1,6 +1,30 @@
 import Foundation
 
-extension Recording {
+/// A missing sample is null; what is read back is examined as any other recording is.
+extension ECGRecording: Codable {
+  private enum CodingKeys: CodingKey { case samplesMicrovolts, sampleRateHz, source, recordedAt }
+
+  /// Reads what ``encode(to:)`` wrote.
+  public init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    try self.init(
+      samplesMicrovolts: values.decode([Double?].self, forKey: .samplesMicrovolts).map { $0 ?? .nan },
+      sampleRateHz: values.decode(Double.self, forKey: .sampleRateHz),
+      source: values.decode(String.self, forKey: .source),
+      recordedAt: values.decodeIfPresent(String.self, forKey: .recordedAt))
+  }
+
+  /// Writes the samples with their rate, source and time.
+  public func encode(to encoder: any Encoder) throws {
+    var values = encoder.container(keyedBy: CodingKeys.self)
+    try values.encode(samplesMicrovolts.map { $0.isNaN ? nil : $0 }, forKey: .samplesMicrovolts)
+    try values.encode(sampleRateHz, forKey: .sampleRateHz)
+    try values.encode(source, forKey: .source)
+    try values.encodeIfPresent(recordedAt, forKey: .recordedAt)
+  }
+}
+
+extension ECGRecording {
   private static let mostFileBytes = 50_000_000
 
   /// The recording in a file, chosen by content and extension.

@@ -1,15 +1,15 @@
 /// What one replay gave and what it cost.
-public struct Replayed: Hashable, Sendable, Codable {
+public struct ECGReplay: Hashable, Sendable, Codable {
   /// The recording's source.
   public let source: String
   /// What is known at its end.
-  public let decision: Decision
+  public let decision: ECGDecision
   /// Log odds of the target at its end.
   public let logOdds: Double
   /// Which rule spoke: with the day's baseline, or without one.
   public let rule: String
   /// Each beat with its vote.
-  public let judged: [Judged]
+  public let judged: [ECGJudgedBeat]
   /// Seconds spent in the watch.
   public let busySeconds: Double
   /// Seconds of ECG.
@@ -21,7 +21,7 @@ public struct Replayed: Hashable, Sendable, Codable {
 
   /// A replay that was made already.
   public init(
-    source: String, decision: Decision, logOdds: Double, rule: String, judged: [Judged], busySeconds: Double,
+    source: String, decision: ECGDecision, logOdds: Double, rule: String, judged: [ECGJudgedBeat], busySeconds: Double,
     durationSeconds: Double, latencyMicroseconds: [Double], lateChunks: Int
   ) {
     (self.source, self.decision, self.logOdds, self.rule) = (source, decision, logOdds, rule)
@@ -33,7 +33,7 @@ public struct Replayed: Hashable, Sendable, Codable {
   public var realtimeFactor: Double { durationSeconds / busySeconds }
 
   /// Beats that did not vote, by reason, in the order in which the reasons came; a beat can have several.
-  public var unusable: [(reason: UnusableReason, beats: Int)] { UnusableReason.counts(in: judged) }
+  public var unusable: [(reason: ECGBeatReason, beats: Int)] { ECGBeatReason.counts(in: judged) }
 
   /// Beats whose R pointed down, and which were judged the other way up.
   public var invertedBeats: Int { judged.count { $0.beat.isTurned } }
@@ -52,19 +52,19 @@ public struct Replayed: Hashable, Sendable, Codable {
   }
 }
 
-extension Watch {
+extension ECGWatch {
   /// Pushes a recording through a watch, chunk by chunk, as fast as it is judged, and times every step.
   ///
   /// Apple platforms hand over a recording when it is finished; there is no live ECG stream for apps. A replay is
   /// how the stream is shown and measured. Every decision but the last is provisional.
   public static func replay(
-    _ recording: Recording, through bundle: ECGBundle, chunkSamples: Int = 64, dayBaseline: DayBaseline? = nil
-  ) throws(EdgeECGError) -> Replayed {
+    _ recording: ECGRecording, through bundle: ECGBundle, chunkSamples: Int = 64, dayBaseline: ECGDayBaseline? = nil
+  ) throws(EdgeECGError) -> ECGReplay {
     precondition(chunkSamples > 0, "a chunk holds at least one sample")
-    var watch = try Watch(
-      bundle, sampleRateHz: recording.sampleRateHz, day: recording.day, dayBaseline: dayBaseline)
+    var watch = try ECGWatch(
+      bundle: bundle, sampleRateHz: recording.sampleRateHz, day: recording.day, dayBaseline: dayBaseline)
     let isUndated = dayBaseline.map { $0.day == nil } ?? false  // nothing can check its day
-    var judged: [Judged] = []
+    var judged: [ECGJudgedBeat] = []
     var latency: [Double] = []
     var busy = 0.0
     var lateChunks = 0
@@ -81,7 +81,7 @@ extension Watch {
         judged += beats
       }
     }
-    return Replayed(
+    return ECGReplay(
       source: recording.source, decision: watch.decision, logOdds: watch.logOdds,
       rule: bundle.rule.description(dayBaseline?.level) + (isUndated ? ", undated" : ""), judged: judged,
       busySeconds: busy,

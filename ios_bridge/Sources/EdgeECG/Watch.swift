@@ -1,7 +1,7 @@
 /// The whole story in one place: samples in, beats judged, a decision out.
 ///
 /// Any chunk size gives the same votes and decision, bit for bit. A watch is a value: a copy goes its own way.
-public struct Watch: Sendable {
+public struct ECGWatch: Sendable {
   private var judge: BeatJudge<AnyEncoder, AnyComparator>
 
   /// A watch that judges by `bundle`, for recordings of `sampleRateHz`.
@@ -10,7 +10,7 @@ public struct Watch: Sendable {
   /// what the beats are compared with, beside what is usual.
   /// - Throws: ``EdgeECGError/recording(_:)`` for a rate that no sensor has, and for a baseline of another day.
   public init(
-    _ bundle: ECGBundle, sampleRateHz: Double = 512, day: CalendarDay? = nil, dayBaseline: DayBaseline? = nil
+    bundle: ECGBundle, sampleRateHz: Double = 512, day: ECGCalendarDay? = nil, dayBaseline: ECGDayBaseline? = nil
   ) throws(EdgeECGError) {
     judge = try BeatJudge(bundle.parts, sampleRateHz: sampleRateHz, day: day, dayBaseline: dayBaseline)
   }
@@ -26,13 +26,13 @@ public struct Watch: Sendable {
   /// its RR interval included, comes back without a vote.
   /// - Throws: ``EdgeECGError/recording(_:)`` after ten seconds that span too little to be in microvolts, and what the
   ///   bundle's engines throw; the portable ones throw nothing here.
-  public mutating func push(_ samplesMicrovolts: some Sequence<Double>) throws(EdgeECGError) -> [Judged] {
+  public mutating func push(_ samplesMicrovolts: some Sequence<Double>) throws(EdgeECGError) -> [ECGJudgedBeat] {
     try judge.push(Array(samplesMicrovolts))
   }
 
   /// Declares that the sensor gave nothing for a while: the same as pushing that many missing samples.
   /// - Throws: ``EdgeECGError/recording(_:)`` for a gap that is negative or longer than a day.
-  public mutating func gap(seconds: Double) throws(EdgeECGError) -> [Judged] {
+  public mutating func gap(seconds: Double) throws(EdgeECGError) -> [ECGJudgedBeat] {
     try judge.gap(seconds: seconds)
   }
 
@@ -49,5 +49,5 @@ public struct Watch: Sendable {
   public var canDecide: Bool { judge.tally.isEnough }
 
   /// What is known of the recording so far; final when all its samples were pushed.
-  public var decision: Decision { judge.decision }
+  public var decision: ECGDecision { judge.decision }
 }

@@ -1,28 +1,28 @@
 /// What a watch has to say while samples come in.
-public enum WatchEvent: Hashable, Sendable, Codable {
+public enum ECGWatchEvent: Hashable, Sendable, Codable {
   /// A beat was judged; its decision is provisional.
-  case judged(Judged)
+  case judged(ECGJudgedBeat)
   /// The samples have ended: what is known now is final.
-  case ended(Decision)
+  case ended(ECGDecision)
 }
 
-extension Watch {
+extension ECGWatch {
   /// What the watch says of samples that come one by one, a missing one as NaN; the watch itself stays as it is.
   ///
   /// Iterating throws what ``push(_:)`` throws and what the samples throw, and `CancellationError` in place of the end
   /// if the task was cancelled: half an ECG has no decision.
-  public func events<Samples: AsyncSequence>(of samplesMicrovolts: Samples) -> WatchEvents<Samples>
+  public func events<Samples: AsyncSequence>(of samplesMicrovolts: Samples) -> ECGWatchEvents<Samples>
   where Samples.Element == Double {
-    WatchEvents(watch: self, samples: samplesMicrovolts)
+    ECGWatchEvents(watch: self, samples: samplesMicrovolts)
   }
 }
 
 /// Events of a watch, from samples in microvolts: each judged beat as soon as it is known, and the end.
-public struct WatchEvents<Samples: AsyncSequence>: AsyncSequence where Samples.Element == Double {
+public struct ECGWatchEvents<Samples: AsyncSequence>: AsyncSequence where Samples.Element == Double {
   /// What is iterated.
-  public typealias Element = WatchEvent
+  public typealias Element = ECGWatchEvent
 
-  fileprivate let watch: Watch
+  fileprivate let watch: ECGWatch
   fileprivate let samples: Samples
 
   /// Begins with the first sample.
@@ -34,18 +34,18 @@ public struct WatchEvents<Samples: AsyncSequence>: AsyncSequence where Samples.E
   public struct Iterator: AsyncIteratorProtocol {
     private static var atOnce: Int { 64 }  // samples a push: an eighth of a second
 
-    fileprivate var watch: Watch
+    fileprivate var watch: ECGWatch
     fileprivate var samples: Samples.AsyncIterator
-    private var judged: ArraySlice<Judged> = []
+    private var judged: ArraySlice<ECGJudgedBeat> = []
     private var isOver = false
     private var isTold = false
 
-    fileprivate init(watch: Watch, samples: Samples.AsyncIterator) {
+    fileprivate init(watch: ECGWatch, samples: Samples.AsyncIterator) {
       (self.watch, self.samples) = (watch, samples)
     }
 
     /// The next event; nothing after the end.
-    public mutating func next() async throws -> WatchEvent? {
+    public mutating func next() async throws -> ECGWatchEvent? {
       while judged.isEmpty {
         if isTold { return nil }
         if isOver {
@@ -68,4 +68,4 @@ public struct WatchEvents<Samples: AsyncSequence>: AsyncSequence where Samples.E
   }
 }
 
-extension WatchEvents: Sendable where Samples: Sendable {}
+extension ECGWatchEvents: Sendable where Samples: Sendable {}

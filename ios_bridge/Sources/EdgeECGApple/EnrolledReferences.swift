@@ -1,7 +1,7 @@
 import EdgeECG
 import Foundation
 
-/// Fresh references on the device: what an `Enrollment` moved, kept for the bundle it was made with.
+/// Fresh references on the device: what an `ECGEnrollment` moved, kept for the bundle it was made with.
 ///
 /// A file belongs to one bundle by the hash of that bundle's own references; after a new bundle comes, old files are
 /// not read. On Apple platforms the file is encrypted while the device is locked, and not part of a backup.
@@ -14,9 +14,9 @@ public struct EnrolledReferences: Sendable {
   }
 
   /// Learns from fresh baseline recordings, keeps the moved references, and returns the bundle that judges by them.
-  public func enroll(_ bundle: ECGBundle, recordings: [Recording]) throws -> (ECGBundle, Enrollment) {
-    let enrollment = try Enrollment(bundle, recordings: recordings)
-    let enrolled = bundle.withReferences(enrollment.references)
+  public func enroll(_ bundle: ECGBundle, recordings: [ECGRecording]) throws -> (ECGBundle, ECGEnrollment) {
+    let enrollment = try ECGEnrollment(bundle: bundle, recordings: recordings)
+    let enrolled = bundle.replacingReferences(with: enrollment.references)
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     #if canImport(Darwin)
       let options: Data.WritingOptions = [.atomic, .completeFileProtection]
@@ -43,11 +43,11 @@ public struct EnrolledReferences: Sendable {
     } catch {
       throw EdgeECGError.bundle("kept references can't be read: \(error.localizedDescription)")
     }
-    let references = try ReferenceBank(safetensors: [UInt8](content))
+    let references = try ECGReferences(safetensors: [UInt8](content))
     guard references.embeddingLength == bundle.encoder.embeddingLength else {
       throw EdgeECGError.bundle("kept references have \(references.embeddingLength) numbers each, the bundle's others")
     }
-    return bundle.withReferences(references)
+    return bundle.replacingReferences(with: references)
   }
 
   /// Forgets what was kept for the bundle.

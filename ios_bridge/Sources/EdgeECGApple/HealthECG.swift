@@ -1,16 +1,16 @@
 import EdgeECG
 
 /// An ECG of the Health app: the recording, and what Apple's own app and the person said of it.
-public struct HealthECG: Hashable, Sendable {
+public struct HealthECG: Hashable, Sendable, Codable {
   /// The samples.
-  public let recording: Recording
+  public let recording: ECGRecording
   /// What Apple's ECG app made of it.
   public let classification: ECGClassification
   /// What the person noted with it; nothing if nothing was asked or noted, or may not be read.
   public let symptoms: [ECGSymptom]
 
   /// An ECG that was read already.
-  public init(recording: Recording, classification: ECGClassification, symptoms: [ECGSymptom] = []) {
+  public init(recording: ECGRecording, classification: ECGClassification, symptoms: [ECGSymptom] = []) {
     (self.recording, self.classification, self.symptoms) = (recording, classification, symptoms)
   }
 

@@ -76,7 +76,7 @@
           "the ECG of \(electrocardiogram.startDate) gave \(measured) of its "
             + "\(electrocardiogram.numberOfVoltageMeasurements) measurements")
       }
-      let recording = try Recording(
+      let recording = try ECGRecording(
         samplesMicrovolts: samples.microvolts, sampleRateHz: rate, source: "Health \(electrocardiogram.uuid)",
         recordedAt: Self.text(electrocardiogram.startDate, zone: Self.zone(of: electrocardiogram)))
       return HealthECG(

@@ -11,11 +11,11 @@ public final class ECGJudge {
   /// The bundle that judges, once it is open.
   public private(set) var bundle: ECGBundle?
   /// What the beats are compared with, beside what is usual.
-  public private(set) var baseline: DayBaseline?
+  public private(set) var baseline: ECGDayBaseline?
   /// The part of the recording that is judged now.
   public private(set) var trace = ECGTrace()
   /// What is known of the recording so far; final when ``progress`` is 1.
-  public private(set) var decision: Decision?
+  public private(set) var decision: ECGDecision?
   /// How much of the recording was judged, 0 to 1.
   public private(set) var progress = 0.0
   /// Why the decision should be doubted, in a sentence for a person.
@@ -42,10 +42,10 @@ public final class ECGJudge {
   }
 
   /// Compares with these recordings of the baseline, made on the day that is judged.
-  public func setBaseline(_ read: @escaping @Sendable () async throws -> [Recording]) async {
+  public func setBaseline(_ read: @escaping @Sendable () async throws -> [ECGRecording]) async {
     await working {
       let bundle = try self.opened()
-      self.baseline = try await Task.detached { try DayBaseline(bundle, recordings: try await read()) }.value
+      self.baseline = try await Task.detached { try ECGDayBaseline(bundle: bundle, recordings: try await read()) }.value
     }
   }
 
@@ -54,7 +54,7 @@ public final class ECGJudge {
   ///   - pace: how long each quarter of a second of ECG is shown.
   ///   - read: the recording, and why a decision on it should be doubted.
   public func judge(
-    pace: Duration = .milliseconds(20), _ read: @escaping @Sendable () async throws -> (Recording, doubt: String?)
+    pace: Duration = .milliseconds(20), _ read: @escaping @Sendable () async throws -> (ECGRecording, doubt: String?)
   ) async {
     await working {
       let (bundle, baseline) = (try self.opened(), self.baseline)
@@ -106,12 +106,12 @@ struct JudgedStep: Sendable {
   private static let traceSeconds = 5.0
 
   let trace: ECGTrace
-  let decision: Decision
+  let decision: ECGDecision
   let progress: Double
   let isOutOfDate: Bool
 
   static func steps(
-    of recording: Recording, through bundle: ECGBundle, _ baseline: DayBaseline?, pace: Duration
+    of recording: ECGRecording, through bundle: ECGBundle, _ baseline: ECGDayBaseline?, pace: Duration
   ) -> AsyncThrowingStream<JudgedStep, any Error> {
     AsyncThrowingStream { continuation in
       let task = Task.detached {
@@ -127,10 +127,11 @@ struct JudgedStep: Sendable {
   }
 
   private static func judge(
-    _ recording: Recording, _ bundle: ECGBundle, _ baseline: DayBaseline?, _ pace: Duration, show: (JudgedStep) -> Void
+    _ recording: ECGRecording, _ bundle: ECGBundle, _ baseline: ECGDayBaseline?, _ pace: Duration,
+    show: (JudgedStep) -> Void
   ) async throws {
-    var watch = try Watch(
-      bundle, sampleRateHz: recording.sampleRateHz, day: recording.day, dayBaseline: baseline)
+    var watch = try ECGWatch(
+      bundle: bundle, sampleRateHz: recording.sampleRateHz, day: recording.day, dayBaseline: baseline)
     let toSource = try Resampler(rateHz: recording.sampleRateHz, targetHz: bundle.contract.sampleRateHz)
     var rPeaks: [Int] = []
     let samples = recording.samplesMicrovolts

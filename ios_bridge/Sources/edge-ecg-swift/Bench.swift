@@ -8,10 +8,10 @@ struct Bench {
   private static let secondsOfECG = 30.0
 
   private let bundle: ECGBundle
-  private let recording: Recording
+  private let recording: ECGRecording
 
   /// Without a recording, a made-up one: R and T, 70 times a minute.
-  init(_ bundle: ECGBundle, _ recording: Recording?) throws {
+  init(_ bundle: ECGBundle, _ recording: ECGRecording?) throws {
     self.bundle = bundle
     self.recording = try recording ?? Self.madeUp(bundle.contract.sampleRateHz)
   }
@@ -21,10 +21,10 @@ struct Bench {
     guard !beats.isEmpty else { throw EdgeECGError.recording("\(recording.source): has no beats to time") }
     let beat = try beatMicroseconds(beats)
     let factors = try (0..<Self.recordingRounds).map { _ in
-      try Watch.replay(recording, through: bundle, chunkSamples: recording.samplesMicrovolts.count).realtimeFactor
+      try ECGWatch.replay(recording, through: bundle, chunkSamples: recording.samplesMicrovolts.count).realtimeFactor
     }
     let chunked = try (0..<Self.recordingRounds).map { _ in
-      try Watch.replay(recording, through: bundle).realtimeFactor
+      try ECGWatch.replay(recording, through: bundle).realtimeFactor
     }
     return [
       String(
@@ -38,7 +38,7 @@ struct Bench {
     ]
   }
 
-  private func beatMicroseconds(_ beats: [Beat]) throws -> [Double] {
+  private func beatMicroseconds(_ beats: [ECGBeat]) throws -> [Double] {
     var encoder = bundle.encoder
     var comparator = bundle.comparator
     var tally = Tally(bundle.rule)
@@ -50,7 +50,7 @@ struct Bench {
       let took = try clock.measure {
         try encoder.encode(beat.values, into: &embedding)
         try comparator.compare(embedding, with: bundle.references, into: &logits)
-        tally.add(Vote(logits: logits, references: bundle.references), seconds: beat.knownAtSeconds)
+        tally.add(ECGVote(logits: logits, references: bundle.references), seconds: beat.knownAtSeconds)
       }
       return Double(took.components.attoseconds) * 1e-12
     }
@@ -58,7 +58,7 @@ struct Bench {
 
   private func median(_ numbers: [Double]) -> Double { numbers.sorted()[numbers.count / 2] }
 
-  private static func madeUp(_ rate: Int) throws -> Recording {
+  private static func madeUp(_ rate: Int) throws -> ECGRecording {
     let samples = (0..<Int(secondsOfECG) * rate).map { index in
       let phase = (Double(index) / Double(rate)).truncatingRemainder(dividingBy: 60.0 / 70)
       let r = 900 * exp(-0.5 * pow((phase - 0.3) / 0.01, 2))
@@ -66,6 +66,6 @@ struct Bench {
       let breath = 30 * sin(Double(index) / 300)  // a converter never holds one value
       return (1000 * (r + t + breath)).rounded() / 1000
     }
-    return try Recording(samplesMicrovolts: samples, sampleRateHz: Double(rate), source: "a made-up recording")
+    return try ECGRecording(samplesMicrovolts: samples, sampleRateHz: Double(rate), source: "a made-up recording")
   }
 }

@@ -70,13 +70,14 @@ struct CommandLineTool {
     guard paths.count > 1 else { throw UsageError(message: "replay wants a bundle and at least one recording") }
     let bundle = try ECGBundle(contentsOf: file(paths.removeFirst()))
     let dayBaseline =
-      dayFiles.isEmpty ? nil : try DayBaseline(bundle, recordings: dayFiles.map { try Recording(contentsOf: file($0)) })
+      dayFiles.isEmpty
+      ? nil : try ECGDayBaseline(bundle: bundle, recordings: dayFiles.map { try ECGRecording(contentsOf: file($0)) })
     if !asJSON { print(ReplayRow.header) }
     var code: Int32 = 0
     for path in paths {
       do {
         let row = try ReplayRow(
-          Recording(contentsOf: file(path)), bundle, chunkSamples: chunk, dayBaseline: dayBaseline)
+          ECGRecording(contentsOf: file(path)), bundle, chunkSamples: chunk, dayBaseline: dayBaseline)
         print(asJSON ? try row.json(withBeats: withBeats) : row.text)
       } catch let error as EdgeECGError where !error.message.hasPrefix(path) {
         report("\(path): \(error)")
@@ -120,7 +121,7 @@ struct CommandLineTool {
       throw UsageError(message: "bench wants a bundle and at most one recording")
     }
     let bundle = try ECGBundle(contentsOf: file(arguments[0]))
-    let recording = try arguments.dropFirst().first.map { try Recording(contentsOf: file($0)) }
+    let recording = try arguments.dropFirst().first.map { try ECGRecording(contentsOf: file($0)) }
     for line in try Bench(bundle, recording).lines() { print(line) }
     return 0
   }

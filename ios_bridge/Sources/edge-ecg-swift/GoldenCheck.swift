@@ -24,7 +24,7 @@ struct GoldenCheck {
     for step in steps {
       try encoder.encode(Self.numbers(step["beat"]).map { Float($0) }, into: &embedding)
       try comparator.compare(embedding, with: bundle.references, into: &logits)
-      let vote = Vote(logits: logits, references: bundle.references)
+      let vote = ECGVote(logits: logits, references: bundle.references)
       embeddingError = max(embeddingError, Self.distance(embedding, Self.numbers(step["embedding"])))
       logitError = max(logitError, Self.distance(logits, Self.numbers(step["logits"])))
       let label = vote.hardTarget ? bundle.labels.target : bundle.labels.baseline

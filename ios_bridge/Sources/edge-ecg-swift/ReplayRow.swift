@@ -3,12 +3,12 @@ import Foundation
 
 /// One replayed recording, as `edge-ecg replay` shows it.
 struct ReplayRow {
-  private let replayed: Replayed
+  private let replayed: ECGReplay
   private let bundle: ECGBundle
-  private let recording: Recording
+  private let recording: ECGRecording
 
-  init(_ recording: Recording, _ bundle: ECGBundle, chunkSamples: Int, dayBaseline: DayBaseline?) throws {
-    replayed = try Watch.replay(recording, through: bundle, chunkSamples: chunkSamples, dayBaseline: dayBaseline)
+  init(_ recording: ECGRecording, _ bundle: ECGBundle, chunkSamples: Int, dayBaseline: ECGDayBaseline?) throws {
+    replayed = try ECGWatch.replay(recording, through: bundle, chunkSamples: chunkSamples, dayBaseline: dayBaseline)
     self.bundle = bundle
     self.recording = recording
   }

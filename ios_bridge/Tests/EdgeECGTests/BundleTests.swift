@@ -10,7 +10,7 @@ import Testing
 
   @Test func aGoodBundleIsOpened() throws {
     let bundle = try Golden.bundle()
-    #expect(bundle.labels == Labels(baseline: "baseline", target: "target"))
+    #expect(bundle.labels == ECGLabels(baseline: "baseline", target: "target"))
     #expect(bundle.contract.beatLength == 384)
     #expect(bundle.intendedUse.contains("Not a medical device"))
     #expect(bundle.references.count == bundle.references.baselineCount + bundle.references.targetCount)
@@ -20,7 +20,7 @@ import Testing
     let bundle = URL(fileURLWithPath: "bundle", relativeTo: URL(fileURLWithPath: Golden.folder, isDirectory: true))
     #expect(try ECGBundle(contentsOf: bundle).source == Golden.bundlePath)
     let recording = URL(fileURLWithPath: "plain.csv", relativeTo: bundle.deletingLastPathComponent())
-    #expect(try Recording(contentsOf: recording).source == Golden.folder + "/plain.csv")
+    #expect(try ECGRecording(contentsOf: recording).source == Golden.folder + "/plain.csv")
   }
 
   @Test func thereAreBadBundles() { #expect(Self.badBundles.count > 30) }
@@ -59,7 +59,7 @@ import Testing
 
   @Test func referencesAreWrittenAndReadBack() throws {
     let bank = try Golden.bundle().references
-    let readBack = try ReferenceBank(safetensors: bank.safetensors)
+    let readBack = try ECGReferences(safetensors: bank.safetensors)
     #expect(readBack == bank)
   }
 
@@ -67,10 +67,10 @@ import Testing
     let bundle = try Golden.bundle()
     let (d, embeddings) = (bundle.references.embeddingLength, bundle.references.embeddings)
     let first = try #require(bundle.references.isTarget.firstIndex(of: true))
-    let pair = try ReferenceBank(
+    let pair = try ECGReferences(
       embeddings: Array(embeddings[..<d] + embeddings[first * d..<(first + 1) * d]), embeddingLength: d,
       isTarget: [bundle.references.isTarget[0], true])
-    let replayed = try Watch.replay(Golden.recording("german"), through: bundle.withReferences(pair))
+    let replayed = try ECGWatch.replay(Golden.recording("german"), through: bundle.replacingReferences(with: pair))
     #expect(replayed.decision.beats > 0)
   }
 

@@ -17,22 +17,22 @@ import Testing
   private static func rule(_ levels: String = levels) throws -> DecisionRule {
     let voting = #"{"fewest_beats": 3, "alpha": 0.05, "beta": 0.05}"#
     return DecisionRule(
-      labels: Labels(baseline: "fasting", target: "glucose"),
+      labels: ECGLabels(baseline: "fasting", target: "glucose"),
       levels: try Levels(JSONValue(parsing: Array(levels.utf8))),
       constants: try VotingConstants(JSONValue(parsing: Array(voting.utf8)), name: "voting"))
   }
 
-  private static func vote(_ evidence: Double) -> Vote {
-    Vote(sameAsBaseline: 0, sameAsTarget: 0, hardTarget: evidence > 0, evidence: evidence)
+  private static func vote(_ evidence: Double) -> ECGVote {
+    ECGVote(sameAsBaseline: 0, sameAsTarget: 0, hardTarget: evidence > 0, evidence: evidence)
   }
 
   static let examples:
-    [(level: Double, beats: Int, day: DayLevel?, logOdds: Double, label: String, confidence: Double)] =
+    [(level: Double, beats: Int, day: ECGDayLevel?, logOdds: Double, label: String, confidence: Double)] =
       [
         (-1.2, 33, nil, -1.996063290962205, "inconclusive", 0.875),
-        (-1.2, 33, DayLevel(level: -0.6, recordings: 2, beats: 31), -3.370347905408484, "fasting", 0.875),
+        (-1.2, 33, ECGDayLevel(level: -0.6, recordings: 2, beats: 31), -3.370347905408484, "fasting", 0.875),
         (
-          0.9, 6, DayLevel(level: -2.5, recordings: 2, beats: 34), 2.0681890187695036, "inconclusive",
+          0.9, 6, ECGDayLevel(level: -2.5, recordings: 2, beats: 34), 2.0681890187695036, "inconclusive",
           0.8877726557643844
         ),
         (2.4, 4, nil, 3.267076450391003, "glucose", 0.9285714285714286),
@@ -63,11 +63,11 @@ import Testing
     var tally = Tally(try Self.rule())
     for second in 1...3 { tally.add(Self.vote(-4), seconds: Double(second)) }
     let first = tally.decision.provisional
-    #expect(first == Decision.Provisional(outcome: .baseline, label: "fasting", beats: 3, seconds: 3))
+    #expect(first == ECGDecision.Provisional(outcome: .baseline, label: "fasting", beats: 3, seconds: 3))
     #expect(tally.decision.label == "fasting")
     for second in 4...40 { tally.add(Self.vote(4), seconds: Double(second)) }
     #expect(tally.logOdds > 3)
-    #expect(tally.decision.label == Decision.inconclusive && tally.decision.provisional == first)
+    #expect(tally.decision.label == ECGDecision.inconclusive && tally.decision.provisional == first)
     for second in 41...400 { tally.add(Self.vote(-4), seconds: Double(second)) }
     #expect(tally.decision.label == "fasting" && tally.decision.provisional == first)
   }
@@ -76,18 +76,19 @@ import Testing
     var tally = Tally(try Self.rule())
     for _ in 0..<5 { tally.skip() }
     for second in 1...4 { tally.add(Self.vote(-4), seconds: Double(second)) }
-    #expect(tally.decision.label == Decision.inconclusive && tally.decision.confidence == 0.5)
+    #expect(tally.decision.label == ECGDecision.inconclusive && tally.decision.confidence == 0.5)
     tally.add(Self.vote(-4), seconds: 5)
     #expect(tally.decision.label == "fasting")
     tally.add(Self.vote(.nan), seconds: 6)
-    #expect(tally.decision.beats == 5 && tally.decision.unusable == 6 && tally.decision.label == Decision.inconclusive)
+    #expect(
+      tally.decision.beats == 5 && tally.decision.unusable == 6 && tally.decision.label == ECGDecision.inconclusive)
     #expect(tally.decision.provisional?.label == "fasting")
   }
 
   @Test func withoutLevelsNothingIsEverDecided() throws {
     var tally = Tally(try Self.rule("null"))
     for second in 1...99 { tally.add(Self.vote(-9), seconds: Double(second)) }
-    #expect(tally.decision.label == Decision.inconclusive && tally.decision.confidence == 0.5)
+    #expect(tally.decision.label == ECGDecision.inconclusive && tally.decision.confidence == 0.5)
     #expect(try Self.rule("null").description() == "no levels: too few dates")
   }
 
@@ -107,19 +108,19 @@ import Testing
   @Test func theDaysBaselineIsOfOneDay() throws {
     let bundle = try Golden.bundle()
     let (plain, late) = (try Golden.recording("plain"), try Golden.recording("late"))
-    let baseline = try DayBaseline(bundle, recordings: [plain])
+    let baseline = try ECGDayBaseline(bundle: bundle, recordings: [plain])
     #expect(baseline.day == plain.day && baseline.level.recordings == 1 && baseline.level.beats >= 3)
-    #expect(throws: EdgeECGError.self) { try DayBaseline(bundle, recordings: []) }
-    let outOfDate = try #require(throws: EdgeECGError.self) { try DayBaseline(bundle, recordings: [late]) }
+    #expect(throws: EdgeECGError.self) { try ECGDayBaseline(bundle: bundle, recordings: []) }
+    let outOfDate = try #require(throws: EdgeECGError.self) { try ECGDayBaseline(bundle: bundle, recordings: [late]) }
     #expect(outOfDate.message.contains("beats can't be judged: out of date"))
-    #expect(throws: EdgeECGError.self) { try Watch(bundle, day: late.day, dayBaseline: baseline) }
-    let watch = try Watch(bundle, day: plain.day, dayBaseline: baseline)
-    #expect(watch.decision.label == Decision.inconclusive)
+    #expect(throws: EdgeECGError.self) { try ECGWatch(bundle: bundle, day: late.day, dayBaseline: baseline) }
+    let watch = try ECGWatch(bundle: bundle, day: plain.day, dayBaseline: baseline)
+    #expect(watch.decision.label == ECGDecision.inconclusive)
   }
 
   @Test func decisionsArePassedOnAsJSON() throws {
-    let replayed = try Watch.replay(Golden.recording("plain"), through: Golden.bundle())
+    let replayed = try ECGWatch.replay(Golden.recording("plain"), through: Golden.bundle())
     let content = try JSONEncoder().encode(replayed)
-    #expect(try JSONDecoder().decode(Replayed.self, from: content) == replayed)
+    #expect(try JSONDecoder().decode(ECGReplay.self, from: content) == replayed)
   }
 }

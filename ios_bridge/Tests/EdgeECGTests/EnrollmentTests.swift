@@ -9,7 +9,8 @@ import Testing
   /// The numbers that `edge_ecg.enroll` gave for the golden recordings.
   @Test func enrollmentFollowsPython() throws {
     let golden = try JSONValue(parsing: Golden.bytes(Golden.folder + "/golden.json"))["enrollment"]
-    let enrollment = try Enrollment(Golden.bundle(), recordings: Golden.recordings.map { try Golden.recording($0) })
+    let enrollment = try ECGEnrollment(
+      bundle: Golden.bundle(), recordings: Golden.recordings.map { try Golden.recording($0) })
     #expect(enrollment.samples.count { $0.rejected == nil } == golden?["recordings"]?.integer)
     let days = Set(enrollment.samples.filter { $0.rejected == nil }.compactMap { $0.day?.description })
     #expect(days.sorted() == golden?["dates"]?.items?.compactMap(\.text))
@@ -54,26 +55,26 @@ import Testing
     ("2023-02-29", nil), ("2024-13-01", nil), ("2024-00-10", nil), ("20240301", nil), ("", nil),
   ])
   func aDayIsCountedAsPythonCounts(text: String, ordinal: Int?) {
-    #expect(CalendarDay(in: text)?.ordinal == ordinal)
+    #expect(ECGCalendarDay(in: text)?.ordinal == ordinal)
   }
 
   @Test func whatEnrolledIsNotOutOfDate() throws {
     let (bundle, late) = (try Golden.bundle(), try Golden.recording("late"))
     let distribution = try #require(bundle.references.distribution)
-    let enrollment = try Enrollment(bundle, recordings: Golden.ofThreeDates().dropLast() + [late])
+    let enrollment = try ECGEnrollment(bundle: bundle, recordings: Golden.ofThreeDates().dropLast() + [late])
     let enrolled = try #require(enrollment.references.distribution)
     #expect(distribution.isOutOfDate(late.day) && !enrolled.isOutOfDate(late.day))
     let plain = try Golden.recording("plain")
     #expect(!distribution.isOutOfDate(nil) && !distribution.isOutOfDate(plain.day))
-    let readBack = try ReferenceBank(safetensors: enrollment.references.safetensors)
+    let readBack = try ECGReferences(safetensors: enrollment.references.safetensors)
     #expect(readBack.distribution?.days == enrolled.days)
   }
 
   @Test func fewerThanThreeDatesEnrolNothing() throws {
     let bundle = try Golden.bundle()
-    #expect(throws: EdgeECGError.self) { try Enrollment(bundle, recordings: []) }
+    #expect(throws: EdgeECGError.self) { try ECGEnrollment(bundle: bundle, recordings: []) }
     let two = Array(try Golden.ofThreeDates().dropLast())
-    let error = try #require(throws: EdgeECGError.self) { try Enrollment(bundle, recordings: two + two) }
+    let error = try #require(throws: EdgeECGError.self) { try ECGEnrollment(bundle: bundle, recordings: two + two) }
     #expect(error.message.contains("of 3 dates are needed, these are of 2"))
   }
 }

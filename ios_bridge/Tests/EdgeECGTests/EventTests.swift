@@ -15,11 +15,11 @@ import Testing
 
   @Test func eventsAreThoseOfAReplay() async throws {
     let (bundle, recording) = (try Golden.bundle(), try Golden.recording("german"))
-    let replayed = try Watch.replay(recording, through: bundle)
-    let watch = try Watch(bundle, sampleRateHz: recording.sampleRateHz, day: recording.day)
-    var events: [WatchEvent] = []
+    let replayed = try ECGWatch.replay(recording, through: bundle)
+    let watch = try ECGWatch(bundle: bundle, sampleRateHz: recording.sampleRateHz, day: recording.day)
+    var events: [ECGWatchEvent] = []
     for try await event in watch.events(of: Self.stream(recording.samplesMicrovolts)) { events.append(event) }
-    #expect(events == replayed.judged.map(WatchEvent.judged) + [.ended(replayed.decision)])
+    #expect(events == replayed.judged.map(ECGWatchEvent.judged) + [.ended(replayed.decision)])
   }
 
   @Test func aCancelledStreamHasNoDecision() async throws {
@@ -27,7 +27,9 @@ import Testing
     let task = Task {
       var ended = false
       let endless = AsyncStream<Double> { _ in }
-      for try await event in try Watch(bundle).events(of: endless) { if case .ended = event { ended = true } }
+      for try await event in try ECGWatch(bundle: bundle).events(of: endless) {
+        if case .ended = event { ended = true }
+      }
       return ended
     }
     task.cancel()
@@ -37,21 +39,21 @@ import Testing
   @Test(arguments: [1, 64, 20_000])
   func millivoltsAreToldAfterTenSeconds(chunk: Int) throws {
     let samples = (0..<6000).map { sin(Double($0) / 20) }  // 2 µV, if it were
-    var watch = try Watch(Golden.bundle())
+    var watch = try ECGWatch(bundle: Golden.bundle())
     let error = try #require(throws: EdgeECGError.self) {
       for start in stride(from: 0, to: samples.count, by: chunk) { _ = try watch.push(samples[start...].prefix(chunk)) }
     }
     #expect(error.message.contains("surely in millivolts"))
     watch.reset()
     #expect(throws: Never.self) { try watch.push(samples.prefix(5119)) }
-    var flat = try Watch(Golden.bundle())
+    var flat = try ECGWatch(bundle: Golden.bundle())
     #expect(throws: Never.self) { try flat.push(repeatElement(3, count: 6000)) }
   }
 
   @Test func whatIsJudgedIsWrittenAndReadBack() throws {
-    let replayed = try Watch.replay(Golden.recording("plain"), through: Golden.bundle())
+    let replayed = try ECGWatch.replay(Golden.recording("plain"), through: Golden.bundle())
     let content = try JSONEncoder().encode(replayed)
-    #expect(try JSONDecoder().decode(Replayed.self, from: content) == replayed)
+    #expect(try JSONDecoder().decode(ECGReplay.self, from: content) == replayed)
     #expect(replayed.decision.label == (try Golden.bundle()).labels[replayed.decision.outcome])
   }
 }

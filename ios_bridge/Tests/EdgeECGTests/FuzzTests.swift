@@ -7,7 +7,7 @@ import Testing
 @Suite struct FuzzTests {
   @Test func tensors() throws {
     try mutations(of: "references.safetensors", count: 2500, seed: 1) { content in
-      _ = try ReferenceBank(safetensors: content)
+      _ = try ECGReferences(safetensors: content)
     }
   }
 
@@ -18,7 +18,7 @@ import Testing
       var embedding: [Float] = []
       var encoder = try PortableEncoder(form.encoder, beatLength: 384)
       try encoder.encode([Float](repeating: 1, count: 384), into: &embedding)
-      let bank = try ReferenceBank(
+      let bank = try ECGReferences(
         embeddings: embedding.map { $0.isFinite ? $0 : 0 } + [Float](repeating: 0, count: embedding.count),
         embeddingLength: embedding.count, isTarget: [true, false])
       var comparator = try PortableComparator(form.comparator, embeddingLength: embedding.count, references: 2)
@@ -71,7 +71,7 @@ import Testing
   }
 
   private func cut(_ content: [UInt8], _ name: String, _ contract: Contract) throws {
-    let recording = try Recording(Recording.signal(content, path: name), source: name)
+    let recording = try ECGRecording(ECGRecording.signal(content, path: name), source: name)
     _ = try recording.beats(contract)
   }
 

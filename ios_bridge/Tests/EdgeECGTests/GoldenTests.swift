@@ -31,7 +31,7 @@ import Testing
   func decisionsFollowPythonAtAnyChunkSize(name: String, chunk: Int) throws {
     let vector = try Golden.vector(name)
     let bundle = try Golden.bundle()
-    let replayed = try Watch.replay(Golden.recording(name), through: bundle, chunkSamples: chunk)
+    let replayed = try ECGWatch.replay(Golden.recording(name), through: bundle, chunkSamples: chunk)
     let beats = try #require(vector["beats"]?.items)
     #expect(replayed.judged.count == beats.count)
     var encoder = bundle.encoder
@@ -70,31 +70,31 @@ import Testing
   @Test func theDaysBaselineFollowsPython() throws {
     let golden = try JSONValue(parsing: Golden.bytes(Golden.folder + "/golden.json"))["day_baseline"] ?? .null
     let bundle = try Golden.bundle()
-    let baseline = try DayBaseline(bundle, recordings: [Golden.recording(golden["baseline"]?.text ?? "")])
+    let baseline = try ECGDayBaseline(bundle: bundle, recordings: [Golden.recording(golden["baseline"]?.text ?? "")])
     #expect(abs(baseline.level.level - (golden["level"]?.double ?? .nan)) < 1e-4)
     #expect(baseline.level.beats == golden["beats"]?.integer)
     let recording = try Golden.recording(golden["recording"]?.text ?? "")
-    let replayed = try Watch.replay(recording, through: bundle, dayBaseline: baseline)
+    let replayed = try ECGWatch.replay(recording, through: bundle, dayBaseline: baseline)
     #expect(replayed.decision.label == golden["decision"]?["decision"]?.text)
     #expect(replayed.decision.provisional?.beats == golden["decision"]?["provisional_after_beats"]?.integer)
     #expect(abs(replayed.logOdds - (golden["decision"]?["log_odds"]?.double ?? .nan)) < 1e-3)
     #expect(replayed.rule == golden["decision"]?["rule"]?.text)
-    let own = try Watch.replay(Golden.recording("plain"), through: bundle, dayBaseline: baseline)
+    let own = try ECGWatch.replay(Golden.recording("plain"), through: bundle, dayBaseline: baseline)
     #expect(own.decision.reasons.map(\.rawValue) == golden["reasons_of_the_baseline"]?.items?.compactMap(\.text))
     #expect(own.decision.reasons == [.ownBaseline])
   }
 
   @Test func aBaselineIsRefusedForItsContent() throws {
     let (bundle, plain, other) = (try Golden.bundle(), try Golden.recording("plain"), try Golden.recording("again"))
-    #expect(throws: EdgeECGError.self) { try DayBaseline(bundle, recordings: [plain, plain]) }
-    #expect(throws: EdgeECGError.self) { try DayBaseline(bundle, recordings: [other]) }  // of the target
-    #expect(throws: EdgeECGError.self) { try DayBaseline(bundle, recordings: [Golden.recording("looped")]) }
+    #expect(throws: EdgeECGError.self) { try ECGDayBaseline(bundle: bundle, recordings: [plain, plain]) }
+    #expect(throws: EdgeECGError.self) { try ECGDayBaseline(bundle: bundle, recordings: [other]) }  // of the target
+    #expect(throws: EdgeECGError.self) { try ECGDayBaseline(bundle: bundle, recordings: [Golden.recording("looped")]) }
   }
 
   @Test func aResetWatchIsANewOne() throws {
     let bundle = try Golden.bundle()
     let recording = try Golden.recording("plain")
-    var watch = try Watch(bundle, sampleRateHz: recording.sampleRateHz)
+    var watch = try ECGWatch(bundle: bundle, sampleRateHz: recording.sampleRateHz)
     let first = try watch.push(recording.samplesMicrovolts)
     watch.reset()
     #expect(watch.decision.beats == 0)
@@ -104,13 +104,13 @@ import Testing
 
   @Test func aCopyOfAWatchGoesItsOwnWay() throws {
     let recording = try Golden.recording("plain")
-    var watch = try Watch(Golden.bundle(), sampleRateHz: recording.sampleRateHz)
+    var watch = try ECGWatch(bundle: Golden.bundle(), sampleRateHz: recording.sampleRateHz)
     let half = recording.samplesMicrovolts.count / 2
     _ = try watch.push(recording.samplesMicrovolts[..<half])
     var copy = watch
     _ = try copy.push(repeatElement(0.0, count: half))
     let rest = try watch.push(recording.samplesMicrovolts[half...])
-    var whole = try Watch(Golden.bundle(), sampleRateHz: recording.sampleRateHz)
+    var whole = try ECGWatch(bundle: Golden.bundle(), sampleRateHz: recording.sampleRateHz)
     let all = try whole.push(recording.samplesMicrovolts)
     #expect(!rest.isEmpty)
     #expect(Array(all.suffix(rest.count)) == rest)
@@ -121,9 +121,9 @@ import Testing
     let (bundle, whole) = (try Golden.bundle(), try Golden.recording("plain"))
     var samples = whole.samplesMicrovolts
     samples[samples.count / 2] = .nan
-    let recording = try Recording(samplesMicrovolts: samples, sampleRateHz: whole.sampleRateHz, source: "a gap")
-    let replayed = try Watch.replay(recording, through: bundle)
-    let wanted = try Watch.replay(whole, through: bundle)
+    let recording = try ECGRecording(samplesMicrovolts: samples, sampleRateHz: whole.sampleRateHz, source: "a gap")
+    let replayed = try ECGWatch.replay(recording, through: bundle)
+    let wanted = try ECGWatch.replay(whole, through: bundle)
     #expect(replayed.judged.map(\.unusable) == wanted.judged.map(\.unusable))
     #expect(replayed.decision.label == wanted.decision.label)
   }
@@ -132,8 +132,8 @@ import Testing
   func whatAnEngineCannotSayIsNoVote(number: Float) throws {
     var bundle = try Golden.bundle()
     bundle.comparator = Broken(embeddingLength: bundle.references.embeddingLength, number: number)
-    let replayed = try Watch.replay(Golden.recording("plain"), through: bundle)
-    #expect(replayed.decision.beats == 0 && replayed.decision.label == Decision.inconclusive)
+    let replayed = try ECGWatch.replay(Golden.recording("plain"), through: bundle)
+    #expect(replayed.decision.beats == 0 && replayed.decision.label == ECGDecision.inconclusive)
     #expect(replayed.judged.contains { $0.unusable == [.notANumber] && $0.beat.isUsable })
   }
 
@@ -142,14 +142,14 @@ import Testing
     let embeddingLength: Int
     let number: Float
 
-    func compare(_ embedding: [Float], with references: ReferenceBank, into logits: inout [Float]) {
+    func compare(_ embedding: [Float], with references: ECGReferences, into logits: inout [Float]) {
       logits = [Float](repeating: -1, count: references.count - 1) + [number]
     }
   }
 
   @Test func whatAGapTouchesDoesNotVote() throws {
     let recording = try Golden.recording("plain")
-    var watch = try Watch(Golden.bundle(), sampleRateHz: recording.sampleRateHz)
+    var watch = try ECGWatch(bundle: Golden.bundle(), sampleRateHz: recording.sampleRateHz)
     let half = recording.samplesMicrovolts.count / 2
     var judged = try watch.push(recording.samplesMicrovolts[..<half])
     judged += try watch.gap(seconds: 0.3)

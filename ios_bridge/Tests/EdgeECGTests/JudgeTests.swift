@@ -16,8 +16,8 @@ import Testing
     await judge.setBaseline { [plain] }
     #expect(judge.baseline?.level.recordings == 1)
     await judge.judge(pace: .zero) { (again, doubt: "the ECG app said: inconclusive") }
-    let baseline = try DayBaseline(Golden.bundle(), recordings: [plain])
-    #expect(judge.decision == (try Watch.replay(again, through: Golden.bundle(), dayBaseline: baseline)).decision)
+    let baseline = try ECGDayBaseline(bundle: Golden.bundle(), recordings: [plain])
+    #expect(judge.decision == (try ECGWatch.replay(again, through: Golden.bundle(), dayBaseline: baseline)).decision)
     #expect(judge.progress == 1 && judge.doubt == "the ECG app said: inconclusive" && judge.problem == nil)
     #expect(!judge.trace.rPeaks.isEmpty && judge.trace.rPeaks.allSatisfy(judge.trace.samples.indices.contains))
   }
@@ -66,5 +66,21 @@ import Testing
     }
     let noted = HealthECG(recording: recording, classification: .sinusRhythm, symptoms: [.dizziness, .fatigue])
     #expect(noted.doubt == "noted with it: dizziness, fatigue")
+  }
+
+  /// With a gap, which JSON has no number for.
+  @Test func anECGIsWrittenAndReadBack() throws {
+    let whole = try Golden.recording("plain")
+    let samples = [.nan] + whole.samplesMicrovolts.dropFirst()
+    let ecg = HealthECG(
+      recording: try ECGRecording(
+        samplesMicrovolts: samples, sampleRateHz: whole.sampleRateHz, source: "a gap", recordedAt: whole.recordedAt),
+      classification: .sinusRhythm, symptoms: [.fatigue])
+    let readBack = try JSONDecoder().decode(HealthECG.self, from: JSONEncoder().encode(ecg))
+    #expect(readBack.recording.samplesMicrovolts[0].isNaN)
+    #expect(readBack.recording.samplesMicrovolts.dropFirst() == whole.samplesMicrovolts.dropFirst())
+    #expect(readBack.recording.day == whole.day && readBack.symptoms == ecg.symptoms)
+    let short = #"{"samplesMicrovolts": [1, null, 900], "sampleRateHz": 512, "source": ""}"#
+    #expect(throws: EdgeECGError.self) { try JSONDecoder().decode(ECGRecording.self, from: Data(short.utf8)) }
   }
 }

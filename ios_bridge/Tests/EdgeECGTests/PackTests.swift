@@ -25,7 +25,7 @@ import Testing
     #expect(pack.manifest == folder.manifest && pack.references == folder.references && pack.folder == nil)
     for name in Golden.recordings {
       let recording = try Golden.recording(name)
-      let (a, b) = (try Watch.replay(recording, through: folder), try Watch.replay(recording, through: pack))
+      let (a, b) = (try ECGWatch.replay(recording, through: folder), try ECGWatch.replay(recording, through: pack))
       #expect(a.decision == b.decision && a.judged == b.judged)
     }
   }

@@ -58,7 +58,7 @@ import Testing
   @Test func thePersonIsInNoErrorAndNoField() throws {
     let header = "Name,Wilhelmine Einthoven\nDate of Birth,\"21.05.1860\"\nUnit,Einthoven\n"
     let told = "\(try signal(header.replacingOccurrences(of: "Unit,Einthoven", with: "Unit,mV")))"
-    let error = try #require(throws: EdgeECGError.self) { try Recording(signal(header), source: "a.csv") }
+    let error = try #require(throws: EdgeECGError.self) { try ECGRecording(signal(header), source: "a.csv") }
     for secret in ["Wilhelmine", "Einthoven", "1860"] {
       #expect(!told.contains(secret))
       #expect(!error.message.contains(secret))
@@ -89,11 +89,11 @@ import Testing
   @Test func aRecordingMayHaveGaps() throws {
     var values = Self.values
     values[1200] = .nan
-    #expect(try Recording(samplesMicrovolts: values, sampleRateHz: 512, source: "a").samplesMicrovolts[1200].isNaN)
+    #expect(try ECGRecording(samplesMicrovolts: values, sampleRateHz: 512, source: "a").samplesMicrovolts[1200].isNaN)
     values[1200] = .infinity
-    #expect(throws: EdgeECGError.self) { try Recording(samplesMicrovolts: values, sampleRateHz: 512, source: "a") }
+    #expect(throws: EdgeECGError.self) { try ECGRecording(samplesMicrovolts: values, sampleRateHz: 512, source: "a") }
     let gaps = Self.values.enumerated().map { $0 % 3 == 0 ? $1 : .nan }
-    #expect(throws: EdgeECGError.self) { try Recording(samplesMicrovolts: gaps, sampleRateHz: 512, source: "a") }
+    #expect(throws: EdgeECGError.self) { try ECGRecording(samplesMicrovolts: gaps, sampleRateHz: 512, source: "a") }
   }
 
   @Test func textNamedLikeARecordIsRead() throws {
@@ -102,10 +102,10 @@ import Testing
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let text = Self.values.map { "\($0)" }.joined(separator: "\n")
     try text.write(toFile: folder + "/a.dat", atomically: false, encoding: .utf8)
-    #expect(try Recording(contentsOf: url(folder + "/a.dat")).samplesMicrovolts == Self.values)
+    #expect(try ECGRecording(contentsOf: url(folder + "/a.dat")).samplesMicrovolts == Self.values)
     try "a 1 512 2500".write(toFile: folder + "/a.hea", atomically: false, encoding: .utf8)
     for name in ["a.dat", "a.hea", "a"] {
-      let error = try #require(throws: EdgeECGError.self) { try Recording(contentsOf: url("\(folder)/\(name)")) }
+      let error = try #require(throws: EdgeECGError.self) { try ECGRecording(contentsOf: url("\(folder)/\(name)")) }
       #expect(error.message.contains("WFDB"))
     }
   }

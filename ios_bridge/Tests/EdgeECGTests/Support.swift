@@ -18,11 +18,11 @@ enum Golden {
     return golden["recordings"]?[name] ?? .null
   }
 
-  static func recording(_ name: String) throws -> Recording {
-    try Recording(contentsOf: url("\(folder)/\(name).csv"))
+  static func recording(_ name: String) throws -> ECGRecording {
+    try ECGRecording(contentsOf: url("\(folder)/\(name).csv"))
   }
 
-  static func ofThreeDates() throws -> [Recording] { try ["plain", "german", "inverted"].map(recording) }
+  static func ofThreeDates() throws -> [ECGRecording] { try ["plain", "german", "inverted"].map(recording) }
 
   /// The bytes of the contract in the golden manifest, whose entries are in the order of their names.
   static func contractText() -> [UInt8] {

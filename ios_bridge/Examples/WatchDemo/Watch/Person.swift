@@ -39,7 +39,7 @@ import Foundation
         throw EdgeECGError.recording(
           "\(latest.count) ECGs in Health; take \(Self.baselineRecordings) of the baseline first")
       }
-      var taken: [Recording] = []
+      var taken: [ECGRecording] = []
       for electrocardiogram in latest {
         let ecg = try await recordings.read(electrocardiogram)
         if let doubt = ecg.doubt { throw EdgeECGError.recording("no baseline: \(doubt)") }

@@ -11,7 +11,7 @@ package struct BundleParts<Encoder: ECGEncoder, Comparator: ECGComparator>: Send
   package let isEnrolled: Bool
   package var encoder: Encoder
   package var comparator: Comparator
-  package var references: ReferenceBank
+  package var references: ECGReferences
 
   /// The same with other engines.
   package func with<E: ECGEncoder, C: ECGComparator>(encoder: E, comparator: C) -> BundleParts<E, C> {
@@ -58,7 +58,7 @@ extension BundleParts where Encoder == PortableEncoder, Comparator == PortableCo
     (intendedUse, contract, isEnrolled) = (read.intendedUse, read.contract, read.isEnrolled)
     guards = read.guards
     rule = DecisionRule(labels: read.labels, levels: read.levels, constants: contract.voting)
-    references = try ReferenceBank(safetensors: content(Self.referencesFile))
+    references = try ECGReferences(safetensors: content(Self.referencesFile))
     let form = try PortableForm(layers: content(PortableForm.layersFile), weights: content(PortableForm.weightsFile))
     encoder = try PortableEncoder(form.encoder, beatLength: contract.beatLength)
     guard references.embeddingLength == encoder.embeddingLength else {

@@ -1,38 +1,38 @@
 /// Sampling, beat window, detector, quality, voting and guard constants of one bundle, as its manifest states them.
 ///
 /// Nothing here has a default: a bundle is always judged by the numbers it was made with.
-public struct Contract: Hashable, Sendable {
+package struct Contract: Hashable, Sendable {
   /// The contract version that this package reads.
-  public static let supportedVersion = 3
+  package static let supportedVersion = 3
 
   /// Samples a second that the detector and the encoder work at.
-  public let sampleRateHz: Int
+  package let sampleRateHz: Int
   /// The first samples of a recording settle and give no beats.
-  public let settleSamples: Int
+  package let settleSamples: Int
   /// Samples of a beat before its R.
-  public let beforeRSamples: Int
+  package let beforeRSamples: Int
   /// Samples of a beat from R on, R included.
-  public let afterRSamples: Int
+  package let afterRSamples: Int
   /// The watch works through what it heard every so many samples.
-  public let blockSamples: Int
+  package let blockSamples: Int
   /// What the R-peak detector needs to know.
-  public let detector: DetectorConstants
+  package let detector: DetectorConstants
   /// What makes a beat unusable.
-  public let quality: QualityConstants
+  package let quality: QualityConstants
   /// How beats become a decision.
-  public let voting: VotingConstants
+  package let voting: VotingConstants
   /// When a recording as a whole is not decided.
-  public let guards: GuardConstants
+  package let guards: GuardConstants
 
   /// Raw samples in a beat.
-  public var windowSamples: Int { beforeRSamples + afterRSamples }
+  package var windowSamples: Int { beforeRSamples + afterRSamples }
 
   /// Numbers in a beat: the raw samples, then the RR interval in seconds.
-  public var beatLength: Int { windowSamples + 1 }
+  package var beatLength: Int { windowSamples + 1 }
 
   /// Reads `contract` of a manifest.
   /// - Throws: ``EdgeECGError/contract(_:)`` on a missing, unknown, mistyped or senseless entry.
-  public init(_ json: JSONValue) throws(EdgeECGError) {
+  package init(_ json: JSONValue) throws(EdgeECGError) {
     var entries = try ContractEntries(json, name: "contract")
     let version = try entries.count("version")
     guard version == Self.supportedVersion else {
@@ -54,13 +54,13 @@ public struct Contract: Hashable, Sendable {
 }
 
 /// How beats become a decision; ``Tally`` says what each number does.
-public struct VotingConstants: Hashable, Sendable {
+package struct VotingConstants: Hashable, Sendable {
   /// An ectopic beat and the one after its pause must not decide.
-  public let fewestBeats: Int
+  package let fewestBeats: Int
   /// Accepted rate of "target" on baseline recordings.
-  public let alpha: Double
+  package let alpha: Double
   /// Accepted rate of "baseline" on target recordings.
-  public let beta: Double
+  package let beta: Double
 
   init(_ json: JSONValue, name: String) throws(EdgeECGError) {
     var entries = try ContractEntries(json, name: name)

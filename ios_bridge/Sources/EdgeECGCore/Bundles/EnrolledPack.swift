@@ -2,7 +2,7 @@
 extension PackedFiles {
   /// The content of the same file with the moved references, and a manifest that says so.
   /// - Throws: ``EdgeECGError/bundle(_:)`` if the manifest lists no files.
-  package func enrolled(by enrollment: Enrollment) throws(EdgeECGError) -> [UInt8] {
+  package func enrolled(by enrollment: ECGEnrollment) throws(EdgeECGError) -> [UInt8] {
     let references = enrollment.references.safetensors
     let facts = JSONValue.object([
       .init(key: "bytes", value: .number(String(references.count))),
@@ -75,7 +75,7 @@ extension JSONValue {
   }
 }
 
-extension Enrollment {
+extension ECGEnrollment {
   /// What the manifest of the enrolled bundle says: the entries that Python writes.
   fileprivate var json: JSONValue {
     func number(_ value: Double) -> JSONValue { .number(value.pythonRepr) }

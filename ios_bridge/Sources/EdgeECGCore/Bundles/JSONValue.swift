@@ -1,5 +1,5 @@
 /// A JSON document. Numbers keep their text, so that nothing is rounded before somebody asks for a value.
-public indirect enum JSONValue: Hashable, Sendable {
+package indirect enum JSONValue: Hashable, Sendable {
   /// `null`
   case null
   /// `true` or `false`
@@ -14,40 +14,40 @@ public indirect enum JSONValue: Hashable, Sendable {
   case object([Member])
 
   /// One entry of an object.
-  public struct Member: Hashable, Sendable {
+  package struct Member: Hashable, Sendable {
     /// The name.
-    public let key: String
+    package let key: String
     /// What it names.
-    public let value: JSONValue
+    package let value: JSONValue
   }
 
   /// The entry of that name, if this is an object that has it.
-  public subscript(key: String) -> JSONValue? {
+  package subscript(key: String) -> JSONValue? {
     members?.first { $0.key == key }?.value
   }
 
   /// The entries, if this is an object.
-  public var members: [Member]? {
+  package var members: [Member]? {
     if case .object(let members) = self { members } else { nil }
   }
 
   /// The items, if this is a list.
-  public var items: [JSONValue]? {
+  package var items: [JSONValue]? {
     if case .array(let items) = self { items } else { nil }
   }
 
   /// The text, if this is a string.
-  public var text: String? {
+  package var text: String? {
     if case .string(let text) = self { text } else { nil }
   }
 
   /// The number, if this is one without fraction or exponent that fits.
-  public var integer: Int? {
+  package var integer: Int? {
     if case .number(let text) = self { Int(text) } else { nil }
   }
 
   /// The number, if this is a finite one.
-  public var double: Double? {
+  package var double: Double? {
     guard case .number(let text) = self, let value = Double(text), value.isFinite else { return nil }
     return value
   }
@@ -56,21 +56,21 @@ public indirect enum JSONValue: Hashable, Sendable {
   ///
   /// Stricter than RFC 8259 asks: names are unique, at most `mostDepth` levels, no lone surrogates.
   /// - Throws: ``JSONError``, which says where.
-  public init(parsing bytes: [UInt8], mostDepth: Int = 64) throws(JSONError) {
+  package init(parsing bytes: [UInt8], mostDepth: Int = 64) throws(JSONError) {
     var parser = JSONParser(bytes: bytes, mostDepth: mostDepth)
     self = try parser.document()
   }
 }
 
 /// Text that is not JSON as it is read here.
-public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
+package struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
   /// What is wrong.
-  public let reason: String
+  package let reason: String
   /// Bytes before it.
-  public let offset: Int
+  package let offset: Int
 
   /// What is wrong, and where.
-  public var description: String { "\(reason) at byte \(offset)" }
+  package var description: String { "\(reason) at byte \(offset)" }
 }
 
 private struct JSONParser {

@@ -19,7 +19,7 @@ package struct Manifest: Sendable {
 
   /// All of it, for whoever wants to know more.
   package let json: JSONValue
-  let labels: Labels
+  let labels: ECGLabels
   let intendedUse: String
   let contract: Contract
   let levels: Levels?
@@ -50,11 +50,11 @@ package struct Manifest: Sendable {
     try entries.requireNoOthers()
   }
 
-  private static func labels(_ json: JSONValue) throws(EdgeECGError) -> Labels {
+  private static func labels(_ json: JSONValue) throws(EdgeECGError) -> ECGLabels {
     guard let names = json.items, names.count == 2, let baseline = names[0].text, let target = names[1].text,
       Array(baseline.utf8) != Array(target.utf8)
     else { throw EdgeECGError.contract("labels are not two different names") }
-    return Labels(baseline: baseline, target: target)
+    return ECGLabels(baseline: baseline, target: target)
   }
 
   private static func requireModel(_ json: JSONValue) throws(EdgeECGError) {

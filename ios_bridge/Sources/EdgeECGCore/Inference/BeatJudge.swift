@@ -1,22 +1,22 @@
 /// One beat, what the references said of it, and what is known since.
-public struct Judged: Hashable, Sendable {
+public struct ECGJudgedBeat: Hashable, Sendable {
   /// The beat.
-  public let beat: Beat
+  public let beat: ECGBeat
   /// What the references said of it; nothing if it does not vote, and ``unusable`` says why.
-  public let vote: Vote?
-  /// Why it does not vote: of the signal (``Beat/unusable``), or of what the watch knows.
-  public let unusable: [UnusableReason]
+  public let vote: ECGVote?
+  /// Why it does not vote: of the signal (``ECGBeat/unusable``), or of what the watch knows.
+  public let unusable: [ECGBeatReason]
   /// What is known since.
-  public let decision: Decision
+  public let decision: ECGDecision
 
   /// A beat that was judged already.
-  public init(beat: Beat, vote: Vote?, unusable: [UnusableReason], decision: Decision) {
+  public init(beat: ECGBeat, vote: ECGVote?, unusable: [ECGBeatReason], decision: ECGDecision) {
     (self.beat, self.vote, self.unusable, self.decision) = (beat, vote, unusable, decision)
   }
 }
 
 #if !hasFeature(Embedded)
-  extension Judged: Codable {}
+  extension ECGJudgedBeat: Codable {}
 #endif
 
 /// The story from samples to a decision, for engines of types that are known.
@@ -37,7 +37,7 @@ package struct BeatJudge<Encoder: ECGEncoder, Comparator: ECGComparator>: Sendab
   private var microvolts: MicrovoltCheck
   private var pushedSamples = 0
 
-  private let references: ReferenceBank
+  private let references: ECGReferences
   private var encoder: Encoder
   private var comparator: Comparator
   private var beats: BeatStream
@@ -46,7 +46,8 @@ package struct BeatJudge<Encoder: ECGEncoder, Comparator: ECGComparator>: Sendab
 
   /// - Throws: ``EdgeECGError/recording(_:)`` for a rate that no sensor has, and for a baseline of another day.
   package init(
-    _ parts: BundleParts<Encoder, Comparator>, sampleRateHz: Double, day: CalendarDay?, dayBaseline: DayBaseline? = nil
+    _ parts: BundleParts<Encoder, Comparator>, sampleRateHz: Double, day: ECGCalendarDay?,
+    dayBaseline: ECGDayBaseline? = nil
   ) throws(EdgeECGError) {
     if let day, let other = dayBaseline?.day, other != day {
       throw EdgeECGError.recording(
@@ -73,22 +74,22 @@ package struct BeatJudge<Encoder: ECGEncoder, Comparator: ECGComparator>: Sendab
   /// Takes the next samples, a missing one as NaN; returns the beats judged since.
   /// - Throws: ``EdgeECGError/recording(_:)`` after ten seconds that span too little to be in microvolts, and what the
   ///   engines throw; the portable ones throw nothing here.
-  package mutating func push(_ samplesMicrovolts: [Double]) throws(EdgeECGError) -> [Judged] {
+  package mutating func push(_ samplesMicrovolts: [Double]) throws(EdgeECGError) -> [ECGJudgedBeat] {
     try microvolts.push(samplesMicrovolts)
     pushedSamples += samplesMicrovolts.count
-    var judged: [Judged] = []
+    var judged: [ECGJudgedBeat] = []
     for beat in beats.push(samplesMicrovolts) { judged.append(try judge(beat)) }
     return judged
   }
 
   /// Declares that the sensor gave nothing for a while: the same as pushing that many missing samples.
   /// - Throws: ``EdgeECGError/recording(_:)`` for a gap that is negative or longer than a day.
-  package mutating func gap(seconds: Double) throws(EdgeECGError) -> [Judged] {
+  package mutating func gap(seconds: Double) throws(EdgeECGError) -> [ECGJudgedBeat] {
     guard (0...Self.longestGapSeconds).contains(seconds) else {
       throw EdgeECGError.recording("a gap lasts less than 0 s, or more than a day")
     }
     var missing = Int64(clamped: (seconds * sampleRateHz).rounded(.toNearestOrEven))
-    var judged: [Judged] = []
+    var judged: [ECGJudgedBeat] = []
     while missing > 0 {
       let size = min(missing, Self.gapAtOnce)
       judged += try push([Double](repeating: .nan, count: Int(size)))
@@ -97,7 +98,7 @@ package struct BeatJudge<Encoder: ECGEncoder, Comparator: ECGComparator>: Sendab
     return judged
   }
 
-  private mutating func judge(_ beat: Beat) throws(EdgeECGError) -> Judged {
+  private mutating func judge(_ beat: ECGBeat) throws(EdgeECGError) -> ECGJudgedBeat {
     guard beat.isUsable else { return skipped(beat, beat.unusable) }
     guard !isOutOfDate else { return skipped(beat, [.outOfDate]) }
     try encoder.encode(beat.values, into: &embedding)
@@ -108,22 +109,22 @@ package struct BeatJudge<Encoder: ECGEncoder, Comparator: ECGComparator>: Sendab
     guard embedding.allSatisfy({ $0.isFinite }), logits.allSatisfy({ $0.isFinite }) else {
       return skipped(beat, [.notANumber])
     }
-    let vote = Vote(logits: logits, references: references)
+    let vote = ECGVote(logits: logits, references: references)
     tally.add(vote, seconds: beat.knownAtSeconds)
     guards.add(beat.values, evidence: vote.evidence)
-    return Judged(beat: beat, vote: vote, unusable: [], decision: decision(after: beat.knownAtSeconds))
+    return ECGJudgedBeat(beat: beat, vote: vote, unusable: [], decision: decision(after: beat.knownAtSeconds))
   }
 
-  private mutating func skipped(_ beat: Beat, _ reasons: [UnusableReason]) -> Judged {
+  private mutating func skipped(_ beat: ECGBeat, _ reasons: [ECGBeatReason]) -> ECGJudgedBeat {
     tally.skip()
     guards.skip(reasons)
-    return Judged(beat: beat, vote: nil, unusable: reasons, decision: decision(after: beat.knownAtSeconds))
+    return ECGJudgedBeat(beat: beat, vote: nil, unusable: reasons, decision: decision(after: beat.knownAtSeconds))
   }
 
-  private func decision(after seconds: Double) -> Decision {
+  private func decision(after seconds: Double) -> ECGDecision {
     tally.decision.unless(guards.reasons(seconds), coveredSeconds: guards.fingerprint.coveredSeconds)
   }
 
   /// What is known of the recording so far; final when all its samples were pushed.
-  package var decision: Decision { decision(after: Double(pushedSamples) / sampleRateHz) }
+  package var decision: ECGDecision { decision(after: Double(pushedSamples) / sampleRateHz) }
 }

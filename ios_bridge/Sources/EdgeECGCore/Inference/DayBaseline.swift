@@ -1,21 +1,21 @@
 /// The day's own baseline: what recordings of the baseline, made on the day that is judged, say of its level.
-public struct DayBaseline: Hashable, Sendable {
+public struct ECGDayBaseline: Hashable, Sendable {
   /// Their level.
-  public let level: DayLevel
+  public let level: ECGDayLevel
   /// Where they came from.
   public let sources: [String]
   /// Their day; nothing if no recording said it.
-  public let day: CalendarDay?
+  public let day: ECGCalendarDay?
   let fingerprints: [Fingerprint]
 
   /// The level of some recordings.
   /// - Throws: ``EdgeECGError/recording(_:)`` for a recording that can't be used or is there twice, for recordings of two
   ///   days, for none at all, and for a level at the target's.
-  package init<E, C>(_ parts: BundleParts<E, C>, recordings: [Recording]) throws(EdgeECGError) {
+  package init<E, C>(_ parts: BundleParts<E, C>, recordings: [ECGRecording]) throws(EdgeECGError) {
     var levels: [Double] = []
     var beats: [Int] = []
     var fingerprints: [Fingerprint] = []
-    var days: [(day: CalendarDay, source: String)] = []
+    var days: [(day: ECGCalendarDay, source: String)] = []
     for recording in recordings {
       var judge = try BeatJudge(parts, sampleRateHz: recording.sampleRateHz, day: recording.day)
       let judged = try judge.push(recording.samplesMicrovolts)
@@ -48,7 +48,7 @@ public struct DayBaseline: Hashable, Sendable {
       let told = days.sorted { $0.day.ordinal < $1.day.ordinal }.map { "\($0.source) of \($0.day.description)" }
       throw EdgeECGError.recording("the day's baseline must be of one day, not \(told.joined(separator: ", "))")
     }
-    level = DayLevel(level: pairwiseSum(levels[...]) / Double(levels.count), recordings: levels.count, beats: fewest)
+    level = ECGDayLevel(level: pairwiseSum(levels[...]) / Double(levels.count), recordings: levels.count, beats: fewest)
     sources = recordings.map { $0.source }
     day = days.first?.day
     self.fingerprints = fingerprints
@@ -60,9 +60,9 @@ public struct DayBaseline: Hashable, Sendable {
     }
   }
 
-  private static func whyNot(_ judged: [Judged], fewestBeats: Int) -> String {
+  private static func whyNot(_ judged: [ECGJudgedBeat], fewestBeats: Int) -> String {
     let votes = judged.count { $0.vote != nil }
-    let reasons = UnusableReason.counts(in: judged)
+    let reasons = ECGBeatReason.counts(in: judged)
     guard let most = reasons.map({ $0.beats }).max(), let reason = reasons.first(where: { $0.beats == most })?.reason
     else {
       return "\(votes) usable beats, expected at least \(fewestBeats)"
@@ -72,10 +72,10 @@ public struct DayBaseline: Hashable, Sendable {
   }
 }
 
-extension UnusableReason {
+extension ECGBeatReason {
   /// How many beats did not vote, by reason, in the order in which the reasons came; a beat can have several.
-  package static func counts(in judged: [Judged]) -> [(reason: UnusableReason, beats: Int)] {
-    var counts: [(reason: UnusableReason, beats: Int)] = []
+  package static func counts(in judged: [ECGJudgedBeat]) -> [(reason: ECGBeatReason, beats: Int)] {
+    var counts: [(reason: ECGBeatReason, beats: Int)] = []
     for reason in judged.flatMap({ $0.unusable }) {
       if let index = counts.firstIndex(where: { $0.reason == reason }) {
         counts[index].beats += 1

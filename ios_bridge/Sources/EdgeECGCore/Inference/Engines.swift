@@ -17,6 +17,6 @@ public protocol ECGComparator: Sendable {
   /// Numbers in an embedding.
   var embeddingLength: Int { get }
   /// Writes one logit of "different states" for each reference into `logits`, whatever its size was.
-  mutating func compare(_ embedding: [Float], with references: ReferenceBank, into logits: inout [Float])
+  mutating func compare(_ embedding: [Float], with references: ECGReferences, into logits: inout [Float])
     throws(EdgeECGError)
 }

@@ -4,7 +4,7 @@
 /// So its references, all of them, move by the way from training's baseline to where the fresh one lies. The limit of
 /// what is out of distribution grows as far as what enrolled lies further from the moved centre than usual beats do,
 /// and the bundle knows the days of what enrolled. `edge_ecg/enroll.py` gives the reasons of each number.
-public struct Enrollment: Hashable, Sendable {
+public struct ECGEnrollment: Hashable, Sendable {
   private static let fewestDates = 3  // one may differ from training's without a drift
   private static let implausible = 2.0  // times the limit of a beat: no drift goes this far, another person does
   private static let fewestBeats = 5
@@ -15,7 +15,7 @@ public struct Enrollment: Hashable, Sendable {
     /// The recording's source.
     public let source: String
     /// When it was recorded; recordings that don't say count as of one day.
-    public let day: CalendarDay?
+    public let day: ECGCalendarDay?
     /// Why it does not count.
     public let rejected: String?
     fileprivate let embeddings: [[Float]]
@@ -43,7 +43,7 @@ public struct Enrollment: Hashable, Sendable {
   /// How far that is, in units of the way from the usual baseline to the usual target.
   public let distance: Double
   /// The bundle's references, moved.
-  public let references: ReferenceBank
+  public let references: ECGReferences
 
   /// The recordings that count.
   public var used: [Sample] { samples.filter { $0.rejected == nil } }
@@ -53,7 +53,7 @@ public struct Enrollment: Hashable, Sendable {
   /// What baseline recordings say of the level.
   /// - Throws: ``EdgeECGError/bundle(_:)`` if the bundle does not say what training has seen,
   ///   ``EdgeECGError/recording(_:)`` if no recording can be used, or those of fewer than three dates.
-  package init<E, C>(_ parts: BundleParts<E, C>, recordings: [Recording]) throws(EdgeECGError) {
+  package init<E, C>(_ parts: BundleParts<E, C>, recordings: [ECGRecording]) throws(EdgeECGError) {
     guard let distribution = parts.references.distribution else {
       throw EdgeECGError.bundle("\(parts.source): does not say what training has seen; export it again")
     }
@@ -85,7 +85,7 @@ public struct Enrollment: Hashable, Sendable {
   }
 
   private static func sample<E, C>(
-    _ parts: BundleParts<E, C>, _ distribution: TrainingDistribution, _ recording: Recording
+    _ parts: BundleParts<E, C>, _ distribution: TrainingDistribution, _ recording: ECGRecording
   ) throws(EdgeECGError) -> Sample {
     var encoder = parts.encoder
     var embedding: [Float] = []

@@ -1,5 +1,5 @@
 /// Why a recording as a whole is not decided, whatever its beats say.
-public enum RecordingReason: String, Hashable, Sendable, CaseIterable {
+public enum ECGRecordingReason: String, Hashable, Sendable, CaseIterable {
   /// The beats that voted cover too small a part of its time.
   case tooLittle = "too little of it usable"
   /// Many beats in succession are out of distribution, as where another person's ECG begins.
@@ -15,27 +15,27 @@ public enum RecordingReason: String, Hashable, Sendable, CaseIterable {
 }
 
 #if !hasFeature(Embedded)
-  extension RecordingReason: Codable {}
+  extension ECGRecordingReason: Codable {}
 #endif
 
-/// When a recording as a whole is not decided; ``RecordingReason`` has a case for each.
-public struct GuardConstants: Hashable, Sendable {
+/// When a recording as a whole is not decided; ``ECGRecordingReason`` has a case for each.
+package struct GuardConstants: Hashable, Sendable {
   /// The beats that vote cover this part of the time after settling.
-  public let coverage: Double
+  package let coverage: Double
   /// So many beats out of distribution in succession are another person's.
-  public let strangeBeats: Int
+  package let strangeBeats: Int
   /// A change is looked for in this many of the latest beats ...
-  public let changeBeats: Int
+  package let changeBeats: Int
   /// ... with at least this many on either side.
-  public let partBeats: Int
+  package let partBeats: Int
   /// Beats are copies if 1 minus their correlation is below this ...
-  public let copy: Double
+  package let copy: Double
   /// ... by every so many-th sample, ...
-  public let comparedStep: Int
+  package let comparedStep: Int
   /// ... compared with this many of the latest beats; ...
-  public let comparedBeats: Int
+  package let comparedBeats: Int
   /// ... and a recording is a repetition if this part of its beats are.
-  public let copies: Double
+  package let copies: Double
 
   init(_ json: JSONValue, name: String, window: Int) throws(EdgeECGError) {
     var entries = try ContractEntries(json, name: name)
@@ -52,15 +52,15 @@ public struct GuardConstants: Hashable, Sendable {
 }
 
 /// How far recordings of this person go, from training.
-public struct GuardLimits: Hashable, Sendable {
+package struct GuardLimits: Hashable, Sendable {
   /// The largest change of evidence within a recording.
-  public let change: Double
+  package let change: Double
   /// By which part of itself an RR interval usually differs from the one before, at most.
-  public let rrChange: Double
+  package let rrChange: Double
 
   /// Reads `guards` of a manifest; nothing if training had too few recordings to know them.
   /// - Throws: ``EdgeECGError/contract(_:)`` for anything else than two numbers above 0.
-  public init?(_ json: JSONValue) throws(EdgeECGError) {
+  package init?(_ json: JSONValue) throws(EdgeECGError) {
     if json == .null { return nil }
     var entries = try ContractEntries(json, name: "guards")
     let above = Double.leastNonzeroMagnitude...1e9
@@ -130,7 +130,7 @@ struct Guards: Sendable {
   }
 
   /// A beat that did not vote, and why.
-  mutating func skip(_ reasons: [UnusableReason]) {
+  mutating func skip(_ reasons: [ECGBeatReason]) {
     previousRR = nil
     strange = reasons.count == 1 && reasons[0] == .outOfDistribution ? strange + 1 : 0
     longestStrange = max(longestStrange, strange)
@@ -163,9 +163,9 @@ struct Guards: Sendable {
   }
 
   /// Why the recording is not decided if it ends after so many seconds; nothing if it may be.
-  func reasons(_ seconds: Double) -> [RecordingReason] {
+  func reasons(_ seconds: Double) -> [ECGRecordingReason] {
     let beats = fingerprint.beats
-    var reasons: [RecordingReason] = []
+    var reasons: [ECGRecordingReason] = []
     if fingerprint.coveredSeconds < constants.coverage * (seconds - settleSeconds) { reasons.append(.tooLittle) }
     if longestStrange >= constants.strangeBeats { reasons.append(.anotherPerson) }
     if let limits, largestChange > limits.change { reasons.append(.change) }

@@ -3,17 +3,17 @@
 /// The level of a recording is the mean evidence of its beats. Recordings of one date share a part of it that more
 /// beats never average away, so the date is a random effect. `edge_ecg/inference/levels.py` has the formulas and their
 /// sources.
-public struct Levels: Hashable, Sendable {
+package struct Levels: Hashable, Sendable {
   /// The levels of one state; an entry of each list for each number of beats.
-  public struct State: Hashable, Sendable {
+  package struct State: Hashable, Sendable {
     /// The dates that they are from.
-    public let dates: Int
+    package let dates: Int
     /// Their mean.
-    public let mean: [Double]
+    package let mean: [Double]
     /// The variance of dates.
-    public let between: [Double]
+    package let between: [Double]
     /// The variance of recordings of one date.
-    public let within: [Double]
+    package let within: [Double]
 
     private let logScale: Double
 
@@ -45,11 +45,11 @@ public struct Levels: Hashable, Sendable {
   static let mostDates = 100_000
 
   /// After how many beats each entry holds, ascending; between two of them the smaller one does.
-  public let beats: [Int]
+  package let beats: [Int]
   /// The baseline's.
-  public let baseline: State
+  package let baseline: State
   /// The target's.
-  public let target: State
+  package let target: State
 
   /// `levels` of a manifest; nothing if it is null: too few dates were known.
   /// - Throws: ``EdgeECGError/contract(_:)`` for anything else.
@@ -70,7 +70,7 @@ public struct Levels: Hashable, Sendable {
   }
 
   /// Log odds that a recording with this mean evidence of so many beats is of the target state.
-  public func logOdds(level: Double, beats: Int, day: DayLevel? = nil) -> Double {
+  package func logOdds(level: Double, beats: Int, day: ECGDayLevel? = nil) -> Double {
     let entry = entry(beats)
     var (mean, variance) = (baseline.mean[entry], baseline.variance(entry))
     if let day {
@@ -105,7 +105,7 @@ extension Levels.State {
 }
 
 /// The level of the day's baseline recordings.
-public struct DayLevel: Hashable, Sendable {
+public struct ECGDayLevel: Hashable, Sendable {
   /// The mean over the recordings.
   public let level: Double
   /// How many they are.
@@ -120,5 +120,5 @@ public struct DayLevel: Hashable, Sendable {
 }
 
 #if !hasFeature(Embedded)
-  extension DayLevel: Codable {}
+  extension ECGDayLevel: Codable {}
 #endif

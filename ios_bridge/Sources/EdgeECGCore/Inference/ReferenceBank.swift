@@ -1,5 +1,5 @@
 /// The reference bank: embeddings of labelled beats that every new beat is compared with.
-public struct ReferenceBank: Hashable, Sendable {
+public struct ECGReferences: Hashable, Sendable {
   /// The embeddings one after the other, ``count`` times ``embeddingLength`` numbers.
   public let embeddings: [Float]
   /// Numbers in an embedding.
@@ -7,7 +7,7 @@ public struct ReferenceBank: Hashable, Sendable {
   /// For each reference: is the beat from the target state?
   public let isTarget: [Bool]
   /// What training has seen; a bank without it judges every beat.
-  public let distribution: TrainingDistribution?
+  package let distribution: TrainingDistribution?
 
   /// How many references there are.
   public var count: Int { isTarget.count }
@@ -17,7 +17,7 @@ public struct ReferenceBank: Hashable, Sendable {
   public var baselineCount: Int { count - targetCount }
 
   /// - Throws: ``EdgeECGError/bundle(_:)`` unless the sizes fit, all numbers are finite and both states are there.
-  public init(embeddings: [Float], embeddingLength: Int, isTarget: [Bool], distribution: TrainingDistribution? = nil)
+  package init(embeddings: [Float], embeddingLength: Int, isTarget: [Bool], distribution: TrainingDistribution? = nil)
     throws(EdgeECGError)
   {
     let (size, overflow) = isTarget.count.multipliedReportingOverflow(by: embeddingLength)
@@ -38,7 +38,7 @@ public struct ReferenceBank: Hashable, Sendable {
   }
 
   /// Reads what ``safetensors`` gives, or Python's `ReferenceBank.to_bytes`, or int8 embeddings with scales.
-  public init(safetensors content: [UInt8]) throws(EdgeECGError) {
+  package init(safetensors content: [UInt8]) throws(EdgeECGError) {
     do throws(EdgeECGError) {
       let file = try Safetensors(content)
       let (shape, values) = try file.dequantizedFloats("embeddings")
@@ -56,7 +56,7 @@ public struct ReferenceBank: Hashable, Sendable {
   }
 
   /// The bank as a safetensors file.
-  public var safetensors: [UInt8] {
+  package var safetensors: [UInt8] {
     Safetensors.write(
       floats: [("embeddings", [count, embeddingLength], embeddings)] + (distribution?.tensors ?? []),
       bytes: [("is_target", isTarget.map { $0 ? 1 : 0 })])
@@ -64,12 +64,12 @@ public struct ReferenceBank: Hashable, Sendable {
 
   /// The same bank, all of it `by` (one embedding) further on: what enrolment does.
   /// - Throws: ``EdgeECGError/bundle(_:)`` for a step of another length or one that is not finite.
-  func moved(by: [Double], distribution: TrainingDistribution) throws(EdgeECGError) -> ReferenceBank {
+  func moved(by: [Double], distribution: TrainingDistribution) throws(EdgeECGError) -> ECGReferences {
     guard by.count == embeddingLength else {
       throw EdgeECGError.bundle("references have \(embeddingLength) numbers each, the step has \(by.count)")
     }
     let moved = embeddings.indices.map { Float(Double(embeddings[$0]) + by[$0 % embeddingLength]) }
-    return try ReferenceBank(
+    return try ECGReferences(
       embeddings: moved, embeddingLength: embeddingLength, isTarget: isTarget, distribution: distribution)
   }
 }

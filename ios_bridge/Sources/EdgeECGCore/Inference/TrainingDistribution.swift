@@ -3,16 +3,16 @@
 /// The distance of a beat is Mahalanobis' from the nearer of two centres, the usual beat of either state: differences
 /// count in units of how much beats of one state usually differ in that direction. No distance finds a drift along the
 /// axis on which the states differ, so the calendar says the rest. `edge_ecg/inference/novelty.py` names the sources and the reasons.
-public struct TrainingDistribution: Hashable, Sendable {
+package struct TrainingDistribution: Hashable, Sendable {
   private static let week = 7
   private static let tensorNames: Set = ["centres", "directions", "variances", "limit", "days"]
   private static let lastOrdinal = 3_652_059.0  // 9999-12-31, beyond which Python has no day
 
   /// A beat further away than this must not vote.
-  public let limit: Double
+  package let limit: Double
 
-  /// From the first to the last known day, as ``CalendarDay/ordinal`` counts; nothing if no recording said its day.
-  public let days: ClosedRange<Int>?
+  /// From the first to the last known day, as ``ECGCalendarDay/ordinal`` counts; nothing if no recording said its day.
+  package let days: ClosedRange<Int>?
 
   private let length: Int
   private let centres: [Double]  // (2, D): the usual beat of the baseline, and of the target
@@ -59,14 +59,14 @@ public struct TrainingDistribution: Hashable, Sendable {
   }
 
   /// Whether a day is further from all known days than these span, and than a week; never, if none is known.
-  public func isOutOfDate(_ day: CalendarDay?) -> Bool {
+  package func isOutOfDate(_ day: ECGCalendarDay?) -> Bool {
     guard let day, let days else { return false }
     let reach = max(days.upperBound - days.lowerBound, Self.week)
     return !(days.lowerBound - reach...days.upperBound + reach).contains(day.ordinal)
   }
 
   /// How far an embedding lies from what training has seen: near 1 for a usual beat.
-  public func distance(of embedding: [Float]) -> Double {
+  package func distance(of embedding: [Float]) -> Double {
     precondition(embedding.count == length, "an embedding of the bundle's length")
     var nearest = Double.infinity
     for centre in 0..<2 {
@@ -105,7 +105,7 @@ public struct TrainingDistribution: Hashable, Sendable {
   }
 
   /// The same, knowing these days as well as its own; where its own are not known, nothing can be out of date.
-  func with(days more: [CalendarDay]) -> TrainingDistribution {
+  func with(days more: [ECGCalendarDay]) -> TrainingDistribution {
     let ordinals = more.map { $0.ordinal }
     let known = days.map { min($0.lowerBound, ordinals.min() ?? .max)...max($0.upperBound, ordinals.max() ?? 0) }
     return TrainingDistribution(self, centres: centres, limit: limit, days: known)

@@ -1,5 +1,5 @@
 /// The names of the two states, as the user gave them.
-public struct Labels: Hashable, Sendable {
+public struct ECGLabels: Hashable, Sendable {
   /// The state that stands for "no change".
   public let baseline: String
   /// The other state.
@@ -12,11 +12,11 @@ public struct Labels: Hashable, Sendable {
   }
 
   /// What an outcome is called.
-  public subscript(outcome: Outcome) -> String {
+  public subscript(outcome: ECGOutcome) -> String {
     switch outcome {
     case .baseline: baseline
     case .target: target
-    case .inconclusive: Decision.inconclusive
+    case .inconclusive: ECGDecision.inconclusive
     }
   }
 }
@@ -26,7 +26,7 @@ public struct Labels: Hashable, Sendable {
 /// Two voting rules of the field stand side by side: hard votes (how many references of each state call the beat
 /// "same") and soft evidence (mean logit of "different" against the baseline minus that against the target).
 /// The decision uses the soft one; hard votes are counted beside it.
-public struct Vote: Hashable, Sendable {
+public struct ECGVote: Hashable, Sendable {
   /// References of the baseline that call it "same".
   public let sameAsBaseline: Int
   /// References of the target that call it "same".
@@ -46,7 +46,7 @@ public struct Vote: Hashable, Sendable {
   }
 
   /// The vote of one beat from its logits of "different", one for each reference of the bank.
-  public init(logits: [Float], references: ReferenceBank) {
+  package init(logits: [Float], references: ECGReferences) {
     var sameAsTarget = 0
     var sameAsBaseline = 0
     var againstTarget = 0.0
@@ -69,6 +69,6 @@ public struct Vote: Hashable, Sendable {
 }
 
 #if !hasFeature(Embedded)
-  extension Vote: Codable {}
-  extension Labels: Codable {}
+  extension ECGVote: Codable {}
+  extension ECGLabels: Codable {}
 #endif

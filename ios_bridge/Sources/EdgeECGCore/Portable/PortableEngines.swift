@@ -32,13 +32,13 @@ struct PortableEngine: Sendable {
 }
 
 /// The bundle's encoder in plain Swift: no Core ML, no allocation once it has run.
-public struct PortableEncoder: ECGEncoder {
+package struct PortableEncoder: ECGEncoder {
   private var engine: PortableEngine
 
   /// Numbers in a beat.
-  public let beatLength: Int
+  package let beatLength: Int
   /// Numbers in an embedding.
-  public let embeddingLength: Int
+  package let embeddingLength: Int
 
   init(_ program: PortableProgram, beatLength: Int) throws(EdgeECGError) {
     engine = try PortableEngine(program, references: 1)
@@ -55,7 +55,7 @@ public struct PortableEncoder: ECGEncoder {
 
   /// Writes the embedding of a beat into `embedding`.
   /// - Throws: ``EdgeECGError/contract(_:)`` for a beat of another length.
-  public mutating func encode(_ beat: [Float], into embedding: inout [Float]) throws(EdgeECGError) {
+  package mutating func encode(_ beat: [Float], into embedding: inout [Float]) throws(EdgeECGError) {
     guard beat.count == beatLength else {
       throw EdgeECGError.contract("beat has \(beat.count) numbers, the encoder takes \(beatLength)")
     }
@@ -65,16 +65,16 @@ public struct PortableEncoder: ECGEncoder {
 }
 
 /// The bundle's comparator in plain Swift: no allocation once it has run on as many references.
-public struct PortableComparator: ECGComparator {
+package struct PortableComparator: ECGComparator {
   /// The most references that one embedding is compared with.
-  public static let mostReferences = 512
+  package static let mostReferences = 512
 
   private let program: PortableProgram
   private var engine: PortableEngine
   private var references: Int
 
   /// Numbers in an embedding.
-  public let embeddingLength: Int
+  package let embeddingLength: Int
 
   init(_ program: PortableProgram, embeddingLength: Int, references: Int) throws(EdgeECGError) {
     try Self.require(references)
@@ -94,8 +94,8 @@ public struct PortableComparator: ECGComparator {
 
   /// Writes one logit of "different states" for each reference into `logits`.
   /// - Throws: ``EdgeECGError/contract(_:)`` for embeddings of another length or too many references.
-  public mutating func compare(
-    _ embedding: [Float], with references: ReferenceBank, into logits: inout [Float]
+  package mutating func compare(
+    _ embedding: [Float], with references: ECGReferences, into logits: inout [Float]
   ) throws(EdgeECGError) {
     guard embedding.count == embeddingLength, references.embeddingLength == embeddingLength else {
       throw EdgeECGError.contract(

@@ -60,7 +60,7 @@ struct AppleHeader {
     var rates = try fields.filter { Self.statesRate($0) }.map { field throws(EdgeECGError) in try Self.onlyRate(field) }
     if rates.isEmpty { rates = fields.compactMap { Self.namedRate($0) } }
     if rates.isEmpty { rates = fields.compactMap { Self.rateInUnknownWords($0.value) } }
-    guard let first = rates.first else { return Recording.defaultRateHz }
+    guard let first = rates.first else { return ECGRecording.defaultRateHz }
     guard rates.allSatisfy({ abs($0 - first) <= Self.sameRate * max($0, first) }) else {
       throw EdgeECGError.recording("states two sample rates that differ")
     }
@@ -164,7 +164,7 @@ struct AppleHeader {
   }
 
   /// The day of a time in another spelling: `2023/10/5`, `2566-10-05`.
-  private static func day(in text: String) -> CalendarDay? {
+  private static func day(in text: String) -> ECGCalendarDay? {
     var scanner = Scanner(text)
     while !scanner.isAtEnd {
       let start = scanner.at
@@ -176,7 +176,7 @@ struct AppleHeader {
       if let year = number(ofDigits: 4...4, &scanner), scanner.skip(isMark),
         let month = number(ofDigits: 1...2, &scanner), scanner.skip(isMark),
         let day = number(ofDigits: 1...2, &scanner),
-        let found = CalendarDay(year: year, month: month, day: day)
+        let found = ECGCalendarDay(year: year, month: month, day: day)
       {
         return found
       }

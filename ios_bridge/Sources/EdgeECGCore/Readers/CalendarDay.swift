@@ -1,9 +1,9 @@
 /// A day of the calendar, such as 2024-03-01: all that a bundle asks of a recording's time.
-public struct CalendarDay: Hashable, Sendable, CustomStringConvertible {
+public struct ECGCalendarDay: Hashable, Sendable, CustomStringConvertible {
   private static let digits = [0, 1, 2, 3, 5, 6, 8, 9]
 
   /// 1 is 0001-01-01, as Python's `date.toordinal` counts.
-  public let ordinal: Int
+  package let ordinal: Int
   /// As ISO 8601 writes it: `2024-03-01`.
   public let description: String
 
@@ -18,7 +18,7 @@ public struct CalendarDay: Hashable, Sendable, CustomStringConvertible {
       }
       guard isDate else { continue }
       let numbers = found.split(separator: UInt8(ascii: "-")).map { $0.reduce(0) { 10 * $0 + Int($1) - 0x30 } }
-      if let day = CalendarDay(year: numbers[0], month: numbers[1], day: numbers[2]) {
+      if let day = ECGCalendarDay(year: numbers[0], month: numbers[1], day: numbers[2]) {
         self = day
         return
       }

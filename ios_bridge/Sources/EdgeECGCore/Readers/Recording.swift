@@ -1,11 +1,11 @@
 /// One lead of ECG as it was recorded.
 ///
 /// The person's name and birth date, which Apple writes into each file, go no further than this door.
-public struct Recording: Hashable, Sendable {
+public struct ECGRecording: Hashable, Sendable {
   /// The shortest that is judged: the first 3 s settle; less than 1 s after them holds no beat.
-  public static let minDurationSeconds = 4.0
+  package static let minDurationSeconds = 4.0
   /// The rates that are read.
-  public static let rateRangeHz = 100.0...2000.0
+  package static let rateRangeHz = 100.0...2000.0
   static let settleSeconds = 3.0
   static let leastPresent = 0.5  // the runtime knows gaps, but a recording is more than gaps
   static let defaultRateHz = 512.0
@@ -126,6 +126,6 @@ public struct Recording: Hashable, Sendable {
 struct Signal: Sendable {
   var values: [Double]
   var unit = "µV"
-  var sampleRateHz = Recording.defaultRateHz
+  var sampleRateHz = ECGRecording.defaultRateHz
   var recordedAt: String?
 }

@@ -4,9 +4,9 @@
 /// form II, in the order of operations of `scipy.signal.sosfilt`. The filter starts as if the first sample had
 /// lasted for ever, so that an electrode offset makes no swing: a band-pass answers a constant with zero, and
 /// subtracting the first sample from all others is the same as that memory.
-public struct Bandpass: Sendable {
+package struct Bandpass: Sendable {
   /// A second-order section, its a0 being 1.
-  public struct Section: Hashable, Sendable {
+  package struct Section: Hashable, Sendable {
     let b0, b1, b2, a1, a2: Double
   }
 
@@ -20,18 +20,18 @@ public struct Bandpass: Sendable {
   private var memory: [Memory]
 
   /// A filter of these sections.
-  public init(_ sections: [Section]) {
+  package init(_ sections: [Section]) {
     self.sections = sections
     memory = sections.map { _ in Memory() }
   }
 
   /// Forgets the stream.
-  public mutating func reset() {
+  package mutating func reset() {
     self = Bandpass(sections)
   }
 
   /// The filtered sample.
-  public mutating func push(_ sample: Double) -> Double {
+  package mutating func push(_ sample: Double) -> Double {
     let origin = self.origin ?? sample
     self.origin = origin
     var value = sample - origin

@@ -2,7 +2,7 @@
 ///
 /// The stream wakes at the contract's interval (0.25 s) and works through what it heard by then: a beat must wait
 /// for its T wave anyway.
-public struct BeatStream: Sendable {
+package struct BeatStream: Sendable {
   private let blockSamples: Int
   private var resampler: Resampler
   private var detector: RPeakDetector
@@ -10,7 +10,7 @@ public struct BeatStream: Sendable {
   private var heard: [Double] = []  // since the last wake
 
   /// - Throws: ``EdgeECGError/recording(_:)`` for a rate that no sensor has.
-  public init(sampleRateHz: Double, contract: Contract) throws(EdgeECGError) {
+  package init(sampleRateHz: Double, contract: Contract) throws(EdgeECGError) {
     blockSamples = contract.blockSamples
     resampler = try Resampler(rateHz: sampleRateHz, targetHz: contract.sampleRateHz)
     detector = RPeakDetector(contract.detector)
@@ -18,7 +18,7 @@ public struct BeatStream: Sendable {
   }
 
   /// Starts a new recording.
-  public mutating func reset() {
+  package mutating func reset() {
     resampler.reset()
     detector.reset()
     cutter.reset()
@@ -26,7 +26,7 @@ public struct BeatStream: Sendable {
   }
 
   /// Takes the next samples, any number of them; returns the beats completed by the last wake.
-  public mutating func push(_ samplesMicrovolts: some Sequence<Double>) -> [Beat] {
+  package mutating func push(_ samplesMicrovolts: some Sequence<Double>) -> [ECGBeat] {
     if resampler.passesAll {
       heard.append(contentsOf: samplesMicrovolts)
     } else {
@@ -34,7 +34,7 @@ public struct BeatStream: Sendable {
     }
     guard heard.count >= blockSamples else { return [] }
     // Wake by wake, so that a whole recording at once needs no more memory than a second of it.
-    var beats: [Beat] = []
+    var beats: [ECGBeat] = []
     var worked = 0
     while heard.count - worked >= blockSamples {
       let block = heard[worked..<worked + blockSamples]

@@ -1,5 +1,5 @@
 /// One heartbeat as the encoder sees it.
-public struct Beat: Hashable, Sendable {
+public struct ECGBeat: Hashable, Sendable {
   /// Where R is, in samples at the contract's rate since the stream began.
   public let rIndex: Int64
   /// When the whole beat was known, in seconds on the recording's own clock: the first wake that had it.
@@ -9,10 +9,10 @@ public struct Beat: Hashable, Sendable {
   /// Whether R pointed down, so that the samples were turned over.
   public let isTurned: Bool
   /// What is wrong with the signal, so that it must not vote; its values may then be NaN.
-  public let unusable: [UnusableReason]
+  public let unusable: [ECGBeatReason]
 
   /// A beat that was cut already.
-  public init(rIndex: Int64, knownAtSeconds: Double, values: [Float], isTurned: Bool, unusable: [UnusableReason]) {
+  public init(rIndex: Int64, knownAtSeconds: Double, values: [Float], isTurned: Bool, unusable: [ECGBeatReason]) {
     (self.rIndex, self.knownAtSeconds, self.values) = (rIndex, knownAtSeconds, values)
     (self.isTurned, self.unusable) = (isTurned, unusable)
   }
@@ -25,7 +25,7 @@ public struct Beat: Hashable, Sendable {
 ///
 /// A beat needs a previous R (for its RR interval), a window that lies wholly after the settling time, and the
 /// samples from its R on. Its R points upwards: a beat from the other wrist is turned over, and says so.
-public struct BeatCutter: Sendable {
+package struct BeatCutter: Sendable {
   private struct Waiting: Sendable {
     let peak: RPeak
     let rrSamples: Int
@@ -39,7 +39,7 @@ public struct BeatCutter: Sendable {
   private var waiting: [Waiting] = []
 
   /// A cutter that can still cut a beat whose peak is found `longestWaitSamples` after it happened.
-  public init(longestWaitSamples: Int, contract: Contract) {
+  package init(longestWaitSamples: Int, contract: Contract) {
     self.contract = contract
     quality = Quality(contract)
     keepSamples = Int64(longestWaitSamples) + Int64(contract.quality.rrMax + contract.beforeRSamples)
@@ -47,7 +47,7 @@ public struct BeatCutter: Sendable {
   }
 
   /// Forgets the stream.
-  public mutating func reset() {
+  package mutating func reset() {
     quality.reset()
     samples = StreamBuffer(keeping: Int(clamping: keepSamples))
     previousR = nil
@@ -55,13 +55,13 @@ public struct BeatCutter: Sendable {
   }
 
   /// Takes the next samples and the peaks that the detector found by then; returns the beats completed.
-  public mutating func push(_ samplesMicrovolts: some Sequence<Double>, peaks: [RPeak]) -> [Beat] {
+  package mutating func push(_ samplesMicrovolts: some Sequence<Double>, peaks: [RPeak]) -> [ECGBeat] {
     samples.append(contentsOf: samplesMicrovolts)
     for peak in peaks {
       if let previousR { waiting.append(Waiting(peak: peak, rrSamples: Int(clamping: peak.index - previousR))) }
       previousR = peak.index
     }
-    var beats: [Beat] = []
+    var beats: [ECGBeat] = []
     while let next = waiting.first, next.peak.index + Int64(contract.afterRSamples) <= samples.end {
       waiting.removeFirst()
       let start = next.peak.index - Int64(contract.beforeRSamples)
@@ -74,7 +74,7 @@ public struct BeatCutter: Sendable {
     return beats
   }
 
-  private mutating func cut(_ next: Waiting, from start: Int64) -> Beat {
+  private mutating func cut(_ next: Waiting, from start: Int64) -> ECGBeat {
     let rr = min(max(next.rrSamples, 0), contract.quality.rrMax)
     let stretch = samples[max(start - Int64(rr), samples.start)..<start + Int64(contract.windowSamples)]
     let whole = interpolated(stretch)
@@ -88,7 +88,7 @@ public struct BeatCutter: Sendable {
     let known = max(next.peak.index + Int64(contract.afterRSamples), next.peak.confirmedAt)
     let block = Int64(contract.blockSamples)
     let knownAtSeconds = Double((known + block - 1) / block * block) / Double(contract.sampleRateHz)
-    return Beat(
+    return ECGBeat(
       rIndex: next.peak.index, knownAtSeconds: knownAtSeconds, values: values, isTurned: isTurned,
       unusable: quality.reasons(stretch, interpolated: whole, rrSamples: next.rrSamples))
   }
@@ -104,5 +104,5 @@ public struct BeatCutter: Sendable {
 }
 
 #if !hasFeature(Embedded)
-  extension Beat: Codable {}
+  extension ECGBeat: Codable {}
 #endif

@@ -1,55 +1,55 @@
 /// What the R-peak detector needs to know; counts are samples at the contract's rate.
-public struct DetectorConstants: Hashable, Sendable {
+package struct DetectorConstants: Hashable, Sendable {
   /// The band-pass, as second-order sections.
-  public let bandpassSections: [Bandpass.Section]
+  package let bandpassSections: [Bandpass.Section]
   /// A step between samples times this matches the sample, in the middle of the band.
-  public let quadratureGain: Double
+  package let quadratureGain: Double
   /// A lower envelope is no QRS, in microvolts.
-  public let faintestMicrovolts: Double
+  package let faintestMicrovolts: Double
   /// Of two candidates closer than this the higher is kept.
-  public let refractory: Int
+  package let refractory: Int
   /// The first samples with a candidate teach the levels; their peaks come out then.
-  public let learning: Int
+  package let learning: Int
   /// The first level is the highest candidate, but at most this many times the second highest.
-  public let transient: Double
+  package let transient: Double
   /// The signal level is the median height of this many QRS.
-  public let levelBeats: Int
+  package let levelBeats: Int
   /// A QRS counts for at most this many times the level.
-  public let cap: Double
+  package let cap: Double
   /// Noise level, mean RR and the vote on R's side move by this part of the difference.
-  public let adaptation: Double
+  package let adaptation: Double
   /// Where the threshold lies between noise level (0) and signal level (1).
-  public let threshold: Double
+  package let threshold: Double
   /// A candidate this soon after a QRS may be its T wave ...
-  public let tWaveReach: Int
+  package let tWaveReach: Int
   /// ... and is, if it is lower than this part of that QRS.
-  public let tWaveHeight: Double
+  package let tWaveHeight: Double
   /// Search-back begins this many mean RR intervals after a QRS.
-  public let searchBackRR: Double
+  package let searchBackRR: Double
   /// It takes the highest rejected candidate above a threshold this part as high over the noise.
-  public let searchBackPart: Double
+  package let searchBackPart: Double
   /// The mean RR interval in samples starts here.
-  public let rrStart: Double
+  package let rrStart: Double
   /// One interval counts for at least this.
-  public let rrMin: Double
+  package let rrMin: Double
   /// One interval counts for at most this.
-  public let rrMax: Double
+  package let rrMax: Double
   /// Each time search-back finds nothing, the threshold takes the signal level as lower by this factor ...
-  public let fade: Double
+  package let fade: Double
   /// ... down to this part.
-  public let leastFade: Double
+  package let leastFade: Double
   /// By how much the envelope's maximum follows R.
-  public let envelopeDelay: Int
+  package let envelopeDelay: Int
   /// R is looked for this far on either side of where the envelope says it is.
-  public let refineReach: Int
+  package let refineReach: Int
   /// Samples in the running mean that R is placed on.
-  public let smoothSamples: Int
+  package let smoothSamples: Int
   /// Samples at either end of that window whose mean is the baseline there.
-  public let baselineSamples: Int
+  package let baselineSamples: Int
   /// R is the first deflection of the QRS that reaches this part of the other; a smaller one is a q wave.
-  public let firstDeflection: Double
+  package let firstDeflection: Double
   /// R changes sides only when the vote of recent beats (-1 to 1) is this far on the other side.
-  public let sideMargin: Double
+  package let sideMargin: Double
 
   init(_ json: JSONValue, name: String) throws(EdgeECGError) {
     let window = 1...10_000  // longer windows than this are no part of a heartbeat

@@ -1,5 +1,5 @@
 /// Why a beat must not vote: of the signal, or of what the watch knows. The raw values are the words that Python uses.
-public enum UnusableReason: String, Hashable, Sendable, CaseIterable {
+public enum ECGBeatReason: String, Hashable, Sendable, CaseIterable {
   /// A gap longer than what is interpolated.
   case missing = "missing samples"
   /// One value for longer than any converter holds it on skin.
@@ -16,9 +16,9 @@ public enum UnusableReason: String, Hashable, Sendable, CaseIterable {
   case rhythm = "RR out of range"
   /// An embedding or a logit that is not finite: the engine failed on this beat.
   case notANumber = "not a number"
-  /// An embedding far from all that training has seen (``TrainingDistribution``).
+  /// An embedding far from all that training has seen.
   case outOfDistribution = "out of distribution"
-  /// A recording long before or after all known days (``TrainingDistribution/isOutOfDate(_:)``).
+  /// A recording long before or after all known days.
   case outOfDate = "out of date"
 }
 
@@ -28,23 +28,23 @@ public enum UnusableReason: String, Hashable, Sendable, CaseIterable {
 /// samples must not be missing or flat anywhere from the start of the previous window on (no RR interval spans a
 /// gap), and what makes the place of an R uncertain spoils the RR interval of the next beat too. A beat's wide window
 /// of its own must not be clipped or tilted.
-public struct Quality: Sendable {
+package struct Quality: Sendable {
   private static let noiseGain = 1.5  // the variance of white noise minus the mean of two other samples of it
 
   private let constants: QualityConstants
   private let windowSamples: Int
   private let r: Int
-  private var uncertain: [UnusableReason] = []  // what was wrong around the previous R
+  private var uncertain: [ECGBeatReason] = []  // what was wrong around the previous R
 
   /// Judges by the constants of a contract.
-  public init(_ contract: Contract) {
+  package init(_ contract: Contract) {
     constants = contract.quality
     windowSamples = contract.windowSamples
     r = contract.beforeRSamples
   }
 
   /// Forgets the stream.
-  public mutating func reset() {
+  package mutating func reset() {
     uncertain = []
   }
 
@@ -55,8 +55,8 @@ public struct Quality: Sendable {
   ///     missing; at least one whole window.
   ///   - interpolated: the same with its gaps interpolated.
   ///   - rrSamples: the RR interval in samples.
-  mutating func reasons(_ stretch: ArraySlice<Double>, interpolated: [Double], rrSamples: Int) -> [UnusableReason] {
-    var reasons: [UnusableReason] = []
+  mutating func reasons(_ stretch: ArraySlice<Double>, interpolated: [Double], rrSamples: Int) -> [ECGBeatReason] {
+    var reasons: [ECGBeatReason] = []
     if longestRun(stretch, where: { !$0.isFinite }) > constants.interpolated { reasons.append(.missing) }
     let steps = zip(interpolated, interpolated.dropFirst()).lazy.map { abs($1 - $0) }
     if longestRun(steps, where: { $0 <= constants.heldMicrovolts }) >= constants.held { reasons.append(.flat) }
@@ -70,8 +70,8 @@ public struct Quality: Sendable {
   }
 
   /// What makes the place of R uncertain.
-  private func uncertainty(of window: [Double], _ extent: Extent) -> [UnusableReason] {
-    var reasons: [UnusableReason] = []
+  private func uncertainty(of window: [Double], _ extent: Extent) -> [ECGBeatReason] {
+    var reasons: [ECGBeatReason] = []
     let span = constants.leastSpanMicrovolts...constants.mostSpanMicrovolts
     if !span.contains(extent.span) || abs(extent.left) > constants.mostOffsetMicrovolts {
       reasons.append(.leadOff)
@@ -88,8 +88,8 @@ public struct Quality: Sendable {
   }
 
   /// What only bends the beat.
-  private func bends(of window: [Double], _ extent: Extent) -> [UnusableReason] {
-    var reasons: [UnusableReason] = []
+  private func bends(of window: [Double], _ extent: Extent) -> [ECGBeatReason] {
+    var reasons: [ECGBeatReason] = []
     let (bottom, top, span) = (extent.bottom, extent.top, extent.span)
     let (baseline, near) = ((extent.left + extent.right) / 2, constants.clippedPart * span)
     // Only a deflection has a rail to hit: the baseline is flat by nature.
@@ -163,5 +163,5 @@ private func longestRun(_ numbers: some Sequence<Double>, where isPart: (Double)
 }
 
 #if !hasFeature(Embedded)
-  extension UnusableReason: Codable {}
+  extension ECGBeatReason: Codable {}
 #endif

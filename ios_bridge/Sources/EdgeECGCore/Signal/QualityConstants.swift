@@ -1,35 +1,35 @@
 /// What makes a beat unusable; ``Quality`` says how each number is used. Counts are samples at the contract's rate.
-public struct QualityConstants: Hashable, Sendable {
+package struct QualityConstants: Hashable, Sendable {
   /// A gap up to this is interpolated by a straight line.
-  public let interpolated: Int
+  package let interpolated: Int
   /// No converter holds one value for so long on skin.
-  public let held: Int
+  package let held: Int
   /// Held values differ by at most this.
-  public let heldMicrovolts: Double
+  package let heldMicrovolts: Double
   /// So many samples at the top or bottom of a QRS are a rail ...
-  public let clipped: Int
+  package let clipped: Int
   /// ... if they are within this part of the span.
-  public let clippedPart: Double
+  package let clippedPart: Double
   /// A smaller span is no heartbeat.
-  public let leastSpanMicrovolts: Double
+  package let leastSpanMicrovolts: Double
   /// A larger one is none either.
-  public let mostSpanMicrovolts: Double
+  package let mostSpanMicrovolts: Double
   /// No electrode on skin has a larger offset.
-  public let mostOffsetMicrovolts: Double
+  package let mostOffsetMicrovolts: Double
   /// Noise (root mean square) may be this part of the QRS.
-  public let noisePart: Double
+  package let noisePart: Double
   /// Noise is what a sample differs from the mean of the two this far off.
-  public let noiseLag: Int
+  package let noiseLag: Int
   /// The baseline may move by this part of the QRS from one end of the beat to the other.
-  public let wanderPart: Double
+  package let wanderPart: Double
   /// Samples at either end of a beat whose mean is the baseline there.
-  public let baseline: Int
+  package let baseline: Int
   /// The QRS ends this long after R.
-  public let qrs: Int
+  package let qrs: Int
   /// No RR interval is shorter.
-  public let rrMin: Int
+  package let rrMin: Int
   /// No RR interval of a usable beat is longer.
-  public let rrMax: Int
+  package let rrMax: Int
 
   /// - Parameters beforeR, afterR: the beat's window, which the counts must fit.
   init(_ json: JSONValue, name: String, beforeR: Int, afterR: Int) throws(EdgeECGError) {

@@ -1,9 +1,9 @@
 /// One R peak of the stream.
-public struct RPeak: Hashable, Sendable {
+package struct RPeak: Hashable, Sendable {
   /// Samples at the contract's rate since the stream began.
-  public let index: Int64
+  package let index: Int64
   /// Samples the stream had delivered when the peak became certain.
-  public let confirmedAt: Int64
+  package let confirmedAt: Int64
 }
 
 /// Finds R peaks in a live ECG. Any chunk size gives the same peaks, confirmed at the same moments.
@@ -17,7 +17,7 @@ public struct RPeak: Hashable, Sendable {
 /// After J. Pan, W. J. Tompkins, "A Real-Time QRS Detection Algorithm", IEEE Trans. Biomed. Eng. 32(3), 1985,
 /// with the median levels of P. S. Hamilton, W. J. Tompkins, ibid. 33(12), 1986. The departures and their reasons
 /// stand in `edge_ecg/signal/rpeaks.py`, which this follows operation by operation: both give the same indices.
-public struct RPeakDetector: Sendable {
+package struct RPeakDetector: Sendable {
   /// A maximum of the envelope.
   struct Candidate: Sendable {
     var at: Int64
@@ -25,7 +25,7 @@ public struct RPeakDetector: Sendable {
   }
 
   /// How long after it happened a peak may still be found, in samples, once the levels are learnt.
-  public let longestWait: Int
+  package let longestWait: Int
 
   let constants: DetectorConstants
   private let memorySamples: Int
@@ -49,7 +49,7 @@ public struct RPeakDetector: Sendable {
   private var found: [RPeak] = []
 
   /// A detector with the constants of a contract.
-  public init(_ constants: DetectorConstants) {
+  package init(_ constants: DetectorConstants) {
     self.constants = constants
     memorySamples = Int(clamped: constants.searchBackRR * constants.rrMax) + constants.refractory + 2
     longestWait = memorySamples + constants.envelopeDelay + constants.refineReach + constants.smoothSamples
@@ -61,14 +61,14 @@ public struct RPeakDetector: Sendable {
   }
 
   /// Forgets the stream.
-  public mutating func reset() {
+  package mutating func reset() {
     self = RPeakDetector(constants)
   }
 
   /// The R peaks that have become certain, from microvolts at the contract's rate, any number of them.
   ///
   /// A sample that is not a finite number counts as the one before it: a gap is a flat stretch.
-  public mutating func push(_ samples: some Sequence<Double>) -> [RPeak] {
+  package mutating func push(_ samples: some Sequence<Double>) -> [RPeak] {
     raw.forget(before: raw.end - Int64(longestWait))
     for sample in samples {
       take(sample.isFinite ? sample : raw.last ?? 0)
@@ -79,7 +79,7 @@ public struct RPeakDetector: Sendable {
   }
 
   /// The peaks near the end that still waited for samples, as if the last were held; ends the stream.
-  public mutating func finish() -> [RPeak] {
+  package mutating func finish() -> [RPeak] {
     guard let last = raw.last else { return [] }
     let heard = raw.end
     let held = constants.envelopeDelay + constants.refineReach + constants.refractory

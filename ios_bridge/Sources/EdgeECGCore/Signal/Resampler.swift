@@ -8,7 +8,7 @@
 /// unit delay, IEEE Signal Processing Magazine 13(1), 1996). At the first and the last sample there are no
 /// neighbours outside, so the cubic of the outermost four is used, and not an invented sample. There is no
 /// filter against aliasing: rates above the target must bring no content above half of it.
-public struct Resampler: Sendable {
+package struct Resampler: Sendable {
   private static let taps = 4
   private static let rateRangeHz = 1e-3...1e6  // positions and counts stay far inside what 64 bits hold
 
@@ -18,7 +18,7 @@ public struct Resampler: Sendable {
   private var made: Int64 = 0  // outputs so far
 
   /// - Throws: ``EdgeECGError/recording(_:)`` for a rate that is not a positive number that a sensor may have.
-  public init(rateHz: Double, targetHz: Int) throws(EdgeECGError) {
+  package init(rateHz: Double, targetHz: Int) throws(EdgeECGError) {
     guard Self.rateRangeHz.contains(rateHz) else {
       throw EdgeECGError.recording("sampling rate must be a positive number of hertz")
     }
@@ -30,7 +30,7 @@ public struct Resampler: Sendable {
   var passesAll: Bool { rateHz == targetHz }
 
   /// Forgets the stream.
-  public mutating func reset() {
+  package mutating func reset() {
     kept = StreamBuffer()
     made = 0
   }
@@ -45,21 +45,21 @@ public struct Resampler: Sendable {
   }
 
   /// The samples that have become certain.
-  public mutating func push(_ samples: some Sequence<Double>) -> [Double] {
+  package mutating func push(_ samples: some Sequence<Double>) -> [Double] {
     var resampled: [Double] = []
     push(samples) { resampled.append($0) }
     return resampled
   }
 
   /// The outputs up to the last source sample. A recording of fewer than four samples has none.
-  public mutating func finish() -> [Double] {
+  package mutating func finish() -> [Double] {
     var resampled: [Double] = []
     makeOutputs(before: Double(kept.end - 1).nextUp) { resampled.append($0) }
     return resampled
   }
 
   /// The source sample nearest to output `index`.
-  public func sourceIndex(_ index: Int64) -> Int64 {
+  package func sourceIndex(_ index: Int64) -> Int64 {
     Int64(clamped: position(index).rounded(.toNearestOrEven))
   }
 
