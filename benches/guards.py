@@ -30,10 +30,9 @@ from edge_ecg.simulation.meaningless import MEANINGLESS
 from edge_ecg.terminal.console import run_command
 from edge_ecg.watch import DayBaseline, Watch
 from train.data import BeatSet, read_sets
-from train.decision.fitted import bank_of, choose_references, fit_distribution
 from train.evaluation.drifted import baselines_of
-from train.fit.left_out import evidence_by_date, limits_from
-from train.fit.loop import Settings, settings_for
+from train.fit.decision import bank_of, choose_references, fit_distribution
+from train.fit.loop import Settings, evidence_by_date, limits_from, settings_for
 from train.model import DEFAULT_ARCHITECTURE
 from train.model.architectures import WEIGHTS, build_model, read_weights
 from train.model.model import Model, compare, embed

@@ -18,14 +18,12 @@ from edge_ecg.contract import INTENDED_USE
 from edge_ecg.errors import RunError
 from edge_ecg.report.artifact_table import artifact_table
 from edge_ecg.storage.files import refuse_overlap, require_place
+from export.gate.parity_check import REFERENCE_MODEL
 from export.gate.pictures import PICTURE, picture
-from export.gate.reference_model import REFERENCE_MODEL
 from export.pipeline import ARTIFACTS, REFERENCE_ARTIFACT, Exported, export_run, golden
 from train.data import BeatSet
-from train.decision.decide import decide
-from train.decision.fitted import RECORDINGS_PASSED_PERCENTILE
-from train.fit.left_out import left_out_limits
-from train.fit.loop import Settings
+from train.fit.decision import RECORDINGS_PASSED_PERCENTILE, decide
+from train.fit.loop import Settings, left_out_limits
 from train.run import FOLDS, Run, load_run
 
 CARD = "README.md"

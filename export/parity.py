@@ -24,16 +24,15 @@ from edge_ecg.inference.votes import DecisionRule
 from edge_ecg.results import ArtifactParity
 from edge_ecg.storage.files import refuse_overlap, write_file
 from edge_ecg.terminal.console import columns, run_command
-from export.formats.artifact import Files
 from export.formats.coreml import COREML, ON_THIS_MAC
 from export.formats.onnx import ONNX
 from export.gate.layers import LayerError, layer_errors
-from export.gate.parity_check import ParityCheck
+from export.gate.parity_check import REFERENCE_MODEL, ParityCheck, ReferenceModel
 from export.gate.pictures import layers_picture
-from export.gate.reference_model import REFERENCE_MODEL, ReferenceModel
+from export.graphs import Files
 from export.pipeline import REFERENCE_ARTIFACT, RUNNABLE, artifact
 from train.data import read_beats
-from train.decision.decide import decide
+from train.fit.decision import decide
 
 LAYER_BEATS, WORST = 8, 6
 MOST_ERROR = 1e-3  # of the largest number: another machine adds in another order

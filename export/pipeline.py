@@ -19,14 +19,12 @@ from edge_ecg.report.artifact_table import artifact_table
 from edge_ecg.results import ArtifactParity
 from edge_ecg.storage.files import refuse_overlap, write_file
 from edge_ecg.terminal.console import claim_folder, countdown, wrapped
-from export.compression.weights import FLOAT32, INT8, STEPS, finetune
-from export.formats.artifact import Artifact
 from export.formats.coreml import COREML, COREML_ON_THIS_MAC
 from export.formats.onnx import ONNX
 from export.formats.person import PERSON_ARTIFACT, faults_of, person_artifact
 from export.formats.portable import PORTABLE
-from export.gate.parity_check import ParityCheck, interleaved_us, require
-from export.gate.reference_model import ReferenceModel
+from export.gate.parity_check import ParityCheck, ReferenceModel, interleaved_us, require
+from export.graphs import FLOAT32, INT8, STEPS, Artifact, finetune
 from train.options import RUN
 from train.run import Run, load_run
 

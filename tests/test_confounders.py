@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from edge_ecg.results import Confounders, Overview, RunMetrics, read_record
 from edge_ecg.storage.files import read_json
 from train.data import BeatSet
-from train.decision.decide import newcombe_interval
 from train.evaluation.scores import roc_auc
+from train.fit.decision import newcombe_interval
 from train.run import load_run
 from train.studies.confounders import (
     CONFOUNDERS,

@@ -7,10 +7,9 @@ import pytest
 
 from edge_ecg.datasets.dataset_file import SETS, read_dataset
 from train.data import read_beats
-from train.decision.fitted import fit_levels
 from train.evaluation.drifted import baselines_of, leaving_out
-from train.fit.left_out import evidence_of, train_folds
-from train.fit.loop import Settings
+from train.fit.decision import fit_levels
+from train.fit.loop import Settings, evidence_of, train_folds
 from train.studies import day_baseline
 
 QUICK = Settings(epochs=1)

@@ -21,7 +21,7 @@ from edge_ecg.inference.portable import load_portable
 from edge_ecg.storage.files import atomic_folder, require_place
 from tests.commands import ROOT
 from train.adopt import read_checkpoint, with_weights
-from train.fit.left_out import MOST_GROUPS, groups_left_out
+from train.fit.loop import MOST_GROUPS, groups_left_out
 from train.model.architectures import architecture_of
 
 

@@ -26,7 +26,7 @@ from edge_ecg.recording import Recording
 from edge_ecg.simulation.synthetic import Person, _day, record, synthetic_person
 from edge_ecg.watch import Watch, embeddings
 from train.data import BeatSet
-from train.decision.fitted import fit_distribution
+from train.fit.decision import fit_distribution
 
 TRAINING_DATES = range(7)
 DIRECTION = np.eye(8)[3]

@@ -40,8 +40,7 @@ from edge_ecg.inference.portable import LAYERS, WEIGHTS, WEIGHTS_INT8, dequantiz
 from edge_ecg.results import ArtifactParity
 from export.__main__ import export_bundle
 from export.formats.onnx import float_files
-from export.gate.parity_check import ParityCheck, require
-from export.gate.reference_model import REFERENCE_MODEL, ReferenceModel
+from export.gate.parity_check import REFERENCE_MODEL, ParityCheck, ReferenceModel, require
 from export.graphs import graphs_of
 from export.parity import BundleAudit, parity, same
 from export.pipeline import ARTIFACTS, artifact

@@ -7,9 +7,8 @@ import pytest
 
 pytest.importorskip("coremltools")
 
-from export.compression.weights import INT8, Scheme, finetune, layers_of
-from export.gate.parity_check import ParityCheck
-from export.gate.reference_model import ReferenceModel
+from export.gate.parity_check import ParityCheck, ReferenceModel
+from export.graphs import INT8, Scheme, finetune, layers_of
 from train.model.model import Model, compare, embed
 from train.run import Run, load_run
 

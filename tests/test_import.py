@@ -21,10 +21,10 @@ from click.testing import CliRunner
 
 from edge_ecg.cli.import_ import import_command
 from edge_ecg.datasets.dataset_file import read_dataset
-from edge_ecg.datasets.folders import by_folders
 from edge_ecg.datasets.labeling import (
     FEWEST_DATES,
     Item,
+    by_folders,
     by_table,
     by_windows,
     checked_label,

@@ -41,7 +41,6 @@ FLOORS = {
     "train": (
         {"__init__", "data", "parallel"},
         {"model"},
-        {"decision"},
         {"fit"},
         {"run"},
         {"evaluation"},
@@ -53,8 +52,7 @@ FLOORS = {
         {"__main__", "adopt"},
     ),
     "export": (
-        {"__init__", "graphs", "templates"},
-        {"compression", "mil"},
+        {"__init__", "graphs", "mil", "templates"},
         {"formats"},
         {"gate"},
         {"pipeline"},

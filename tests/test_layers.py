@@ -9,10 +9,9 @@ import pytest
 import torch
 from onnx import TensorProto, numpy_helper
 
-from export.formats.artifact import Artifact
 from export.gate.layers import layer_errors
-from export.gate.reference_model import ReferenceModel
-from export.graphs import Graph, graphs_of
+from export.gate.parity_check import ReferenceModel
+from export.graphs import Artifact, Graph, graphs_of
 from export.pipeline import artifact
 from train.run import load_run
 

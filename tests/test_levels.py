@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from train.data import BeatSet
-from train.decision.fitted import BEATS, fit_levels, variance_components
-from train.fit.left_out import left_out_limits
-from train.fit.loop import Settings
+from train.fit.decision import BEATS, fit_levels, variance_components
+from train.fit.loop import Settings, left_out_limits
 
 
 def simulated(rng: np.random.Generator, dates: int, each: int = 6, beats: int = 30) -> tuple[BeatSet, np.ndarray]:

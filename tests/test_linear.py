@@ -11,9 +11,8 @@ from sklearn.linear_model import LogisticRegression
 
 from edge_ecg.errors import DatasetError
 from train.data import BeatSet
-from train.decision.fitted import bank_of, choose_references
-from train.fit.left_out import evidence_of
-from train.fit.loop import Trainer, settings_for
+from train.fit.decision import bank_of, choose_references
+from train.fit.loop import Trainer, evidence_of, settings_for
 from train.model.aligned import NOISE, AlignedEncoder
 from train.model.model import Model, compare, embed
 from train.run import load_run

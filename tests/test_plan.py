@@ -12,7 +12,7 @@ from edge_ecg.datasets.plan import Plan, plan_from, sessions_without_model, simu
 from edge_ecg.errors import RunError
 from edge_ecg.inference.levels import DayLevel, Levels, StateLevels
 from tests.commands import edge_ecg
-from train.decision.fitted import variance_components
+from train.fit.decision import variance_components
 
 LEVELS = Levels((30,), StateLevels(10, (-2.7,), (1.9,), (0.27,)), StateLevels(6, (2.9,), (0.4,), (0.6,)))
 

@@ -9,9 +9,8 @@ pytest.importorskip("coremltools")
 
 from edge_ecg.bundles.bundle import COMPARATOR, ENCODER, read_files
 from edge_ecg.contract import CONTRACT, INTENDED_USE
-from export.compression.weights import INT8
 from export.formats.onnx import COMPARATOR_INT8, ENCODER_INT8
-from export.graphs import fused_for_export
+from export.graphs import INT8, fused_for_export
 from export.mil.apple import Model_pb2
 from export.pipeline import ARTIFACTS
 from train.run import Run, load_run

@@ -16,10 +16,8 @@ from hypothesis import strategies as st
 from edge_ecg.errors import RunError
 from edge_ecg.results import Accuracy, RunMetrics, read_record, wilson_interval
 from train.data import BeatSet
-from train.decision.decide import decide
-from train.decision.fitted import choose_references, fit_levels
-from train.fit.left_out import evidence_of, left_out_evidence
-from train.fit.loop import Settings, Trainer, batches, pairs
+from train.fit.decision import choose_references, decide, fit_levels
+from train.fit.loop import Settings, Trainer, batches, evidence_of, left_out_evidence, pairs
 from train.model.aligned import AlignTWave, means_of_four
 from train.model.architectures import ARCHITECTURES, WEIGHTS, build_model, read_weights
 from train.model.model import MOST_PARAMETERS, embed

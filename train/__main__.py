@@ -42,8 +42,7 @@ def train(
 
         from train.data import mixed, read_sets
         from train.evaluate import metrics_text
-        from train.fit.left_out import groups_left_out
-        from train.fit.loop import PROGRESS, Trainer, settings_for
+        from train.fit.loop import PROGRESS, Trainer, groups_left_out, settings_for
         from train.model.architectures import WEIGHTS, architecture_of
         from train.run import BEATS, CONFIG, FOLDS, METRICS
         from train.studies.confounders import CONFOUNDERS

@@ -19,8 +19,7 @@ from edge_ecg.storage.files import read_small_file, refuse_overlap
 from edge_ecg.terminal.console import claim_folder, run_command
 from train.data import BeatSet, read_sets
 from train.evaluate import metrics_text
-from train.fit.left_out import evidence_by_date, limits_from
-from train.fit.loop import PROGRESS, History, settings_for
+from train.fit.loop import PROGRESS, History, evidence_by_date, limits_from, settings_for
 from train.model.architectures import MOST_BYTES, WEIGHTS, architecture_of, write_weights
 from train.model.model import Model, compare, embed
 from train.options import ArchitectureName, given_beats

@@ -19,7 +19,7 @@ from edge_ecg.report.findings import weights_sha256
 from edge_ecg.results import Accuracy, Evaluation, SetMetrics, between, percent, read_record, write_record
 from edge_ecg.terminal.console import claim_folder, columns, run_command, wrapped
 from train.data import read_sets
-from train.decision.decide import decide
+from train.fit.decision import decide
 from train.options import DATASET, RUN, given_beats
 from train.run import Run, load_run
 

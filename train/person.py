@@ -34,8 +34,7 @@ from edge_ecg.terminal.console import BAD_INPUT
 from train.data import BeatSet, read_sets
 from train.evaluation.drifted import counts, leaving_out
 from train.evaluation.folds import kept_comparator, place_of
-from train.fit.left_out import kept_model
-from train.fit.loop import Settings, Trainer, settings_for
+from train.fit.loop import Settings, Trainer, kept_model, settings_for
 from train.studies.crossval import cross_validate
 from train.studies.day_baseline import decisions, left_out_by_date
 from train.training import train_run

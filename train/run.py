@@ -29,8 +29,7 @@ from edge_ecg.inference.votes import DecisionRule
 from edge_ecg.results import RunMetrics, SetMetrics, write_record
 from edge_ecg.storage.files import plain_file, read_json, write_file, write_json
 from train.data import BeatSet
-from train.decision.decide import decide
-from train.decision.fitted import bank_of, choose_references, fit_distribution
+from train.fit.decision import bank_of, choose_references, decide, fit_distribution
 from train.fit.loop import History, Settings
 from train.model.architectures import WEIGHTS, build_model, read_weights
 from train.model.model import Model, embed
@@ -81,7 +80,7 @@ def new_run(
 ) -> Run:
     """A run of trained weights; nothing is written.
 
-    limits: from `train.fit.left_out.limits_from`; facts: more of what config.json says.
+    limits: from `train.fit.loop.limits_from`; facts: more of what config.json says.
     """
     config = {
         "labels": dataset.labels,

@@ -14,8 +14,7 @@ from edge_ecg.readers.read import read_recording
 from edge_ecg.report.contact_sheet import SHOWN_HZ, small_trace
 from edge_ecg.results import DateCounts, Examples, Overview, SetMetrics, write_record
 from train.data import BeatSet
-from train.fit.left_out import left_out_limits
-from train.fit.loop import Trainer
+from train.fit.loop import Trainer, left_out_limits
 from train.run import FOLDS, Run, new_run, write_run
 from train.studies.confounders import CONFOUNDERS, can_be_judged, confounders, recording_means_uv, rounded
 

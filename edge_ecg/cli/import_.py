@@ -12,9 +12,8 @@ import click
 from edge_ecg.cli.options import PagePath, Quantity, RecordingLoop, override_options
 from edge_ecg.datasets.clock import DATE_ORDERS
 from edge_ecg.datasets.dataset_file import days_with_both_states
-from edge_ecg.datasets.folders import by_folders
 from edge_ecg.datasets.importing import DATASET, Dates, Imported, Listing, list_recordings, refuse_to_lose, write_data
-from edge_ecg.datasets.labeling import FEWEST_DATES, Item, Labels, by_table, by_windows
+from edge_ecg.datasets.labeling import FEWEST_DATES, Item, Labels, by_folders, by_table, by_windows
 from edge_ecg.datasets.measured import (
     MeasuredLabels,
     curve_of,

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_ecg.datasets.dataset_file import dataset_toml
-from edge_ecg.datasets.folders import folder_day
-from edge_ecg.datasets.labeling import Item, Labels, split_by_date, table_rows, two_labels, weaknesses
+from edge_ecg.datasets.labeling import Item, Labels, folder_day, split_by_date, table_rows, two_labels, weaknesses
 from edge_ecg.datasets.measured import BETWEEN, MEASURED, MeasuredLabels, measured_csv
 from edge_ecg.errors import DatasetError, EdgeEcgError
 from edge_ecg.readers.apple_format import anonymous_csv

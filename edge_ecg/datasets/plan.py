@@ -94,7 +94,7 @@ def _recordings(
 def _components(levels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
     """Mean, variances between and within sessions, (draws,) each, and how many sessions have any recording.
 
-    As `train.decision.fitted.variance_components`, for many studies at once.
+    As `train.fit.decision.variance_components`, for many studies at once.
     """
     counts = (~np.isnan(levels[0])).sum(1)
     levels, counts = levels[:, counts > 0], counts[counts > 0]

@@ -34,7 +34,7 @@ Above = Annotated[float, Meta(gt=0, le=MOST_NUMBER)]
 
 
 class GuardLimits(Record, frozen=True):
-    """Limits of this person's recordings, from training (`train.decision.fitted`)."""
+    """Limits of this person's recordings, from training (`train.fit.decision`)."""
 
     change: Above  # of evidence within a recording, which few recordings exceed
     rr_change: Above  # by which part of itself an RR interval usually differs from the one before, at most

@@ -44,7 +44,7 @@ class TrainingDistribution:
     """Distribution of the training embeddings. Arrays are float64. Raises BundleError for impossible shapes or numbers.
 
     A beat further away than `limit` must not vote. It is fitted so that, of recordings of a date that the fit has
-    not seen, about one in a hundred has most of its beats beyond it (`train.decision.fitted`).
+    not seen, about one in a hundred has most of its beats beyond it (`train.fit.decision`).
     """
 
     centres: np.ndarray = field(repr=False)  # (2, D): the usual beat of the baseline, and of the target

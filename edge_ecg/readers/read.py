@@ -12,16 +12,14 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from edge_ecg.errors import EdgeEcgError, RecordingError
-from edge_ecg.readers.clinical import CLINICAL
 from edge_ecg.readers.edf import EDF
-from edge_ecg.readers.format import HEAD_BYTES, Content, Format
+from edge_ecg.readers.format import CLINICAL, HEAD_BYTES, Content, Format
 from edge_ecg.readers.json_exports import JSON_EXPORTS
 from edge_ecg.readers.mat import MAT, NPY
 from edge_ecg.readers.opensignals import OPENSIGNALS
 from edge_ecg.readers.pdf import PDF
-from edge_ecg.readers.text import TEXT
+from edge_ecg.readers.text import TEXT, WIDE
 from edge_ecg.readers.wfdb import HEADER, SAMPLES, WFDB, header_beside
-from edge_ecg.readers.wide import WIDE
 from edge_ecg.recording import NO_OVERRIDES, Overrides, RawSignal, Recording, to_recording
 from edge_ecg.storage.files import path_of
 

@@ -17,9 +17,21 @@ from torch.export.graph_signature import InputKind, TensorArgument
 from edge_ecg.bundles.bundle import REFERENCES, REFERENCES_INT8
 from edge_ecg.contract import CONTRACT, INTENDED_USE
 from edge_ecg.errors import UnsupportedOperationError, first_line
-from export.compression.weights import FLOAT16, FLOAT32, INT8, Scheme
-from export.formats.artifact import Artifact, Engine, Files, Graphs, StoredWeight, embedding_length, require_shapes
-from export.graphs import Graph, quiet
+from export.graphs import (
+    FLOAT16,
+    FLOAT32,
+    INT8,
+    Artifact,
+    Engine,
+    Files,
+    Graph,
+    Graphs,
+    Scheme,
+    StoredWeight,
+    embedding_length,
+    quiet,
+    require_shapes,
+)
 from export.mil.apple import Model_pb2, ct, cto
 from export.mil.program import MilProgram
 

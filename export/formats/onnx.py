@@ -15,9 +15,7 @@ from edge_ecg.contract import CONTRACT, INTENDED_USE
 from edge_ecg.errors import UnsupportedOperationError, first_line
 from edge_ecg.inference.engines import OnnxComparator, OnnxEncoder
 from edge_ecg.inference.portable import dequantized, quantize_rows
-from export.compression.weights import FLOAT32, INT8
-from export.formats.artifact import Artifact, Engine, Files, Graphs, StoredWeight
-from export.graphs import Graph, quiet
+from export.graphs import FLOAT32, INT8, Artifact, Engine, Files, Graph, Graphs, StoredWeight, quiet
 
 OPSET = 18  # that torch converts to; a file asks for the lowest that has its operators
 ENCODER_INT8, COMPARATOR_INT8 = "encoder_int8.onnx", "comparator_int8.onnx"

@@ -19,9 +19,8 @@ from edge_ecg.errors import UnsupportedOperationError
 from edge_ecg.inference.engines import Session
 from edge_ecg.inference.person import CENTERS, OUTPUTS, REFERENCES, OnnxPerson, TwoGraphs
 from edge_ecg.inference.references import ReferenceBank
-from export.compression.weights import FLOAT32
-from export.formats.artifact import Artifact, Engine, Files
 from export.formats.onnx import ONNX, checked, stored_weights, to_onnx
+from export.graphs import FLOAT32, Artifact, Engine, Files
 
 PAIRWISE = {"Sub", "Add", "Mul", "Div"}  # that broadcast (N, 1, D) against (R, D)
 MEANING = {

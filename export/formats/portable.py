@@ -24,10 +24,9 @@ from edge_ecg.inference.portable import (
     load_portable,
     quantize_rows,
 )
-from export.compression.weights import FLOAT32, INT8
-from export.formats.artifact import Artifact, Engine, Files, Graphs, StoredWeight, embedding_length, require_shapes
 from export.formats.onnx import to_onnx
 from export.formats.translation import Translation
+from export.graphs import FLOAT32, INT8, Artifact, Engine, Files, Graphs, StoredWeight, embedding_length, require_shapes
 
 OPSET = 18  # in which the axes of a mean are an input
 

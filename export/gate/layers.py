@@ -15,9 +15,8 @@ import onnx
 import torch
 
 from edge_ecg.inference.onnx_runtime import onnxruntime
-from export.formats.artifact import Artifact, Files
 from export.formats.coreml import opened_package
-from export.graphs import Graph
+from export.graphs import Artifact, Files, Graph
 
 # One name for what torch, ONNX and MIL call by three.
 KINDS = {

@@ -19,7 +19,7 @@ from edge_ecg.results import BeforeAndAfter, Decisions, PlanDecisions, count_dec
 from edge_ecg.signal.stream import cut_beats
 from edge_ecg.simulation.synthetic import STATES, record, synthetic_person
 from train.data import BeatSet
-from train.decision.fitted import bank_of, choose_references, fit_distribution
+from train.fit.decision import bank_of, choose_references, fit_distribution
 from train.fit.loop import Settings
 from train.model.model import PR_SEGMENT, ST_ENDS, Model, compare, embed
 from train.parallel import run_tasks

@@ -27,8 +27,7 @@ from edge_ecg.results import FoldScores, read_record, write_record
 from edge_ecg.terminal.console import countdown
 from train.data import BeatSet, digest_of
 from train.evaluation.scores import RecordingScores
-from train.fit.left_out import evidence_of, finished_model, kept_model
-from train.fit.loop import Settings, Trainer, batches, steps_of_epoch
+from train.fit.loop import Settings, Trainer, batches, evidence_of, finished_model, kept_model, steps_of_epoch
 from train.model.aligned import AlignedEncoder
 from train.model.model import SAMPLES, Architecture
 from train.model.public_network import MBConv

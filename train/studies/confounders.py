@@ -27,9 +27,8 @@ from edge_ecg.results import (
     StateEffect,
 )
 from train.data import BeatSet
-from train.decision.decide import newcombe_interval
-from train.decision.fitted import recording_centres
 from train.evaluation.scores import DRAWS, RecordingScores, roc_auc
+from train.fit.decision import newcombe_interval, recording_centres
 from train.model.model import PR_SEGMENT, SAMPLES, compare, embed
 from train.run import Run
 

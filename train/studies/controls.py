@@ -24,12 +24,11 @@ from edge_ecg.results import (
 )
 from edge_ecg.terminal.console import countdown
 from train.data import BeatSet
-from train.decision.fitted import fit_levels
 from train.evaluation.drifted import Outcome, baselines_of, counts
 from train.evaluation.folds import BENCHMARKS, SLOW, Method, comparator
 from train.evaluation.scores import RecordingScores, bootstrap_95, roc_auc
-from train.fit.left_out import evidence_by_date
-from train.fit.loop import Settings, settings_for
+from train.fit.decision import fit_levels
+from train.fit.loop import Settings, evidence_by_date, settings_for
 from train.model.architectures import build_model, read_weights
 from train.parallel import run_tasks
 from train.run import FOLDS, WEIGHTS

@@ -24,7 +24,6 @@ from edge_ecg.results import DayBaselineDecisions, MeanDecisions, Plans
 from edge_ecg.simulation.synthetic import STATES
 from edge_ecg.terminal.console import countdown
 from train.data import BeatSet, read_beats
-from train.decision.fitted import fit_levels
 from train.evaluation.drifted import (
     LeftOut,
     Outcome,
@@ -38,8 +37,8 @@ from train.evaluation.drifted import (
     synthetic_others,
     vote_of,
 )
-from train.fit.left_out import evidence_of, train_folds
-from train.fit.loop import Settings, settings_for
+from train.fit.decision import fit_levels
+from train.fit.loop import Settings, evidence_of, settings_for, train_folds
 from train.model.model import Model
 from train.studies.subject import Say, Study, Subject
 

@@ -20,8 +20,7 @@ from edge_ecg.results import Correlation, Dose, DoseSession
 from edge_ecg.terminal.console import countdown
 from train.data import BeatSet, read_beats
 from train.evaluation.scores import DRAWS
-from train.fit.left_out import evidence_of, train_folds
-from train.fit.loop import Settings, settings_for
+from train.fit.loop import Settings, evidence_of, settings_for, train_folds
 from train.model.model import SAMPLES
 from train.studies.subject import Say, Study, Subject
 

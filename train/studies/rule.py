@@ -11,9 +11,9 @@ import numpy as np
 from edge_ecg.inference.votes import DecisionRule
 from edge_ecg.simulation.synthetic import STATES
 from train.data import BeatSet
-from train.decision.fitted import fit_levels
 from train.evaluation.drifted import Outcome, baselines_of, leaving_out
 from train.evaluation.folds import Method
+from train.fit.decision import fit_levels
 from train.fit.loop import Settings
 from train.model.model import MOST_LOGIT
 from train.studies.day_baseline import DAY_BASELINE_RECORDINGS, judged_date

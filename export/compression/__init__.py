@@ -1,1 +1,0 @@
-"""Fewer bits: weights on a grid, quantized graphs, quantization-aware training."""

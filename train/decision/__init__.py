@@ -1,1 +1,0 @@
-"""From a model to decisions: references, votes, calibration, novelty."""
