@@ -74,7 +74,7 @@ def after_protocol(folder: Path, printed: str) -> None:
     curve = json.loads((folder / "run/study/learning_curve/learning_curve.json").read_text())
     assert curve["methods"]["comparator"][0]["days"] == 2
     said = json.loads(printed.splitlines()[-1])
-    assert any("before after on every date" in warning for warning in said["warnings"])
+    assert any("before glucose on every date" in warning for warning in said["warnings"])
     assert (folder / "study/dataset.toml").is_file()
 
 

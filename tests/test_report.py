@@ -2,7 +2,6 @@
 
 import hashlib
 import html
-import importlib.util
 import json
 import re
 import shutil
@@ -14,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import click
 import msgspec
 import numpy as np
 import pytest
@@ -212,18 +212,18 @@ def test_its_figures_are_those_of_the_files(measured: Path, whole: str) -> None:
         c = f["recordings"]
         assert f"{c['right']} of {c['total']}" in text
         for low, high in (c["accuracy_95"], f["accuracy_95_by_date"]):  # with a narrow space before the sign
-            assert ("no date with an error" if low == 1 else f"{percent(low)} to {percent(high)}") in text
+            assert ("no errors" if low == 1 else f"{percent(low)} to {percent(high)}") in text
         assert f"{f['auc']:.3f}" in text
     for row in read_json(measured / "run" / CONFOUNDERS)["pairs"]:
         assert f"{row['pairs']:,}" in text
     assert all(percent(share) in text for share in (0.884, 0.061, 0.735))  # of the learning curve
     assert "Of 216 recordings of synthetic people, 211 are out of distribution" in text
     total = 2 * len(crossval["dates"])
-    assert f"{len(crossval['dates']) - 1} of {len(crossval['dates'])} dates hold a recording of target" in text
+    assert f"{len(crossval['dates']) - 1} of {len(crossval['dates'])} dates have a recording of target" in text
     for right in (total - 5, total):  # simulated drifts, before and after enrolment
         low, high = wilson_interval(right, total)
         assert f"{right} ({percent(low)} to {percent(high)})" in text
-    assert f"right before, of {total}" in text
+    assert f"before: correct of {total}" in text
 
 
 def test_a_percentage_is_never_rounded_to_all() -> None:
@@ -235,13 +235,16 @@ def test_a_percentage_is_never_rounded_to_all() -> None:
     ]
 
 
-def test_what_was_not_measured_is_said_once_with_the_command_for_it(small_run: Path, small_bundle: Path) -> None:
+def test_missing_measurements_are_named_once_with_their_command(small_run: Path, small_bundle: Path) -> None:
     page = report(read_findings(small_run))
     seen = assert_self_contained(page)
-    assert re.findall(r"python -m ([\w.]+)", seen.text) == ["train.evaluate", "train.study"]
-    assert all(importlib.util.find_spec(module) for module in ("train.evaluate", "train.study"))
-    assert "Results beside baselines; ROC and calibration; The day's baseline, and enrolment" in seen.text
-    assert [words.strip() for words in seen.words].count("Results beside baselines") == 0  # no heading over nothing
+    named = re.findall(r"edge-ecg (\w+) RUN DATASET.toml", seen.text)
+    assert named == ["evaluate", "study"]
+    assert all(cli.get_command(click.Context(cli), name) for name in named)
+    assert "Comparison with other methods; ROC and calibration; Day's baseline and enrollment" in seen.text
+    assert [words.strip() for words in seen.words].count(
+        "Comparison with other methods"
+    ) == 0  # no heading over nothing
     assert "edge-ecg report RUN BUNDLE" in Parsed(report(read_findings(small_bundle))).text
 
 
@@ -251,7 +254,7 @@ def cards(page: str) -> list[str]:
 
 @pytest.mark.slow
 def test_the_page_leads_with_the_figure_that_flatters_least(copied: Path, small_run: Path) -> None:
-    """Dates left out, else test dates with how often they were looked at, else validation with its caveat."""
+    """Dates left out, else test dates with the number of evaluations, else validation with its caveat."""
     run = copied / "run"
     left_out = read_json(run / "study/crossval/crossval.json")["methods"]["aligned"]["recordings"]
     test = read_json(run / "evaluation.json")["test"]["recordings"]
@@ -259,9 +262,9 @@ def test_the_page_leads_with_the_figure_that_flatters_least(copied: Path, small_
     shutil.rmtree(run / "study")
     page = report(read_findings(run))
     assert cards(page)[0] == f"{test['right']} of {test['total']}"
-    assert "looked at once, last on 2024-03-12" in Parsed(page).text
+    assert "evaluated once (2024-03-12)" in Parsed(page).text
     validation = Parsed(report(read_findings(small_run))).text
-    assert "These dates stopped the training, so this flatters" in validation
+    assert "These dates stopped the training, so this is optimistic" in validation
 
 
 @pytest.mark.slow
@@ -269,9 +272,9 @@ def test_a_difference_that_may_be_none_is_called_none(copied: Path) -> None:
     crossval = copied / "run/study/crossval/crossval.json"
     found = read_json(crossval)
     for more_95, said in (
-        ([-0.011, 0.011], "No difference: the best of them, RR interval, does it as well."),
-        ([0.01, 0.05], "It does: it is right more often than the best of them, RR interval."),
-        ([-0.05, -0.01], "It does not: RR interval is right more often."),
+        ([-0.011, 0.011], "No difference to the best of them, RR interval, can be shown."),
+        ([0.01, 0.05], "Yes: it is correct more often than the best of them, RR interval."),
+        ([-0.05, -0.01], "No: RR interval is correct more often."),
     ):
         write_json(
             crossval,
@@ -292,7 +295,7 @@ def test_a_run_and_its_bundle_are_one_page(small_run: Path, small_bundle: Path) 
     both = [read_findings(small_run), read_findings(small_bundle)]
     for every in (both, both[::-1]):
         text = Parsed(report_of(every)).text
-        assert "What is shipped" in text
+        assert "beats flipped" in text
         assert "Training, epoch by epoch" in text
 
 
@@ -304,11 +307,11 @@ def test_two_runs_stand_beside_each_other(copied: Path, small_run: Path, tmp_pat
         write_json(file, {**fold, "evidence": [-1.0 if target else 1.0 for target in fold["is_target"]]})
     page = report_of([read_findings(run), read_findings(other)])
     text = assert_self_contained(page).text
-    assert "run is right on" in text
-    assert "run is right more often on 9 of 9 days, other on 0" in text
+    assert "run is correct on" in text
+    assert "run is correct more often on 9 of 9 days, other on 0" in text
     assert len(Parsed(page).of("svg")) == 2
     text = Parsed(report_of([read_findings(run), read_findings(run)])).text
-    assert "No difference that these days would show" in text
+    assert "No significant difference" in text
     text = Parsed(report_of([read_findings(run), read_findings(small_run)])).text
     assert "not measured" in text
     assert "can't be compared day by day" in text
@@ -324,7 +327,7 @@ def test_the_sign_test_counts_days(better: int, worse: int, p: float) -> None:
 def test_a_page_says_what_it_does_not_show(whole: str, small_bundle: Path) -> None:
     for page in (whole, report(read_findings(small_bundle))):
         text = Parsed(page).text
-        for said in ("Not a medical device", "One person.", "can't give a glucose value", "A replay, not a live ECG."):
+        for said in ("Not a medical device", "One person.", "measures no quantity", "A replay, not a live ECG."):
             assert said in text
 
 

@@ -122,7 +122,7 @@ def replay_each(
         chunk = min(chunk, CONTRACT.block_samples)  # so that a step holds one beat
     if live:
         from edge_ecg.cli.live import live_view
-    played: list[tuple[Recording, Replayed, list[Step]]] = []
+    played: list[tuple[Recording, Replayed, list[Step], str | None]] = []
     out_of_date: list[str] = []
     learned = _leads(bundle)
     other_leads: Counter[str] = Counter()
@@ -149,7 +149,8 @@ def replay_each(
         if OUT_OF_DATE in replayed.unusable:
             out_of_date.append(recording.source)
         if page:
-            played.append((recording, replayed, steps))
+            known = label_of(replayed.source, bundle.labels, labels)
+            played.append((recording, replayed, steps, known if known in bundle.labels else None))
         return replayed
 
     def printed(replayed: Replayed) -> str:

@@ -10,6 +10,8 @@ import numpy as np
 from edge_ecg.bundles.bundle import load_bundle
 from edge_ecg.cli.day_baseline import DAY_BASELINE, DayBaselines, day_baselines
 from edge_ecg.cli.options import AS_JSON, BUNDLE_HERE, RECORDINGS, PagePath, for_each, override_options
+from edge_ecg.datasets.dataset_file import read_dataset
+from edge_ecg.datasets.importing import DATASET
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.recording import Overrides, Recording
 from edge_ecg.report.drawing import check_suffix, save
@@ -50,14 +52,14 @@ def detect_command(recordings: tuple[str, ...], overrides: Overrides, as_json: b
 @RECORDINGS
 @override_options
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="A .png, .svg or .pdf.")
-@click.option("--bundle", "bundle_path", type=click.Path(path_type=Path), help="Draw evidence and decision as well.")
+@click.option("--bundle", "bundle_path", type=click.Path(path_type=Path), help="Also draw evidence and decision.")
 @DAY_BASELINE
 def plot_command(
     recordings: tuple[str, ...], overrides: Overrides, out: Path, bundle_path: Path | None, day_files: tuple[str, ...]
 ) -> int:
-    """Draw a recording on ECG paper: trace, R marks, beats that may not vote and why, the mean beat.
+    """Draw a recording on ECG paper: trace, R marks, unusable beats with their reasons, the mean beat.
 
-    Several recordings are drawn as mean beats over each other, in the color of the folder that each lies in.
+    Several recordings are drawn as mean beats, with one color per folder.
     """
     check_suffix(out)
     bundle = load_bundle(bundle_path) if bundle_path else None
@@ -76,20 +78,32 @@ def plot_command(
         by_label: dict[str, list[Recording]] = {}
         for recording in read:
             by_label.setdefault(PurePath(recording.source).parent.name or "recordings", []).append(recording)
-        figure = plot_states(dict(sorted(by_label.items())))
+        first = _baseline_of(read[0])
+        figure = plot_states(dict(sorted(by_label.items(), key=lambda item: (item[0] != first, item[0]))))
     save(figure, out)
     click.echo(f"{out}: {len(read)} recording{'s' if len(read) > 1 else ''}")
     return code
+
+
+def _baseline_of(recording: Recording) -> str | None:
+    """The baseline's label in the data set file above a recording: it is drawn first, in its color of every page."""
+    for folder in Path(recording.source).absolute().parents:
+        if (folder / DATASET).is_file():
+            try:
+                return read_dataset(folder / DATASET).labels[0]
+            except EdgeEcgError:
+                return None
+    return None
 
 
 @click.command("report")
 @click.argument("sources", metavar="[RUN_OR_BUNDLE...]", nargs=-1, type=click.Path(path_type=Path))
 @out_option("report.html", "The page.", PagePath())
 def report_command(sources: tuple[Path, ...], out: Path) -> None:
-    """Write everything that was measured of a training run or a bundle as one page that can be sent.
+    """Write all results of a training run or a bundle as one HTML page without scripts or links.
 
-    What `train`, `train.evaluate` and `train.study` left in the run is found there. A run and the bundle that was made
-    from it give one page; several runs stand beside each other. The page is one HTML file without scripts or links.
+    It reads the results of `train`, `evaluate` and `study` in the run. A run and its bundle give one page; several runs
+    are compared.
     """
     sources = sources or tuple(place for place in (Path("run"), Path("bundle")) if place.is_dir())
     if not sources:
@@ -100,15 +114,15 @@ def report_command(sources: tuple[Path, ...], out: Path) -> None:
     click.echo(f"{out}: written, {len(content):,} bytes; open it in a browser")
 
 
-@click.command("web", short_help="A page that judges recordings by itself.")
+@click.command("web", short_help="A page that decides on recordings in a browser.")
 @click.argument("bundle_path", metavar="[BUNDLE]", required=False, type=click.Path(path_type=Path))
 @out_option("person.html", "The page.", PagePath())
 @click.option("--without-bundle", is_flag=True, help="A page for any bundle, which is dropped into it.")
 def web_command(bundle_path: Path | None, out: Path, without_bundle: bool) -> None:
-    """Write one page that reads and judges recordings in a browser, from a disk and without a network.
+    """Write one HTML page that reads recordings and decides in a browser, without a network.
 
-    It holds the compiled core and the bundle, and takes the Health app's export.zip, PDFs, CSV files and columns of
-    numbers. No recording leaves the computer: the page's own policy forbids every connection.
+    It contains the compiled core and the bundle, and reads the Health app's export.zip, PDF and CSV files, and columns
+    of numbers. No recording leaves the computer: the page's policy forbids every connection.
     """
     if bundle_path and without_bundle:
         raise click.UsageError(f"give either {bundle_path} or --without-bundle")

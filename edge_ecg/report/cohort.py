@@ -1,4 +1,4 @@
-"""The page of a study of many persons: for how many it works, by how much, and what went wrong."""
+"""The page of a study of many persons: number of persons with an effect, its size, and failures."""
 
 from collections.abc import Sequence
 
@@ -14,13 +14,13 @@ TALLEST_INCHES = 11.0
 
 
 def forest(rows: Sequence[tuple[str, float, tuple[float, float], float | None, bool]]) -> Picture:
-    """A line a person: the share of recordings right with its interval, the best baseline's, and is there an effect.
+    """One line per person: share of correct recordings with its interval, that of the best method, is there an effect.
 
-    rows: key, share, interval, share of the best baseline or None, whether the effect is beyond chance.
+    rows: key, share, interval, share of the best benchmark method or None, is the effect beyond chance.
     """
     rows = sorted(rows, key=lambda row: (row[1], row[0]))
     with drawing() as Figure:
-        height = min(TALLEST_INCHES, max(1.6, 0.8 + 0.17 * len(rows)))
+        height = min(TALLEST_INCHES, max(1.6, 0.8 + 0.15 * len(rows)))
         drawn = Figure(figsize=(WIDE_INCHES, height), layout="constrained")
         axes = drawn.subplots()
         places = np.arange(len(rows))
@@ -40,33 +40,33 @@ def forest(rows: Sequence[tuple[str, float, tuple[float, float], float | None, b
             axes.set_yticks(places, [row[0] for row in rows])
         else:
             axes.set_yticks([])
-        axes.set(ylim=(-0.7, len(rows) - 0.3), xlim=(None, 101), xlabel="recordings of dates left out right, %")
+        axes.set(ylim=(-0.7, len(rows) - 0.3), xlim=(None, 101), xlabel="correct recordings of dates left out, %")
         axes.grid(axis="x")
         axes.tick_params(length=0)
         svg = svg_of(drawn, "forest")
     shares = [row[1] for row in rows]
     return svg, (
-        f"{len(rows)} persons, sorted by the share of recordings right: from {shares[0]:.0%} to {shares[-1]:.0%}, "
+        f"{len(rows)} persons, sorted by the share of correct recordings: from {shares[0]:.0%} to {shares[-1]:.0%}, "
         f"median {np.median(shares):.0%}; {sum(row[4] for row in rows)} with an effect beyond chance."
     )
 
 
 def distribution(ours: Sequence[float], best: Sequence[float]) -> Picture:
-    """Distribution of persons by recordings right: by the comparator, and by their own best benchmark method."""
+    """Distribution of persons by correct recordings: the comparator, and the best benchmark method of each person."""
     with drawing() as Figure:
-        drawn = Figure(figsize=(WIDE_INCHES, 2.4), layout="constrained")
+        drawn = Figure(figsize=(WIDE_INCHES, 2.0), layout="constrained")
         axes = drawn.subplots()
         low = 100 * min([*ours, *best])
         edges = np.linspace(5 * np.floor(min(low, 95) / 5), 100, 13)
         axes.hist([100 * share for share in ours], edges, color=COLORS["ours"], alpha=0.45, linewidth=0)
         axes.hist([100 * share for share in best], edges, color=COLORS["third"], histtype="step", linewidth=1.4)
-        axes.set(xlabel="recordings of dates left out right, %", ylabel="persons")
+        axes.set(xlabel="correct recordings of dates left out, %", ylabel="persons")
         axes.locator_params(axis="y", integer=True)
         axes.grid(axis="y")
         svg = svg_of(drawn, "distribution")
     quartiles = ["{:.0%}, {:.0%}, {:.0%}".format(*np.percentile(of, [25, 50, 75])) for of in (ours, best or [0.0])]
     return svg, (
-        f"Persons by the share of recordings right. Quartiles: the comparator {quartiles[0]}; the best baseline "
+        f"Persons by the share of correct recordings. Quartiles: the comparator {quartiles[0]}; the best method "
         f"{quartiles[1]}."
     )
 
@@ -127,12 +127,12 @@ def _cells(found: PersonResult, ours: str, tested: PersonTests | None) -> list[s
 
 
 def _decided(judged: Sequence[PersonResult], ours: str) -> list[tuple[str, list[str]]]:
-    """Decisions of all persons added up: the plan, then right, wrong and inconclusive."""
+    """Decisions of all persons: baseline plan, then numbers correct, wrong and inconclusive."""
     rows = []
     of_all = [found.decisions[ours] for found in judged if ours in found.decisions]
     for each, name in (
-        ([decided.alone for decided in of_all], "what is usual on other days"),
-        ([decided.with_day for decided in of_all], "the day's own first two baselines"),
+        ([decided.alone for decided in of_all], "other days"),
+        ([decided.with_day for decided in of_all], "the day's first two baseline recordings"),
     ):
         counts = [sum(d.right for d in each), sum(d.wrong for d in each), sum(d.inconclusive for d in each)]
         if total := sum(counts):

@@ -59,6 +59,7 @@ def _environment() -> "Environment":
     )
     environment.filters |= {"percent": percent, "between": between, "fixed": fixed, "thousands": thousands}
     environment.filters["drawn"] = lambda picture: Markup(drawn(picture))
+    environment.filters["naming_cells"] = lambda rows, head: Markup(naming_cells(rows, head))
     environment.globals |= {"wilson": wilson_interval, "counted": counted}
     return environment
 
@@ -67,6 +68,21 @@ def drawn(picture: Picture) -> str:
     """A picture for a page: its SVG, with its description for screen readers."""
     svg, alt = picture
     return f'<svg role="img" aria-label="{escape(alt)}" {svg.removeprefix("<svg ")}'
+
+
+def naming_cells(rows: str, head: Sequence[str]) -> str:
+    """Rows of a table with the name of its column in each cell: on a phone a row is shown as a card.
+
+    >>> naming_cells("<tr><th>a</th><td>1</td></tr>", ["name", "R & S"])
+    '<tr><th>a</th><td data-name="R &amp; S">1</td></tr>'
+    """
+    named = []
+    for row in rows.split("<tr>"):
+        first, *cells = row.split("<td>")
+        columns = head[1:] if cells else []
+        with_names = (f'<td data-name="{escape(name)}">{cell}' for name, cell in zip(columns, cells, strict=True))
+        named.append("".join([first, *with_names]))
+    return "<tr>".join(named)
 
 
 def percent(share: float) -> str:
@@ -116,7 +132,7 @@ def interactive_page(
     Script and style are allowed by their hash, everything else is forbidden but what `policy` allows by directive.
     Raises EdgeEcgError without Jinja2.
     """
-    css, script = asset(style), asset(f"{name}.js")
+    css, script = asset("palette.css") + asset(style), asset(f"{name}.js")
     allowed = {"default-src": "'none'", "script-src": _hashed(script), "style-src": _hashed(css), "base-uri": "'none'"}
     for directive, source in (policy or {}).items():
         allowed[directive] = f"{allowed.get(directive, '')} {source}".strip()

@@ -1,4 +1,4 @@
-"""A recording on ECG paper: trace, R marks, beats that may not vote, the mean beat; with a bundle the decision."""
+"""A recording on ECG paper: trace, R marks, unusable beats, the mean beat; with a bundle the decision."""
 
 from collections.abc import Mapping, Sequence
 from math import ceil
@@ -55,7 +55,7 @@ def mean_beat(axes: "Axes", beats: Sequence[Beat], height_mm: float) -> None:
 
 
 def plot_states(recordings: Mapping[str, Sequence[Recording]]) -> "Figure":
-    """Mean beats of several recordings by label, over each other: a thin line each, a thick one for their mean.
+    """Mean beats of several recordings by label: a thin line per recording, a thick one for their mean.
 
     The band is the standard deviation between recordings. Raises EdgeEcgError without matplotlib, or where no
     recording has a usable beat.
@@ -85,7 +85,7 @@ def plot_states(recordings: Mapping[str, Sequence[Recording]]) -> "Figure":
     axes.margins(x=0)
     axes.grid(alpha=0.4)
     for name in axes.legend(frameon=False).get_texts():
-        name.set_parse_math(False)  # a label may hold dollar signs
+        name.set_parse_math(False)  # a label may contain dollar signs
     return figure
 
 
@@ -100,9 +100,12 @@ MM_PER_S, MM_PER_MV = 25.0, 10.0  # the standard of paper ECGs
 ROW_S, TAIL_S = 10.0, 0.5  # a watch's 30 s are some 30.1 s: the last row may be longer by a tail
 MOST_ROWS = 6
 ROW_SQUARES = (4, 12)  # large squares in a row of paper, fewest and most; what lies beyond is cut off
-MARGIN_MM, HEADER_MM, LOWER_MM = 10.0, 14.0, 54.0
+MARGIN_MM, HEADER_MM, LOWER_MM = 10.0, 15.0, 54.0
 REASON_LINES, REASON_LINE_MM = 4, 1.9
 INCH_MM = 25.4
+
+# Marks above R, and their colors.
+MAY_VOTE, MAY_NOT, NO_BEAT = ("v", FIT), ("x", FAULT), (".", "#8a949e")
 
 Marked = Sequence[tuple[Beat, tuple[str, ...]]]  # beats, and why each may not vote
 
@@ -110,9 +113,9 @@ Marked = Sequence[tuple[Beat, tuple[str, ...]]]  # beats, and why each may not v
 def plot(recording: Recording, bundle: Bundle | None = None, day_baseline: DayBaseline | None = None) -> "Figure":
     """The recording on ECG paper (25 mm/s, 10 mm/mV) in rows of 10 s, at most 60 s, as a matplotlib figure.
 
-    Marks every R peak, and says why a beat may not vote. Below: the mean of the usable beats with their standard
-    deviation, and with `bundle` the evidence of each beat and how the decision came, against the day's baseline if
-    one is given. Raises EdgeEcgError without matplotlib.
+    Marks every R peak, with the reasons of beats that do not vote. Below: the mean of the usable beats with their
+    standard deviation, and with `bundle` the evidence of each beat and the log odds, compared with the day's baseline
+    if one is given. Raises EdgeEcgError without matplotlib.
     """
     require_recording(recording)
     steps: list[Step] = []
@@ -147,6 +150,10 @@ def plot(recording: Recording, bundle: Bundle | None = None, day_baseline: DayBa
     figure.text(left, 1 - 5 / height_mm, name[-100:], fontsize=11, weight="bold", va="top", parse_math=False)
     facts = _facts(recording, beats, peaks_s, rows[-1][1])
     figure.text(left, 1 - 10.5 / height_mm, facts, fontsize=8, va="top", parse_math=False)
+    right = MARGIN_MM + MM_PER_S * ROW_S
+    _key(figure, (right / width_mm, 1 - 10.7 / height_mm))
+    if bundle and replayed:
+        _chip(figure, ((right - 1.2) / width_mm, 1 - 3.2 / height_mm), replayed, bundle)
     for row, (start_s, end_s) in enumerate(rows):
         axes = area(MARGIN_MM, HEADER_MM + row * row_mm + above_mm, MM_PER_S * (end_s - start_s), paper_mm)
         axes.set(xlim=(start_s, end_s), ylim=(low_mv, high_mv))
@@ -163,6 +170,36 @@ def plot(recording: Recording, bundle: Bundle | None = None, day_baseline: DayBa
         _evidence(area(left_mm, top_mm, wide_mm, half_mm), replayed, bundle)
         _decision(area(left_mm, top_mm + half_mm + 7, wide_mm, half_mm), replayed, steps, recording, bundle)
     return figure
+
+
+def _key(figure: "Figure", corner: tuple[float, float]) -> None:
+    """Meaning of the marks above the trace."""
+    from matplotlib.lines import Line2D
+
+    marks = ((MAY_VOTE, "votes"), (MAY_NOT, "does not vote"), (NO_BEAT, "no beat"))
+    handles = [Line2D([], [], linestyle="", marker=m, color=c, markersize=4, label=text) for (m, c), text in marks]
+    figure.legend(
+        handles=handles,
+        loc="upper right",
+        bbox_to_anchor=corner,
+        ncols=len(marks),
+        fontsize=7,
+        frameon=False,
+        borderpad=0,
+        borderaxespad=0,
+        handletextpad=0,
+        columnspacing=1,
+    )
+
+
+def _chip(figure: "Figure", corner: tuple[float, float], replayed: Replayed, bundle: Bundle) -> None:
+    """The decision as a large word in the color of its state."""
+    decision = replayed.decision
+    color = dict(zip(bundle.labels, (BASELINE_COLOR, TARGET_COLOR), strict=True)).get(decision.label, "#5b6470")
+    text = decision.label if replayed.why else f"{decision.label}, {decision.confidence:.1%}"
+    box = {"boxstyle": "round,pad=0.3", "facecolor": color, "edgecolor": "none"}
+    style = {"fontsize": 11, "weight": "bold", "color": "white", "ha": "right", "va": "top"}
+    figure.text(*corner, text, bbox=box, parse_math=False, **style)
 
 
 def _rows_s(duration_s: float) -> list[tuple[float, float]]:
@@ -220,21 +257,21 @@ def _trace(axes: "Axes", recording: Recording) -> None:
 
 
 def _marks(axes: "Axes", beats: Marked, peaks_s: np.ndarray) -> None:
-    """Above each R: a triangle if the beat votes, a cross and the reasons if not, a dot where no beat was cut."""
+    """Above each R: a triangle for a beat that votes, a cross and the reasons for one that does not, else a dot."""
     start_s, end_s = axes.get_xlim()
     at = axes.get_xaxis_transform()
 
-    def mark(seconds: Sequence[float], marker: str, color: str, size: float) -> None:
+    def mark(seconds: Sequence[float], marker: str, color: str) -> None:
         places = [1 + 1.6 * _mm(axes)] * len(seconds)
-        axes.plot(seconds, places, marker, color=color, markersize=size, transform=at, clip_on=False)
+        axes.plot(seconds, places, marker, color=color, markersize=4, transform=at, clip_on=False)
 
     shown = [(beat.r_index / CONTRACT.sample_rate_hz, reasons) for beat, reasons in beats]
     shown = [(second, reasons) for second, reasons in shown if start_s <= second < end_s]
     cut = {beat.r_index for beat, _ in beats}
     other = [s for s in peaks_s if start_s <= s < end_s and round(s * CONTRACT.sample_rate_hz) not in cut]
-    mark([second for second, reasons in shown if not reasons], "v", FIT, 4)
-    mark([second for second, reasons in shown if reasons], "x", FAULT, 4)
-    mark(other, ".", "#8a949e", 4)
+    mark([second for second, reasons in shown if not reasons], *MAY_VOTE)
+    mark([second for second, reasons in shown if reasons], *MAY_NOT)
+    mark(other, *NO_BEAT)
     for second, reasons in shown:
         for line, reason in enumerate(reasons[:REASON_LINES]):
             place = 1 + (3 + line * REASON_LINE_MM) * _mm(axes)
@@ -255,7 +292,7 @@ def _evidence(axes: "Axes", replayed: Replayed, bundle: Bundle) -> None:
         shown = [(second, evidence) for second, evidence in votes if (evidence > 0) == is_target]
         axes.bar([s for s, _ in shown], [evidence for _, evidence in shown], width=0.3, color=color)
     silent = [j.beat.known_at_s for j in replayed.judged if not j.vote]
-    axes.plot(silent, [0] * len(silent), "x", color=FAULT, markersize=3.5)
+    axes.plot(silent, [0] * len(silent), "x", color=FAULT, markersize=3.5, clip_on=False)
     axes.axhline(0, color=INK, linewidth=0.6)
     if not votes:
         axes.set_ylim(-1, 1)
@@ -270,12 +307,10 @@ def _decision(axes: "Axes", replayed: Replayed, steps: Sequence[Step], recording
     for boundary, color in ((bundle.rule.lower, BASELINE_COLOR), (bundle.rule.upper, TARGET_COLOR)):
         axes.axhline(boundary, color=color, linewidth=0.9, linestyle="--")
     decision, provisional = replayed.decision, replayed.decision.provisional
-    final = (
-        f"inconclusive, {replayed.why}" if replayed.why else f"{decision.label}, {decision.confidence:.0%} at the end"
-    )
+    final = f"inconclusive, {replayed.why}" if replayed.why else f"{decision.label}, {decision.confidence:.1%}"
     title = f"Log odds, {replayed.rule}: {final}"
     if provisional is not None:
-        title += f"; {provisional.label} after {provisional.beats} beats ({provisional.seconds:.1f} s)"
+        title += f"; first {provisional.label} at {provisional.seconds:.1f} s, {provisional.beats} beats"
         axes.axvline(provisional.seconds, color=INK, linewidth=0.9, linestyle=":")
     _panel(axes, title, replayed)
     axes.set_xlabel("seconds", fontsize=7)
@@ -283,7 +318,7 @@ def _decision(axes: "Axes", replayed: Replayed, steps: Sequence[Step], recording
 
 def _panel(axes: "Axes", title: str, replayed: Replayed) -> None:
     axes.set_title(title, fontsize=8, loc="left", pad=3, parse_math=False)
-    axes.set_xlim(0, replayed.duration_s)
+    axes.set_xlim(0, replayed.duration_s + 0.5)
     axes.tick_params(labelsize=6.5)
     axes.grid(axis="y", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)

@@ -1,4 +1,4 @@
-"""A replay that can be shared: one page that plays recordings with marks, votes and the decision as it came."""
+"""A replay to share: one page that plays recordings with marks, votes and the decision."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -11,11 +11,12 @@ from edge_ecg.report.page import interactive_page, packed, short_name
 
 
 class Played(NamedTuple):
-    """A recording, what its replay gave, and the steps on the way."""
+    """A recording, its replay, the steps of the replay, and the label if it is known."""
 
     recording: Recording
     replayed: Replayed
     steps: Sequence[Step]
+    label: str | None = None
 
 
 def replay_page(bundle: Bundle, played: Sequence[Played]) -> str:
@@ -33,9 +34,12 @@ def replay_page(bundle: Bundle, played: Sequence[Played]) -> str:
     )
 
 
-def _recording(bundle: Bundle, recording: Recording, replayed: Replayed, steps: Sequence[Step]) -> dict[str, Any]:
+def _recording(
+    bundle: Bundle, recording: Recording, replayed: Replayed, steps: Sequence[Step], label: str | None
+) -> dict[str, Any]:
     return {
         "name": short_name(recording.source),
+        "label": label,
         "rate_hz": recording.sample_rate_hz,
         "duration_s": recording.duration_s,
         "samples_uv": packed(recording.samples_uv),

@@ -1,7 +1,7 @@
-"""The report: one page with the question, the measurements, and their limits.
+"""The report: one page with the question, the measurements and their limits.
 
-The page is one file of HTML without scripts and without links to anywhere. What was not measured is named once, at its
-end, with the command that would measure it.
+The page is one HTML file without scripts and external links. Its end lists the parts that were not measured, with the
+command that measures them.
 """
 
 from collections.abc import Callable, Sequence
@@ -57,9 +57,9 @@ def _figures(findings: Findings) -> dict[str, str]:
             "train dates": ", ".join(findings.dataset.dates["train"]),
         }
     for file, what, tell in (
-        ("crossval", "days left out: right", _left_out),
+        ("crossval", "days left out: correct", _left_out),
         ("crossval", "days left out: AUC", lambda f: f"{f.crossval.methods[f.architecture].auc:.3f}"),
-        ("day_baseline", "against the day's baseline, 95 %", lambda f: _plan(f, "day's baseline")),
+        ("day_baseline", "with the day's baseline, 95 %", lambda f: _plan(f, "day's baseline")),
         ("day_baseline", "without it", lambda f: _plan(f, "none")),
         ("evaluation", "test dates", lambda f: _of_set(f.evaluation)),
         ("metrics", "validation dates (they stopped the training)", lambda f: _of_set(f.metrics["validation"])),
@@ -88,25 +88,25 @@ def _of_set(of_set: SetMetrics) -> str:
 
 
 def verdict(one: Findings, other: Findings, names: tuple[str, str]) -> str:
-    """One sentence: on the recordings of days left out of both, which one is right more often, by days."""
+    """One sentence: which run is correct more often on days left out of both, by days."""
     judged, others = (f.folds.get(f.architecture) for f in (one, other))
     if judged is None or others is None:
-        return f"{names[0]} and {names[1]} can't be compared day by day: train.study has not left days out of both."
+        return f"{names[0]} and {names[1]} can't be compared day by day: run edge-ecg study on both."
     (dates, evidence, truth), (other_dates, other_evidence, other_truth) = judged, others
     if not (np.array_equal(dates, other_dates) and np.array_equal(truth, other_truth)):
-        return f"{names[0]} and {names[1]} were judged on other recordings, so their figures can't be subtracted."
+        return f"{names[0]} and {names[1]} were tested on different recordings, so their figures can't be compared."
     more = ((evidence > 0) == truth).astype(int) - ((other_evidence > 0) == other_truth)
     by_day = [int(more[dates == date].sum()) for date in np.unique(dates)]
     better, worse = sum(n > 0 for n in by_day), sum(n < 0 for n in by_day)
     share = percent(abs(float(more.mean())))
-    days = f"{names[0]} is right more often on {better} of {len(by_day)} days, {names[1]} on {worse}"
+    days = f"{names[0]} is correct more often on {better} of {len(by_day)} days, {names[1]} on {worse}"
     if sign_test(better, worse) >= ALPHA:
-        return f"No difference that these days would show: {days}."
-    return f"{names[0] if better > worse else names[1]} is right on {share} more of the recordings: {days}."
+        return f"No significant difference: {days}."
+    return f"{names[0] if better > worse else names[1]} is correct on {share} more of the recordings: {days}."
 
 
 def sign_test(better: int, worse: int) -> float:
-    """Two-sided p of as uneven a split of the days that differ, were each as likely to go either way."""
+    """Two-sided p of a sign test: a split of the days that differ at least as uneven, under even odds."""
     days = better + worse
     tail = sum(comb(days, k) for k in range(min(better, worse) + 1)) / 2**days
     return min(1.0, 2 * tail)
@@ -130,23 +130,23 @@ SECTIONS = (
     Section("The recordings", ("overview",), "recordings.html", sections.recordings),
     Section("Data by date", ("overview", "crossval"), "data.html", sections.data),
     Section("Every recording, by date", ("crossval", "confounders"), "by_date.html", sections.by_date),
-    Section("Results beside baselines", ("crossval",), "results.html", sections.results),
-    Section("The run on its own sets", ("metrics",), "own_split.html", sections.own_split),
+    Section("Comparison with other methods", ("crossval",), "results.html", sections.results),
+    Section("Train, validation and test dates", ("metrics",), "own_split.html", sections.own_split),
     Section("ROC and calibration", ("crossval",), "ranking.html", sections.ranking),
-    Section("The day's baseline, and enrolment", ("day_baseline",), "day_baseline.html", sections.day_baseline),
-    Section("Every method by the same decision rule", ("rivals",), "rivals.html", sections.rivals),
-    Section("Controls that should find nothing", ("placebo",), "placebo.html", sections.controls),
-    Section("Is it the state, or what comes with it?", ("confounders",), "confounders.html", sections.confounders),
-    Section("Which part of the beat decides", ("confounders",), "parts.html", sections.parts_of_the_beat),
-    Section("The state beside day-to-day drift", ("confounders",), "drift.html", sections.drift),
-    Section("Does the evidence follow what was measured?", ("dose",), "dose.html", sections.dose),
-    Section("How many days have to be recorded", ("learning_curve",), "days.html", sections.days),
+    Section("Day's baseline and enrollment", ("day_baseline",), "day_baseline.html", sections.day_baseline),
+    Section("All methods with the same decision rule", ("rivals",), "rivals.html", sections.rivals),
+    Section("Negative controls", ("placebo",), "placebo.html", sections.controls),
+    Section("Heart rate and amplitude", ("confounders",), "confounders.html", sections.confounders),
+    Section("Which part of the beat matters", ("confounders",), "parts.html", sections.parts_of_the_beat),
+    Section("State and day-to-day drift", ("confounders",), "drift.html", sections.drift),
+    Section("Evidence and measured values", ("dose",), "dose.html", sections.dose),
+    Section("How many training days", ("learning_curve",), "days.html", sections.days),
     Section("How many more sessions", ("plan",), "plan.html", sections.plan),
     Section("Training, epoch by epoch", ("history",), "learning.html", sections.learning),
-    Section("What is shipped", ("artifacts",), "artifacts.html", sections.artifacts),
+    Section("Artifacts", ("artifacts",), "artifacts.html", sections.artifacts),
 )
 
-# Of another command, of weights that were trained elsewhere, and where nothing was measured.
+# Not missing: from another command, weights trained elsewhere, or no measured values.
 NOT_MISSED = ("artifacts", "history", "dose")
 
 
@@ -155,7 +155,7 @@ def report(findings: Findings) -> str:
     leads = next(part for part in ("crossval", "evaluation", "metrics") if getattr(findings, part) is not None)
     with naming(findings.files[leads]):
         figures = leading(findings)
-    said = summary(findings)
+    questions = summary(findings)
     drawn = [(s.id, s.title, _drawn(findings, s)) for s in SECTIONS if _measured(findings, s)]
     baseline, target = findings.labels
     with naming(findings.files["model"]):
@@ -164,7 +164,7 @@ def report(findings: Findings) -> str:
             title=f"{baseline} or {target}: Edge ECG report",
             intended_use=INTENDED_USE,
             figures=figures,
-            summary=said,
+            summary=questions,
             sections=drawn,
             missing=[s.title for s in SECTIONS if not _measured(findings, s) and s.parts[0] not in NOT_MISSED],
             **_common(findings),
@@ -181,7 +181,7 @@ def report_of(every: Sequence[Findings]) -> str:
         if both is not None:
             return report(both)
     if labels := [str(f.source) for f in every if f.labels != every[0].labels]:
-        raise RunError(f"{labels[0]}: has other labels than {every[0].source}: they can't stand beside each other")
+        raise RunError(f"{labels[0]}: has other labels than {every[0].source}, so they can't be compared")
     return comparison(every)
 
 

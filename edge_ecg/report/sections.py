@@ -1,4 +1,4 @@
-"""The sections of the report: the recordings, how unseen dates are decided beside baselines, and what explains it."""
+"""Sections of the report: the recordings, decisions on unseen dates beside other methods, and explanations."""
 
 from collections.abc import Iterator
 from statistics import median
@@ -32,7 +32,7 @@ def recordings(findings: Findings) -> dict[str, Any]:
 
 
 def data(findings: Findings) -> dict[str, Any]:
-    """Recordings by date and state, and which set a date is in; dates that were not counted are named apart."""
+    """Recordings by date, state and set; dates not counted are listed apart."""
     known = {row.date: (row.baseline, row.target, row.beats) for row in _counts(findings)}
     sets = sorted((date, which) for which, dates in findings.dataset.dates.items() for date in dates)
     return {
@@ -54,7 +54,7 @@ def _counts(findings: Findings) -> Iterator[DateCounts]:
 
 
 def results(findings: Findings) -> dict[str, Any]:
-    """All methods on dates left out, and fitted on the dataset's own split."""
+    """All methods on dates left out, and on the dataset's own split."""
     assert findings.crossval is not None
     methods = [(name, findings.crossval.methods[name]) for name in by_rank(findings)]
     split = findings.crossval.split.methods
@@ -62,7 +62,7 @@ def results(findings: Findings) -> dict[str, Any]:
 
 
 def own_split(findings: Findings) -> dict[str, Any]:
-    """The run on its own sets, test dates among them where they were looked at."""
+    """The run on its sets, including the test dates if they were evaluated."""
     sets = dict(findings.metrics)
     if findings.evaluation is not None:
         sets["test"] = findings.evaluation
@@ -84,15 +84,15 @@ def by_date(findings: Findings) -> dict[str, Any]:
     """A strip of recordings for each date."""
     if findings.crossval is not None:
         date, evidence, is_target = findings.folds[findings.architecture]
-        judged = "each date judged by a model that has not seen it"
+        tested = "each date tested with a model of the other dates"
     else:
         assert findings.confounders is not None
         r = findings.confounders.recordings
         date, evidence, is_target = np.array(r.date), np.array(r.evidence, float), np.array(r.is_target, bool)
-        judged = "the validation dates alone"
+        tested = "validation dates only"
     return {
         "picture": outcomes.strips(strips_of(date, evidence, is_target), findings.labels),
-        "judged": judged,
+        "tested": tested,
         "right": int(np.sum((evidence > 0) == is_target)),
         "total": len(evidence),
     }
@@ -159,12 +159,12 @@ def parts_of_the_beat(findings: Findings) -> dict[str, Any]:
 
 def _where(part: CoveredPart) -> str:
     if part.start >= len(BEAT_MS):
-        return "to the R before"
+        return "since the last R"
     return f"{_ms(part.start):.0f} to {_ms(part.stop):.0f} ms".replace("-", "\u2212")
 
 
 def drift(findings: Findings) -> dict[str, Any]:
-    """The state's effect beside what differs between days anyway."""
+    """Effect of the state, compared with the differences between days."""
     assert findings.confounders is not None
     found = findings.confounders.drift
     unseen = found["validation"].embedding.dates
@@ -209,7 +209,7 @@ def day_baseline(findings: Findings) -> dict[str, Any]:
 
 
 def days(findings: Findings) -> dict[str, Any]:
-    """Recordings of other days right, by days learned from; ours is drawn first."""
+    """Correct recordings of other days by training days; ours is drawn first."""
     assert findings.learning_curve is not None
     methods = findings.learning_curve.methods
     names = sorted(methods, key=lambda name: name != "comparator")[: len(SERIES)]
@@ -221,7 +221,7 @@ def days(findings: Findings) -> dict[str, Any]:
 
 
 def dose(findings: Findings) -> dict[str, Any]:
-    """Evidence of sessions left out against the rank of what was measured."""
+    """Evidence of sessions left out against the rank of measured values."""
     assert findings.dose is not None
     found = findings.dose
     correlations = (
@@ -250,7 +250,7 @@ def rivals(findings: Findings) -> dict[str, Any]:
 
 
 def controls(findings: Findings) -> dict[str, Any]:
-    """Controls, with what they should find."""
+    """Negative controls with their expected results."""
     assert findings.placebo is not None
     return {"found": findings.placebo}
 
@@ -266,7 +266,7 @@ def artifacts(findings: Findings) -> dict[str, Any]:
     """Size of each form of the model, and its effect on the decisions."""
     assert findings.artifacts is not None
     rows = [
-        (row.engine, round(row.bytes_with_references), median(row.beat_us) if row.beat_us else None)
+        (row.engine, round(row.bytes_with_references), median(row.beat_us) if row.beat_us else None, row.shipped)
         for row in findings.artifacts
     ]
     return {"picture": model.artifacts(rows)}

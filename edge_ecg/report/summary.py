@@ -1,4 +1,4 @@
-"""The report's first words: the figure to trust most, and what came out for a person who knows no statistics."""
+"""Summary at the top of the report: main figures, and questions with answers for readers without statistics."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -7,6 +7,8 @@ from edge_ecg.errors import RunError
 from edge_ecg.report.findings import Findings, naming
 from edge_ecg.report.page import between
 from edge_ecg.results import Accuracy, Correlation, MeanDecisions
+
+LITTLE_MORE = 0.02  # of the recordings: about the spread between seeds on the public recordings
 
 
 class Figure(NamedTuple):
@@ -42,28 +44,26 @@ def leading(findings: Findings) -> list[Figure]:
     if findings.crossval is not None:
         f, days = findings.crossval.methods[by_rank(findings)[0]], len(findings.crossval.dates)
         low, high = f.accuracy_95_by_date
-        # Days drawn anew from days without an error show no other share: that is no interval.
-        share = (
-            f"on {days} days; the share may be {between((low, high))}" if low < high else f"on {days} days, all alike"
-        )
-        figures.append(Figure(_of(f.recordings), f"recordings of days left out were told rightly, {share}"))
+        # A bootstrap of days without an error has no width: that is no interval.
+        share = f"95 % interval {between((low, high))} over {days} days" if low < high else f"on {days} days"
+        figures.append(Figure(_of(f.recordings), f"recordings correct on days left out of the training; {share}"))
     if findings.day_baseline is not None:
         found = findings.day_baseline.mean["0.95"]["day's baseline"]
         figures.append(
             Figure(
                 f"{number(found.wrong)} wrong",
-                f"of {found.right + found.wrong + found.inconclusive:.0f} decisions against the day's own baseline: "
-                f"{number(found.right)} right, {number(found.inconclusive)} left open",
+                f"of {found.right + found.wrong + found.inconclusive:.0f} recordings compared with the day's baseline: "
+                f"{number(found.right)} correct, {number(found.inconclusive)} inconclusive",
             )
         )
     if findings.evaluation is not None:
         test = findings.evaluation
-        looks = "once" if test.looks == 1 else f"{test.looks} times, so that it flatters"
+        looks = "once" if test.looks == 1 else f"{test.looks} times, so this is optimistic"
         figures.append(
             Figure(
                 _of(test.recordings),
-                f"recordings of the test dates ({', '.join(test.dates)}), looked at {looks}, last on "
-                f"{test.time[:10]}: the share may be {between(test.recordings.accuracy_95)}",
+                f"recordings correct on the test dates ({', '.join(test.dates)}), evaluated {looks} "
+                f"({test.time[:10]}); 95 % interval {between(test.recordings.accuracy_95)}",
             )
         )
     if not figures:
@@ -71,8 +71,8 @@ def leading(findings: Findings) -> list[Figure]:
         figures.append(
             Figure(
                 _of(held_out.recordings),
-                f"recordings of the validation dates ({', '.join(held_out.dates)}): the share may be "
-                f"{between(held_out.recordings.accuracy_95)}. These dates stopped the training, so this flatters",
+                f"recordings correct on the validation dates ({', '.join(held_out.dates)}); 95 % interval "
+                f"{between(held_out.recordings.accuracy_95)}. These dates stopped the training, so this is optimistic",
             )
         )
     return figures
@@ -82,7 +82,7 @@ def summary(findings: Findings) -> list[tuple[str, str]]:
     """Findings, each as a question and its answer in plain words."""
     found: list[tuple[str, str]] = []
     for part, tell in (
-        ("crossval", _told_apart),
+        ("crossval", _distinguished),
         ("crossval", _beside_others),
         ("day_baseline", _with_the_day),
         ("crossval", _without_ecg),
@@ -97,19 +97,19 @@ def summary(findings: Findings) -> list[tuple[str, str]]:
     return found
 
 
-def _told_apart(findings: Findings) -> Iterator[tuple[str, str]]:
+def _distinguished(findings: Findings) -> Iterator[tuple[str, str]]:
     assert findings.crossval is not None
     methods = findings.crossval.methods
     ours = methods[by_rank(findings)[0]]
-    answer = f"{_of(ours.recordings)} recordings of days that the model had not seen were told rightly."
+    answer = f"{_of(ours.recordings)} recordings of days left out of the training are correct."
     if "majority" in methods:
         guess = methods["majority"].recordings
         more = ours.accuracy_95_by_date[0] > guess.right / guess.total
         answer = (
-            f"{'Yes, in this person.' if more else 'Not shown.'} {answer} Whoever always says the more frequent state "
-            f"is right on {guess.right}."
+            f"{'Yes, in this person.' if more else 'Not shown.'} {answer} Always answering the more frequent state "
+            f"would give {guess.right}."
         )
-    yield "Can the two states be told apart?", answer
+    yield "Can the two states be distinguished?", answer
 
 
 def _beside_others(findings: Findings) -> Iterator[tuple[str, str]]:
@@ -117,12 +117,12 @@ def _beside_others(findings: Findings) -> Iterator[tuple[str, str]]:
     beside = findings.crossval.beside
     low, high = beside.more_95
     if low <= 0 <= high:
-        answer = f"No difference: the best of them, {beside.best}, does it as well."
+        answer = f"No difference to the best of them, {beside.best}, can be shown."
     elif low > 0:
-        answer = f"It does: it is right more often than the best of them, {beside.best}."
+        answer = f"Yes: it is correct more often than the best of them, {beside.best}."
     else:
-        answer = f"It does not: {beside.best} is right more often."
-    yield "Does the comparator do better than other methods?", answer
+        answer = f"No: {beside.best} is correct more often."
+    yield "Is the comparator better than other methods?", answer
 
 
 def _with_the_day(findings: Findings) -> Iterator[tuple[str, str]]:
@@ -130,8 +130,8 @@ def _with_the_day(findings: Findings) -> Iterator[tuple[str, str]]:
     plans = findings.day_baseline.mean["0.95"]
     with_it, without = (decisions_text(plans[plan]) for plan in ("day's baseline", "none"))
     yield (
-        "Does it help to record the baseline first in the morning?",
-        f"With {findings.day_baseline.baselines} recordings of the same morning to compare with: {with_it}. "
+        "Does it help to record the baseline first on each day?",
+        f"Compared with {findings.day_baseline.baselines} baseline recordings of the same day: {with_it}. "
         f"Without them: {without}.",
     )
 
@@ -141,10 +141,10 @@ def _without_ecg(findings: Findings) -> Iterator[tuple[str, str]]:
     methods = findings.crossval.methods
     if "recording order" in methods and "majority" in methods:
         order, guess = (methods[name].recordings for name in ("recording order", "majority"))
-        answer = f"Whoever knows only which recording of the day it is, and sees no ECG, is right on {_of(order)}."
+        answer = f"The order of the recordings alone, without the ECG, is correct on {_of(order)}."
         if order.right > guess.right:
-            answer += " So the order of recording gives much away: swap it on some days."
-        yield "Could it be something else than the state?", answer
+            answer += " The order reveals the state: swap it on some days."
+        yield "Could it be something other than the state?", answer
 
 
 def _without_heart_rate(findings: Findings) -> Iterator[tuple[str, str]]:
@@ -153,15 +153,15 @@ def _without_heart_rate(findings: Findings) -> Iterator[tuple[str, str]]:
     rate, shape = rows["RR withheld"], rows["samples withheld"]
     yield (
         "Is it only the heart rate?",
-        f"With the heart rate taken out, {_of(rate)} recordings of the validation dates stay right; with nothing left "
-        f"but the heart rate, {shape.right}.",
+        f"Without the heart rate, {_of(rate)} recordings of the validation dates are correct; with the heart rate "
+        f"alone, {shape.right}.",
     )
 
 
 def _where(findings: Findings) -> Iterator[tuple[str, str]]:
     assert findings.confounders is not None
     most = max(findings.confounders.occlusion.parts, key=lambda part: part.lost)
-    yield "What in the heartbeat decides?", f"Above all this part: {most.name}."
+    yield "Which part of the beat matters most?", f"{most.name[:1].upper()}{most.name[1:]}."
 
 
 def _dose(findings: Findings) -> Iterator[tuple[str, str]]:
@@ -172,12 +172,12 @@ def _dose(findings: Findings) -> Iterator[tuple[str, str]]:
     follows = found.evidence.rho_95 is not None and found.evidence.rho_95[0] > 0
     answer = f"{'Yes, within a day' if follows else 'Not shown'}: rank correlation {_rho(found.evidence)}"
     if found.heart_rate is not None:
-        answer += f"; of the heart rate alone {_rho(found.heart_rate)}"
+        answer += f"; for the heart rate alone {_rho(found.heart_rate)}"
     if found.one_state is not None:
         beyond = found.one_state.rho_95 is not None and found.one_state.rho_95[0] > 0
-        answer += f". Among recordings of one label {'it does too' if beyond else 'that is not shown'}: "
+        answer += f". Among recordings of one label {'yes as well' if beyond else 'not shown'}: "
         answer += _rho(found.one_state)
-    yield f"Does the evidence follow the measured {found.quantity}?", f"{answer}. That predicts no value."
+    yield f"Does the evidence follow the measured {found.quantity}?", f"{answer}. No value can be predicted from this."
 
 
 def _rho(correlation: Correlation) -> str:
@@ -193,13 +193,11 @@ def _days(findings: Findings) -> Iterator[tuple[str, str]]:
     if not rows:
         return
     best = max(row.mean for row in rows)
-    # Within twice the standard error of the mean over draws.
-    enough = next(row for row in rows if row.mean + 2 * row.sd / row.draws**0.5 >= best)
-    share = f"{enough.mean:.0%} of the recordings of other days"
-    answer = f"With {enough.days} that have both states, {share} are told rightly here."
+    enough = next(row for row in rows if row.mean >= best - LITTLE_MORE)
+    answer = f"With {enough.days} days of both states, {enough.mean:.0%} of the recordings of other days are correct."
     if enough is not rows[-1]:
-        answer += " More days made no difference that can be seen."
-    yield "How many days have to be recorded?", answer
+        answer += f" More days add less than {100 * LITTLE_MORE:.0f} percentage points."
+    yield "How many days are needed?", answer
 
 
 def number(count: float) -> str:
@@ -209,7 +207,7 @@ def number(count: float) -> str:
 
 def decisions_text(found: MeanDecisions) -> str:
     """Decisions in words."""
-    return f"{number(found.right)} right, {number(found.wrong)} wrong, {number(found.inconclusive)} left open"
+    return f"{number(found.right)} correct, {number(found.wrong)} wrong, {number(found.inconclusive)} inconclusive"
 
 
 def _of(accuracy: Accuracy) -> str:

@@ -12,24 +12,23 @@ PICTURE = "quantization.png"
 
 
 def picture(found: Sequence[ArtifactParity]) -> bytes:
-    """Bytes against error, an artifact a point; those that are not shipped are hollow."""
-    figure = Figure(figsize=(7.5, 4.2), layout="constrained")
+    """Error and bytes, one row per artifact; those that are not shipped are hollow."""
+    shown = [row for row in found if row.logit_rms <= 1e6]
+    figure = Figure(figsize=(7.5, 1.3 + 0.3 * len(shown)), layout="constrained")
     axes = figure.subplots()
-    formats = list(dict.fromkeys(row.engine.split()[0] for row in found))
-    for row in found:
-        if row.logit_rms > 1e6:
-            continue
-        color = f"C{formats.index(row.engine.split()[0])}"
-        size, error = row.bytes_with_references / 1024, max(row.logit_rms, 1e-7)
-        axes.plot(size, error, "o", color=color, fillstyle="full" if row.shipped else "none")
-        label = f" {row.engine}, {row.beat_flips}/{row.beats} beats"
-        axes.annotate(label, (size, error), fontsize=8, rotation=20)
-    axes.set_yscale("log")
-    axes.set_xlabel("what a device carries: graphs and references, KiB")
-    axes.set_ylabel("RMS error of a logit against the model")
-    axes.set_title("Bytes, error, and beats that vote otherwise (hollow: changes a decision, not shipped)", fontsize=9)
-    axes.margins(0.2)
-    axes.grid(alpha=0.3)
+    errors = [max(row.logit_rms, 1e-7) for row in shown]
+    for place, (row, error) in enumerate(zip(shown, errors, strict=True)):
+        axes.plot(error, place, "o", color="#6a3fb5", fillstyle="full" if row.shipped else "none")
+        facts = f"{row.bytes_with_references / 1000:.1f} KB, {row.beat_flips} of {row.beats} beats differ"
+        axes.annotate(facts, (error, place), (8, 0), textcoords="offset points", fontsize=8, va="center")
+    axes.set_xscale("log")
+    axes.set(ylim=(len(shown) - 0.5, -0.5), xlabel="RMS error of the logits, against the trained model")
+    if errors:
+        axes.set_xlim(min(errors) / 3, max(errors) * 300)  # room for the text of the largest error
+    axes.set_yticks(range(len(shown)), [row.engine for row in shown])
+    axes.set_title("Error and size of each artifact (hollow: not shipped)", fontsize=9, loc="left")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="x", alpha=0.3)
     return _png(figure)
 
 

@@ -20,7 +20,7 @@ def states(
 ) -> Picture:
     """Mean beats of both states over each other, with the standard deviation between recordings."""
     with drawing() as Figure:
-        drawn = Figure(figsize=(WIDE_INCHES, 2.4), layout="constrained")
+        drawn = Figure(figsize=(WIDE_INCHES, 2.0), layout="constrained")
         whole, t_wave = drawn.subplots(1, 2)
         late = from_ms > T_WAVE_FROM_MS
         for axes, shown in ((whole, np.ones_like(late)), (t_wave, late)):
@@ -32,7 +32,7 @@ def states(
             axes.set(xlabel="ms from R", xlim=(from_ms[shown][0], from_ms[shown][-1]))
             axes.grid()
         whole.set(ylabel="µV", title="mean beats")
-        t_wave.set(title="their T waves, larger")
+        t_wave.set(title="T waves, enlarged")
         svg = svg_of(drawn, "states")
     peaks = [
         f"{label} {from_ms[late][np.argmax(np.array(mean, float)[late])]:.0f} ms after R"
@@ -44,7 +44,7 @@ def states(
 def traces(samples_uv: Sequence[Sequence[float]], rate_hz: float, labels: tuple[str, str]) -> Picture:
     """A few seconds of a recording of each state."""
     with drawing() as Figure:
-        drawn = Figure(figsize=(WIDE_INCHES, 2.4), layout="constrained")
+        drawn = Figure(figsize=(WIDE_INCHES, 2.0), layout="constrained")
         both = drawn.subplots(2, 1, sharex=True, sharey=True)
         for axes, samples, color in zip(both, samples_uv, ("baseline", "target"), strict=True):
             trace = np.array(samples, float)
@@ -62,9 +62,9 @@ def beats(
     from_ms: np.ndarray,
     windows: Sequence[tuple[float, float, float, tuple[float, float]]],
 ) -> Picture:
-    """Mean beats of both states over what covering a window costs: of each its begin and end in ms, share, interval."""
+    """Mean beats of both states, and below the evidence lost by covering windows: begin, end in ms, share, interval."""
     with drawing() as Figure:
-        drawn = Figure(figsize=(WIDE_INCHES, 4.2), layout="constrained")
+        drawn = Figure(figsize=(WIDE_INCHES, 3.5), layout="constrained")
         above, below = drawn.subplots(2, 1, sharex=True, height_ratios=(3, 2))
         most = max(max(lost for _, _, lost, _ in windows), 1e-9)
         step = windows[1][0] - windows[0][0] if len(windows) > 1 else windows[0][1] - windows[0][0]
@@ -85,17 +85,17 @@ def beats(
             axes.grid(axis="x")
         svg = svg_of(drawn, "beats")
     strongest = sorted(windows, key=lambda window: -window[2])[:3]
-    said = ", ".join(f"{begin:.0f} to {end:.0f} ms ({lost:.1%})" for begin, end, lost, _ in strongest)
+    most_lost = ", ".join(f"{begin:.0f} to {end:.0f} ms ({lost:.1%})" for begin, end, lost, _ in strongest)
     return (
         svg,
-        f"Mean beats of both states, shaded by the evidence lost when a window is covered. Most is lost at {said}.",
+        f"Mean beats of both states, shaded by the evidence lost when a window is covered, most at {most_lost}.",
     )
 
 
 def levels(by_date: dict[str, tuple[float | None, float | None]], unseen: Sequence[str]) -> Picture:
-    """Position of the usual baseline and target recording of each date in the embedding; `unseen` dates are marked."""
+    """Position of the mean baseline and target recording of each date in the embedding; `unseen` dates are marked."""
     with drawing() as Figure:
-        drawn = Figure(figsize=(WIDE_INCHES, max(1.4, 0.8 + 0.26 * len(by_date))), layout="constrained")
+        drawn = Figure(figsize=(WIDE_INCHES, max(1.5, 0.7 + 0.2 * len(by_date))), layout="constrained")
         axes = drawn.subplots()
         for row, both in enumerate(by_date.values()):
             known = [level for level in both if level is not None]
@@ -106,48 +106,60 @@ def levels(by_date: dict[str, tuple[float | None, float | None]], unseen: Sequen
         axes.axvline(0.5, **RULE)
         names = [f"{date} (held out)" if date in unseen else date for date in by_date]
         axes.set_yticks(range(len(by_date)), names)
-        axes.set(ylim=(len(by_date) - 0.5, -0.5), xlabel="0 training's usual baseline, 1 its usual target")
+        axes.set(ylim=(len(by_date) - 0.5, -0.5), xlabel="position: 0 = mean baseline of training, 1 = mean target")
         axes.grid(axis="x")
         axes.tick_params(length=0)
         svg = svg_of(drawn, "levels")
-    said = "; ".join(
+    places = "; ".join(
         f"{date} {' to '.join('-' if level is None else f'{level:.2f}' for level in both)}"
         for date, both in by_date.items()
     )
-    return svg, f"By date, the mean place of baseline and target recordings on the line between the states: {said}."
+    return (
+        svg,
+        f"By date, mean position of baseline and target recordings on the line between the states: {places}.",
+    )
 
 
-def artifacts(rows: Sequence[tuple[str, int, float | None]]) -> Picture:
-    """Bytes of each artifact with its references, and microseconds a beat where they were measured."""
+def artifacts(rows: Sequence[tuple[str, int, float | None, bool]]) -> Picture:
+    """Bytes of each artifact with its references: name, bytes, microseconds per beat if measured, is it shipped."""
     with drawing() as Figure:
-        drawn = Figure(figsize=(WIDE_INCHES, max(1.4, 0.7 + 0.28 * len(rows))), layout="constrained")
-        sizes, times = drawn.subplots(1, 2, sharey=True, width_ratios=(3, 2))
-        for row, (_, size, us) in enumerate(rows):
-            sizes.barh(row, size / 1000, 0.62, color=COLORS["ours"], linewidth=0)
-            sizes.text(size / 1000, row, f" {size / 1000:.1f}", va="center", fontsize=7.5, color=COLORS["soft"])
-            if us is not None:
-                times.barh(row, us, 0.62, color=COLORS["second"], linewidth=0)
-            said = "not run here" if us is None else f" {us:.0f}"
-            times.text(us or 0, row, said, va="center", fontsize=7.5, color=COLORS["soft"])
-        sizes.set_yticks(range(len(rows)), [name for name, *_ in rows])
-        sizes.set(ylim=(len(rows) - 0.5, -0.5), xlabel="KB with references")
-        times.set(xlabel="µs a beat, this machine")
-        for axes in (sizes, times):
-            axes.margins(x=0.16)
-            axes.tick_params(length=0)
+        drawn = Figure(figsize=(WIDE_INCHES, max(1.5, 0.6 + 0.2 * len(rows))), layout="constrained")
+        axes = drawn.subplots()
+        for row, (_, size, us, is_shipped) in enumerate(rows):
+            filled = {"color": COLORS["ours"], "linewidth": 0}
+            hollow = {"facecolor": "none", "edgecolor": COLORS["ours"], "linewidth": 0.8}
+            axes.barh(row, size / 1000, 0.62, **(filled if is_shipped else hollow))
+            facts = [f"{size / 1000:.1f} KB", *([] if us is None else [f"{us:.0f} µs per beat"])]
+            facts += [] if is_shipped else ["not shipped"]
+            axes.annotate(
+                ", ".join(facts),
+                (size / 1000, row),
+                (4, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=7,
+                color=COLORS["soft"],
+            )
+        axes.set_yticks(range(len(rows)), [name for name, *_ in rows])
+        axes.set(ylim=(len(rows) - 0.5, -0.5), xlabel="KB, graphs and references")
+        axes.set_xlim(0, 1.45 * max(size for _, size, *_ in rows) / 1000)  # room for the longest text
+        axes.tick_params(length=0)
         svg = svg_of(drawn, "artifacts")
-    seen = "; ".join(f"{name} {size:,} bytes" + ("" if us is None else f", {us:.0f} µs") for name, size, us in rows)
-    return svg, f"Size of each artifact, and time a beat where it runs here: {seen}."
+    seen = "; ".join(
+        f"{name} {size:,} bytes{'' if us is None else f', {us:.0f} µs per beat'}{'' if ships else ', not shipped'}"
+        for name, size, us, ships in rows
+    )
+    return svg, f"Size of each artifact, and time per beat where it was measured: {seen}."
 
 
 def learning(epochs: Sequence[Epoch], best: int) -> Picture:
     """Loss and accuracy by epoch."""
     panels = (
         ("loss", "loss", "validation_loss"),
-        ("share right, %", "pair_accuracy", "validation_beat_accuracy"),
+        ("correct, %", "pair_accuracy", "validation_beat_accuracy"),
     )
     with drawing() as Figure:
-        drawn = Figure(figsize=(WIDE_INCHES, 2.3), layout="constrained")
+        drawn = Figure(figsize=(WIDE_INCHES, 1.9), layout="constrained")
         for axes, (title, training, validation) in zip(drawn.subplots(1, 2), panels, strict=True):
             scale = 1 if training == "loss" else 100
             for name, color, line in ((training, "soft", "--"), (validation, "ours", "-")):

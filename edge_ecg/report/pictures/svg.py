@@ -8,7 +8,7 @@ from typing import Any
 
 from edge_ecg.errors import EdgeEcgError
 
-# The page has its colors twice, light and dark; what stands for each until the page is written.
+# The page has its colors twice, light and dark; in a figure, each is one of these until the page is written.
 COLORS = {
     name: f"#0101{number:02x}"
     for number, name in enumerate(
@@ -19,7 +19,7 @@ COLORS = {
     )
 }
 LINES = {"": "-", "dashed": "--", "dotted": ":"}
-WIDE_INCHES, HALF_INCHES = 4.6, 3.4
+WIDE_INCHES, HALF_INCHES = 5.2, 2.6  # as wide as the page's column, and as half of it
 RULE: dict[str, Any] = {"color": COLORS["soft"], "linewidth": 0.8, "linestyle": (0, (3, 3))}
 
 
@@ -34,15 +34,15 @@ def drawing() -> Iterator[Any]:
     ink, soft, line = COLORS["ink"], COLORS["soft"], COLORS["line"]
     settings: Any = {
         "svg.fonttype": "none",  # text stays text
-        "text.parse_math": False,  # a name may hold dollar signs
-        "font.size": 8.5,
+        "text.parse_math": False,  # a name may contain dollar signs
+        "font.size": 7.5,
         "text.color": ink,
         "axes.labelcolor": soft,
         "axes.edgecolor": line,
         "axes.facecolor": "none",
         "axes.spines.top": False,
         "axes.spines.right": False,
-        "axes.titlesize": 9,
+        "axes.titlesize": 8,
         "axes.titlelocation": "left",
         "xtick.color": line,
         "ytick.color": line,
@@ -67,6 +67,6 @@ def svg_of(drawn: Any, name: str) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg ") :], flags=re.DOTALL)
     svg = re.sub(r' (xmlns(:xlink)?|version|width|height)="[^"]*"', "", svg[: svg.index(">")]) + svg[svg.index(">") :]
     svg = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", svg)
-    for color, stands_for_it in COLORS.items():
-        svg = svg.replace(stands_for_it, f"var(--{color})")
+    for color, in_figure in COLORS.items():
+        svg = svg.replace(in_figure, f"var(--{color})")
     return svg.strip()

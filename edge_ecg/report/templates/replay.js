@@ -1,9 +1,9 @@
 "use strict";
-/* Plays what the page holds: samples, and the events of the replay. Nothing is computed again. */
+/* Plays the samples and events that the page contains. Nothing is computed again. */
 const data = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
 const SHOWN_S = 6, MISSING = -32768;
-let recording, samples, at = 0, last = null;
+let recording, samples, at = 0, last = null, running = false;
 
 function samplesOf(text) {
   const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
@@ -115,24 +115,37 @@ function drawOverview() {
   pen.stroke();
 }
 
-function say(id, text) { if ($(id).textContent !== text) $(id).textContent = text; }
+function put(id, text) { if ($(id).textContent !== text) $(id).textContent = text; }
 
-/** The confidence of what is decided by a beat; what is inconclusive has none. */
+/** Confidence of the decision after a beat; `inconclusive` has none. */
 function sure(event) { return data.labels.includes(event.decision) ? [percent(event.confidence)] : []; }
+
+/** The decision as a large word in its color, and how sure it is; at the end, whether it agrees with a known label. */
+function showChip(event) {
+  const end = recording.decision, isFinal = at >= recording.duration_s, isDecided = event && data.labels.includes(event.decision);
+  const word = isFinal ? end.label : isDecided ? event.decision : "no decision yet";
+  put("chip", word);
+  $("chip").className = `chip ${["baseline", "target"][data.labels.indexOf(word)] ?? "open"}`;
+  const sureness = isFinal ? (end.why || percent(end.confidence)) : event ? sure(event)[0] : null;
+  const agrees = end.label === recording.label ? "correct" : data.labels.includes(end.label) ? "wrong" : "";
+  const truth = recording.label ? `labeled ${recording.label}${isFinal && agrees ? `: ${agrees}` : ""}` : "";
+  put("sure", [isFinal ? "final" : isDecided ? "provisional" : "", sureness, truth].filter(Boolean).join(", "));
+}
 
 function show() {
   const known = recording.events.filter((event) => event.known_s <= at), event = known[known.length - 1];
   const end = recording.decision, first = end.provisional;
-  say("clock", `${at.toFixed(1)} of ${recording.duration_s.toFixed(1)} s`);
-  say("votes", data.labels.map((label) => `${label} ${event ? event.votes[label] : 0}`).join(", "));
-  say("provisional", !event ? "no beat yet" : [event.decision, ...sure(event)].join(", ")
+  put("clock", `${at.toFixed(1)} of ${recording.duration_s.toFixed(1)} s`);
+  put("votes", data.labels.map((label) => `${label} ${event ? event.votes[label] : 0}`).join(", "));
+  put("provisional", !event ? "no beat yet" : [event.decision, ...sure(event)].join(", ")
     + (first && first.seconds <= at ? `; first decided: ${first.label}, after ${first.beats} beats, ` +
       `${first.seconds.toFixed(1)} s` : ""));
-  say("final", at >= recording.duration_s ? (end.why ? `${end.label}: ${end.why}` : `${end.label}, ${percent(end.confidence)}`) : "when the recording ends");
-  say("beat", !event ? "none yet" : event.unusable.length ? `not judged: ${event.unusable.join(", ")}`
+  put("final", at >= recording.duration_s ? (end.why ? `${end.label}: ${end.why}` : `${end.label}, ${percent(end.confidence)}`) : "when the recording ends");
+  put("beat", !event ? "none yet" : event.unusable.length ? `not used: ${event.unusable.join(", ")}`
     : `votes ${event.vote}, evidence ${event.evidence.toFixed(2)}`);
+  showChip(event);
   const odds = event ? event.log_odds : 0, [low, high] = data.boundaries;
-  say("odds", `${odds.toFixed(2)}, decided below ${low.toFixed(2)} or above ${high.toFixed(2)}`);
+  put("odds", `${odds.toFixed(2)}, decided below ${low.toFixed(2)} or above ${high.toFixed(2)}`);
   $("tally").setAttribute("aria-label", `The evidence so far: log odds ${odds.toFixed(2)}`);
   $("needle").style.left = `${100 * Math.min(1, Math.max(0, (odds - low) / (high - low)))}%`;
   $("moment").value = at;
@@ -147,25 +160,27 @@ function go(seconds) { at = Math.min(recording.duration_s, Math.max(0, seconds))
 function play(isPlaying) {
   last = isPlaying ? performance.now() : null;
   $("play").textContent = isPlaying ? "Pause" : "Play";
-  if (isPlaying) requestAnimationFrame(frame);
+  if (isPlaying && !running) { running = true; requestAnimationFrame(frame); }
 }
 
 function frame(now) {
-  if (last === null) return;
+  running = last !== null;
+  if (!running) return;
   const passed = Math.max(0, now - last) / 1000 * Number($("speed").value);
   last = now;
   go(at + passed);
-  if (at >= recording.duration_s) play(false); else requestAnimationFrame(frame);
+  running = at < recording.duration_s;
+  if (running) requestAnimationFrame(frame); else play(false);
 }
 
 function choose(number) {
-  play(false);
   recording = data.recordings[number];
   samples = samplesOf(recording.samples_uv);
   recording.range = recording.range || rangeOf(samples);
   $("name").textContent = recording.name;
   $("rule").textContent = recording.decision.rule;
   $("moment").max = recording.duration_s;
+  const heads = [...$("beats").closest("table").querySelectorAll("thead th")].map((head) => head.textContent);
   $("beats").replaceChildren(...recording.events.map((event) => {
     const row = document.createElement("tr");
     const cells = [`${event.known_s.toFixed(2)} s`, event.unusable.length ? event.unusable.join(", ") : event.vote,
@@ -174,6 +189,7 @@ function choose(number) {
     row.append(...cells.map((text, i) => {
       const cell = document.createElement(i ? "td" : "th");
       cell.textContent = text;
+      cell.dataset.name = heads[i];
       return cell;
     }));
     return row;
@@ -186,15 +202,18 @@ $("play").addEventListener("click", () => {
   if (last === null && at >= recording.duration_s) go(0);
   play(last === null);
 });
-$("moment").addEventListener("input", () => go(Number($("moment").value)));
+$("moment").addEventListener("input", () => { play(false); go(Number($("moment").value)); });
 $("index").addEventListener("click", (click) => {
   const number = click.target.dataset.number;
   if (number === undefined) return;
   choose(Number(number));
+  play(true);
   $("name").scrollIntoView();
 });
 const scrub = (event) => {
-  if (event.buttons) go(event.offsetX / $("overview").clientWidth * recording.duration_s);
+  if (!event.buttons) return;
+  play(false);
+  go(event.offsetX / $("overview").clientWidth * recording.duration_s);
 };
 $("overview").addEventListener("pointerdown", (event) => {
   $("overview").setPointerCapture(event.pointerId);
@@ -204,3 +223,4 @@ $("overview").addEventListener("pointermove", scrub);
 window.addEventListener("resize", show);
 window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
 choose(0);
+play(!window.matchMedia("(prefers-reduced-motion: reduce)").matches);
