@@ -5,10 +5,12 @@ from importlib.metadata import version as installed
 project = "Edge ECG"
 author = "the Edge ECG authors"
 version = release = installed("edge-ecg")
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "sphinx_copybutton"]
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = f"Edge ECG {release}"
+html_static_path = ["edge-ecg.css"]
+html_css_files = ["edge-ecg.css"]
 html_copy_source = False
 html_show_copyright = False
 myst_heading_anchors = 3

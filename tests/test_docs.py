@@ -101,7 +101,7 @@ def after_security(folder: Path, printed: str) -> None:
 def after_index(folder: Path, printed: str) -> None:
     assert len(REPLAYED.findall(printed)) >= 8
     assert (folder / "beats.png").stat().st_size > 10_000
-    assert "What is shipped" in (folder / "report.html").read_text(encoding="utf-8")
+    assert "beats flipped" in (folder / "report.html").read_text(encoding="utf-8")
 
 
 def after_models(folder: Path, printed: str) -> None:

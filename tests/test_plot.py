@@ -110,7 +110,7 @@ def test_evidence_and_decision_are_those_of_a_replay(recording: Recording, bundl
     votes = [(j.beat.known_at_s, j.vote.evidence) for j in replayed.judged if j.vote]
     assert np.array(bars) == pytest.approx(np.array(votes))
     title = decision.get_title(loc="left")
-    assert f"{replayed.decision.label}, {replayed.decision.confidence:.0%}" in title
+    assert f"{replayed.decision.label}, {replayed.decision.confidence:.1%}" in title
     assert replayed.decision.provisional is not None
     assert f"after {replayed.decision.provisional.beats} beats" in title
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from math import ceil
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -198,7 +198,7 @@ def _chip(figure: "Figure", corner: tuple[float, float], replayed: Replayed, bun
     color = dict(zip(bundle.labels, (BASELINE_COLOR, TARGET_COLOR), strict=True)).get(decision.label, "#5b6470")
     text = decision.label if replayed.why else f"{decision.label}, {decision.confidence:.1%}"
     box = {"boxstyle": "round,pad=0.3", "facecolor": color, "edgecolor": "none"}
-    style = {"fontsize": 11, "weight": "bold", "color": "white", "ha": "right", "va": "top"}
+    style: dict[str, Any] = {"fontsize": 11, "weight": "bold", "color": "white", "ha": "right", "va": "top"}
     figure.text(*corner, text, bbox=box, parse_math=False, **style)
 
 
