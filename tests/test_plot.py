@@ -112,7 +112,7 @@ def test_evidence_and_decision_are_those_of_a_replay(recording: Recording, bundl
     title = decision.get_title(loc="left")
     assert f"{replayed.decision.label}, {replayed.decision.confidence:.1%}" in title
     assert replayed.decision.provisional is not None
-    assert f"after {replayed.decision.provisional.beats} beats" in title
+    assert f" s, {replayed.decision.provisional.beats} beats" in title
 
 
 def test_mean_beats_of_both_states(paths: list[Path]) -> None:
