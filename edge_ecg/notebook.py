@@ -49,7 +49,7 @@ def export(
     :param run: folder of a finished run; if not given, `run` in the working folder
     :param out: folder for the bundle; if not given, `bundle`, numbered if it exists
     :param references: reference beats of each state; if not given, as many as the run has
-    :param only: formats to write, of `onnx`, `coreml` and `portable`; if not given, all
+    :param only: formats to write, of `onnx`, `coreml`, `portable` and `litert`; if not given, all but the last
     :raises EdgeEcgError: for bad input, or if an artifact in float32 does not decide as the model
     """
     folder = Path(out or unused_path(Path("bundle")))

@@ -9,12 +9,13 @@ from edge_ecg.terminal.interrupts import quitting_at_once
 from train.options import RUN
 
 FORMATS = ("onnx", "coreml", "portable")
+ON_DEMAND = ("litert",)  # an extra that few install
 
 
 def _formats(_context: click.Context, _option: click.Parameter, given: str | None) -> list[str]:
     wanted = given.split(",") if given else list(FORMATS)
-    if unknown := set(wanted) - set(FORMATS):
-        raise click.BadParameter(f"{', '.join(sorted(unknown))}: expected some of {','.join(FORMATS)}")
+    if unknown := set(wanted) - {*FORMATS, *ON_DEMAND}:
+        raise click.BadParameter(f"{', '.join(sorted(unknown))}: expected some of {','.join((*FORMATS, *ON_DEMAND))}")
     return wanted
 
 
@@ -22,7 +23,7 @@ def _formats(_context: click.Context, _option: click.Parameter, given: str | Non
 @RUN
 @out_option("bundle", "Folder for the bundle.")
 @click.option("--references", "per_state", type=click.IntRange(1), help="So many of each state [as the run has them].")
-@click.option("--only", callback=_formats, help=f"Formats to write [{','.join(FORMATS)}].")
+@click.option("--only", callback=_formats, help=f"Formats to write, litert too [{','.join(FORMATS)}].")
 def export_bundle(run_folder: Path, out: Path, per_state: int | None, only: list[str]) -> None:
     """Write a bundle: every artifact that decides as the model, references, golden vectors and the manifest.
 

@@ -18,9 +18,10 @@ from edge_ecg.contract import INTENDED_USE
 from edge_ecg.errors import RunError
 from edge_ecg.report.artifact_table import artifact_table
 from edge_ecg.storage.files import refuse_overlap, require_place
+from export.formats.litert import require_litert
 from export.gate.parity_check import REFERENCE_MODEL
 from export.gate.pictures import PICTURE, picture
-from export.pipeline import ARTIFACTS, REFERENCE_ARTIFACT, Exported, export_run, golden
+from export.pipeline import ARTIFACTS, ON_DEMAND, REFERENCE_ARTIFACT, Exported, export_run, golden
 from train.data import BeatSet
 from train.fit.decision import RECORDINGS_PASSED_PERCENTILE, decide
 from train.fit.loop import Settings, left_out_limits
@@ -94,6 +95,8 @@ def with_references_per_state(run: Run, per_state: int) -> Run:
 
 def write_bundle_of_run(run_folder: Path, out: Path, per_state: int | None, only: Collection[str]) -> None:
     """The work of `python -m export.bundle`; `only` are the formats to write."""
+    if "litert" in only:
+        require_litert()
     refuse_overlap(out, [run_folder])
     refuse_to_lose(out)
     require_place(out)
@@ -101,7 +104,8 @@ def write_bundle_of_run(run_folder: Path, out: Path, per_state: int | None, only
     if per_state:
         run = with_references_per_state(run, per_state)
     chosen = run.references()[0]
-    artifacts = tuple(a for a in ARTIFACTS if a.name == REFERENCE_ARTIFACT or a.name.split()[0] in only)
+    known = (*ARTIFACTS, *ON_DEMAND)
+    artifacts = tuple(a for a in known if a.name == REFERENCE_ARTIFACT or a.name.split()[0] in only)
     exported = export_run(run, chosen, artifacts)
     manifest, files = build_bundle(run, chosen, exported)
     write_bundle(out, manifest, files)

@@ -21,6 +21,7 @@ from edge_ecg.contract import CONTRACT
 from edge_ecg.errors import ParityError
 from edge_ecg.inference.engines import Comparator, Encoder
 from edge_ecg.inference.portable import dequantized, quantize_rows
+from edge_ecg.inference.references import ReferenceBank
 from train.model.model import Model
 
 LICENSE = "Apache-2.0"  # of the code that wrote the file; the numbers are those of the person who trained it
@@ -313,11 +314,15 @@ class Artifact:
     parts: tuple[str, ...]  # its files, or the folders of them
     references: str  # the references that it is used with
     scheme: Scheme
-    write: Callable[[Graphs], dict[str, bytes]]  # from graphs whose weights lie on the scheme's grid
+    # from graphs whose weights lie on the scheme's grid, and the references
+    write: Callable[[Graphs, ReferenceBank], dict[str, bytes]]
     open: Callable[[Files], Engine]
     weights: Callable[[Files], list[StoredWeight]]  # of convolutions and linear layers, found without running it
     half: bool = False  # computes in float16, so it can't agree to the last digits of float32
     timed: bool = False  # its speed here says something about its speed on a device
+    folds_factors: bool = False  # a weight may be stored times a constant of the graph, which its values must confirm
+    # its faults beside embeddings and logits, from its files, the references that it ships with, and beats (N, 384)
+    other_faults: Callable[[Files, ReferenceBank, np.ndarray], list[str]] = lambda files, bank, beats: []
 
     def files(self, files: Files) -> dict[str, bytes]:
         """Those of a bundle's files that are part of it."""

@@ -26,6 +26,7 @@ from edge_ecg.storage.files import refuse_overlap, write_file
 from edge_ecg.terminal.console import columns, run_command
 from export.formats.coreml import COREML, ON_THIS_MAC
 from export.formats.onnx import ONNX
+from export.formats.person import PERSON_ARTIFACT
 from export.gate.layers import LayerError, layer_errors
 from export.gate.parity_check import REFERENCE_MODEL, ParityCheck, ReferenceModel
 from export.gate.pictures import layers_picture
@@ -60,9 +61,10 @@ class BundleAudit:
 
     def layer_errors(self, beats: np.ndarray) -> dict[str, list[LayerError]]:
         """By ONNX and Core ML artifact, its operations beside torch's over some beats (N, 384)."""
-        kinds = [kind for kind in self.shipped if kind in (*ONNX, *COREML)]
+        kinds = [kind for kind in self.shipped if kind in (*ONNX, PERSON_ARTIFACT, *COREML)]
         graphs = self.reference.graphs(kind.scheme for kind in kinds)
-        return {kind.name: layer_errors(kind, self._files, graphs[kind.scheme], beats) for kind in kinds}
+        bank = ReferenceBank.from_bytes(self._files[REFERENCES])
+        return {kind.name: layer_errors(kind, self._files, graphs[kind.scheme], bank, beats) for kind in kinds}
 
     def _row(self, engine: str) -> dict[str, Any]:
         row: dict[str, Any] = self.rows.get(engine.removesuffix(ON_THIS_MAC), {})

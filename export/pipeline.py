@@ -10,7 +10,7 @@ import click
 import msgspec
 import numpy as np
 
-from edge_ecg.bundles.bundle import GOLDEN, PERSON, REFERENCES, REFERENCES_INT8
+from edge_ecg.bundles.bundle import GOLDEN, REFERENCES, REFERENCES_INT8
 from edge_ecg.contract import INTENDED_USE
 from edge_ecg.errors import ParityError, UnsupportedOperationError
 from edge_ecg.inference.golden import golden_steps
@@ -20,8 +20,9 @@ from edge_ecg.results import ArtifactParity
 from edge_ecg.storage.files import refuse_overlap, write_file
 from edge_ecg.terminal.console import claim_folder, countdown, wrapped
 from export.formats.coreml import COREML, COREML_ON_THIS_MAC
+from export.formats.litert import LITERT
 from export.formats.onnx import ONNX
-from export.formats.person import PERSON_ARTIFACT, faults_of, person_artifact
+from export.formats.person import PERSON_ARTIFACT
 from export.formats.portable import PORTABLE
 from export.gate.parity_check import ParityCheck, ReferenceModel, interleaved_us, require
 from export.graphs import FLOAT32, INT8, STEPS, Artifact, finetune
@@ -30,7 +31,9 @@ from train.run import Run, load_run
 
 ARTIFACTS: tuple[Artifact, ...] = (*ONNX, *COREML, *PORTABLE)
 REFERENCE_ARTIFACT = "onnx fp32"  # what every reader of a bundle on a computer runs
-RUNNABLE = (*ARTIFACTS, PERSON_ARTIFACT, *COREML_ON_THIS_MAC)  # a Mac runs the same packages through Core ML as well
+ON_DEMAND: tuple[Artifact, ...] = LITERT  # that `--only` asks for: their converter is large
+# A Mac runs the same packages through Core ML as well.
+RUNNABLE = (*ARTIFACTS, PERSON_ARTIFACT, *ON_DEMAND, *COREML_ON_THIS_MAC)
 
 
 def artifact(name: str) -> Artifact:
@@ -71,14 +74,12 @@ def export_run(run: Run, chosen: np.ndarray | None = None, artifacts: Sequence[A
     parities: list[ArtifactParity] = []
     not_made: dict[str, str] = {}
     if any(artifact.name == REFERENCE_ARTIFACT for artifact in artifacts):
-        artifacts = (*artifacts, person_artifact(bank))
+        artifacts = (*artifacts, PERSON_ARTIFACT)
     for artifact in artifacts:
         click.echo(f"  {artifact.name}", err=True)
         try:
-            made = artifact.write(graphs[artifact.scheme])
+            made = artifact.write(graphs[artifact.scheme], bank)
             parity = check.check(artifact, {**made, **references})
-            if PERSON in made and (faults := faults_of({**files, **made}, bank, run.validation.values)):
-                parity = msgspec.structs.replace(parity, faults=(*parity.faults, *faults), shipped=False)
         except UnsupportedOperationError as error:
             not_made[artifact.name] = str(error)
             continue

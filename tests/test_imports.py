@@ -10,8 +10,9 @@ import pytest
 
 import edge_ecg
 from edge_ecg.cli import COMMANDS, cli
-from export.__main__ import FORMATS
+from export.__main__ import FORMATS, ON_DEMAND
 from export.pipeline import ARTIFACTS
+from export.pipeline import ON_DEMAND as ON_DEMAND_ARTIFACTS
 from train.evaluation import BENCHMARK_NAMES
 from train.evaluation.folds import BENCHMARKS
 from train.model import NAMES
@@ -160,6 +161,7 @@ def test_options_name_what_is_there() -> None:
     assert list(ARCHITECTURES) == list(NAMES)
     assert list(BENCHMARKS) == list(BENCHMARK_NAMES)
     assert list(dict.fromkeys(artifact.name.split()[0] for artifact in ARTIFACTS)) == list(FORMATS)
+    assert {artifact.name.split()[0] for artifact in ON_DEMAND_ARTIFACTS} == set(ON_DEMAND)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

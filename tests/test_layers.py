@@ -1,6 +1,7 @@
 """A fault made by hand in an artifact is found at its own layer, and nowhere else."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 from onnx import TensorProto, numpy_helper
 
+from edge_ecg.inference.references import ReferenceBank
 from export.gate.layers import layer_errors
 from export.gate.parity_check import ReferenceModel
 from export.graphs import Artifact, Graph, graphs_of
@@ -22,6 +24,11 @@ ROUNDING = 1e-5
 @pytest.fixture(scope="module")
 def reference(small_run: Path) -> ReferenceModel:
     return ReferenceModel.of_run(load_run(small_run))
+
+
+@pytest.fixture(scope="module")
+def bank(reference: ReferenceModel, small_run: Path) -> ReferenceBank:
+    return replace(reference.bank, distribution=load_run(small_run).distribution())
 
 
 def graphs_for(reference: ReferenceModel, kind: Artifact) -> tuple[Graph, Graph]:
@@ -44,12 +51,15 @@ def one_changed(weight: np.ndarray) -> np.ndarray:
     return weight
 
 
-@pytest.mark.parametrize("name", ["onnx fp32", "onnx int8", "coreml fp32", "coreml int8"])
-def test_without_a_fault_every_layer_is_that_of_torch(reference: ReferenceModel, name: str) -> None:
+@pytest.mark.parametrize("name", ["onnx fp32", "onnx int8", "person fp32", "coreml fp32", "coreml int8"])
+def test_without_a_fault_every_layer_is_that_of_torch(
+    reference: ReferenceModel, bank: ReferenceBank, name: str
+) -> None:
     kind = artifact(name)
     graphs = graphs_for(reference, kind)
-    rows = layer_errors(kind, kind.write(graphs), graphs, reference.reference_beats[:3])
-    assert {"align", "project", "hidden", "output"} <= {row.module for row in rows}
+    beats = reference.reference_beats[:3]
+    rows = layer_errors(kind, kind.write(graphs, bank), graphs, bank, beats)
+    assert {"align", "project", "hidden", "output"} <= {row.module.split(".")[-1] for row in rows}
     assert max(row.error for row in rows) < ROUNDING
 
 
@@ -61,23 +71,28 @@ def test_without_a_fault_every_layer_is_that_of_torch(reference: ReferenceModel,
         ("onnx fp32", "encoder.onnx", "align.by_rr", lambda w: w * 1.5, ("encoder", "align")),
         ("onnx int8", "encoder_int8.onnx", "project.weight.scale", lambda w: w / 2, ("encoder", "project")),
         ("onnx int8", "comparator_int8.onnx", "output.weight.scale", lambda w: w / 2, ("comparator", "output")),
+        ("person fp32", "person.onnx", "comparator.hidden.weight", one_changed, ("person", "comparator.hidden")),
+        ("person fp32", "person.onnx", "directions", one_changed, ("person", "")),
     ],
 )
 def test_a_fault_is_found_at_its_layer(  # type: ignore[no-untyped-def]
-    reference: ReferenceModel, name: str, file: str, tensor: str, change, layer: tuple[str, str]
+    reference: ReferenceModel, bank: ReferenceBank, name: str, file: str, tensor: str, change, layer: tuple[str, str]
 ) -> None:
     kind = artifact(name)
     graphs = graphs_for(reference, kind)
-    files = kind.write(graphs)
+    beats = reference.reference_beats[:3]
+    files = kind.write(graphs, bank)
     files[file] = with_tensor(files[file], tensor, change)
-    faulty = [row for row in layer_errors(kind, files, graphs, reference.reference_beats[:3]) if row.error > ROUNDING]
+    faulty = [row for row in layer_errors(kind, files, graphs, bank, beats) if row.error > ROUNDING]
     assert faulty
     assert (faulty[0].graph, faulty[0].module) == layer
     assert {(row.graph, row.module) for row in faulty} == {layer}
 
 
 @pytest.mark.parametrize("module", ["hidden", "output"])
-def test_a_fault_in_a_core_ml_package_is_found_at_its_layer(reference: ReferenceModel, module: str) -> None:
+def test_a_fault_in_a_core_ml_package_is_found_at_its_layer(
+    reference: ReferenceModel, bank: ReferenceBank, module: str
+) -> None:
     kind = artifact("coreml fp32")
     graphs = graphs_for(reference, kind)
     damaged = graphs_of(reference.model)
@@ -85,7 +100,7 @@ def test_a_fault_in_a_core_ml_package_is_found_at_its_layer(reference: Reference
         getattr(damaged[1].module, module).weight[0, 1] += 0.5
     faulty = [
         row
-        for row in layer_errors(kind, kind.write(damaged), graphs, reference.reference_beats[:3])
+        for row in layer_errors(kind, kind.write(damaged, bank), graphs, bank, reference.reference_beats[:3])
         if row.error > ROUNDING
     ]
     assert {(row.graph, row.module) for row in faulty} == {("comparator", module)}

@@ -16,7 +16,7 @@ from edge_ecg.inference.references import ReferenceBank
 from edge_ecg.playback import replay
 from edge_ecg.readers.read import read_recording
 from edge_ecg.signal.stream import cut_beats
-from export.formats.person import faults_of, person_onnx
+from export.formats.person import PERSON_ARTIFACT, person_onnx
 from tests.commands import edge_ecg
 
 
@@ -64,12 +64,15 @@ def test_a_beat_that_is_no_number_changes_no_other(bundle: Bundle, beats: np.nda
         assert np.delete(got, 1, 0).tobytes() == np.delete(wanted, 1, 0).tobytes()
 
 
-def test_it_says_what_the_two_graphs_say(small_bundle: Path, bundle: Bundle, beats: np.ndarray) -> None:
+def test_its_evidence_votes_and_distance_follow_from_its_logits_and_embedding(
+    small_bundle: Path, bundle: Bundle, beats: np.ndarray
+) -> None:
     files = read_files(small_bundle)[1]
-    assert faults_of(files, bundle.references, beats) == []
+    assert PERSON_ARTIFACT.other_faults(files, bundle.references, beats) == []
     other = replace(bundle.references, is_target=~bundle.references.is_target)
     files[PERSON] = person_onnx(files[ENCODER], files[COMPARATOR], other)
-    assert [fault.split()[0] for fault in faults_of(files, bundle.references, beats)] == ["evidence", "same"]
+    faults = PERSON_ARTIFACT.other_faults(files, bundle.references, beats)
+    assert [fault.split()[0] for fault in faults] == ["evidence", "same"]
 
 
 def test_enrollment_moves_its_references(
@@ -78,7 +81,7 @@ def test_enrollment_moves_its_references(
     fresh = [read_recording(file) for file in sorted(small_dataset.parent.glob("030[789]/baseline/*.csv"))]
     enrolled = write_enrolled(bundle, enroll(bundle, fresh), tmp_path / "enrolled")
     assert person_of(enrolled)(beats).evidence.tobytes() != person_of(bundle)(beats).evidence.tobytes()
-    assert faults_of(read_files(tmp_path / "enrolled")[1], enrolled.references, beats) == []
+    assert PERSON_ARTIFACT.other_faults(read_files(tmp_path / "enrolled")[1], enrolled.references, beats) == []
     assert (tmp_path / "enrolled" / PERSON).stat().st_size == (bundle.path / PERSON).stat().st_size
 
 

@@ -17,6 +17,7 @@ from torch.export.graph_signature import InputKind, TensorArgument
 from edge_ecg.bundles.bundle import REFERENCES, REFERENCES_INT8
 from edge_ecg.contract import CONTRACT, INTENDED_USE
 from edge_ecg.errors import UnsupportedOperationError, first_line
+from edge_ecg.inference.references import ReferenceBank
 from export.graphs import (
     FLOAT16,
     FLOAT32,
@@ -208,7 +209,7 @@ def _by_name(encoder: Callable[..., np.ndarray], comparator: Callable[..., np.nd
 def _artifact(scheme: Scheme) -> Artifact:
     packages = tuple(f"{name}{'' if scheme is FLOAT32 else f'_{scheme.name}'}.mlpackage" for name in PACKAGES)
 
-    def write(graphs: Graphs) -> dict[str, bytes]:
+    def write(graphs: Graphs, _bank: ReferenceBank) -> dict[str, bytes]:
         return {
             f"{package}/{name}": content
             for package, graph in zip(packages, graphs, strict=True)

@@ -222,7 +222,7 @@ def _artifact(scheme, names, write) -> Artifact:  # type: ignore[no-untyped-def]
         names,
         REFERENCES,
         scheme,
-        write,
+        lambda graphs, _bank: write(graphs),
         lambda files: _opened(files, *names),
         lambda files: [weight for name in names for weight in stored_weights(files[name])],
         timed=True,

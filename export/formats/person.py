@@ -1,15 +1,16 @@
 """`person.onnx`: encoder, comparator, references and what training has seen in one graph; a beat in, its votes out.
 
 It is made of the nodes of the two graphs as they were exported, so that it computes what they compute, for any number
-of beats at once.
+of beats at once. `PersonModule` is the same in torch: the layer check compares with it, other forms are made of it.
 """
 
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import onnx
+import torch
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from edge_ecg.bundles.bundle import PERSON
@@ -17,10 +18,10 @@ from edge_ecg.bundles.bundle import REFERENCES as REFERENCES_FILE
 from edge_ecg.contract import CONTRACT, INTENDED_USE
 from edge_ecg.errors import UnsupportedOperationError
 from edge_ecg.inference.engines import Session
-from edge_ecg.inference.person import CENTERS, OUTPUTS, REFERENCES, OnnxPerson, TwoGraphs
+from edge_ecg.inference.person import CENTERS, OUTPUTS, REFERENCES, OnnxPerson
 from edge_ecg.inference.references import ReferenceBank
-from export.formats.onnx import ONNX, checked, stored_weights, to_onnx
-from export.graphs import FLOAT32, Artifact, Engine, Files
+from export.formats.onnx import checked, stored_weights, to_onnx
+from export.graphs import FLOAT32, Artifact, Engine, Files, Graph, Graphs
 
 PAIRWISE = {"Sub", "Add", "Mul", "Div"}  # that broadcast (N, 1, D) against (R, D)
 MEANING = {
@@ -138,40 +139,89 @@ def _model(made: _Nodes, bank: ReferenceBank) -> ModelProto:
     return checked(model)
 
 
-def person_artifact(bank: ReferenceBank) -> Artifact:
-    """The graph of a person with these references, made from the graphs that are shipped."""
-    return replace(
-        PERSON_ARTIFACT, write=lambda graphs: {PERSON: person_onnx(to_onnx(graphs[0]), to_onnx(graphs[1]), bank)}
-    )
+class PersonModule(torch.nn.Module):
+    """The same graph of one beat in torch: its outputs by name."""
+
+    def __init__(self, encoder: torch.nn.Module, comparator: torch.nn.Module, bank: ReferenceBank):
+        super().__init__()
+        self.encoder, self.comparator = encoder, comparator
+        self._keep("references", bank.embeddings)
+        self._keep("share", bank.weights[:, np.newaxis])
+        self._keep("state", bank.by_state)
+        self.knows_distribution = bank.distribution is not None
+        if bank.distribution is not None:
+            axes, weights = bank.distribution.squares
+            self._keep("centers", bank.distribution.centres)
+            self._keep("directions", axes)
+            self._keep("precision", weights[:, np.newaxis])
+
+    def _keep(self, name: str, value: np.ndarray) -> None:
+        self.register_buffer(name, torch.from_numpy(np.array(value, np.float32)))
+
+    def forward(self, beat: torch.Tensor) -> dict[str, torch.Tensor]:
+        embedding = self.encoder(beat)
+        logits = self.comparator(embedding, self.references)[None]
+        evidence = logits @ self.share
+        same = (logits < 0).float() @ self.state
+        if not self.knows_distribution:
+            distance = 0 * evidence
+        else:
+            along = (embedding - self.centers) @ self.directions
+            distance = ((along * along) @ self.precision).min().relu().sqrt().reshape(1, 1)
+        return dict(zip(OUTPUTS, (evidence, same, distance, embedding, logits), strict=True))
 
 
-def _unwritten(_graphs: object) -> dict[str, bytes]:
-    raise NotImplementedError("a person's graph is written with references: person_artifact(bank)")
+def person_graph(graphs: Graphs, bank: ReferenceBank) -> Graph:
+    """The graph of a person in torch, made of the two graphs and the references."""
+    encoder, comparator = graphs
+    module = PersonModule(encoder.module, comparator.module, bank).eval()
+    return Graph("person", module, {"beat": (1, CONTRACT.beat_length)}, OUTPUTS[0], MEANING, encoder.about)
 
 
-def _opened(files: Files) -> Engine:
-    """The graph as two: the logits of an embedding came with it."""
-    session, logits_of = Session(files[PERSON]), dict[bytes, np.ndarray]()
+Outputs = Callable[[np.ndarray], Mapping[str, np.ndarray]]  # a person's graph: a beat (1, 384) in, outputs by name
+
+
+def as_two(run: Outputs) -> Engine:
+    """A person's graph as two: the logits of an embedding came with it."""
+    logits_of = dict[bytes, np.ndarray]()
 
     def encode(beat: np.ndarray) -> np.ndarray:
-        embedding, (logits_of[embedding.tobytes()],) = session.outputs_of(("embedding", "logits"), {"beat": beat})
-        return embedding
+        outputs = run(beat)
+        (logits_of[outputs["embedding"].tobytes()],) = outputs["logits"]
+        return outputs["embedding"]
 
     return Engine(encode, lambda embedding, _references: logits_of[embedding.tobytes()])
 
 
-def faults_of(files: Files, bank: ReferenceBank, beats: np.ndarray) -> list[str]:
-    """Differences of the graph on beats (N, 384) from the two graphs and the references that it was made of."""
-    person, pair = OnnxPerson(files[PERSON], bank, beats.shape[1]), ONNX[0].open(files)
-    got, wanted = person(beats), TwoGraphs(*pair, bank)(beats)
+def faults_of(run: Outputs, bank: ReferenceBank, beats: np.ndarray) -> list[str]:
+    """What does not follow, by the references, from the embeddings and logits that a person's graph gives itself."""
+    rows = [run(beat[np.newaxis]) for beat in beats]
+    got = {name: np.concatenate([row[name] for row in rows]) for name in OUTPUTS}
+    logits, distribution = got["logits"], bank.distribution
+    wanted = {
+        "evidence": bank.evidence(logits)[:, np.newaxis],
+        "same": (logits < 0) @ bank.by_state,
+        "distance": (distribution.distances(got["embedding"]) if distribution else np.zeros(len(beats)))[:, np.newaxis],
+    }
     faults = []
-    single = [np.concatenate(rows) for rows in zip(*map(person, beats[:, np.newaxis]), strict=True)]
-    if not all(map(np.array_equal, got, single)):
-        faults.append("beats at once give other bits than one after the other")
-    for name, ours, theirs in zip(got._fields, got, wanted, strict=True):
-        if not np.allclose(ours, theirs, rtol=MOST_ERROR, atol=MOST_ERROR * np.abs(theirs).max()):
-            faults.append(f"{name} is off by {np.abs(ours - theirs).max():.2g}")
+    for name, theirs in wanted.items():
+        if not np.allclose(got[name], theirs, rtol=MOST_ERROR, atol=MOST_ERROR * np.abs(theirs).max()):
+            faults.append(f"{name} is off by {np.abs(got[name] - theirs).max():.2g}")
     return faults
+
+
+def _outputs(files: Files) -> Outputs:
+    session = Session(files[PERSON])
+    return lambda beat: dict(zip(OUTPUTS, session.outputs_of(OUTPUTS, {"beat": beat}), strict=True))
+
+
+def _faults(files: Files, bank: ReferenceBank, beats: np.ndarray) -> list[str]:
+    """The same of the ONNX file, which also gives the same bits for beats at once as for single ones."""
+    person = OnnxPerson(files[PERSON], bank, beats.shape[1])
+    single = [np.concatenate(rows) for rows in zip(*map(person, beats[:, np.newaxis]), strict=True)]
+    are_same = all(map(np.array_equal, person(beats), single))
+    faults = [] if are_same else ["beats at once give other bits than one after the other"]
+    return faults + faults_of(_outputs(files), bank, beats)
 
 
 MOST_ERROR = 1e-5  # of the largest number: it adds in float32 what NumPy adds in float64
@@ -180,8 +230,9 @@ PERSON_ARTIFACT = Artifact(
     (PERSON,),
     REFERENCES_FILE,
     FLOAT32,
-    _unwritten,
-    _opened,
+    lambda graphs, bank: {PERSON: person_onnx(to_onnx(graphs[0]), to_onnx(graphs[1]), bank)},
+    lambda files: as_two(_outputs(files)),
     lambda files: stored_weights(files[PERSON]),
     timed=True,
+    other_faults=_faults,
 )

@@ -153,7 +153,7 @@ def _artifact(scheme, weights, references, write) -> Artifact:  # type: ignore[n
         (LAYERS, weights),
         references,
         scheme,
-        write,
+        lambda graphs, _bank: write(graphs),
         lambda files: _opened(files, weights),
         lambda files: _stored_weights(files[weights]),
     )

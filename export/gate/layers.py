@@ -5,7 +5,7 @@ order. Torch then runs its program and takes, after each paired operation, the a
 an error stands at the operation that made it, and not at all that follow.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, NamedTuple
@@ -15,15 +15,17 @@ import onnx
 import torch
 
 from edge_ecg.inference.onnx_runtime import onnxruntime
+from edge_ecg.inference.references import ReferenceBank
 from export.formats.coreml import opened_package
-from export.graphs import Artifact, Files, Graph
+from export.formats.person import person_graph
+from export.graphs import Artifact, Files, Graph, Graphs
 
 # One name for what torch, ONNX and MIL call by three.
 KINDS = {
     "gemm": "linear", "matmul": "linear", "conv1d": "conv", "convolution": "conv", "reducemean": "mean",
     "reduce_mean": "mean", "reducel2": "norm", "reduce_l2_norm": "norm", "linalg_vector_norm": "norm",
     "real_div": "div", "gatherelements": "gather", "gather_along_axis": "gather", "clamp": "clip", "cat": "concat",
-    "slice_by_index": "slice", "layernormalization": "layer_norm",
+    "slice_by_index": "slice", "layernormalization": "layer_norm", "reducemin": "min",
 }  # fmt: skip
 # These only move numbers about, each form in another way: what they move is compared before and after.
 MOVES = {
@@ -52,21 +54,25 @@ class LayerError:
     error: float  # the largest, as a share of the largest number
 
 
-def layer_errors(artifact: Artifact, files: Files, graphs: Iterable[Graph], beats: np.ndarray) -> list[LayerError]:
+def layer_errors(
+    artifact: Artifact, files: Files, graphs: Graphs, bank: ReferenceBank, beats: np.ndarray
+) -> list[LayerError]:
     """The operations of an ONNX or Core ML artifact, the worst first, over some beats (N, 384).
 
-    graphs: with the weights that the artifact should have. The comparator gets the beats' embeddings as references.
+    graphs: with the weights that the artifact should have; bank: the references that it should have, or is given.
     """
     encoder, comparator = graphs
-    embeddings = np.concatenate([encoder.run(beat=beat[np.newaxis]) for beat in beats])
-    inputs = {
-        encoder.name: [{"beat": beat[np.newaxis]} for beat in beats],
-        comparator.name: [{"embedding": embedding[np.newaxis], "references": embeddings} for embedding in embeddings],
-    }
+    of_beats = [{"beat": beat[np.newaxis]} for beat in beats]
+    embeddings = [encoder.run(**given) for given in of_beats]
+    of_pairs = [{"embedding": embedding, "references": bank.embeddings} for embedding in embeddings]
+    if len(artifact.parts) == 1:
+        given_to = [(person_graph(graphs, bank), of_beats)]
+    else:
+        given_to = [(encoder, of_beats), (comparator, of_pairs)]
     rows: list[LayerError] = []
-    for graph, part in zip((encoder, comparator), artifact.parts, strict=True):
+    for (graph, inputs), part in zip(given_to, artifact.parts, strict=True):
         run = _every_onnx_value(files[part]) if part.endswith(".onnx") else _every_mil_value(part, files)
-        rows += _compared(graph, [(given, run(given)) for given in inputs[graph.name]])
+        rows += _compared(graph, [(given, run(given)) for given in inputs])
     return sorted(rows, key=lambda row: -row.error)
 
 

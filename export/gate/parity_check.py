@@ -185,6 +185,7 @@ class ParityCheck:
             bank = ReferenceBank.from_bytes(files[artifact.references])
             faults = self._reference_faults(bank, artifact)
             outcome = self._run(artifact.open(files), bank)
+            faults += artifact.other_faults(files, bank, self.beats.values)
         except KeyError as error:
             return self.unusable(artifact, f"{error} is missing")
         except UnsupportedOperationError:
@@ -315,8 +316,12 @@ class ParityCheck:
 
         def find(wanted: np.ndarray) -> StoredWeight | None:
             near = 1e-6 * np.abs(wanted).max()
-            alike = (s for s in stored if s.value.shape == wanted.shape)
-            return next((s for s in alike if np.allclose(s.value, wanted, rtol=0, atol=near)), None)
+            for s in stored:
+                if s.value.shape == wanted.shape:
+                    factor = np.abs(wanted).max() / max(np.abs(s.value).max(), 1e-30) if artifact.folds_factors else 1
+                    if np.allclose(factor * s.value, wanted, rtol=0, atol=near):
+                        return s
+            return None
 
         model = fused_for_export(self.reference.compressed(artifact.scheme))
         return [(weight, find(weight)) for weight in (layer.weight.detach().numpy() for layer in layers_of(model))]
