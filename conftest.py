@@ -100,23 +100,25 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
     return folder
 
 
+def kept(name: str, digest: str, make: Callable[[Path], object]) -> Path:
+    """A folder in `out/test-cache`, made anew by a function when the digest of what it is made from changes."""
+    folder, part = CACHE / f"{name}-{digest}", CACHE / f"{name}-part"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with FileLock(CACHE / f"{name}.lock"):
+        if not folder.exists():
+            for old in CACHE.glob(f"{name}-*"):
+                shutil.rmtree(old)
+            make(part)
+            part.rename(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def cached(once: Once) -> Once:
-    """`once` as a copy of a folder in `out/test-cache`, which is kept until the code that makes it changes."""
+    """`once` as a copy of a folder that is `kept` until the code that makes it changes."""
 
     def folder(name: str, make: Callable[[Path], object]) -> Path:
-        def copy(made: Path) -> None:
-            kept = CACHE / f"{name}-{_hash_of_code()}"
-            CACHE.mkdir(parents=True, exist_ok=True)
-            with FileLock(CACHE / f"{name}.lock"):
-                if not kept.exists():
-                    for old in CACHE.glob(f"{name}-*"):
-                        shutil.rmtree(old)
-                    make(part := CACHE / f"{name}-part")
-                    part.rename(kept)
-                shutil.copytree(kept, made)
-
-        return once(name, copy)
+        return once(name, lambda made: shutil.copytree(kept(name, _hash_of_code(), make), made))
 
     return folder
 

@@ -5,11 +5,12 @@ look in Chromium (Debian's packages chromium and chromium-driver). Notebooks are
 printed and drew.
 """
 
-import json
 import shutil
 import sys
 import tempfile
 from pathlib import Path
+
+import nbformat
 
 from docs.notebook import executed
 from docs.pages import ROOT, TUTORIAL, clone, typed
@@ -43,8 +44,7 @@ def make_pictures(folder: Path) -> None:
     for name, (_, file) in DRAWN.items():
         shutil.copyfile(folder / file, PICTURES / name)
     for notebook in NOTEBOOKS:
-        content = json.dumps(executed(notebook, folder), indent=1, ensure_ascii=False) + "\n"
-        notebook.write_text(content, encoding="utf-8")
+        nbformat.write(executed(notebook, folder), notebook)
     with browser(folder) as window:
         for name, (_, file, part) in SHOWN.items():
             show(window, folder / file, part, PICTURES / name)

@@ -2,7 +2,6 @@
 
 import json
 import re
-from copy import deepcopy
 from functools import reduce
 from typing import Annotated, Any, TypeVar
 
@@ -173,16 +172,21 @@ def _steps(kind: Any, value: Any, problem: str, path: str) -> list[str | int]:
 
 def _fails_alone(kind: Any, value: Any, steps: list[str | int], key: str, problem: str) -> bool:
     """Whether there is the same problem with this entry alone of those at `steps`."""
-    alone = deepcopy(value)
-    entries = _at(alone, steps)
-    for other in list(entries):
-        if other != key:
-            del entries[other]
     try:
-        msgspec.convert(alone, kind)
+        msgspec.convert(_with_one(value, steps, key), kind)
     except msgspec.ValidationError as same:
         return str(same) == problem
     return False
+
+
+def _with_one(value: Any, steps: list[str | int], key: str) -> Any:
+    """A value with one entry of those at `steps`, copied as far as they lead."""
+    if not steps:
+        return {key: value[key]}
+    first, *rest = steps
+    copied = value.copy()
+    copied[first] = _with_one(value[first], rest, key)
+    return copied
 
 
 def _at(value: Any, steps: list[str | int]) -> Any:

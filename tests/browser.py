@@ -1,125 +1,97 @@
-"""A headless Chromium, driven through its own driver by the WebDriver protocol (W3C, 2018)."""
+"""A headless Chromium, driven by Selenium; nothing is downloaded for it."""
 
-import base64
-import json
 import os
 import shutil
-import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from selenium.webdriver import ActionChains, Chrome, ChromeOptions, Keys
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DRIVER = shutil.which("chromedriver")
-ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # how the protocol marks an element
 
 in_a_browser = pytest.mark.skipif(
     (CHROMIUM is None or DRIVER is None) and not os.environ.get("CI"), reason="no Chromium with its driver here"
 )
-SHIFT, TAB, ENTER, RIGHT, DOWN = "\ue008", "\ue004", "\ue007", "\ue014", "\ue015"
+SHIFT, TAB, ENTER, RIGHT, DOWN = Keys.SHIFT, Keys.TAB, Keys.ENTER, Keys.ARROW_RIGHT, Keys.ARROW_DOWN
 
 
 class Browser:
     """One window of the browser."""
 
-    def __init__(self, session: str):
-        self._session = session
-
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        return ask(method, f"{self._session}{path}", body)
+    def __init__(self, driver: Chrome):
+        self._driver = driver
+        self.run = driver.execute_script  # what a script returns, the page's own policy notwithstanding
 
     def open(self, page: Path) -> None:
         """Show a page and wait until it is loaded."""
-        self._ask("POST", "/url", {"url": page.as_uri()})
+        self._driver.get(page.as_uri())
 
-    def run(self, script: str, *arguments: Any) -> Any:
-        """What the script returns, the page's own policy notwithstanding."""
-        return self._ask("POST", "/execute/sync", {"script": script, "args": arguments})
-
-    def find(self, css: str) -> dict[str, str]:
+    def find(self, css: str) -> WebElement:
         """The first element that a selector finds."""
-        found: dict[str, str] = self._ask("POST", "/element", {"using": "css selector", "value": css})
-        return found
+        return self._driver.find_element(By.CSS_SELECTOR, css)
 
     def text(self, css: str) -> str:
         """The text of an element, as it is shown."""
-        return str(self._ask("GET", f"/element/{self.find(css)[ELEMENT]}/text"))
+        return self.find(css).text
 
     def click(self, css: str) -> None:
         """Click on an element."""
-        self._ask("POST", f"/element/{self.find(css)[ELEMENT]}/click", {})
+        self.find(css).click()
 
     def type(self, css: str, text: str) -> None:
         """Type into an element."""
-        self._ask("POST", f"/element/{self.find(css)[ELEMENT]}/value", {"text": text})
+        self.find(css).send_keys(text)
 
     def press(self, *keys: str, holding: str = "") -> None:
         """Press keys one after the other, wherever the focus is, while another one is held."""
-        actions = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
+        actions = ActionChains(self._driver)
         if holding:
-            actions = [{"type": "keyDown", "value": holding}, *actions, {"type": "keyUp", "value": holding}]
-        self._ask("POST", "/actions", {"actions": [{"type": "key", "id": "keys", "actions": actions}]})
+            actions.key_down(holding)
+        actions.send_keys(*keys)
+        if holding:
+            actions.key_up(holding)
+        actions.perform()
 
     def drag(self, start: str, end: str) -> None:
         """Press the mouse on one element and let it go on another."""
-        moves = [{"type": "pointerMove", "origin": self.find(css), "x": 0, "y": 0} for css in (start, end)]
-        down, up = {"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}
-        pointer = {"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}}
-        self._ask("POST", "/actions", {"actions": [{**pointer, "actions": [moves[0], down, moves[1], up]}]})
+        ActionChains(self._driver).drag_and_drop(self.find(start), self.find(end)).perform()
 
     def picture(self, css: str = "") -> bytes:
         """What is seen as PNG: of an element, or of the window."""
-        path = f"/element/{self.find(css)[ELEMENT]}/screenshot" if css else "/screenshot"
-        return base64.b64decode(self._ask("GET", path))
+        return self.find(css).screenshot_as_png if css else self._driver.get_screenshot_as_png()
 
     def complaints(self) -> list[str]:
         """What the browser wrote to its console: violations of the policy, errors of the script."""
-        return [entry["message"] for entry in self._ask("POST", "/se/log", {"type": "browser"})]
-
-
-def ask(method: str, url: str, body: dict[str, Any] | None = None) -> Any:
-    """One request to the driver; its own errors come as AssertionError."""
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
-    try:
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as answer:
-            return json.load(answer)["value"]
-    except urllib.error.HTTPError as error:
-        raise AssertionError(json.load(error)["value"]["message"]) from None
+        return [entry["message"] for entry in self._driver.get_log("browser")]
 
 
 @contextmanager
 def browser(downloads: Path, width: int = 1000, height: int = 900) -> Iterator[Browser]:
     """A browser window that saves downloads into a folder."""
-    with subprocess.Popen([str(DRIVER), "--port=0"], stdout=subprocess.PIPE, text=True) as driver:
-        try:
-            assert driver.stdout is not None
-            port = next(line.rstrip(".\n").split()[-1] for line in driver.stdout if "started successfully" in line)
-            arguments = [
-                *("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars"),
-                f"--window-size={width},{height}",
-                f"--user-data-dir={downloads / 'profile'}",
-            ]
-            options = {
-                "binary": CHROMIUM,
-                "args": arguments,
-                "prefs": {"download.default_directory": str(downloads), "download.prompt_for_download": False},
-            }
-            capabilities = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
-            base = f"http://127.0.0.1:{port}/session"
-            session = ask("POST", base, {"capabilities": {"alwaysMatch": capabilities}})["sessionId"]
-            try:
-                yield Browser(f"{base}/{session}")
-            finally:
-                ask("DELETE", f"{base}/{session}")
-        finally:
-            driver.terminate()
+    options = ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    for argument in (
+        *("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars"),
+        f"--window-size={width},{height}",
+        f"--user-data-dir={downloads / 'profile'}",
+    ):
+        options.add_argument(argument)
+    folder = {"download.default_directory": str(downloads), "download.prompt_for_download": False}
+    options.add_experimental_option("prefs", folder)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = Chrome(options, Service(str(DRIVER)))
+    try:
+        yield Browser(driver)
+    finally:
+        driver.quit()
 
 
 def waited_for(path: Path, seconds: float = 10) -> Path:

@@ -1,6 +1,5 @@
 """Manifests that may fit or not, made from the record of a manifest: what Python and Swift must answer alike."""
 
-import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -79,11 +78,14 @@ def _at(value: Any, path: Place) -> Any:
     return value
 
 
-def _edited(manifest: dict[str, Any], path: Place, value: Any = None, delete: bool = False) -> dict[str, Any]:
-    edited = copy.deepcopy(manifest)
-    place = _at(edited, path[:-1])
-    if delete:
-        del place[path[-1]]
+def _edited(value: Any, path: Place, new: Any = None, delete: bool = False) -> Any:
+    """A copy with one entry changed or lost; what the path does not lead through is shared."""
+    first, *rest = path
+    edited = value.copy()
+    if rest:
+        edited[first] = _edited(value[first], tuple(rest), new, delete)
+    elif delete:
+        del edited[first]
     else:
-        place[path[-1]] = value
+        edited[first] = new
     return edited

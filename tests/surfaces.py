@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
 
+from conftest import kept
 from edge_ecg.bundles.bundle import load_bundle
 from edge_ecg.playback import replay
 from edge_ecg.readers.read import read_recording
@@ -20,7 +20,6 @@ from edge_ecg.watch import DayBaseline
 ROOT = Path(__file__).parent.parent
 BRIDGE = ROOT / "ios_bridge"
 WASM = ROOT / "edge_ecg/report/templates/edge_ecg.wasm.gz"
-CACHE = ROOT / "out/test-cache"
 TOOLCHAIN = "/opt/swift/usr/bin"
 PATH = f"{os.environ.get('PATH', '')}:{TOOLCHAIN}"
 Job = Sequence[Path]  # a recording, then those of the day's baseline
@@ -41,15 +40,7 @@ def built(target: str) -> Path:
     tool("swiftc")
     sources = [*sorted((BRIDGE / "Sources/EdgeECGCore").rglob("*.swift")), *sorted((BRIDGE / "C").iterdir())]
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
-    folder = CACHE / f"core-{target}-{digest}"
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with FileLock(CACHE / f"core-{target}.lock"):
-        if not folder.exists():
-            for old in CACHE.glob(f"core-{target}-*"):
-                shutil.rmtree(old)
-            run([BRIDGE / "C/build.sh", target, CACHE / f"core-{target}-part"])
-            (CACHE / f"core-{target}-part").rename(folder)
-    return folder
+    return kept(f"core-{target}", digest, lambda folder: run([BRIDGE / "C/build.sh", target, folder]))
 
 
 def run(command: Sequence[object], given: str = "") -> str:

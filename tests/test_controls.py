@@ -1,6 +1,7 @@
 """The studies of controls, methods by the rule, and the plan: their records, and how the report draws them."""
 
 from dataclasses import replace
+from functools import partial
 from html import unescape
 from pathlib import Path
 
@@ -12,7 +13,10 @@ from edge_ecg.report.findings import read_findings
 from edge_ecg.report.report import report
 from edge_ecg.results import Placebo, Rivals, SessionPlan, upper_bound_95, write_record
 from train.data import read_sets
+from train.fit.loop import settings_for
+from train.parallel import tasks_on
 from train.run import load_run
+from train.studies import controls
 from train.studies.controls import control, measure_placebo, measure_plan, measure_rivals
 from train.studies.subject import Options, Subject
 
@@ -69,9 +73,13 @@ def test_a_plan_is_checked_against_what_was_decided(plan: SessionPlan) -> None:
     assert [row.sessions for row in plan.rows] == sorted(row.sessions for row in plan.rows)
 
 
-def test_rivals_stand_beside_the_run_by_the_same_rule(subject: Subject, tmp_path: Path) -> None:
+def test_rivals_stand_beside_the_run_by_the_same_rule(
+    subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(controls, "settings_for", partial(settings_for, epochs=2))
     quick = replace(subject, beats=subject.beats.on_dates(sorted(set(subject.beats.dates.tolist()))[:6]))
-    found: Rivals = measure_rivals(quick, tmp_path, lambda line: None)
+    with tasks_on(workers=1):  # in this process
+        found: Rivals = measure_rivals(quick, tmp_path, lambda line: None)
     names = [m.method for m in found.methods]
     assert names == [subject.architecture, "linear", "majority", "logistic, T aligned"]
     assert found.methods[0].more == 0

@@ -26,6 +26,7 @@ from train.evaluation.scores import (
     verdict,
 )
 from train.fit.loop import Settings, settings_for
+from train.parallel import tasks_on
 from train.studies import crossval
 from train.studies.crossval import methods_for
 
@@ -208,14 +209,10 @@ def test_a_comparator_is_cross_validated_beside_the_baselines(tmp_path: Path) ->
 
 def test_other_settings_are_another_fold(tmp_path: Path) -> None:
     beats, said = made_up_beats(), []
-    for seed in (0, 0, 1):
-        run_folds(
-            beats,
-            leave_one_out(beats),
-            {"majority": (BENCHMARKS["majority"], Settings(seed=seed))},
-            tmp_path,
-            said.append,
-        )
+    with tasks_on(workers=1):  # in this process
+        for seed in (0, 0, 1):
+            methods = {"majority": (BENCHMARKS["majority"], Settings(seed=seed))}
+            run_folds(beats, leave_one_out(beats), methods, tmp_path, said.append)
     assert sum("recordings" in line for line in said) == 2 * len(DATES)
 
 

@@ -29,13 +29,12 @@ def test_a_manifest_is_of_its_schema_and_what_is_not_is_refused(small_bundle: Pa
     validator = jsonschema.Draft202012Validator(schema_of(PackedManifest))
     taken = {True: 0, False: 0}
     for name, case in shape_cases(device):
-        fits = validator.is_valid(case)
         try:
             read_manifest(case)
         except EdgeEcgError:
             taken[False] += 1
         else:
-            assert fits, name
+            assert validator.is_valid(case), name
             taken[True] += 1
     assert taken[True] > 300
     assert taken[False] > 2000

@@ -1,6 +1,5 @@
 """`edge-ecg demo`: a synthetic person's recordings, training, study, export, replay and report, by the commands."""
 
-import subprocess
 import sys
 import time
 from importlib.util import find_spec
@@ -9,7 +8,8 @@ from pathlib import Path
 import click
 
 from edge_ecg.bundles.bundle import load_bundle
-from edge_ecg.cli.replay import replay_each
+from edge_ecg.cli import cli
+from edge_ecg.cli.replay import Shown, replay_each
 from edge_ecg.errors import EdgeEcgError
 from edge_ecg.inference.votes import INCONCLUSIVE
 from edge_ecg.playback import replay
@@ -52,16 +52,7 @@ def look_at_replays(out: Path | None) -> int:
     page = out and out / "look.html"
     if page:
         page.parent.mkdir(parents=True, exist_ok=True)
-    code = replay_each(
-        load_bundle(bundle),
-        tuple(recordings),
-        NO_OVERRIDES,
-        chunk=64,
-        live=False,
-        as_json=False,
-        page=page,
-        labels=labels,
-    )
+    code = replay_each(load_bundle(bundle), tuple(recordings), NO_OVERRIDES, Shown(page=page), labels=labels)
     click.echo("Three recordings of a synthetic person. To watch one as it would arrive, then to see what is in them:")
     click.echo(f"  edge-ecg replay {bundle} {recordings[0]} --live")
     click.echo(f"  edge-ecg plot {recordings[0]} --out ecg.png")
@@ -87,18 +78,18 @@ def run_demo(out: Path, seed: int) -> None:
     click.echo(f"  {len(list(data.rglob('*.csv')))} recordings in {data}")
 
     _step("Train a comparator on five days, stop by two others", "train", dataset, "--out", training)
-    _step("Evaluate it on two days that it has not seen", "train.evaluate", training, dataset)
+    _step("Evaluate it on two days that it has not seen", "evaluate", training, dataset)
     _step(
         "Leave each day out once, with and without the day's own baseline to compare with",
-        *("train.study", training, dataset, "--quick", "--only", "crossval,day_baseline"),
+        *("study", training, dataset, "--quick", "--only", "crossval,day_baseline"),
     )
-    _step("Export the bundle: ONNX, Core ML, reference embeddings", "export.bundle", training, "--out", bundle_path)
+    _step("Export the bundle: ONNX, Core ML, reference embeddings", "export", training, "--out", bundle_path)
 
     _say("Replay the unseen recordings, 64 samples at a time, and decide as early as the evidence allows")
     _replay_held_out(data, bundle_path)
 
-    _step("Draw all of it as one page", "edge_ecg.cli", "report", training, bundle_path, "--out", page)
-    _step("Write a page that judges recordings by itself", "edge_ecg.cli", "web", bundle_path, "--out", person)
+    _step("Draw all of it as one page", "report", training, bundle_path, "--out", page)
+    _step("Write a page that judges recordings by itself", "web", bundle_path, "--out", person)
     opener = {"darwin": "open", "win32": "start"}.get(sys.platform, "xdg-open")
     click.echo(f"\nAll of it took {time.perf_counter() - began:.0f} s. To see what came out, open these in a browser:")
     click.echo(f"  {opener} {page}")
@@ -134,13 +125,12 @@ def _replay_held_out(data: Path, bundle_path: Path) -> None:
         click.echo(wrapped(said, 2))
 
 
-def _step(title: str, module: str, *arguments: object) -> None:
-    """Run `python -m module`, its output shown as it comes."""
+def _step(title: str, *arguments: object) -> None:
+    """Run a command in this process, which imports torch and starts workers once for all of them."""
     words = [str(argument) for argument in arguments]
-    _say(title, f"python -m {module} {' '.join(words)}")
-    done = subprocess.run([sys.executable, "-m", module, *words], check=False)
-    if done.returncode:
-        raise EdgeEcgError(f"python -m {module} ended with exit code {done.returncode}")
+    _say(title, f"edge-ecg {' '.join(words)}")
+    if code := cli.main(words, standalone_mode=False):
+        raise EdgeEcgError(f"edge-ecg {words[0]} ended with exit code {code}")
 
 
 def _say(title: str, command: str = "") -> None:

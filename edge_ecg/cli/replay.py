@@ -1,11 +1,13 @@
 """`edge-ecg replay`: recordings through a bundle, chunk by chunk, to a decision for each."""
 
+import functools
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import click
 import numpy as np
@@ -33,10 +35,36 @@ from edge_ecg.simulation.faults import Faults
 from edge_ecg.storage.files import refuse_overlap, write_file
 from edge_ecg.terminal.console import is_verbose, shortened, terminal_width, wrapped
 
-CHUNK = click.option("--chunk", default=64, show_default=True, type=click.IntRange(1), help="Samples a push.")
-LIVE = click.option("--live", is_flag=True, help="Draw trace, R marks, tally and latency as they come, in real time.")
-ANY_DAY = click.option("--any-day", is_flag=True, help="Judge what is out of date as well: to study a drift.")
-PAGE = click.option("--page", type=PagePath(), help="A page that plays the replay: page.html.")
+CHUNK = 64
+
+
+class Shown(NamedTuple):
+    """Options of a replay, and what is shown of it."""
+
+    chunk: int = CHUNK
+    live: bool = False
+    page: Path | None = None
+    as_json: bool = False
+
+
+def shown_options(command: Callable[..., int]) -> Callable[..., int]:
+    """The options of a replay; the command gets them as `shown`, beside `any_day`."""
+
+    @click.option("--chunk", default=CHUNK, show_default=True, type=click.IntRange(1), help="Samples a push.")
+    @click.option("--live", is_flag=True, help="Draw trace, R marks, tally and latency as they come, in real time.")
+    @click.option("--any-day", is_flag=True, help="Judge what is out of date as well: to study a drift.")
+    @click.option("--page", type=PagePath(), help="A page that plays the replay: page.html.")
+    @AS_JSON
+    @functools.wraps(command)
+    def with_shown(*args: Any, **others: Any) -> int:
+        shown = Shown(*(others.pop(name) for name in Shown._fields))
+        if shown.live and shown.as_json:
+            raise click.UsageError("--live is for people and --json for programs: give one of them")
+        return command(*args, shown=shown, **others)
+
+    return with_shown
+
+
 CONFIDENCE = click.option(
     "--confidence",
     type=click.FloatRange(0.5, 1, min_open=True, max_open=True),
@@ -51,11 +79,7 @@ CONFIDENCE = click.option(
 @DAY_BASELINE_FIRST
 @LABELS
 @CONFIDENCE
-@CHUNK
-@LIVE
-@ANY_DAY
-@PAGE
-@AS_JSON
+@shown_options
 def replay_command(
     bundle_path: Path,
     recordings: tuple[str, ...],
@@ -64,50 +88,34 @@ def replay_command(
     first: int | None,
     labels_file: Path | None,
     confidence: float | None,
-    chunk: int,
-    live: bool,
     any_day: bool,
-    page: Path | None,
-    as_json: bool,
+    shown: Shown,
 ) -> int:
     """Replay recordings through a bundle: beats, votes, a decision as early as the evidence allows.
 
     A RECORDING is a file, a folder with recordings anywhere below it, or Apple's export.zip. What is decided while
     beats come in is provisional; it must still hold when the recording ends.
     """
-    if page:
-        refuse_overlap(page, [bundle_path, *recordings, *day_files])
+    if shown.page:
+        refuse_overlap(shown.page, [bundle_path, *recordings, *day_files])
     bundle = open_bundle(bundle_path, any_day)
     if confidence:
         bundle = replace(bundle, rule=bundle.rule.at(confidence))
     labels = labels_by_name(labels_file) if labels_file else {}
     note = lambda line: click.echo(f"passed over: {line}", err=True)  # noqa: E731
     baselines = day_baselines(bundle, day_files, first, recordings, overrides, labels, note)
-    return replay_each(
-        bundle,
-        recordings,
-        overrides,
-        chunk=chunk,
-        live=live,
-        as_json=as_json,
-        baselines=baselines,
-        page=page,
-        labels=labels,
-    )
+    return replay_each(bundle, recordings, overrides, shown, baselines=baselines, labels=labels)
 
 
 def replay_each(
     bundle: Bundle,
     recordings: tuple[str, ...],
     overrides: Overrides,
+    shown: Shown,
     *,
-    chunk: int,
-    live: bool,
-    as_json: bool,
     faults: Faults | None = None,
     speed: float | None = None,
     baselines: DayBaselines | None = None,
-    page: Path | None = None,
     labels: Mapping[str, str] = MappingProxyType({}),
 ) -> int:
     """Replay every recording found, with faults if given, and print a row or a line of JSON for each. The exit code.
@@ -115,8 +123,7 @@ def replay_each(
     Recordings that are the day's baseline are not judged. labels: known ones, by path or file name, beside those of
     folders.
     """
-    if live and as_json:
-        raise click.UsageError("--live is for people and --json for programs: give one of them")
+    chunk, live, page, as_json = shown
     baselines = baselines or DayBaselines()
     if page:
         chunk = min(chunk, CONTRACT.block_samples)  # so that a step holds one beat
@@ -306,11 +313,7 @@ SLOWEST, FASTEST = 0.001, 1000.0  # times the sensor's pace
 @click.option("--clock", type=Finite(100, 2000), help="Sample with a clock of so many hertz.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Where the faults fall.")
 @click.option("--speed", type=Finite(SLOWEST, FASTEST), help="Pace: 1 is the sensor's. [as fast as it goes]")
-@CHUNK
-@LIVE
-@ANY_DAY
-@PAGE
-@AS_JSON
+@shown_options
 def simulate_command(
     bundle_path: Path,
     recordings: tuple[str, ...],
@@ -322,11 +325,8 @@ def simulate_command(
     clock: float | None,
     seed: int,
     speed: float | None,
-    chunk: int,
-    live: bool,
     any_day: bool,
-    page: Path | None,
-    as_json: bool,
+    shown: Shown,
 ) -> int:
     """Replay recordings as a faulty sensor would give them: with samples lost, noise, an inverted lead, another clock.
 
@@ -336,17 +336,7 @@ def simulate_command(
         raise click.BadParameter(f"{gap:g} s is less than nothing", param_hint="--gap")
     if noise is not None and abs(noise) > MOST_NOISE_DB:
         raise click.BadParameter(f"{noise:g} dB is beyond {MOST_NOISE_DB} dB either way", param_hint="--noise")
-    if page:
-        refuse_overlap(page, [bundle_path, *recordings])
+    if shown.page:
+        refuse_overlap(shown.page, [bundle_path, *recordings])
     faults = Faults(drop, gap, noise, invert, clock, seed)
-    return replay_each(
-        open_bundle(bundle_path, any_day),
-        recordings,
-        overrides,
-        chunk=chunk,
-        live=live,
-        as_json=as_json,
-        faults=faults,
-        speed=speed,
-        page=page,
-    )
+    return replay_each(open_bundle(bundle_path, any_day), recordings, overrides, shown, faults=faults, speed=speed)
