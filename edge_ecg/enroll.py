@@ -175,9 +175,7 @@ def enroll(bundle: Bundle, recordings: Iterable[Recording]) -> Enrolment:
     if PACKED_FROM in bundle.manifest:
         raise BundleError(f"{bundle.path}: is packed for a device; enrol the whole bundle, and pack what comes of it")
     if bundle.references.distribution is None:
-        raise BundleError(
-            f"{bundle.path}: does not say what training has seen; train on more dates, or export it again"
-        )
+        raise BundleError(f"{bundle.path}: has no training distribution; train on more dates, or export it again")
     if "enrollment" in bundle.manifest:
         raise BundleError(f"{bundle.path}: is enrolled already; give the bundle that training made, and all recordings")
     return enroll_samples(bundle.references, [_sample(bundle, recording) for recording in recordings])
@@ -218,7 +216,9 @@ def _golden_beats(bundle: Bundle, content: bytes) -> np.ndarray:
     except (ValueError, RecursionError) as error:
         if isinstance(error, BundleError):
             raise
-        raise BundleError(f"{bundle.path}: {GOLDEN} holds no beats of {bundle.contract.beat_length} numbers") from None
+        raise BundleError(
+            f"{bundle.path}: {GOLDEN} contains no beats of {bundle.contract.beat_length} numbers"
+        ) from None
 
 
 def describe(enrolment: Enrolment) -> Iterable[str]:

@@ -2,7 +2,7 @@
 
 
 class EdgeEcgError(ValueError):
-    """Bad input: the message names the thing, what was expected and what came. Commands exit with 2."""
+    """Bad input: the message names the file or value, what was expected and what came. Commands exit with 2."""
 
 
 class RecordingError(EdgeEcgError):
@@ -10,7 +10,7 @@ class RecordingError(EdgeEcgError):
 
 
 class ContractError(EdgeEcgError):
-    """Two parts that don't agree on the contract (`edge_ecg.contract`)."""
+    """Two parts with different contracts (`edge_ecg.contract`)."""
 
 
 class BundleError(EdgeEcgError):
@@ -18,29 +18,29 @@ class BundleError(EdgeEcgError):
 
 
 class AlteredBundleError(BundleError):
-    """A bundle that is not as it was written: to be copied or sent again."""
+    """A bundle whose files were changed: copy or send it again."""
 
 
 class BundleVersionError(BundleError):
-    """A whole bundle of another schema: to be exported again, or read by a newer version."""
+    """An intact bundle of another schema: export it again, or use a newer version."""
 
 
 class DatasetError(EdgeEcgError):
-    """A dataset file or folder that can't be trained on as it is described."""
+    """A dataset file or folder that can't be used as described."""
 
 
 class RunError(EdgeEcgError):
-    """A training run's folder that is missing a part or does not fit the code."""
+    """A run that lacks a part or does not fit the code."""
 
 
 class ParityError(EdgeEcgError):
-    """An exported artifact that does not decide as the model it came from."""
+    """An exported artifact that changes decisions of the model."""
 
 
 class UnsupportedOperationError(ParityError):
-    """A network with an operation that a form of artifact does not have."""
+    """A network with an operation that a format lacks."""
 
 
 def first_line(error: Exception) -> str:
-    """Message of a library's error, shortened to a sentence: its first line, or its kind where it is empty."""
+    """First line of a library's error message, or its type if it is empty."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)

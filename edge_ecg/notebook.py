@@ -20,14 +20,14 @@ def train(
     epochs: int | None = None,
     resume: bool = False,
 ) -> Path:
-    """Train a comparator, as `edge-ecg train` does, and return the folder of the run. Imports torch when it is called.
+    """Train a comparator like `edge-ecg train`, and return the folder of the run. Imports torch when called.
 
     :param dataset: the dataset file; if not given, the only `dataset.toml` in the working folder or one folder below
     :param out: folder for the run; if not given, `run`, numbered if it exists
-    :param data: where the recordings are; if not given, beside the dataset file
-    :param arch: the architecture; if not given, the default of the command
-    :param seed: of the weights and the order of the batches
-    :param epochs: at most; if not given, as many as the architecture takes
+    :param data: folder of the recordings; if not given, that of the dataset file
+    :param arch: architecture; if not given, the default of the command
+    :param seed: seed of the weights and the order of the batches
+    :param epochs: maximum number of epochs; if not given, that of the architecture
     :param resume: continue an interrupted run, `run` if `out` is not given
     :raises EdgeEcgError: for bad input, in one sentence
     """
@@ -44,13 +44,13 @@ def export(
     references: int | None = None,
     only: Sequence[str] = (),
 ) -> Path:
-    """Write a bundle, as `edge-ecg export` does, and return its folder. Imports torch when it is called.
+    """Write a bundle like `edge-ecg export`, and return its folder. Imports torch when called.
 
     :param run: folder of a finished run; if not given, `run` in the working folder
     :param out: folder for the bundle; if not given, `bundle`, numbered if it exists
-    :param references: reference beats of each state; if not given, as many as the run has
-    :param only: formats to write, of `onnx`, `coreml`, `portable` and `litert`; if not given, all but the last
-    :raises EdgeEcgError: for bad input, or if an artifact in float32 does not decide as the model
+    :param references: reference beats per state; if not given, as in the run
+    :param only: formats, out of `onnx`, `coreml`, `portable` and `litert`; if not given, all but the last
+    :raises EdgeEcgError: for bad input, or if an artifact in float32 changes decisions
     """
     folder = Path(out or unused_path(Path("bundle")))
     options = {"--out": folder, "--references": references, "--only": ",".join(only) or None}

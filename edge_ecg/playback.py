@@ -83,7 +83,7 @@ class Replayed:
 
     @property
     def why(self) -> str:
-        """Why the recording is inconclusive, in words; empty if it is decided."""
+        """Reason why the recording is inconclusive; empty if it is decided."""
         d = self.decision
         if d.label != INCONCLUSIVE:
             return ""
@@ -108,18 +108,18 @@ class Replayed:
 
     @property
     def inverted_beats(self) -> int:
-        """Beats whose R pointed down, and which were judged the other way up."""
+        """Number of beats with a downward R peak, which were inverted."""
         return sum(judged.beat.is_turned for judged in self.judged)
 
     @property
     def lead_is_inverted(self) -> bool:
-        """Whether most beats point down: worn on the other wrist, or turned around."""
+        """Whether most beats point down: the watch is on the other wrist, or turned around."""
         return 2 * self.inverted_beats > len(self.judged)
 
     def to_dataframe(self) -> "DataFrame":
-        """The beats as a pandas DataFrame, a row each: when, its RR interval, what it said, what was decided by then.
+        """The beats as a pandas DataFrame, one row per beat: time, RR interval, evidence, vote, decision so far.
 
-        Times are in seconds; `evidence` and `vote` are missing where a beat did not vote, and `unusable` says why.
+        Times are in seconds; `evidence` and `vote` are missing for unusable beats; `unusable` has the reasons.
         Raises EdgeEcgError without pandas.
         """
         try:
@@ -130,7 +130,7 @@ class Replayed:
         return DataFrame([_row(judged) for judged in self.judged], columns=columns)
 
     def to_json(self) -> dict[str, Any]:
-        """The line that `edge-ecg replay --json` prints."""
+        """The object that `edge-ecg replay --json` prints."""
         d = self.decision
         percentiles = np.percentile(self.latency_us, (50, 95, 99)) if len(self.latency_us) else [None] * 3
         return {
@@ -186,17 +186,17 @@ def replay(
 ) -> Replayed:
     """Push a recording through a `Watch`, chunk by chunk. The decision of every step but the last is provisional.
 
-    With `speed` the chunks arrive paced, 1 being as fast as the sensor; without it, as fast as they are judged. A
-    chunk has a deadline, the arrival of the next one: paced, by the clock; unpaced, by what the chunk took against
-    what it lasts. `show` sees every step, outside the time that is measured but not outside the pace.
+    With `speed`, chunks arrive at a pace, 1 being real time; without it, as fast as possible. The deadline of a chunk
+    is the arrival of the next one; without a pace, its computation may take as long as its own duration. `show` is
+    called with every step, outside the measured time.
 
-    :param bundle: a bundle, or the path of one
-    :param recording: a recording, or the path of the file of one
+    :param bundle: a bundle, or its path
+    :param recording: a recording, or the path of its file
     :param chunk_samples: samples per push
     :param speed: 1 is the pace of the sensor; if not given, as fast as possible
     :param show: called with each step
     :param day_baseline: baseline of the same day, `DayBaseline.of(...)`
-    :raises EdgeEcgError: for a file that can't be used, and for a chunk or a speed that makes no sense
+    :raises EdgeEcgError: for an unusable file, and for an invalid chunk size or speed
     """
     if isinstance(bundle, str | Path):
         bundle = load_bundle(bundle)

@@ -69,7 +69,7 @@ class Recording:
 
     @property
     def day(self) -> date | None:
-        """The day it was recorded on: as the file says it, or else the file's name, which in Apple's export does."""
+        """Date of the recording, from the file or, as in Apple's export, from its name."""
         return day_in((self.recorded_at or "")[:10]) or day_in(Path(self.source).name)
 
 
@@ -247,9 +247,7 @@ def _rate_hz(stated: float | None, override: float | None) -> float:
             raise RecordingError(f"states a sample rate of {stated:g} Hz, which is none; --rate gives the right one")
         return override
     if stated is not None and override is not None and not is_same_rate(stated, override):
-        raise RecordingError(
-            f"says that its sample rate is {stated:g} Hz, and --rate says {override:g}; give none for it"
-        )
+        raise RecordingError(f"states a sample rate of {stated:g} Hz, but --rate is {override:g}; give none for it")
     return next(rate for rate in (stated, override, float(CONTRACT.sample_rate_hz)) if rate is not None)
 
 
@@ -279,9 +277,9 @@ def _unit(stated: str | None, override: str | None) -> str:
     if override is not None and override.casefold() not in MICROVOLTS_PER:
         raise RecordingError(f"--unit is {override!r}; expected uV, mV or V")
     if len({MICROVOLTS_PER[name.casefold()] for name in names}) > 1:
-        raise RecordingError(f"says that its unit is {names[0]}, and --unit says {names[1]}; give none for it")
+        raise RecordingError(f"states the unit {names[0]}, but --unit is {names[1]}; give none for it")
     if stated is not None and not names:  # of a damaged header it may be a name, and is not shown
-        raise RecordingError("unit is not known; expected µV, mV or V; --unit says it")
+        raise RecordingError("unit is not known; expected µV, mV or V; set it with --unit")
     return names[0] if names else "µV"
 
 
@@ -290,7 +288,7 @@ def _lead(stated: str | None, override: str | None) -> str | None:
         raise RecordingError(f"--lead is {override!r:.40}; expected a lead such as I, II or V5")
     override = override and lead_in(override)
     if stated and override and stated != override:
-        raise RecordingError(f"says that it is lead {stated}, and --lead says {override}; give none for it")
+        raise RecordingError(f"states lead {stated}, but --lead is {override}; give none for it")
     return stated or override
 
 
@@ -317,6 +315,6 @@ def _microvolts(values: np.ndarray, unit: str) -> np.ndarray:
         larger = "millivolts" if scale == 1 else "a larger unit"
         raise RecordingError(
             f"spans only {span_uv:.3g} µV if its values are in {unit}; an ECG spans hundreds, "
-            f"so they are surely in {larger}; --unit says it"
+            f"so they are surely in {larger}; set it with --unit"
         )
     return values * scale

@@ -23,7 +23,7 @@ GAP_AT_ONCE = 65_536  # samples of a declared gap in one push: a long one needs 
 
 @dataclass(frozen=True)
 class Judged:
-    """One beat, its vote, and the decision since."""
+    """One beat, its vote, and the decision after it."""
 
     beat: Beat
     vote: Vote | None  # None: the beat does not vote, and `unusable` says why
@@ -33,7 +33,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class DayBaseline:
-    """The day's own baseline: what recordings of the baseline, made on the day that is judged, say of its level."""
+    """The day's baseline: level of baseline recordings of the same day."""
 
     level: DayLevel
     sources: tuple[str, ...]
@@ -42,9 +42,9 @@ class DayBaseline:
 
     @classmethod
     def of(cls, bundle: Bundle, recordings: Iterable[Recording]) -> "DayBaseline":
-        """The level of some recordings.
+        """The day's baseline from its recordings.
 
-        Raises RecordingError for one that can't be used or is there twice, for two days, for a level at the target's.
+        Raises RecordingError for an unusable or repeated recording, for two days, and for a level of the target.
         """
         sources, levels, days = [], [], {}
         found: dict[Fingerprint, str] = {}
@@ -86,15 +86,15 @@ def _why_not(judged: list[Judged], bundle: Bundle) -> str:
         return f"{votes} usable beats, expected at least {bundle.contract.voting.fewest_beats}"
     reason = reasons.most_common(1)[0][0]
     advice = " (enrol recent baselines of three dates first)" if reason == OUT_OF_DATE else ""
-    return f"{len(judged) - votes} of {len(judged)} beats can't be judged: {reason}{advice}"
+    return f"{len(judged) - votes} of {len(judged)} beats are unusable: {reason}{advice}"
 
 
 class Watch:
-    """Judge a recording while it arrives. Any chunk size gives the same votes and decision, bit for bit.
+    """Decide on a recording while it arrives. Any chunk size gives the same votes and decision, bit for bit.
 
-    day: when it is recorded. If that is out of date for the bundle no beat votes; without it, none is out of date.
-    day_baseline: what the beats are compared with, beside what is usual. Raises RecordingError if it is of another day,
-    and for a sample rate or day that is none.
+    day: date of the recording. If it is out of date for the bundle, no beat votes; without a date, this is not checked.
+    day_baseline: baseline of the same day, to compare with. Raises RecordingError if it is of another day, and for an
+    invalid sample rate or day.
     """
 
     def __init__(
@@ -148,11 +148,11 @@ class Watch:
         self._tallied = self._decided = self._tally.decision
 
     def push(self, samples_uv: np.ndarray) -> list[Judged]:
-        """Take the next raw samples in microvolts, any number of them; return the beats judged since.
+        """Take the next raw samples in microvolts, any number of them; return the beats completed since.
 
-        A sample that is not a finite number is a missing one. Gaps up to 16 ms are interpolated; what a longer one
-        touches, its RR interval included, comes back without a vote. Raises RecordingError unless samples are numbers
-        in one dimension, and after ten seconds that span too little to be in microvolts.
+        A sample that is not a finite number is missing. Gaps up to 16 ms are interpolated; beats with a longer gap in
+        their window or RR interval do not vote. Raises RecordingError unless samples are numbers in one dimension, and
+        after ten seconds with a range too small for microvolts.
         """
         beats = self._beats.push(samples_uv)  # which are checked there
         self._microvolts.push(np.asarray(samples_uv))
@@ -160,13 +160,13 @@ class Watch:
         return self.judge(beats)
 
     def judge(self, beats: Sequence[Beat]) -> list[Judged]:
-        """The next beats of the recording, where they are cut elsewhere: all of them in one call of the model."""
+        """Take the next beats, cut elsewhere, in one call of the model."""
         asked = [beat.values for beat in beats if not (beat.unusable or self._is_out_of_date)]
         answers = self._bundle.judge(np.stack(asked)).rows() if asked else iter(())
         return [self._judge(beat, answers) for beat in beats]
 
     def gap(self, seconds: float) -> list[Judged]:
-        """Declare that the sensor gave nothing for a while: the same as pushing that many missing samples."""
+        """Declare a gap of the sensor: the same as pushing that many missing samples."""
         if not is_finite(seconds) or seconds < 0:
             raise RecordingError(f"a gap lasts {seconds!r} s, expected a number from 0 on")
         missing = round(float(seconds) * self._sample_rate_hz)
@@ -207,17 +207,17 @@ class Watch:
 
     @property
     def decision(self) -> Decision:
-        """The decision on the recording so far; final when all its samples were pushed."""
+        """The decision so far; final after all samples were pushed."""
         return self._decision_after(self._pushed_samples / self._sample_rate_hz)
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """Of the beats that voted: the same only for the same recording."""
+        """Hash of the beats that voted: equal only for the same recording."""
         return self._guards.fingerprint
 
     @property
     def log_odds(self) -> float:
-        """Log odds of the beats so far; above 0 speaks for the target."""
+        """Log odds of the beats so far; above 0 for the target."""
         return self._tally.log_odds
 
     @property

@@ -22,12 +22,12 @@ def _formats(_context: click.Context, _option: click.Parameter, given: str | Non
 @click.command("export")
 @RUN
 @out_option("bundle", "Folder for the bundle.")
-@click.option("--references", "per_state", type=click.IntRange(1), help="So many of each state [as the run has them].")
+@click.option("--references", "per_state", type=click.IntRange(1), help="References per state [as in the run].")
 @click.option("--only", callback=_formats, help=f"Formats to write, litert too [{','.join(FORMATS)}].")
 def export_bundle(run_folder: Path, out: Path, per_state: int | None, only: list[str]) -> None:
-    """Write a bundle: every artifact that decides as the model, references, golden vectors and the manifest.
+    """Write a bundle: verified artifacts, references, golden vectors and the manifest.
 
-    The two ONNX graphs in float32 are always in it: what reads a bundle on a computer runs them.
+    The two ONNX graphs in float32 are always included, because Python runs them.
     """
     with quitting_at_once():  # so that `--help` waits for none of it
         from export.bundle import write_bundle_of_run

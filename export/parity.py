@@ -122,7 +122,7 @@ def _are_numbers(values: Iterable[Any]) -> bool:
 @click.command()
 @click.argument("bundle_path", metavar="BUNDLE", type=click.Path(path_type=Path))
 @click.argument("dataset_file", metavar="DATASET.toml", type=click.Path(path_type=Path))
-@click.option("--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml].")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of the recordings [that of DATASET.toml].")
 @click.option(
     "--set", "sets", multiple=True, default=("validation", "test"), type=click.Choice(SETS), show_default=True
 )

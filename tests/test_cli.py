@@ -170,7 +170,7 @@ def test_errors_name_what_was_given_and_what_to_do(
         (["inspect", small_run], run),
         (["inspect", small_dataset.parent], data),
         (["import", "nothing.zip"], "nothing.zip: cannot be read: No such file or directory"),
-        (["import", tmp_path / "nothing.zip"], "nothing.zip: holds no ECG; expected Apple's export.zip"),
+        (["import", tmp_path / "nothing.zip"], "nothing.zip: contains no ECG; expected Apple's export.zip"),
     ):
         done = edge_ecg(*arguments)
         assert (done.returncode, done.stdout) == (2, ""), arguments

@@ -60,11 +60,11 @@ def test_a_placebo_that_is_decided_is_named_in_red(
     write_record(folder / "plan/plan.json", plan)
     write_record(folder / "placebo/placebo.json", placebo)
     calm = unescape(report(read_findings(tmp_path)))
-    assert "A placebo is decided" not in calm
+    assert "A control failed" not in calm
     assert all(sentence.split(",")[0] in calm for sentence in plan.sentences)
     content = {name: getattr(placebo, name) for name in placebo.__struct_fields__}
     write_record(folder / "placebo/placebo.json", Placebo(**{**content, "controls": (failed,)}))
-    assert "A placebo is decided" in report(read_findings(tmp_path))
+    assert "A control failed" in report(read_findings(tmp_path))
 
 
 def test_a_plan_is_checked_against_what_was_decided(plan: SessionPlan) -> None:

@@ -140,12 +140,12 @@ def test_figures_count_recordings_and_name_every_date() -> None:
 
 def test_a_comparator_no_better_than_a_baseline_has_not_earned_its_place() -> None:
     good, bad = random_scores(5, effect=20), random_scores(5, effect=0.1)
-    assert "positional comparator earned" in verdict("positional", {"RR interval": bad, "positional": good})
-    assert "did not earn" in verdict("positional", {"RR interval": good, "positional": bad})
-    assert "did not earn" in verdict("positional", {"RR interval": good, "positional": good})
+    assert "positional comparator is better" in verdict("positional", {"RR interval": bad, "positional": good})
+    assert "is no better" in verdict("positional", {"RR interval": good, "positional": bad})
+    assert "is no better" in verdict("positional", {"RR interval": good, "positional": good})
     rivals = {"aligned": bad, "RR interval": bad, "positional": good}
-    assert "aligned comparator did not earn" in verdict("aligned", rivals)
-    assert "best baseline, positional;" in verdict("aligned", rivals)
+    assert "aligned comparator is no better" in verdict("aligned", rivals)
+    assert "best other method, positional:" in verdict("aligned", rivals)
 
 
 @pytest.mark.parametrize("method", QUICK)
@@ -204,7 +204,7 @@ def test_a_comparator_is_cross_validated_beside_the_baselines(tmp_path: Path) ->
     in_the_table = scores["positional"]
     np.testing.assert_array_equal(alone.evidence, in_the_table.evidence[in_the_table.dates == DATES[2]])
     assert in_the_table.right.mean() > 0.8
-    assert "positional comparator earned" in verdict("positional", scores)
+    assert "positional comparator is better" in verdict("positional", scores)
 
 
 def test_other_settings_are_another_fold(tmp_path: Path) -> None:

@@ -278,7 +278,7 @@ def test_training_reads_what_is_told_and_warns_of_what_it_mixes(tmp_path: Path) 
     text = GOOD.replace('["0102"]', "['9']").replace('["0103"]', "['8']") + TOLD.replace("c/*", "*")
     (tmp_path / "dataset.toml").write_text(text)
     entries = read_dataset(tmp_path / "dataset.toml").entries("train")
-    with pytest.raises(EdgeEcgError, match="says that it is lead I, and --lead says II"):
+    with pytest.raises(EdgeEcgError, match="states lead I, but --lead is II"):
         read_beats(entries)
 
 

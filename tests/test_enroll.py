@@ -138,7 +138,7 @@ def test_seen_survives_the_file_and_moves_with_the_references() -> None:
 
 @pytest.mark.parametrize("change", [{"limit": np.nan}, {"variances": np.zeros(3)}, {"centres": np.zeros((2, 7))}])
 def test_what_can_not_be_is_refused(change: dict) -> None:
-    with pytest.raises(BundleError, match="training has seen"):
+    with pytest.raises(BundleError, match="training distribution"):
         replace(seen(), **change)
 
 
@@ -258,7 +258,7 @@ def test_the_command_says_what_is_out_of_date_and_judges_it_if_asked(small_bundl
     np.savetxt(path, made.samples_uv, fmt="%.3f")
     replayed = CliRunner().invoke(cli, ["replay", str(small_bundle), str(path), "--json"])
     assert json.loads(replayed.stdout)["decision"] == INCONCLUSIVE
-    assert "knows recordings from 2024-03-01 to 2024-03-07" in replayed.stderr
+    assert "was trained on recordings from 2024-03-01 to 2024-03-07" in replayed.stderr
     asked = CliRunner().invoke(cli, ["replay", str(small_bundle), str(path), "--json", "--any-day", "--rate", "512"])
     assert (json.loads(asked.stdout)["decision"], asked.stderr) == ("target", "")
 
@@ -372,6 +372,6 @@ def test_one_bad_file_does_not_stop_an_enrolment(small_bundle: Path, small_datas
     done = CliRunner().invoke(cli, arguments, standalone_mode=False)
     assert done.return_value == 2
     assert "broken.csv: sample rate is not a number of hertz" in done.stderr
-    assert "1 passed over as no recordings: 1 .toml" in done.stderr
+    assert "1 skipped, not recordings: 1 .toml" in done.stderr
     assert json.loads(done.stdout)["dates"] == ["2024-03-07", "2024-03-08", "2024-03-09"]
     assert load_bundle(tmp_path / "out").manifest["enrollment"] == json.loads(done.stdout)

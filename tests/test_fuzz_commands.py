@@ -22,7 +22,7 @@ from edge_ecg.cli import cli
 from edge_ecg.datasets.importing import refuse_to_lose
 from tests.bad_bundles import forge
 
-HINTS = "taken for 512 Hz|passed over|heart rate of|out of date|say no time of day"  # said beside errors
+HINTS = "512 Hz assumed|skipped|heart rate of|out of date|have no time of day"  # said beside errors
 
 
 @pytest.fixture(scope="module")

@@ -336,7 +336,7 @@ def test_an_encrypted_a_damaged_and_an_empty_archive_get_one_sentence(tmp_path: 
     for name, content, says in (
         ("locked.zip", encrypted, "is encrypted"),
         ("cut.zip", raw[:-100], "is neither a folder nor a whole zip archive"),
-        ("empty.zip", zipped(tmp_path / "e.zip", {"a": b""}).read_bytes(), "holds no ECG"),
+        ("empty.zip", zipped(tmp_path / "e.zip", {"a": b""}).read_bytes(), "contains no ECG"),
     ):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(RecordingError, match=says):
@@ -348,7 +348,7 @@ def test_an_archive_inside_an_archive_is_not_opened(tmp_path: Path) -> None:
     with zipfile.ZipFile(inner, "w") as archive:
         archive.writestr("electrocardiograms/ecg.csv", "1\n")
     export = zipped(tmp_path / "export.zip", {"inner.zip": inner.getvalue()})
-    with pytest.raises(RecordingError, match="holds no ECG"):
+    with pytest.raises(RecordingError, match="contains no ECG"):
         list(find_recordings(export))
 
 
@@ -417,7 +417,7 @@ def test_the_date_in_a_files_name_will_do_where_its_header_has_none(tmp_path: Pa
     table.write_text("".join(f"ecg_2024-03-0{d}_{n}.csv,{'ab'[n - 1]}\n" for d in (1, 2, 3, 4) for n in (1, 2)))
     result = imported(folder, "--out", tmp_path / "data", "--labels", table)
     assert result.return_value == 2
-    assert "undated.csv: says no date that is known" in result.stderr
+    assert "undated.csv: has no known date" in result.stderr
     dataset = read_dataset(tmp_path / "data/dataset.toml")
     assert dataset.dates["test"] == ("2024-03-04",)
     for entry in dataset.entries("train"):
@@ -425,7 +425,7 @@ def test_the_date_in_a_files_name_will_do_where_its_header_has_none(tmp_path: Pa
         assert recording.recorded_at == entry.date
         assert np.array_equal(recording.samples_uv, ecg_uv(10 * int(entry.date[-1]) + 1 + entry.is_target))
     said = imported(folder, *WINDOWS)
-    assert "8 of 8 recordings say no time of day: no window labels them" in said.stderr
+    assert "8 of 8 recordings have no time of day, so --window cannot label them" in said.stderr
 
 
 def test_one_bad_file_does_not_hide_the_others(tmp_path: Path) -> None:
@@ -544,7 +544,7 @@ def test_dates_from_a_table_stand_for_those_that_files_do_not_say(tmp_path: Path
         ("a.csv,03/01/2024\n", "line 1 has '03/01/2024'; expected a date"),
         ("a.csv,2024-03-01\na.csv,2024-03-02\n", "line 2 dates 'a.csv' a second time, differently"),
         ("a.csv\n", "line 1 has 1 columns; expected file,date"),
-        ("2024-02-02.csv,2024-03-01\n", "says that it is of 2024-02-02, and --dates says 2024-03-01"),
+        ("2024-02-02.csv,2024-03-01\n", "has the date 2024-02-02, but --dates gives 2024-03-01"),
     ],
 )
 def test_a_table_of_dates_that_does_not_fit_is_refused(tmp_path: Path, rows: str, says: str) -> None:

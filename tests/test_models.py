@@ -177,7 +177,7 @@ def test_adopted_weights_are_the_run_that_they_came_from(small_run: Path, small_
         assert figures[0][what] == figures[1][what]
     again = adopt(small_dataset, "--out", tmp_path / "run")
     assert again.returncode == 2
-    assert "holds a run already" in again.stderr
+    assert "contains a run" in again.stderr
     for number, data in enumerate((small_dataset, small_dataset.parent)):  # the file, or the folder that it is in
         out = tmp_path / f"by_data{number}"
         assert adopt("--data", data, "--out", out).returncode == 0
@@ -227,7 +227,7 @@ def test_given_beats_are_those_of_the_recordings(small_dataset: Path, tmp_path: 
     [
         ({"values": np.zeros((2, 383), np.float32)}, r"\[2, 383\] float32, expected \[N, 384\] float32"),
         ({"values": np.zeros((2, 384))}, "float64"),
-        ({"values": np.full((2, 384), np.nan, np.float32)}, "2 beats hold numbers that are not finite"),
+        ({"values": np.full((2, 384), np.nan, np.float32)}, "2 beats contain numbers that are not finite"),
         ({"recording": np.array([0])}, r"recording is \[1\]"),
         ({"recording": np.array([1, 0])}, "does not count the 2 recordings"),
         ({"recording": np.array([0, 7])}, "does not count the 2 recordings"),

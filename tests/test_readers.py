@@ -181,11 +181,11 @@ def test_what_is_told_fills_in_and_never_contradicts(tmp_path):
     told = read_recording(bare, rate_hz=130, unit="mV")
     assert told.sample_rate_hz == 130
     np.testing.assert_allclose(told.samples_uv, ECG_UV, atol=0.01)
-    assert "--unit says it" in error_of(bare)
+    assert "set it with --unit" in error_of(bare)
     assert "--unit is 'furlong'; expected uV" in error_of(bare, unit="furlong")
     stated = saved(tmp_path / "stated.csv", "\n".join(["fs,250", "Unit,uV", *POINTS]))
-    assert "says that its sample rate is 250 Hz, and --rate says 130" in error_of(stated, rate_hz=130)
-    assert "says that its unit is uV, and --unit says mV" in error_of(stated, unit="mV")
+    assert "states a sample rate of 250 Hz, but --rate is 130" in error_of(stated, rate_hz=130)
+    assert "states the unit uV, but --unit is mV" in error_of(stated, unit="mV")
 
 
 def test_a_name_in_the_units_place_is_not_repeated(tmp_path):
@@ -198,8 +198,8 @@ def test_a_heart_rate_that_nobody_has_is_said(tmp_path):
     """The synthetic heart beats some 70 times a minute, and four times as often by every fourth sample."""
     path = str(saved(tmp_path / "a.csv", "\n".join((POINTS * 4)[::4])))
     said = CliRunner().invoke(detect_command, [path]).stderr
-    assert "is it really 512 Hz? say --rate" in said
-    assert "1 recording says no sample rate: taken for 512 Hz" in said
+    assert "is it really 512 Hz? set --rate" in said
+    assert "1 recording without a sample rate: 512 Hz assumed" in said
     assert CliRunner().invoke(detect_command, [path, "--rate", "128"]).stderr == ""
 
 
@@ -222,7 +222,7 @@ def test_half_of_a_rhythm_is_doubted(ecg_data):
         doubts += is_lost
     assert doubts
     path = ecg_data / "field" / "2026-11-30" / "pandas_slice.csv"
-    assert "153: is it really 512 Hz? say --rate" in CliRunner().invoke(detect_command, [str(path)]).stderr
+    assert "153: is it really 512 Hz? set --rate" in CliRunner().invoke(detect_command, [str(path)]).stderr
 
 
 # Columns.
@@ -326,14 +326,14 @@ UNEVEN = {
 
 @pytest.mark.parametrize("name", UNEVEN)
 def test_a_rate_that_is_given_outranks_what_follows_from_values_alone_and_in_a_folder(tmp_path, name):
-    """What is passed over in a folder would not be read with an option either."""
+    """Files skipped in a folder would not be read with an option either."""
     path = saved(tmp_path / (name if "." in name else f"{name}.csv"), UNEVEN[name])
     (found,) = find_recordings(tmp_path, Overrides(rate_hz=250))
     for recording in (read_recording(path, rate_hz=250), found.read()):
         assert (recording.sample_rate_hz, recording.rate_is_assumed) == (250, False)
         assert np.array_equal(recording.samples_uv, ECG_UV)
     if name == "stated":
-        assert "says that its sample rate is 250 Hz, and --rate says 253" in error_of(path, rate_hz=253)
+        assert "states a sample rate of 250 Hz, but --rate is 253" in error_of(path, rate_hz=253)
         assert read_recording(path, rate_hz=252).sample_rate_hz == 250  # within 1 %
     (alone,) = find_recordings(tmp_path)  # it is no other file without the option
     assert alone.name == str(path)
@@ -375,8 +375,8 @@ def test_one_ecg_a_row_is_read(tmp_path):
         (table(times(512)[::-1], POINTS, heading="time,ecg"), "times that run backwards after sample 1"),
         (table(times(512), times(500), POINTS, heading="s,time,ecg"), "two columns of times that step at different"),
         (table(*[POINTS[:3]] * 500), "for one recording a row, number them in a first line"),
-        (table(times(512), POINTS, POINTS, heading="time,ecg1,ecg2"), "2 named ECG; --channel says which"),
-        (table(POINTS, POINTS), "none named ECG; --channel says which"),
+        (table(times(512), POINTS, POINTS, heading="time,ecg1,ecg2"), "2 named ECG; choose one with --channel"),
+        (table(POINTS, POINTS), "none named ECG; choose one with --channel"),
         ("fs,500\n" + table(POINTS, heading="ECG [counts]"), "unit is not known"),
     ],
 )
@@ -414,7 +414,7 @@ def test_the_lead_is_a_fact_of_the_recording(tmp_path, line):
     assert read_recording(path, lead=LEADS[line] or "lead v5").lead == (LEADS[line] or "V5")
     assert "--lead is 'Jane'; expected a lead such as I" in error_of(path, lead="Jane")
     if LEADS[line]:
-        assert f"says that it is lead {LEADS[line]}, and --lead says III" in error_of(path, lead="III")
+        assert f"states lead {LEADS[line]}, but --lead is III" in error_of(path, lead="III")
 
 
 def test_only_a_known_make_is_a_device(tmp_path):
@@ -648,7 +648,10 @@ def test_an_error_in_fhir_is_a_missing_sample(tmp_path):
         (fhir(component("I", ECG_UV, factor=0)), "with the factor 0 and the origin 0, which are no scale"),
         (fhir(component("I", ECG_UV, factor=float("inf"))), "with the factor inf"),
         (fhir(component("I", ECG_UV, dimensions=2)), "of 2 dimensions"),
-        (fhir(component("I", ECG_UV, origin={"value": 0})), "unit is not known; expected µV, mV or V; --unit says it"),
+        (
+            fhir(component("I", ECG_UV, origin={"value": 0})),
+            "unit is not known; expected µV, mV or V; set it with --unit",
+        ),
         (fhir(component("I", ECG_UV, data="1 2 x")), "is an ECG of FHIR that is not as its app writes it"),
         (fhir(component("I", THIRDS[0]), component("I", THIRDS[1], period=4)), "several units or periods"),
     ],
@@ -750,7 +753,7 @@ def test_opensignals_counts_are_read_where_the_sensors_scale_is_known(tmp_path):
     recording = read_recording(saved(tmp_path / "a.txt", opensignals()))
     assert (recording.sample_rate_hz, recording.recorded_at) == (1000, "2023-10-05 08:06:18")
     np.testing.assert_allclose(recording.samples_uv, ECG_UV, atol=3000 / 1024 / 2 + 0.1)  # half a count
-    assert "does not say what a count is" in error_of(saved(tmp_path / "b.txt", opensignals("biosignalsplux")))
+    assert "without the unit of a count" in error_of(saved(tmp_path / "b.txt", opensignals("biosignalsplux")))
     assert "no channel named ECG" in error_of(saved(tmp_path / "c.txt", opensignals(sensors=("EMG",))))
 
 
@@ -786,7 +789,7 @@ def test_wfdb_takes_the_ecg_or_asks(tmp_path):
         assert np.array_equal(read, both[channel::2].astype("<i2")), names
     header = f"r 2 360 {N}\n" + "".join(f"r.dat 16 1/uV 16 0 0 0 0 ch{number}\n" for number in (1, 2))
     path = wfdb_record(tmp_path, header, both)
-    assert "2 channels, none named ECG; --channel says which" in error_of(path)
+    assert "2 channels, none named ECG; choose one with --channel" in error_of(path)
     assert np.array_equal(read_recording(path, channel="2").samples_uv, ECG_UV.astype("<i2"))
 
 
@@ -868,7 +871,9 @@ def test_a_matlab_file_is_read_with_its_rate_and_unit(tmp_path):
 
 def test_a_matlab_file_that_leaves_a_choice_or_is_none_is_refused(tmp_path):
     path = tmp_path / "a.mat"
-    assert "has 2 channels, none named ECG; --channel says" in error_of(mat(path, val=np.stack([ECG_UV, ECG_UV])))
+    assert "has 2 channels, none named ECG; choose one with --channel" in error_of(
+        mat(path, val=np.stack([ECG_UV, ECG_UV]))
+    )
     assert "has no array of 400 numbers or more" in error_of(mat(path, fs=250, name="Jane Roe"))
     assert "is not a readable MATLAB file" in error_of(saved(path, b"MATLAB 5.0 MAT-file" + b"x" * 200))
     assert "which is HDF5; save it with -v7" in error_of(saved(path, b"MATLAB 7.3 MAT-file" + b" " * 600))
@@ -978,7 +983,7 @@ def test_a_folder_and_a_zip_hold_what_is_read_alone(tmp_path):
             assert np.array_equal(recording.samples_uv, ECG_UV), name
             assert recording.sample_rate_hz == alone.sample_rate_hz
         assert sorted(Path(name).name for name in passed.names) == sorted(OTHERS)
-        assert str(passed).startswith("5 passed over as no recordings: ")
+        assert str(passed).startswith("5 skipped, not recordings: ")
 
 
 def test_links_are_followed_once_and_pipes_are_passed_over(tmp_path):

@@ -170,7 +170,7 @@ def test_another_lead_than_the_bundles_is_said_once(
         (tmp_path / path.name).write_text(re.sub(r"(Lead|Ableitung) I\n", r"\1 II\n", text), encoding="utf-8")
     shown = CliRunner().invoke(cli, ["replay", str(small_bundle), str(tmp_path)])
     assert "2 from lead II" in shown.stderr
-    assert "learned from lead I" in shown.stderr
+    assert "was trained on lead" in shown.stderr
     assert "lead" not in CliRunner().invoke(cli, ["replay", str(small_bundle), str(held_out[0])]).stderr
 
 

@@ -250,7 +250,7 @@ def test_of_two_trainings_into_one_folder_the_second_is_refused(small_dataset: P
     said = [process.communicate()[1] for process in both]
     assert sorted(process.returncode for process in both) == [0, 2], said
     refused = said[[process.returncode for process in both].index(2)]
-    assert "another command is writing there" in refused or "holds a run already" in refused
+    assert "another command is writing there" in refused or "contains a run" in refused
     assert inside("train", small_dataset, "--epochs", "3", "--out", tmp_path / "alone").returncode == 0
     stored = [(tmp_path / name / "checkpoint.safetensors").read_bytes() for name in ("run", "alone")]
     assert stored[0] == stored[1]

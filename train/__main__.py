@@ -17,12 +17,12 @@ from train.options import DATASET, RUN_HERE, ArchitectureName, given_beats
 @click.command()
 @DATASET
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the run. [run, numbered if it exists]")
-@click.option("--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml].")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of the recordings [that of DATASET.toml].")
 @given_beats
 @click.option("--arch", type=ArchitectureName(), default=DEFAULT_ARCHITECTURE, show_default=True)
 @click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True)
-@click.option("--epochs", type=click.IntRange(1), help="At most. [10; effnetv2: 40; linear has none]")
-@click.option("--resume", is_flag=True, help="Go on with an interrupted run; begin it if there is none.")
+@click.option("--epochs", type=click.IntRange(1), help="Maximum. [10; effnetv2: 40; linear has none]")
+@click.option("--resume", is_flag=True, help="Continue an interrupted run, or begin a new one.")
 def train(
     dataset_file: Path,
     out: Path | None,
@@ -33,9 +33,9 @@ def train(
     epochs: int | None,
     resume: bool,
 ) -> None:
-    """Train a comparator on the train dates, stopped by the validation dates. Test dates are not read.
+    """Train a comparator on the train dates; the validation dates stop it. Test dates are not read.
 
-    Then every one of these dates is left out once, and a model of the others says what a new date may be like.
+    Then each of these dates is left out once, to measure the levels of a new date.
     """
     with quitting_at_once():  # so that `--help` waits for none of them
         import torch
@@ -63,7 +63,7 @@ def train(
     _refuse_a_run(out / PROGRESS, resume)  # that another process finished meanwhile
     click.echo(f"{len(days)} day{'s' if len(days) > 1 else ''} with both states to learn from")
     if dataset.session == PERSON:
-        click.echo("a group model: each person is a session, left out whole, and judged by a model of the others")
+        click.echo("a group model: each person is a session, left out whole and tested with a model of the others")
     for warning in mixed(sets.values(), dataset.labels):
         click.secho(wrapped(f"weak: {warning}", 6), fg="yellow", err=True)
     settings = settings_for(arch, seed, epochs)
@@ -103,7 +103,7 @@ def train(
 
 def _refuse_a_run(progress: Path, resume: bool) -> None:
     if progress.exists() and not resume:
-        raise RunError(f"{progress.parent}: holds a run already; give --resume to go on, or another folder")
+        raise RunError(f"{progress.parent}: contains a run; give --resume to continue it, or another folder")
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def with_weights(name: str, state: dict[str, Tensor], path: Path) -> Model:
         kinds = ", ".join(f"{key} is {renamed[key].dtype}, expected {wanted[key].dtype}" for key in not_real[:NAMED])
         raise RunError(f"{path}: does not fit {name}: {kinds}")
     if not_finite := [key for key, tensor in renamed.items() if not tensor.isfinite().all()]:
-        raise RunError(f"{path}: {', '.join(not_finite[:NAMED])}: holds numbers that are not finite")
+        raise RunError(f"{path}: {', '.join(not_finite[:NAMED])}: contains numbers that are not finite")
     model.load_state_dict(renamed)
     return model.eval()
 
@@ -115,9 +115,7 @@ def adopt(
     torch.set_num_threads(1)
     if dataset_file is None:
         if data is None:
-            raise click.UsageError(
-                "give DATASET.toml, or --data with a dataset file or a folder that holds dataset.toml"
-            )
+            raise click.UsageError("give DATASET.toml, or --data with a dataset file or a folder with dataset.toml")
         dataset_file, data = (data / DATASET, data) if data.is_dir() else (data, None)
     refuse_overlap(out, [checkpoint, *([beats_file] if beats_file else [])])
     model = with_weights(arch, read_checkpoint(checkpoint), checkpoint)
@@ -126,7 +124,7 @@ def adopt(
     settings = replace(settings_for(arch, 0), references_per_state=per_state, epochs=0)
     claim_folder(out, "train", (WEIGHTS, BEATS, METRICS, CONFIG, OVERVIEW, CONFOUNDERS))
     if (out / PROGRESS).exists() or (out / CONFIG).exists():
-        raise RunError(f"{out}: holds a run already; give another folder")
+        raise RunError(f"{out}: contains a run; give another folder")
     both = BeatSet.joined(sets.values())
     _require_that_it_tells_beats_apart(model, both, checkpoint)
     limits = limits_from(both, evidence_by_date(dict.fromkeys(both.dates.tolist(), model), both, settings))

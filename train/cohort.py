@@ -115,7 +115,7 @@ def require_same_study(out: Path, study: CohortStudy, plan: Plan) -> None:
         if not any(persons.get(key) == content for key, content in earlier.items()):
             changed.append("persons")
         if changed:
-            raise RunError(f"{out}: holds another study (other {', '.join(changed)}); give another --out")
+            raise RunError(f"{out}: contains another study (other {', '.join(changed)}); give another --out")
         persons = earlier | persons
     write_json(out / STUDY, {**note, "persons": persons})
 
@@ -219,7 +219,7 @@ def engine(scheduler: str | None, workers: int | None) -> Iterator[None]:
 @click.argument("study_file", metavar="STUDY", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for persons, table and page.")
 @click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler, such as tcp://127.0.0.1:8786.")
-@click.option("--workers", type=click.IntRange(1), help="Without a scheduler: processes here [one a core].")
+@click.option("--workers", type=click.IntRange(1), help="Local processes, without a scheduler [one per core].")
 @compared(
     (DEFAULT_ARCHITECTURE,),
     QUICK,
@@ -227,7 +227,7 @@ def engine(scheduler: str | None, workers: int | None) -> Iterator[None]:
     f"all but {', '.join(SLOW)}, which takes longer than all the rest",
 )
 @click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True)
-@click.option("--epochs", type=click.IntRange(1), help="Of every training, in place of its usual number.")
+@click.option("--epochs", type=click.IntRange(1), help="Epochs of every training, in place of the usual number.")
 @click.option(
     "--only",
     "formats",
@@ -246,10 +246,10 @@ def cohort(
     epochs: int | None,
     formats: str,
 ) -> None:
-    """Leave dates out, train and export for every person of STUDY (a file or a folder), and sum up over persons.
+    """Train, study and export for every person of STUDY (a file or a folder), and summarize over persons.
 
-    A person who can't be judged is recorded with the reason, and the study goes on. Typed again, it goes on where it
-    was. With a scheduler, its workers must see the same files by the same paths.
+    Failures of a person are recorded with the reason, and the study continues. Run again, it completes missing results.
+    The workers of a scheduler need the same files at the same paths.
     """
     study, out = read_study(study_file), out.resolve()
     wanted = () if formats == "none" else tuple(dict.fromkeys(formats.split(",")))

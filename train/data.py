@@ -159,7 +159,7 @@ def read_given_beats(path: Path, dataset: Dataset, dates: tuple[str, ...]) -> Be
         wanted = f"[N, {CONTRACT.beat_length}] float32"
         raise DatasetError(f"{path}: values are {list(values.shape)} {values.dtype}, expected {wanted}")
     if not np.isfinite(values).all():
-        raise DatasetError(f"{path}: {(~np.isfinite(values)).any(1).sum()} beats hold numbers that are not finite")
+        raise DatasetError(f"{path}: {(~np.isfinite(values)).any(1).sum()} beats contain numbers that are not finite")
     if recording.shape != (len(values),) or not np.issubdtype(recording.dtype, np.integer):
         raise DatasetError(
             f"{path}: recording is {list(recording.shape)} {recording.dtype}, expected {len(values)} integers"

@@ -59,14 +59,14 @@ def metrics_text(sets: Mapping[str, SetMetrics], labels: tuple[str, str]) -> str
 @click.command()
 @RUN
 @DATASET
-@click.option("--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml].")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of the recordings [that of DATASET.toml].")
 @given_beats
 @click.option("--set", "which", type=click.Choice(SETS), default="test", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def evaluate(
     run_folder: Path, dataset_file: Path, data: Path | None, beats_file: Path | None, which: str, as_json: bool
 ) -> None:
-    """Judge one set of a dataset with the model and references of a run."""
+    """Evaluate the model of a run on one set of a dataset."""
     torch.set_num_threads(1)
     finished = load_run(run_folder)
     dataset = read_dataset(dataset_file, data)
@@ -80,7 +80,7 @@ def evaluate(
         return
     click.echo(metrics_text({which: metrics}, finished.labels))
     if which == "test":
-        again = f"look {looks}; what was chosen in between was chosen by them" if looks > 1 else "the first look"
+        again = f"look {looks}; changes made in between were chosen by them" if looks > 1 else "the first look"
         click.echo(f"  at the test dates of this run: {again}")
 
 

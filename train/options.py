@@ -96,7 +96,7 @@ given_beats = click.option(
     "--beats",
     "beats_file",
     type=click.Path(path_type=Path),
-    help="A safetensors file with the beats, in place of the recordings (docs/models.md).",
+    help="A safetensors file of beats, in place of recordings (docs/models.md).",
 )
 
 
@@ -113,5 +113,5 @@ on_scheduler = click.option(
     metavar="ADDRESS",
     expose_value=False,
     callback=_run_there,
-    help="Run on the workers of a Dask scheduler, which see the same files (docs/cohort.md) [here, one task a core].",
+    help="Run on the workers of a Dask scheduler with the same files (docs/cohort.md) [locally, one task per core].",
 )

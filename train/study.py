@@ -67,10 +67,10 @@ def pairs(_context: click.Context, _option: click.Parameter, value: tuple[str, .
 @click.command()
 @RUN
 @DATASET
-@click.option("--data", type=click.Path(path_type=Path), help="Where the recordings are [beside DATASET.toml].")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of the recordings [that of DATASET.toml].")
 @given_beats
-@click.option("--quick", is_flag=True, help="A coarse answer in minutes: fewer trainings, draws and benchmark methods.")
-@click.option("--only", "names", callback=chosen, metavar="PART,PART", help=f"Of {', '.join(NAMES)}.")
+@click.option("--quick", is_flag=True, help="Rough figures in minutes: fewer trainings, draws and benchmark methods.")
+@click.option("--only", "names", callback=chosen, metavar="PART,PART", help=f"Some of {', '.join(NAMES)}.")
 @compared(
     None,
     None,
@@ -79,15 +79,19 @@ def pairs(_context: click.Context, _option: click.Parameter, value: tuple[str, .
 )
 @click.option("--seeds", type=click.IntRange(1), help="day_baseline: trainings of each fold [5; --quick: 1].")
 @click.option(
-    "--nested", is_flag=True, help="day_baseline: levels also from models that have not seen the date either."
+    "--nested", is_flag=True, help="day_baseline: also fully nested, with levels from models without the date."
 )
 @click.option(
-    "--also", multiple=True, callback=pairs, metavar="FOLDER=LABEL", help="day_baseline: a folder that is left out."
+    "--also",
+    multiple=True,
+    callback=pairs,
+    metavar="FOLDER=LABEL",
+    help="day_baseline: also decide on a folder that the dataset file leaves out.",
 )
 @click.option(
     "--others", multiple=True, type=click.Path(path_type=Path), help="day_baseline: recordings of other people."
 )
-@click.option("--draws", type=click.IntRange(1), help="learning_curve: of each number of days [12; --quick: 3].")
+@click.option("--draws", type=click.IntRange(1), help="learning_curve: draws per number of days [12; --quick: 3].")
 @on_scheduler
 def study(
     run_folder: Path,
@@ -104,10 +108,10 @@ def study(
     others: tuple[Path, ...],
     draws: int | None,
 ) -> None:
-    """Measure what `edge-ecg report RUN` draws: dates left out beside benchmark methods, the day's baseline, days.
+    """Measure the results of `edge-ecg report`: dates left out, benchmark methods, the day's baseline, training days.
 
-    Where values were measured beside the recordings (edge-ecg import --glucose), dose asks whether the evidence follows
-    them. Dates are left out one at a time, test dates among them; the run's own model and its choice see none of this.
+    With measured values (edge-ecg import --glucose), dose measures whether the evidence follows them. Dates are left
+    out one at a time, including test dates; the run's own model is not changed.
     """
     torch.set_num_threads(1)
     began = time.perf_counter()

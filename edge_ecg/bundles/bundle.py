@@ -1,8 +1,8 @@
 """The bundle: everything a device needs of one person's comparator, verified before it is used.
 
-A folder, the same files in one zip, or the few that a device needs in one file as `edge-ecg pack` writes it:
-`manifest.json`, which holds the contract and the size and SHA-256 of every other file, and these. Nothing in it can run
-code: ONNX, safetensors and JSON.
+A bundle is a folder, the same files in one zip, or one file with the parts for a device (`edge-ecg pack`).
+`manifest.json` contains the contract, and the size and SHA-256 of every other file. There is no executable code: ONNX,
+safetensors and JSON.
 """
 
 import hashlib
@@ -94,7 +94,7 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.
 
 @dataclass(frozen=True)
 class Bundle:
-    """A verified bundle, ready to judge beats."""
+    """A verified bundle, ready to run on beats."""
 
     path: Path
     manifest: dict[str, Any] = field(repr=False)
@@ -126,11 +126,11 @@ class Bundle:
 
     @property
     def is_portable(self) -> bool:
-        """Whether the portable engine judges, for a packed bundle or where ONNX Runtime is not installed."""
+        """Whether the portable engine is used: for a packed bundle, or without ONNX Runtime."""
         return isinstance(self.encoder, Program)
 
     def judge(self, beats: np.ndarray) -> Answers:
-        """Evidence of usable beats (N, 384) float32; N at once are N single ones, bit for bit."""
+        """Evidence of usable beats (N, 384) float32; a batch gives the same bits as single beats."""
         return (self.person or self._two_graphs)(beats)
 
     @cached_property
@@ -138,15 +138,15 @@ class Bundle:
         return TwoGraphs(self.encoder, self.comparator, self.references)
 
     def with_references(self, references: ReferenceBank) -> "Bundle":
-        """The same bundle, judging by other references."""
+        """The same bundle with other references."""
         return replace(self, references=references, person=self.person and self.person.with_references(references))
 
 
 def load_bundle(path: str | Path) -> Bundle:
-    """Open and verify a bundle: a folder, a zip, or what `edge-ecg pack` wrote, which the portable engine judges.
+    """Open and verify a bundle: a folder, a zip, or a packed bundle, which runs on the portable engine.
 
-    Raises BundleError on anything missing or unsafe; of its kinds AlteredBundleError on what is not as it was written,
-    BundleVersionError on a schema of another version.
+    Raises BundleError if anything is missing or unsafe: AlteredBundleError if a file was changed,
+    BundleVersionError for another schema.
     """
     path = path_of(path, BundleError)
     raw, manifest, files = read_whole(path)

@@ -53,9 +53,7 @@ def packed_content(bundle: Path, weights: str | None = None) -> bytes:
     chosen = _device_files(bundle, files)
     if form == "int8":
         if default_weights(files) != form:
-            raise BundleError(
-                f"{bundle}: holds no int8 weights: they did not decide as the model; give --weights float32"
-            )
+            raise BundleError(f"{bundle}: has no int8 weights, because they changed decisions; give --weights float32")
         # The bundle's own int8 references go without what training has seen; here that is kept.
         references = ReferenceBank.from_bytes(files[REFERENCES]).to_int8_bytes()
         chosen |= {WEIGHTS: files[WEIGHTS_INT8], REFERENCES: references}

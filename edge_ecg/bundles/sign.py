@@ -1,8 +1,8 @@
-"""Signatures of bundles: Ed25519 over the manifest, which holds the SHA-256 of every other file.
+"""Signatures of bundles: Ed25519 over the manifest, which contains the SHA-256 of every other file.
 
-The hashes in a bundle show damage; anybody can compute them. A signature shows that the owner of a key wrote it.
-What is signed is a line that names the purpose, then the exact bytes of `manifest.json`. The signature is a file of
-its own, `manifest.sig` in a folder or `NAME.sig` beside a zip, which `load_bundle` neither reads nor needs.
+The hashes in a bundle detect damage; anyone can compute them. A signature proves that the owner of a key wrote it. It
+covers a line that names the purpose, then the exact bytes of `manifest.json`. The signature is a separate
+file, `manifest.sig` in a folder or `NAME.sig` beside a zip, which `load_bundle` neither reads nor needs.
 """
 
 import base64
@@ -27,7 +27,7 @@ def signature_path(bundle: Path) -> Path:
 def sign_bundle(bundle: Path, key: Path, password: str | None = None) -> Path:
     """Verify a bundle's files, sign its manifest with the private key (PEM), and return the signature's path.
 
-    Raises BundleError for a bundle that is not whole, EdgeEcgError for a key that can't be used.
+    Raises BundleError for a damaged bundle, EdgeEcgError for an unusable key.
     """
     bundle, key = path_of(bundle, BundleError), path_of(key)
     raw, _, _ = read_whole(bundle)
@@ -42,7 +42,7 @@ def sign_bundle(bundle: Path, key: Path, password: str | None = None) -> Path:
 
 
 def verify_bundle(bundle: Path, public_key: Path) -> dict[str, Any]:
-    """The manifest of a bundle that is whole and signed by the owner of the public key (PEM).
+    """The manifest of an intact bundle that is signed by the owner of the public key (PEM).
 
     Raises BundleError if a file was altered, or the signature is missing, damaged or by another key.
     """
@@ -87,9 +87,9 @@ def _private_key(path: Path, password: str | None) -> Any:
     except (ValueError, TypeError):  # says nothing of the key's content
         raise EdgeEcgError(f"{path}: is no private key in PEM form, or the password is wrong") from None
     except Exception:  # cryptography's own error for algorithms that it does not know
-        raise EdgeEcgError(f"{path}: holds another kind of key; expected Ed25519") from None
+        raise EdgeEcgError(f"{path}: is another kind of key; expected Ed25519") from None
     if not isinstance(key, Ed25519PrivateKey):
-        raise EdgeEcgError(f"{path}: holds another kind of key; expected Ed25519")
+        raise EdgeEcgError(f"{path}: is another kind of key; expected Ed25519")
     return key
 
 
@@ -105,7 +105,7 @@ def _public_key(path: Path) -> Any:
     except Exception:
         raise EdgeEcgError(f"{path}: is no public key in PEM form") from None
     if not isinstance(key, Ed25519PublicKey):
-        raise EdgeEcgError(f"{path}: holds another kind of key; expected Ed25519")
+        raise EdgeEcgError(f"{path}: is another kind of key; expected Ed25519")
     return key
 
 

@@ -11,7 +11,7 @@ from edge_ecg.errors import EdgeEcgError
 from edge_ecg.terminal.console import add_verbose, run_command
 from edge_ecg.terminal.interrupts import quitting_at_once
 
-EXIT_CODES = "Exit codes: 0 done; 1 a defect; 2 bad input, the rest was done; 130 interrupted."
+EXIT_CODES = "Exit codes: 0 done; 1 a defect; 2 bad input (the rest was done); 130 interrupted."
 
 
 class Entry(NamedTuple):
@@ -32,37 +32,31 @@ GROUPS = {
     },
     "Train and measure": {
         "train": Entry("train.__main__", "train", "Train a comparator on a data set."),
-        "evaluate": Entry("train.evaluate", "evaluate", "Evaluate a run on dates that it has not seen."),
+        "evaluate": Entry("train.evaluate", "evaluate", "Evaluate a run on its test dates."),
         "study": Entry("train.study", "study", "Measure a run: dates left out, the day's baseline, confounders."),
-        "plan": Entry("edge_ecg.cli.plan", "plan_command", "Simulate how much more sessions would decide."),
+        "plan": Entry("edge_ecg.cli.plan", "plan_command", "Simulate how many decisions more sessions would give."),
         "report": Entry("edge_ecg.cli.show", "report_command", "Write the results of a run or a bundle as one page."),
         "cohort": Entry("train.cohort", "cohort", "Train and study many persons."),
     },
     "Export": {
-        "export": Entry(
-            "export.__main__", "export_bundle", "Write a bundle: ONNX, Core ML, references; each file verified."
-        ),
-        "inspect": Entry("edge_ecg.cli.bundle", "inspect_command", "Verify a bundle and list its content."),
+        "export": Entry("export.__main__", "export_bundle", "Write a bundle: ONNX, Core ML, references, all verified."),
+        "inspect": Entry("edge_ecg.cli.bundle", "inspect_command", "Verify a bundle and list its contents."),
         "profile": Entry(
-            "edge_ecg.cli.bundle", "profile_command", "Count what a bundle costs: multiply-adds, bytes, time."
+            "edge_ecg.cli.bundle", "profile_command", "Show the cost of a bundle: multiply-adds, bytes, time."
         ),
         "pack": Entry("edge_ecg.cli.bundle", "pack_command", "Write a bundle as one small file for a watch."),
-        "web": Entry("edge_ecg.cli.show", "web_command", "Write a page that judges recordings in a browser."),
+        "web": Entry("edge_ecg.cli.show", "web_command", "Write a page that decides in a browser."),
         "sign": Entry("edge_ecg.cli.bundle", "sign_command", "Sign a bundle with your key."),
         "verify": Entry("edge_ecg.cli.bundle", "verify_command", "Check the signature of a bundle."),
     },
     "Run": {
         "replay": Entry("edge_ecg.cli.replay", "replay_command", "Replay recordings through a bundle to a decision."),
-        "simulate": Entry(
-            "edge_ecg.cli.replay", "simulate_command", "Replay recordings as a faulty sensor gives them."
-        ),
-        "enroll": Entry(
-            "edge_ecg.cli.bundle", "enroll_command", "Move a bundle's references to fresh baseline recordings."
-        ),
+        "simulate": Entry("edge_ecg.cli.replay", "simulate_command", "Replay recordings with simulated sensor faults."),
+        "enroll": Entry("edge_ecg.cli.bundle", "enroll_command", "Update a bundle with fresh baseline recordings."),
     },
     "Help": {
-        "demo": Entry("edge_ecg.cli.demo", "demo_command", "Run everything once, on a synthetic person."),
-        "doctor": Entry("edge_ecg.cli.doctor", "doctor_command", "List what this machine can check of a bundle."),
+        "demo": Entry("edge_ecg.cli.demo", "demo_command", "Run all steps on a synthetic person."),
+        "doctor": Entry("edge_ecg.cli.doctor", "doctor_command", "Show what this machine can read, train and verify."),
         "completion": Entry("edge_ecg.cli", "completion_command", "Print the completion script of a shell."),
     },
 }
@@ -112,7 +106,7 @@ def _not_importable(command: str, package: str, error: ModuleNotFoundError) -> E
 @click.group(cls=Commands, epilog=f"{EXIT_CODES}\n\n{INTENDED_USE}")
 @click.version_option(package_name="edge-ecg", prog_name="edge-ecg")
 def cli() -> None:
-    """Judge ECG recordings with a personal comparator, as a watch would."""
+    """Personal ECG comparators: train, export, verify and run on recordings."""
 
 
 @click.command("completion")

@@ -47,19 +47,20 @@ def _inspected(bundle: Bundle) -> Iterable[str]:
         f"{bundle.references.embeddings.shape[1]} numbers each"
     )
     if bundle.references.distribution and bundle.references.distribution.known_days:
-        yield f"knows         recordings from {bundle.references.distribution.known_days}"
+        yield f"trained on    recordings from {bundle.references.distribution.known_days}"
     if levels := bundle.rule.levels:
         counts = " and ".join(f"{count} dates with {label}" for label, count in (bundle.rule.dates or {}).items())
         yield (
-            f"levels        from {counts}, each left out once: they support a confidence of {bundle.labels[0]} of at "
-            f"most {levels.most_confident(False):.1%}, of {bundle.labels[1]} {levels.most_confident(True):.1%}"
+            f"levels        from {counts}, each left out once; confidence up to "
+            f"{levels.most_confident(False):.1%} for {bundle.labels[0]}, {levels.most_confident(True):.1%} for "
+            f"{bundle.labels[1]}"
         )
     else:
-        yield "levels        none: training had too few dates, so that nothing is decided"
+        yield "levels        none: too few training dates, so all recordings are inconclusive"
     for which, figures in m.get("metrics", {}).items():
         c, (low, high) = figures["recordings"], figures["recordings"]["accuracy_95"]
         yield (
-            f"{which:13} {c['right']}/{c['total']} recordings right ({low:.0%} to {high:.0%}), "
+            f"{which:13} {c['right']}/{c['total']} recordings correct ({low:.0%} to {high:.0%}), "
             f"dates {', '.join(figures['dates'])}"
         )
     if PACKED_FROM in m:
@@ -75,14 +76,12 @@ def _inspected(bundle: Bundle) -> Iterable[str]:
 @click.command("pack")
 @BUNDLE
 @out_option("person.ecgbundle", "The file.")
-@click.option(
-    "--weights", type=click.Choice(["int8", "float32"]), help="[int8 if the bundle has them: they decide as the model]"
-)
+@click.option("--weights", type=click.Choice(["int8", "float32"]), help="[int8 if the bundle has it]")
 def pack_command(bundle_path: Path, out: Path, weights: str | None) -> None:
-    """Write the part of a bundle that a device needs as one file: weights and references, contract, levels.
+    """Write one small file with the parts of a bundle that a device needs: weights, references, contract, levels.
 
-    Swift opens it, and so does every command that judges by a bundle. Its manifest is its own: a signature of the
-    bundle says nothing of it; sign the file (edge-ecg sign person.ecgbundle --key private.pem).
+    Swift opens it, and so do the commands that decide on recordings. It has its own manifest, which the signature of
+    the bundle does not cover: sign the file (edge-ecg sign person.ecgbundle --key private.pem).
     """
     manifest, files = read_files(bundle_path)
     form = weights or default_weights(files)
@@ -111,9 +110,9 @@ PATH = click.Path(path_type=Path)
 
 @click.command("sign")
 @BUNDLE
-@click.option("--key", required=True, type=PATH, help="Ed25519 private key in PEM form; a password is asked for.")
+@click.option("--key", required=True, type=PATH, help="Ed25519 private key as PEM; a password is prompted for.")
 def sign_command(bundle_path: Path, key: Path) -> None:
-    """Sign a bundle's manifest, which holds the SHA-256 of all its files.
+    """Sign the manifest of a bundle, which contains the SHA-256 of all files.
 
     Make keys with: openssl genpkey -algorithm ed25519 -out private.pem, then
     openssl pkey -in private.pem -pubout -out public.pem
@@ -124,25 +123,25 @@ def sign_command(bundle_path: Path, key: Path) -> None:
 
 @click.command("verify")
 @BUNDLE
-@click.option("--public-key", required=True, type=PATH, help="Ed25519 public key in PEM form.")
+@click.option("--public-key", required=True, type=PATH, help="Ed25519 public key as PEM.")
 def verify_command(bundle_path: Path, public_key: Path) -> None:
-    """Check that a bundle is whole and signed by the owner of a key."""
+    """Verify that a bundle is intact and signed by the owner of a key."""
     manifest = verify_bundle(bundle_path, public_key)
     click.echo(f"{bundle_path}: whole, {len(manifest['files']) + 1} files, signed by the owner of {public_key}")
 
 
 @click.command("profile")
 @BUNDLE
-@click.option("--device", type=click.Path(path_type=Path), help="What python -m benches.device --json wrote.")
+@click.option("--device", type=click.Path(path_type=Path), help="Output of python -m benches.device --json.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def profile_command(bundle_path: Path, device: Path | None, as_json: bool) -> None:
-    """Count what a bundle costs: multiply-adds and bytes by layer, time here, a watch estimated.
+    """Show the cost of a bundle: multiply-adds and bytes per layer, time on this machine, an estimate for a watch.
 
-    With --device also the instructions, code and memory that were counted on emulated devices.
+    With --device also the instructions, code and memory measured on emulated devices.
     """
     bundle = load_bundle(bundle_path)
     if PACKED_FROM in bundle.manifest:
-        raise BundleError(f"{bundle_path}: is packed for a device; give the whole bundle, whose graphs are timed")
+        raise BundleError(f"{bundle_path}: is packed for a device; give the whole bundle")
     costs = profile(bundle, device)
     click.echo(json.dumps(costs.to_json()) if as_json else "\n".join(wrapped(line, 20) for line in costs.lines()))
 
@@ -151,14 +150,14 @@ def profile_command(bundle_path: Path, device: Path | None, as_json: bool) -> No
 @bundle_and_recordings
 @override_options
 @out_option("enrolled", "Folder for the enrolled bundle.")
-@click.option("--json", "as_json", is_flag=True, help="What was found, as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Result as JSON.")
 def enroll_command(
     bundle_path: Path, recordings: tuple[str, ...], overrides: Overrides, out: Path, as_json: bool
 ) -> int:
-    """Move a bundle's references to fresh recordings of the baseline, without training.
+    """Move the references of a bundle to fresh baseline recordings, without training.
 
-    A RECORDING is a file, a folder with recordings anywhere below it, or Apple's export.zip. They must be
-    of three dates at least: what a single ordinary date may differ by is not taken for a drift.
+    A RECORDING is a file, a folder with recordings anywhere below it, or Apple's export.zip. At least three dates are
+    required, so that an ordinary difference of one day is not taken for drift.
     """
     refuse_overlap(out, [bundle_path, *recordings])
     refuse_to_lose(out)
@@ -166,7 +165,7 @@ def enroll_command(
     reading = RecordingLoop(overrides)
     try:
         enrolment = enroll(bundle, reading.each(recordings))
-    finally:  # what was passed over may be why there are too few
+    finally:  # skipped recordings may be the reason for too few
         code = reading.finish()
     write_enrolled(bundle, enrolment, out)
     if as_json:

@@ -19,14 +19,18 @@ from edge_ecg.recording import Overrides, Recording
 from edge_ecg.watch import DayBaseline
 
 DAY_BASELINE = click.option(
-    "--day-baseline", "day_files", multiple=True, metavar="FILE", help="A baseline recording of the day that is judged."
+    "--day-baseline",
+    "day_files",
+    multiple=True,
+    metavar="FILE",
+    help="A baseline recording of the same day; may be repeated.",
 )
 DAY_BASELINE_FIRST = click.option(
     "--day-baseline-first",
     "first",
     type=click.IntRange(1),
     metavar="K",
-    help="Of every session (a day; a folder that holds those of the labels), take the first K of the baseline.",
+    help="Use the first K baseline recordings of each session (a day, or a folder above the label folders).",
 )
 
 
@@ -81,7 +85,7 @@ class DayBaselines:
         if self.is_given:
             yield f"Each recording: the same as its day's {labels[0]}, or like {labels[1]} on other days?"
         else:
-            yield f"Each recording: like {labels[0]} on other days, or like {labels[1]}? (--day-baseline says more)"
+            yield f"Each recording: like {labels[0]} on other days, or like {labels[1]}? (see --day-baseline)"
 
     def _all(self) -> list[DayBaseline]:
         by_time = sorted(self.by_session.items(), key=lambda item: (str(item[0].day), item[0].folder))
@@ -131,9 +135,8 @@ def _first_of_each_session(
                 if any(session):
                     of_session[session].append(recording)
     if not of_session:
-        raise RecordingError(
-            f"no recording is known to be of {bundle.labels[0]} and says its day: name its folder so, or give --labels"
-        )
+        name = repr(bundle.labels[0])
+        raise RecordingError(f"found no dated {name} recordings; put them in a folder named {name}, or give --labels")
     baselines, refused = {}, {}
     for session, recordings in of_session.items():
         usable: list[Recording] = []

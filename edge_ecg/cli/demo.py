@@ -20,8 +20,8 @@ from edge_ecg.terminal.console import wrapped
 
 
 @click.command("demo")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for everything it makes.")
-@click.option("--look", is_flag=True, help="Only replay three recordings that are there: a second, without training.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for all output.")
+@click.option("--look", is_flag=True, help="Only replay three included recordings, in a second and without training.")
 @click.option(
     "--seed",
     type=click.IntRange(0),
@@ -30,9 +30,9 @@ from edge_ecg.terminal.console import wrapped
     help="Which synthetic person; the last day of 1 drifts.",
 )
 def demo_command(out: Path | None, look: bool, seed: int) -> int:
-    """Make a synthetic person's recordings, train on them, export a bundle, and report what was measured.
+    """Run all steps on a synthetic person: recordings, training, export, replay and report.
 
-    With --look nothing is made but, with --out, a page of the replay.
+    With --look, only three included recordings are replayed; --out then gets a page of the replay.
     """
     if look:
         return look_at_replays(out)
@@ -53,7 +53,7 @@ def look_at_replays(out: Path | None) -> int:
     if page:
         page.parent.mkdir(parents=True, exist_ok=True)
     code = replay_each(load_bundle(bundle), tuple(recordings), NO_OVERRIDES, Shown(page=page), labels=labels)
-    click.echo("Three recordings of a synthetic person. To watch one as it would arrive, then to see what is in them:")
+    click.echo("Three recordings of a synthetic person. To watch one in real time, and to draw it:")
     click.echo(f"  edge-ecg replay {bundle} {recordings[0]} --live")
     click.echo(f"  edge-ecg plot {recordings[0]} --out ecg.png")
     return code
@@ -77,19 +77,19 @@ def run_demo(out: Path, seed: int) -> None:
     dataset = write_dataset(data, synthetic_person(seed))
     click.echo(f"  {len(list(data.rglob('*.csv')))} recordings in {data}")
 
-    _step("Train a comparator on five days, stop by two others", "train", dataset, "--out", training)
-    _step("Evaluate it on two days that it has not seen", "evaluate", training, dataset)
+    _step("Train a comparator on five days; two others stop the training", "train", dataset, "--out", training)
+    _step("Evaluate it on two other days", "evaluate", training, dataset)
     _step(
-        "Leave each day out once, with and without the day's own baseline to compare with",
+        "Leave out each day once, with and without the day's baseline",
         *("study", training, dataset, "--quick", "--only", "crossval,day_baseline"),
     )
     _step("Export the bundle: ONNX, Core ML, reference embeddings", "export", training, "--out", bundle_path)
 
-    _say("Replay the unseen recordings, 64 samples at a time, and decide as early as the evidence allows")
+    _say("Replay the test recordings, 64 samples at a time, and decide as early as possible")
     _replay_held_out(data, bundle_path)
 
-    _step("Draw all of it as one page", "report", training, bundle_path, "--out", page)
-    _step("Write a page that judges recordings by itself", "web", bundle_path, "--out", person)
+    _step("Write all results as one page", "report", training, bundle_path, "--out", page)
+    _step("Write a page that decides in a browser", "web", bundle_path, "--out", person)
     opener = {"darwin": "open", "win32": "start"}.get(sys.platform, "xdg-open")
     click.echo(f"\nAll of it took {time.perf_counter() - began:.0f} s. To see what came out, open these in a browser:")
     click.echo(f"  {opener} {page}")
@@ -113,16 +113,16 @@ def _replay_held_out(data: Path, bundle_path: Path) -> None:
         factors.append(replayed.realtime_factor)
         if decision.provisional:
             seconds.append(decision.provisional.seconds)
-    click.echo(f"  {'date':6} {'state':10} {'right':>6} {'wrong':>6} {'inconclusive':>13}")
+    click.echo(f"  {'date':6} {'state':10} {'correct':>8} {'wrong':>6} {'inconclusive':>13}")
     for (date, truth), outcomes in rows.items():
         counts = [outcomes.count(name) for name in ("right", "wrong", INCONCLUSIVE)]
-        click.echo(f"  {date:6} {truth:10} {counts[0]:>6} {counts[1]:>6} {counts[2]:>13}")
+        click.echo(f"  {date:6} {truth:10} {counts[0]:>8} {counts[1]:>6} {counts[2]:>13}")
     if seconds:
-        said = (
-            f"  first said after {sorted(seconds)[len(seconds) // 2]:.1f} s of ECG (median, the first 3 s settle); "
+        times = (
+            f"  first decision after {sorted(seconds)[len(seconds) // 2]:.1f} s of ECG (median; the first 3 s settle); "
             f"replayed at {sorted(factors)[len(factors) // 2]:.0f} times real time"
         )
-        click.echo(wrapped(said, 2))
+        click.echo(wrapped(times, 2))
 
 
 def _step(title: str, *arguments: object) -> None:

@@ -111,7 +111,7 @@ def _swift() -> Finding:
 def _onnx_runtime() -> Finding:
     found = installed("onnxruntime")
     follows = "on one thread of the CPU provider" if found else "by their portable form, at a third of the speed"
-    return Finding("ONNX Runtime", found is not None, found or "not installed", f"bundles are judged {follows}")
+    return Finding("ONNX Runtime", found is not None, found or "not installed", f"bundles are run {follows}")
 
 
 def _int8() -> Finding:
@@ -119,7 +119,7 @@ def _int8() -> Finding:
     known = [name for flag, name in DOT_PRODUCTS.items() if flag in words]
     if known:
         return Finding(
-            "int8 instructions", True, known[0], "int8 sums are exact; decisions of the int8 ONNX files hold here"
+            "int8 instructions", True, known[0], "int8 sums are exact, so int8 ONNX files decide as elsewhere"
         )
     apple = sys.platform == "darwin" and platform.machine() == "arm64"
     if apple:
@@ -201,7 +201,7 @@ def _listed(words: list[str]) -> str:
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="One JSON list on standard output.")
 def doctor_command(as_json: bool) -> None:
-    """List the checks of a bundle that this machine can and can't do."""
+    """Show what this machine can read, train, export and verify, and what is missing."""
     if as_json:
         click.echo(json.dumps([asdict(f) for f in findings()]))
         return

@@ -38,7 +38,7 @@ from edge_ecg.terminal.console import columns, report_error, shortened, terminal
     "windows",
     metavar="LABEL=HH:MM-HH:MM",
     multiple=True,
-    help="Label by time of day, such as fasting=06:00-09:00; once for each state, the baseline first.",
+    help="Label by time of day, such as fasting=06:00-09:00; once per state, the baseline first.",
 )
 @click.option(
     "--labels",
@@ -52,7 +52,7 @@ from edge_ecg.terminal.console import columns, report_error, shortened, terminal
     "dates_table",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="A CSV file of file,date for recordings that say none; dates such as 2024-03-01 or '2024-03-01 08:03'.",
+    help="A CSV file of file,date for recordings without a date; dates such as 2024-03-01 or '2024-03-01 08:03'.",
 )
 @click.option(
     "--glucose",
@@ -60,21 +60,19 @@ from edge_ecg.terminal.console import columns, report_error, shortened, terminal
     multiple=True,
     type=click.Path(path_type=Path),
     help="Label by a glucose sensor: a LibreView, Dexcom Clarity or Nightscout export, Apple's export.xml or "
-    "export.zip, or a table of time and value; several are one curve.",
+    "export.zip, or a table of time and value; several form one curve.",
 )
 @click.option("--measured", metavar="NAME=PATH", multiple=True, help="Label by any other quantity, such as ketones.")
-@click.option("--below", metavar="LABEL=VALUE", help="Below which value a recording has which label; the baseline.")
-@click.option("--above", metavar="LABEL=VALUE", help="Above which value a recording has which label.")
-@click.option("--lag", "lag_min", type=Quantity("min"), default=0.0, help="How much later a sensor shows it, as 10min.")
-@click.option("--zone", help="Time zone of times that state none, such as Europe/Berlin  [that of the recordings]")
-@click.option(
-    "--date-order", type=click.Choice(DATE_ORDERS), help="Of dates such as 03-04-2024, where nothing shows it."
-)
-@click.option("--sheet", type=PagePath(), help="Write a page to label in: traces to mark, saved as labels.csv.")
-@click.option("--baseline", metavar="LABEL", help="Which label is the baseline  [the one given first]")
-@click.option("--target", metavar="LABEL", help="Which label is the target; others are left out.")
+@click.option("--below", metavar="LABEL=VALUE", help="Label of recordings below this value: the baseline.")
+@click.option("--above", metavar="LABEL=VALUE", help="Label of recordings above this value: the target.")
+@click.option("--lag", "lag_min", type=Quantity("min"), default=0.0, help="Delay of the sensor, such as 10min.")
+@click.option("--zone", help="Time zone of times without one, such as Europe/Berlin  [that of the recordings]")
+@click.option("--date-order", type=click.Choice(DATE_ORDERS), help="Order of ambiguous dates such as 03-04-2024.")
+@click.option("--sheet", type=PagePath(), help="Write a page to label recordings in a browser.")
+@click.option("--baseline", metavar="LABEL", help="The label of the baseline  [the first one given]")
+@click.option("--target", metavar="LABEL", help="The label of the target; other labels are left out.")
 @override_options
-@click.option("--json", "as_json", is_flag=True, help="Recordings, or what was written, as JSON on standard output.")
+@click.option("--json", "as_json", is_flag=True, help="Print the recordings, or the written data set, as JSON.")
 def import_command(
     sources: tuple[Path, ...],
     out: Path | None,
@@ -96,12 +94,11 @@ def import_command(
 ) -> int:
     """Make a data set from Apple's export.zip, from folders or single files.
 
-    Lists the recordings by date and time. With --out and labels it writes OUT/DATE/LABEL/*.csv without the
-    person's name and birth date, and OUT/dataset.toml with a split by date, and says where the design of the
-    experiment is weak. An earlier import in OUT is replaced as a whole, unless it was changed by hand.
+    Lists the recordings by date and time. With --out and labels, it writes OUT/DATE/LABEL/*.csv without the
+    person's name and birth date, and OUT/dataset.toml with a split by date, and warns of weaknesses of the design.
+    An earlier import in OUT is replaced as a whole, unless it was changed by hand.
 
-    Labels are the names of the folders that recordings lie in, as DATE/LABEL, LABEL/DATE or LABEL, unless --glucose,
-    --window or --labels gives them.
+    Labels are folder names (DATE/LABEL, LABEL/DATE or LABEL), or come from --glucose, --window or --labels.
     """
     sensors = _sensors(glucose, measured)
     if sum((bool(windows), table is not None, bool(sensors))) > 1:
@@ -225,7 +222,7 @@ def _labels(items: list[Item], windows: tuple[str, ...], table: Path | None, may
     if windows:
         timeless = sum(not item.time for item in items)
         if timeless:
-            said = f"{timeless} of {len(items)} recordings say no time of day: no window labels them"
+            said = f"{timeless} of {len(items)} recordings have no time of day, so --window cannot label them"
             click.echo(wrapped(said, 2), err=True)
         return by_windows(items, windows)
     if table is not None:
@@ -286,4 +283,4 @@ def _show_imported(imported: Imported, listing: Listing) -> None:
 
 
 def _and_duplicates(listing: Listing) -> str:
-    return f"; {listing.duplicates} duplicates were passed over" if listing.duplicates else ""
+    return f"; {listing.duplicates} duplicates were skipped" if listing.duplicates else ""

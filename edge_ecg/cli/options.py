@@ -27,7 +27,7 @@ BUNDLE = click.argument("bundle_path", metavar="[BUNDLE]", default=BUNDLE_HERE, 
 LABELS = click.option(
     "--labels", "labels_file", type=click.Path(path_type=Path), help="CSV of file,label. [folder names]"
 )
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a recording on standard output.")
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object per recording on standard output.")
 
 
 class Finite(click.FloatRange):
@@ -81,12 +81,12 @@ class PagePath(click.Path):
 def override_options(command: Callable[..., Result]) -> Callable[..., Result]:
     """The options of what recordings do not say of themselves; the command gets them as `overrides`."""
 
-    @click.option("--rate", "rate_hz", type=Finite(*RATE_RANGE_HZ), help="Hertz, where a file says no rate.")
-    @click.option("--unit", help="uV, mV or V, where a file says no unit.")
+    @click.option("--rate", "rate_hz", type=Finite(*RATE_RANGE_HZ), help="Hertz, if a file has no sample rate.")
+    @click.option("--unit", help="uV, mV or V, if a file has no unit.")
     @click.option(
         "--channel", "--column", "channel", help="The ECG's channel or column: its name, or its number from 1."
     )
-    @click.option("--lead", help="I, II, V5, where a file says no lead.")
+    @click.option("--lead", help="I, II, V5, if a file has no lead.")
     @functools.wraps(command)
     def with_overrides(*args: Any, **others: Any) -> Result:
         overrides = Overrides(*(others.pop(name) for name in Overrides._fields))
@@ -131,7 +131,7 @@ def _is_recording(path: str) -> bool:
 class RecordingLoop:
     """Recordings read one after the other for a command: a bad one is reported, and the others still come.
 
-    `finish` says once what else there was to say, and gives the exit code.
+    `finish` prints skipped files and assumptions once, and returns the exit code.
     """
 
     def __init__(self, overrides: Overrides):
@@ -154,7 +154,7 @@ class RecordingLoop:
         return recording
 
     def each(self, paths: Iterable[Any]) -> Iterator[Recording]:
-        """The recordings at the paths; doubts about a rate are voiced."""
+        """The recordings at the paths; implausible heart rates are reported."""
         for path in paths:
             for found in self.find(path):
                 try:
@@ -168,10 +168,10 @@ class RecordingLoop:
                     yield recording
 
     def finish(self) -> int:
-        """Name what was passed over and what was assumed; return the exit code."""
+        """Print skipped files and assumptions; return the exit code."""
         if self._assumed:
-            many = f"{self._assumed} recording{'s say' if self._assumed > 1 else ' says'} no sample rate"
-            click.echo(wrapped(f"{many}: taken for 512 Hz, as an Apple Watch's; --rate says another", 2), err=True)
+            many = f"{self._assumed} recording{'s' * (self._assumed > 1)} without a sample rate"
+            click.echo(wrapped(f"{many}: 512 Hz assumed; set it with --rate", 2), err=True)
         if self._skipped.names:
             click.echo(wrapped(str(self._skipped), 2), err=True)
         return self.code
@@ -188,7 +188,7 @@ def _warn_implausible_heart_rate(recording: Recording) -> None:
     rate = heart_rate_bpm(times_s)
     low, high = AT_ASSUMED_RATE_BPM if recording.rate_is_assumed else HEART_RATES_BPM
     if len(times_s) > 2 and not low <= rate <= high:
-        doubt = f"is it really {recording.sample_rate_hz:g} Hz?" + " say --rate" * recording.rate_is_assumed
+        doubt = f"is it really {recording.sample_rate_hz:g} Hz?" + " set --rate" * recording.rate_is_assumed
         click.echo(f"{recording.source}: heart rate of {rate:.0f}: {doubt}", err=True)
     stated = recording.stated_heart_rate_bpm
     if stated and len(times_s) > 2 and abs(stated - rate) > MOST_APART_BPM:

@@ -27,30 +27,34 @@ def plan_of_run(run: Path, recordings: int = RECORDINGS, confidence: float = 0.9
     except (ContractError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"{run / CONFIG}: lacks labels or levels: {error}") from None
     if levels is None:
-        raise RunError(f"{run}: its sessions are too few to tell how much they differ; record both states on more")
+        raise RunError(f"{run}: too few sessions to estimate how much they differ; record both states in more sessions")
     return plan_from(levels, recordings, confidence), (str(baseline), str(target))
 
 
 @click.command("plan")
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
 @click.option(
-    "--recordings", type=click.IntRange(3), default=RECORDINGS, show_default=True, help="Of each state and session."
+    "--recordings",
+    type=click.IntRange(3),
+    default=RECORDINGS,
+    show_default=True,
+    help="Recordings per state and session.",
 )
 @click.option(
     "--confidence",
     type=click.FloatRange(0.5, 0.999, min_open=True),
     default=0.95,
     show_default=True,
-    help="To decide at.",
+    help="Required confidence.",
 )
 @AS_JSON
 def plan_command(run: Path, recordings: int, confidence: float, as_json: bool) -> None:
-    """Simulate how much more sessions would decide, from how much the sessions of a run differ."""
+    """Simulate how many decisions more sessions would give, from the variances of a run."""
     plan, labels = plan_of_run(run, recordings, confidence)
     if as_json:
         click.echo(json.dumps({**asdict(plan), "sessions_without_model": sessions_without_model(confidence)}))
         return
-    rows = [["sessions", "decided", "wrong of these", "without baseline", "half as far apart"]]
+    rows = [["sessions", "decided", "wrong of these", "without baseline", "half the effect"]]
     for row in plan.rows:
         shares = row.with_baseline.decided, row.with_baseline.wrong, row.without.decided, row.half_as_far.decided
         rows.append([str(row.sessions), *(f"{share:.1%}" for share in shares)])

@@ -50,16 +50,16 @@ class Shown(NamedTuple):
 def shown_options(command: Callable[..., int]) -> Callable[..., int]:
     """The options of a replay; the command gets them as `shown`, beside `any_day`."""
 
-    @click.option("--chunk", default=CHUNK, show_default=True, type=click.IntRange(1), help="Samples a push.")
-    @click.option("--live", is_flag=True, help="Draw trace, R marks, tally and latency as they come, in real time.")
-    @click.option("--any-day", is_flag=True, help="Judge what is out of date as well: to study a drift.")
-    @click.option("--page", type=PagePath(), help="A page that plays the replay: page.html.")
+    @click.option("--chunk", default=CHUNK, show_default=True, type=click.IntRange(1), help="Samples per push.")
+    @click.option("--live", is_flag=True, help="Show trace, R marks, votes and latency in real time.")
+    @click.option("--any-day", is_flag=True, help="Also decide on recordings that are out of date.")
+    @click.option("--page", type=PagePath(), help="Write a page that plays the replay.")
     @AS_JSON
     @functools.wraps(command)
     def with_shown(*args: Any, **others: Any) -> int:
         shown = Shown(*(others.pop(name) for name in Shown._fields))
         if shown.live and shown.as_json:
-            raise click.UsageError("--live is for people and --json for programs: give one of them")
+            raise click.UsageError("--live and --json exclude each other")
         return command(*args, shown=shown, **others)
 
     return with_shown
@@ -68,7 +68,7 @@ def shown_options(command: Callable[..., int]) -> Callable[..., int]:
 CONFIDENCE = click.option(
     "--confidence",
     type=click.FloatRange(0.5, 1, min_open=True, max_open=True),
-    help="Decide at this confidence, such as 0.9. [as the bundle says, usually 0.95]",
+    help="Required confidence, such as 0.9. [that of the bundle, usually 0.95]",
 )
 
 
@@ -91,10 +91,10 @@ def replay_command(
     any_day: bool,
     shown: Shown,
 ) -> int:
-    """Replay recordings through a bundle: beats, votes, a decision as early as the evidence allows.
+    """Replay recordings through a bundle, and decide on each as early as the evidence allows.
 
-    A RECORDING is a file, a folder with recordings anywhere below it, or Apple's export.zip. What is decided while
-    beats come in is provisional; it must still hold when the recording ends.
+    A RECORDING is a file, a folder with recordings anywhere below it, or Apple's export.zip. An early decision is
+    provisional: if the evidence no longer supports it at the end of the recording, the result is inconclusive.
     """
     if shown.page:
         refuse_overlap(shown.page, [bundle_path, *recordings, *day_files])
@@ -102,7 +102,7 @@ def replay_command(
     if confidence:
         bundle = replace(bundle, rule=bundle.rule.at(confidence))
     labels = labels_by_name(labels_file) if labels_file else {}
-    note = lambda line: click.echo(f"passed over: {line}", err=True)  # noqa: E731
+    note = lambda line: click.echo(f"skipped: {line}", err=True)  # noqa: E731
     baselines = day_baselines(bundle, day_files, first, recordings, overrides, labels, note)
     return replay_each(bundle, recordings, overrides, shown, baselines=baselines, labels=labels)
 
@@ -120,7 +120,7 @@ def replay_each(
 ) -> int:
     """Replay every recording found, with faults if given, and print a row or a line of JSON for each. The exit code.
 
-    Recordings that are the day's baseline are not judged. labels: known ones, by path or file name, beside those of
+    Recordings of the day's baseline are skipped. labels: known labels by path or file name, in addition to those of
     folders.
     """
     chunk, live, page, as_json = shown
@@ -170,7 +170,7 @@ def replay_each(
         return "\n".join([*head, *([] if live else [table.header()]), row])
 
     if baselines.is_undated:
-        click.echo("the day's baseline states no date: nothing checks that it is of the day that is judged", err=True)
+        click.echo("the day's baseline has no date: nothing verifies that it is from the same day", err=True)
     code = for_each(recordings, overrides, work, printed)
     if page and played:
         from edge_ecg.report.replay_page import Played, replay_page
@@ -181,13 +181,13 @@ def replay_each(
     distribution = bundle.references.distribution
     if out_of_date and distribution:
         click.echo(
-            f"{len(out_of_date)} out of date: {bundle.path} knows recordings from {distribution.known_days}, "
-            "and levels drift; enrol fresh ones of the baseline, of three dates (edge-ecg enroll)",
+            f"{len(out_of_date)} out of date: {bundle.path} was trained on recordings from {distribution.known_days}, "
+            "and levels drift; enroll fresh baseline recordings of three dates (edge-ecg enroll)",
             err=True,
         )
     if other_leads:
-        said = " and ".join(f"{count} from lead {lead}" for lead, count in other_leads.items())
-        click.echo(wrapped(f"{said}: {bundle.path} learned from lead {' and '.join(sorted(learned))}", 2), err=True)
+        others = " and ".join(f"{count} from lead {lead}" for lead, count in other_leads.items())
+        click.echo(wrapped(f"{others}: {bundle.path} was trained on lead {' and '.join(sorted(learned))}", 2), err=True)
     if table.rows:
         for line in [*table.total(), _footer(bundle)]:
             click.echo(wrapped(line))
@@ -208,7 +208,7 @@ def open_bundle(path: Path, any_day: bool) -> Bundle:
     bundle = load_bundle(path)
     if bundle.is_portable and PACKED_FROM not in bundle.manifest:
         click.echo(
-            wrapped("ONNX Runtime is not installed: the portable form judges, at a third of the speed", 2), err=True
+            wrapped("ONNX Runtime is not installed: the portable form is used, at a third of the speed", 2), err=True
         )
     distribution = bundle.references.distribution
     if not any_day or not distribution:
@@ -262,7 +262,7 @@ class Table:
             yield ", ".join(f"{self._outcomes[outcome]} {outcome}" for outcome in ("correct", "wrong", INCONCLUSIVE))
         if self._between and not self._by_day:
             yield (
-                f"For what lies between the two states, compare with {self._labels[0]} recordings of the same day: "
+                f"For recordings between the two states, compare with {self._labels[0]} recordings of the same day: "
                 "--day-baseline-first 2"
             )
 
@@ -310,9 +310,9 @@ SLOWEST, FASTEST = 0.001, 1000.0  # times the sensor's pace
 @click.option("--gap", default="0s", type=Quantity("s"), help="Lose all samples for a while, such as 2s.")
 @click.option("--noise", type=Quantity("dB"), help="Add white noise this far below the signal, such as 20dB.")
 @click.option("--invert", is_flag=True, help="Invert the lead, as on the other wrist.")
-@click.option("--clock", type=Finite(100, 2000), help="Sample with a clock of so many hertz.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Where the faults fall.")
-@click.option("--speed", type=Finite(SLOWEST, FASTEST), help="Pace: 1 is the sensor's. [as fast as it goes]")
+@click.option("--clock", type=Finite(100, 2000), help="Sample with a clock of this rate in hertz.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of the faults.")
+@click.option("--speed", type=Finite(SLOWEST, FASTEST), help="Pace: 1 is real time. [as fast as possible]")
 @shown_options
 def simulate_command(
     bundle_path: Path,
@@ -328,12 +328,12 @@ def simulate_command(
     any_day: bool,
     shown: Shown,
 ) -> int:
-    """Replay recordings as a faulty sensor would give them: with samples lost, noise, an inverted lead, another clock.
+    """Replay recordings with simulated faults of a sensor: lost samples, noise, an inverted lead, another clock.
 
-    Prints what `edge-ecg replay` prints. The same seed puts the same faults into the same recording.
+    The output is that of `edge-ecg replay`. The same seed gives the same faults.
     """
     if gap < 0:
-        raise click.BadParameter(f"{gap:g} s is less than nothing", param_hint="--gap")
+        raise click.BadParameter(f"{gap:g} s is negative", param_hint="--gap")
     if noise is not None and abs(noise) > MOST_NOISE_DB:
         raise click.BadParameter(f"{noise:g} dB is beyond {MOST_NOISE_DB} dB either way", param_hint="--noise")
     if shown.page:

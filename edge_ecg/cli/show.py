@@ -117,7 +117,7 @@ def report_command(sources: tuple[Path, ...], out: Path) -> None:
 @click.command("web", short_help="A page that decides on recordings in a browser.")
 @click.argument("bundle_path", metavar="[BUNDLE]", required=False, type=click.Path(path_type=Path))
 @out_option("person.html", "The page.", PagePath())
-@click.option("--without-bundle", is_flag=True, help="A page for any bundle, which is dropped into it.")
+@click.option("--without-bundle", is_flag=True, help="A page without a bundle, into which any can be dropped.")
 def web_command(bundle_path: Path | None, out: Path, without_bundle: bool) -> None:
     """Write one HTML page that reads recordings and decides in a browser, without a network.
 

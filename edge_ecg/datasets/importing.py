@@ -92,8 +92,8 @@ class Imported:
 def list_recordings(sources: Sequence[Path], find: Find = find_recordings, dates: Dates | None = None) -> Listing:
     """All recordings at the sources with a date, by time.
 
-    dates: of recordings whose files say none. Raises RecordingError for a source that can not be read, DatasetError
-    for a row of dates that fits no recording.
+    dates: dates of recordings whose files have none. Raises RecordingError for an unreadable source, DatasetError for a
+    row of dates without a recording.
     """
     if isinstance(sources, str | os.PathLike):
         raise DatasetError(f"sources is {os.fspath(sources)!r:.60}, expected a list of paths")
@@ -129,7 +129,7 @@ def _recorded_at(recording: Recording, stated: str | None, folder: date | None) 
     if recording.day is None and stated is None and folder is not None:
         return f"{folder}"
     if recording.day is None and stated is None:
-        raise DatasetError(f"{recording.source}: says no date that is known; --dates takes a table of file,date")
+        raise DatasetError(f"{recording.source}: has no known date; give a table of file,date with --dates")
     text = recording.recorded_at or ""
     try:
         datetime.fromisoformat(text[:19])
@@ -137,9 +137,7 @@ def _recorded_at(recording: Recording, stated: str | None, folder: date | None) 
         text = ""
     said = f"{recording.day or ''} {text[11:]}".strip()
     if stated and said and not (stated.startswith(said) or said.startswith(stated)):
-        raise DatasetError(
-            f"{recording.source}: says that it is of {said}, and --dates says {stated}; give none for it"
-        )
+        raise DatasetError(f"{recording.source}: has the date {said}, but --dates gives {stated}; remove it there")
     return max(said, stated or "", key=len)
 
 
@@ -154,13 +152,13 @@ def write_data(
     measured: MeasuredLabels | None = None,
     find: Find = find_recordings,
 ) -> Imported:
-    """Write `out/DATE/LABEL/*.csv` for what is labeled, and a dataset file with a split by date where one is possible.
+    """Write `out/DATE/LABEL/*.csv` for labeled recordings, and a dataset file with a split by date if possible.
 
-    Values that were measured go into a table beside them, with the recordings between the thresholds, in folders that
-    the dataset file leaves out.
+    Measured values are written to a table beside them; recordings between the thresholds go into folders that the
+    dataset file excludes.
 
-    The folder is written beside its place and exchanged for an earlier import. Raises DatasetError unless there
-    are two labels, and if `out` holds anything that this command did not write; EdgeEcgError if a source would go.
+    The folder replaces an earlier import atomically. Raises DatasetError unless there are two labels, and if `out`
+    contains anything that this command did not write; EdgeEcgError if a source would be deleted.
     """
     if measured and baseline is None and target is None:
         baseline = measured.rule.below.label

@@ -90,7 +90,7 @@ def _is_time(text: str) -> bool:
 def by_table(items: Sequence[Item], path: Path) -> Labels:
     """Labels from a CSV file of `file-or-time,label`: a file's name or its end, or a time from the left.
 
-    A row with an empty label leaves its recordings out; a first row with the columns' names is passed over.
+    A row with an empty label leaves its recordings out; a first row with the columns' names is skipped.
     Raises DatasetError for a row that matches no recording, or a file name that matches several.
     """
     labels: Labels = {}

@@ -141,15 +141,15 @@ class Plan:
         enough = next((row for row in later if row.with_baseline.decided >= ENOUGH), later[-1])
         odds = f"{self.confidence / (1 - self.confidence):.0f}:1"
         return [
-            f"With {now.sessions} sessions of both states so far ({self.baseline_sessions} hold {labels[0]}, "
+            f"With {now.sessions} sessions of both states ({self.baseline_sessions} have {labels[0]}, "
             f"{self.target_sessions} {labels[1]}), {now.with_baseline.decided:.0%} of a new session's recordings are "
-            f"decided at odds of {odds} with the session's own baseline and {now.without.decided:.0%} without; "
-            f"{now.with_baseline.wrong:.2%} of the decided are wrong.",
-            f"With {enough.sessions - now.sessions} more it would be {enough.with_baseline.decided:.0%} and "
-            f"{enough.without.decided:.0%}; if the states lay half as far apart as they do so far, "
-            f"{enough.half_as_far.decided:.0%} with the session's own baseline.",
-            f"All of it is simulated by the rule's own model of levels; a statement of {self.confidence:.0%} without "
-            f"any model needs {sessions_without_model(self.confidence)} sessions of each state without an error.",
+            f"decided at odds of {odds} with the session's own baseline, and {now.without.decided:.0%} without it; "
+            f"{now.with_baseline.wrong:.2%} of these decisions are wrong.",
+            f"With {enough.sessions - now.sessions} more sessions: {enough.with_baseline.decided:.0%} and "
+            f"{enough.without.decided:.0%}; with half the present effect, {enough.half_as_far.decided:.0%} with the "
+            "session's own baseline.",
+            "These figures are simulated with the model of levels. Without a model, a confidence of "
+            f"{self.confidence:.0%} needs {sessions_without_model(self.confidence)} error-free sessions of each state.",
         ]
 
 

@@ -58,12 +58,14 @@ class TrainingDistribution:
         shapes = [np.shape(getattr(self, f.name)) for f in fields(self)]
         k, length = shapes[1] if len(shapes[1]) == 2 else (0, 0)
         if shapes[:-1] != [(2, length), (k, length), (k + 1,), ()] or k >= length:
-            raise BundleError(f"what training has seen has shapes {shapes}, expected (2, D), (K, D), (K + 1,), K < D")
+            raise BundleError(
+                f"the training distribution has shapes {shapes}, expected (2, D), (K, D), (K + 1,), K < D"
+            )
         if shapes[-1] not in [(2,), (0,)] or list(self.days) != sorted(np.clip(self.days, 1, date.max.toordinal())):
             raise BundleError(f"what training has seen has the days {self.days}, expected a first and a last one")
         finite = all(np.isfinite(getattr(self, f.name)).all() for f in fields(self))
         if not finite or min(*np.ravel(self.variances), self.limit) <= 0:
-            raise BundleError("what training has seen holds NaN, infinity or a spread of 0")
+            raise BundleError("the training distribution contains NaN, infinity or a spread of 0")
 
     def distances(self, embeddings: np.ndarray) -> np.ndarray:
         """Distances (N,) of embeddings (N, D) from the training distribution, near 1 for a usual beat."""

@@ -16,8 +16,8 @@ from edge_ecg.inference.portable import float_tensor, quantize_rows, tensors_in
 class ReferenceBank:
     """Embeddings (R, D) float32 of reference beats, and (R,) bool: is the beat from the target state?
 
-    With the `distribution` of training a watch knows which beats lie out of it; a bank without judges every beat.
-    Raises BundleError unless all numbers are finite and both states are there.
+    With the `distribution` of training, beats out of distribution are unusable; without it, all beats vote. Raises
+    BundleError unless all numbers are finite and both states are present.
     """
 
     embeddings: np.ndarray
@@ -60,12 +60,12 @@ class ReferenceBank:
     def evidence(self, logits: np.ndarray) -> np.ndarray:
         """Soft evidence (...) float64 of logits (..., R): the mean against the baseline minus that against the target.
 
-        Above 0 it speaks for the target.
+        Above 0 for the target.
         """
         return np.asarray(logits @ self.weights)
 
     def moved(self, by: np.ndarray) -> "ReferenceBank":
-        """The same bank, all of it `by` (D,) further on: what enrolment does."""
+        """A copy with every embedding shifted by `by` (D,); used by enrollment."""
         embeddings = (self.embeddings + by).astype(np.float32)
         return replace(self, embeddings=embeddings, distribution=self.distribution and self.distribution.moved(by))
 

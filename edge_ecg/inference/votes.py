@@ -1,17 +1,17 @@
-"""From comparisons to a decision: each beat votes, and what all of them say is held to the levels of both states.
+"""From comparisons to a decision: each beat votes, and their mean evidence is compared with the levels of both states.
 
-Two voting rules of the field stand side by side in `Vote`: hard votes (how many references of each state call the
+`Vote` has two voting rules of the field: hard votes (how many references of each state call the
 beat "same") and soft evidence (mean logit of "different" against the baseline minus that against the target). The
 decision uses the soft one; hard votes are counted beside it.
 
 The boundaries are those of A. Wald, "Sequential Tests of Statistical Hypotheses", Ann. Math. Statist. 16(2), 1945.
 Departures:
 - Wald adds up independent observations. The beats of a recording share their electrode, their posture and their day, so
-  their mean is judged as one observation, by how recordings and dates differ (`edge_ecg.inference.levels`).
-- Crossing a boundary does not end the test. The first crossing is provisional; what is decided when the recording ends
-  must still be beyond the same boundary. Otherwise the recording is inconclusive.
-- Three beats are the least, so that an ectopic one and the beat after its pause do not decide. What is unusable says
-  nothing, and nothing is decided while most beats are.
+  their mean is one observation, with the variances between recordings and dates (`edge_ecg.inference.levels`).
+- Crossing a boundary does not end the test. The first crossing is provisional: at the end of the recording, the log
+  odds must still be beyond the same boundary. Otherwise the recording is inconclusive.
+- At least three beats are required, so that an ectopic beat and the one after its pause do not decide. Unusable beats
+  do not vote, and there is no decision while most beats are unusable.
 """
 
 from collections.abc import Iterable
@@ -42,7 +42,7 @@ class Vote(NamedTuple):
 
     @property
     def soft_target(self) -> bool:
-        """The soft vote of this beat alone; a tie, here as there, is a vote for the baseline."""
+        """The soft vote of this beat alone; a tie counts for the baseline."""
         return self.evidence > 0
 
 
@@ -53,14 +53,14 @@ def cast_vote(logits: np.ndarray, references: ReferenceBank) -> Vote:
 
 
 def vote_of(same_as_baseline: int, same_as_target: int, evidence: float, references: ReferenceBank) -> Vote:
-    """The vote of one beat from how many references call it "same", and its soft evidence."""
+    """The vote of one beat from its numbers of "same" references, and its soft evidence."""
     # Shares, since the two states may differ in references; compared without a division.
     hard_target = same_as_target * references.baseline_count > same_as_baseline * references.target_count
     return Vote(same_as_baseline, same_as_target, hard_target, evidence)
 
 
 class Provisional(NamedTuple):
-    """The first label that the evidence was enough for."""
+    """The first decision, before the recording ends."""
 
     label: str
     beats: int  # that had voted by then
@@ -96,7 +96,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class DecisionRule:
-    """Rule that turns the votes of one model into decisions. Without levels nothing is ever decided."""
+    """Rule that turns the votes of one model into decisions. Without levels all recordings are inconclusive."""
 
     labels: tuple[str, str]  # baseline, target
     levels: Levels | None
@@ -124,11 +124,11 @@ class DecisionRule:
         return replace(self, constants=structs.replace(self.constants, alpha=1 - confidence, beta=1 - confidence))
 
     def tally(self, day: DayLevel | None = None) -> "Tally":
-        """An empty tally, knowing the level of the day's baseline or not."""
+        """An empty tally, with or without a day's baseline."""
         return Tally(self, day)
 
     def tallied(self, votes: Iterable[tuple[Vote | None, float]], day: DayLevel | None = None) -> "Tally":
-        """The tally of one recording from its beats' votes and when each was known; None for an unusable beat."""
+        """The tally of one recording from the votes and times of its beats; None for an unusable beat."""
         tally = self.tally(day)
         for vote, time_s in votes:
             _ = tally.skip() if vote is None else tally.add(vote, time_s)
@@ -144,7 +144,7 @@ class DecisionRule:
 
 
 class Tally:
-    """Add up the beats of one recording; the decision so far must hold until the last of them."""
+    """Add up the votes of one recording to a decision."""
 
     def __init__(self, rule: DecisionRule, day: DayLevel | None = None):
         self._rule, self._labels, self._levels = rule, rule.labels, rule.levels
@@ -153,7 +153,7 @@ class Tally:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the recording."""
+        """Start a new recording."""
         self.log_odds = 0.0
         self._evidence = 0.0
         self._hard_votes = [0, 0]
@@ -162,9 +162,9 @@ class Tally:
         self._decision: Decision | None = None  # until the next beat
 
     def add(self, vote: Vote, time_s: float) -> Decision:
-        """Count one beat's vote, known at `time_s` of the recording, and return what is known by then.
+        """Add the vote of one beat, known at `time_s` of the recording, and return the decision so far.
 
-        A vote whose evidence is no number is an unusable beat.
+        A beat with NaN as evidence is unusable.
         """
         if not isfinite(vote.evidence):
             return self.skip()
@@ -179,7 +179,7 @@ class Tally:
         return self.decision
 
     def skip(self) -> Decision:
-        """Count one beat that must not vote, and return what is known by then."""
+        """Count one unusable beat, and return the decision so far."""
         self._unusable += 1
         self._decision = None
         return self.decision

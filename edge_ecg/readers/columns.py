@@ -294,7 +294,7 @@ def _finest(times: dict[int, np.ndarray], headings: list[str], is_rate_given: bo
     }
     rates = [rate_hz for rate_hz, _ in grids.values()]
     if not is_rate_given and any(not is_same_rate(rate_hz, rates[0]) for rate_hz in rates):
-        raise RecordingError("has two columns of times that step at different rates; --rate says the sample rate")
+        raise RecordingError("has two columns of times that step at different rates; set it with --rate")
     return min(grids or times, key=lambda number: len(np.unique(np.diff(times[number]))))
 
 

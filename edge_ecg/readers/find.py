@@ -1,7 +1,7 @@
 """Find recordings: in Apple's export.zip, below a folder, or a single file.
 
-An archive comes from anybody. It is never unpacked to disk: what its directory says of names, links, sizes and ratios
-is judged first, and then only what looks like an ECG is read, one recording at a time.
+An archive is untrusted input. It is never unpacked to disk: names, links, sizes and ratios in its directory are checked
+first, and then only ECGs are read, one recording at a time.
 """
 
 import os
@@ -44,7 +44,7 @@ NAMES_SHOWN = 3
 
 @dataclass(frozen=True)
 class RecordingFile:
-    """A file that should hold one recording; `read` raises RecordingError if it does not."""
+    """A file with one recording; `read` raises RecordingError if it has none."""
 
     name: str  # where it lies, with the archive or folder that was given
     read: Callable[[], Recording]
@@ -58,7 +58,7 @@ class SkippedFiles:
     kinds: Counter[str] = field(default_factory=Counter)
 
     def add(self, name: str, why: str = "") -> None:
-        """Pass over a file: `why`, or that it looks like no recording."""
+        """Skip a file: `why`, or because it is no recording."""
         self.names.append(name)
         self.kinds[why or PurePosixPath(name).suffix.lower()[:12] or "no suffix"] += 1
 
@@ -66,17 +66,17 @@ class SkippedFiles:
         kinds = ", ".join(f"{count} {kind}" for kind, count in self.kinds.most_common(6))
         names = ", ".join(ascii(name[-60:])[1:-1] for name in self.names[:NAMES_SHOWN])
         more = ", ..." if len(self.names) > NAMES_SHOWN else ""
-        return f"{len(self.names)} passed over as no recordings: {kinds} ({names}{more})"
+        return f"{len(self.names)} skipped, not recordings: {kinds} ({names}{more})"
 
 
 def find_recordings(
     path: str | os.PathLike[str], overrides: Overrides = NO_OVERRIDES, skipped: SkippedFiles | None = None
 ) -> Iterator[RecordingFile]:
-    """The recordings at `path`, by name: those of an Apple export.zip, those below a folder, or the file itself.
+    """The recordings at `path`, sorted by name: in an Apple export.zip, below a folder, or the file itself.
 
-    In an archive or folder a file counts if a format knows it (`edge_ecg.readers.read`); the others are added to
-    `skipped`. An archive stays open until the last one was taken. `overrides` is what the user says of recordings
-    whose files do not. Raises RecordingError for an archive that is damaged or too large, and if nothing is found.
+    Files of an archive or folder in no known format (`edge_ecg.readers.read`) are added to `skipped`. An archive stays
+    open until the last recording is taken. `overrides` are facts that the files do not state. Raises RecordingError for
+    a damaged or too large archive, and if nothing is found.
     """
     source, passed = path_of(path, RecordingError), SkippedFiles() if skipped is None else skipped
     try:
@@ -93,7 +93,7 @@ def find_recordings(
     except OSError as error:
         raise RecordingError(f"{source}: cannot be read: {error.strerror or type(error).__name__}") from None
     if nothing:
-        raise RecordingError(f"{source}: holds no ECG; expected Apple's export.zip, or a folder with recordings")
+        raise RecordingError(f"{source}: contains no ECG; expected Apple's export.zip, or a folder with recordings")
 
 
 def _of_file(source: str, overrides: Overrides, sniffed: Content | None = None) -> Iterator[RecordingFile]:
@@ -153,7 +153,7 @@ def _below(folder: Path, overrides: Overrides, passed: SkippedFiles) -> Iterator
                 continue
             count += 1
             if count > MOST_RECORDINGS:
-                raise RecordingError(f"{folder}: holds more than {MOST_RECORDINGS} recordings")
+                raise RecordingError(f"{folder}: contains more than {MOST_RECORDINGS} recordings")
             yield from _of_file(str(file), overrides, content)
 
 
@@ -213,7 +213,7 @@ def _archived(path: Path, overrides: Overrides, passed: SkippedFiles) -> Iterato
                 count, total_bytes = count + 1, total_bytes + info.file_size
                 if count > MOST_RECORDINGS or total_bytes > MOST_TOTAL_BYTES:
                     most = f"{MOST_RECORDINGS} recordings or {MOST_TOTAL_BYTES / 1e9:.0f} GB of them"
-                    raise RecordingError(f"{path}: holds more than {most}")
+                    raise RecordingError(f"{path}: contains more than {most}")
                 yield from _each(
                     content, RecordingFile(source, partial(read_content, content, source, overrides)), overrides
                 )

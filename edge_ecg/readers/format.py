@@ -73,7 +73,7 @@ def ecg_channel(names: Sequence[str], override: str | None, allowed: Sequence[in
         if len(some) == 1:
             return some[0]
     many = f"{len(names)} channels, {len(named) or 'none'} named ECG" if len(names) > 1 else "no channel named ECG"
-    raise RecordingError(f"has {many}; --channel says which one is it, by its name or its number from 1")
+    raise RecordingError(f"has {many}; choose one with --channel, by name or number from 1")
 
 
 def of_volts(units: Iterable[str | None]) -> list[int] | None:
@@ -107,7 +107,7 @@ def _overridden(plain: list[str], override: str) -> int:
 # Formats of hospitals that are not read here: refused by name, with the tool that converts them.
 
 BIOSIG = "BioSig's save2gdf -f=EDF makes an EDF file of it"
-PYDICOM = "pydicom gives its samples (dcmread(FILE).waveform_array(0)): save a lead as .npy, and say its --rate"
+PYDICOM = "pydicom gives its samples (dcmread(FILE).waveform_array(0)): save a lead as .npy, and set --rate"
 TOOLKIT = "ECG Toolkit (ecgtoolkit-cs) makes SCP-ECG of it, and BioSig's save2gdf -f=EDF an EDF file of that"
 
 

@@ -1,7 +1,7 @@
 """Header lines above the values: rate, unit, time of recording. The person's lines are left out first.
 
 Rates are spelled in as many ways as there are programs. A line that states one and can't be read is an error, never
-passed over: a wrong rate makes wrong RR intervals without a word.
+ignored: a wrong rate silently gives wrong RR intervals.
 """
 
 import re
@@ -172,7 +172,7 @@ def _of_key(key: str, value: str) -> float:
     if (len(named) != 1 and len(numbers) != 1) or re.search(r"bpm|/ ?min", value.casefold()):
         shown = f" ({value})" if _SHOWN.fullmatch(value) else ""
         raise RecordingError(
-            f"sample rate is not a number of hertz{shown}; expected it as in '512 hertz'; --rate says it"
+            f"sample rate is not a number of hertz{shown}; expected it as in '512 hertz'; set it with --rate"
         )
     kilo = _KILO.search(key) or (named and (named[0][1] or named[0][2])) or _KILO.search(value)
     return _number(named[0][0] if len(named) == 1 else numbers[0]) * (1000 if kilo else 1)
@@ -195,7 +195,7 @@ def _interval_s(key: str, value: str) -> float | None:
     if words.startswith("samp") and words.endswith("time") and not (found and found[2]):
         return None  # a time of day
     if not found or not number:
-        raise RecordingError("sampling interval is not a number of seconds; --rate says the sample rate")
+        raise RecordingError("sampling interval is not a number of seconds; set it with --rate")
     said = (found[2] or next((word for word in words.split() if word in PER_SECOND), "")).casefold()
     unit = {"m": "ms", "n": "ns", "s": "s", "": ""}.get(said[:1], "us")
     fits = (per for per in PER_SECOND.values() if RATE_RANGE_HZ[0] <= per / number <= RATE_RANGE_HZ[1])
@@ -207,7 +207,7 @@ def _steps(fields: Fields) -> list[re.Match[str]]:
     found = (_STEP.fullmatch(value) for _, value in fields)
     steps = [match for match in found if match]
     if any(not _number(step[1]) for step in steps):
-        raise RecordingError("states a step of 0 between samples; --rate says the sample rate")
+        raise RecordingError("states a step of 0 between samples; set it with --rate")
     return steps
 
 

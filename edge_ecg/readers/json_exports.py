@@ -55,7 +55,7 @@ def observation(resource: dict[str, Any], channel_override: str | None) -> RawSi
         quantity = component.get("valueQuantity", {})
         said = str(quantity.get("unit", quantity.get("code"))).casefold() in _HERTZ and float(quantity["value"])
         if said and not is_same_rate(said, rate_hz):
-            raise RecordingError(f"says that its sample rate is {said:g} Hz; by its period it is {rate_hz:g} Hz")
+            raise RecordingError(f"states a sample rate of {said:g} Hz; by its period it is {rate_hz:g} Hz")
     began = resource.get("effectivePeriod", {}).get("start")
     time = recorded_at_in(str(began or resource.get("effectiveDateTime") or resource.get("effectiveInstant")))
     device = stated_device(str([resource.get(key) for key in ("device", "extension", "contained")]))

@@ -28,7 +28,7 @@ def parse_npy(content: Content, _overrides: Overrides) -> RawSignal:
 
 NPY = Format(
     "NumPy",
-    "`.npy`, one dimension of integers, float32 or float64; says neither rate nor unit",
+    "`.npy`, one dimension of integers, float32 or float64; without rate and unit",
     frozenset({".npy"}),
     lambda head: head.startswith(b"\x93NUMPY"),
     parse_npy,

@@ -32,7 +32,7 @@ def parse_opensignals(content: Content, overrides: Overrides) -> RawSignal:
     except RecordingError:
         raise
     except (StopIteration, ValueError, KeyError, TypeError, AttributeError):
-        raise RecordingError("is an OpenSignals file whose header says no rate and columns") from None
+        raise RecordingError("is an OpenSignals file whose header has no rate and columns") from None
     channel = ecg_channel(
         [f"{sensor} {label}" for sensor, label in zip(sensors, labels, strict=False)], overrides.channel
     )
@@ -47,7 +47,7 @@ def parse_opensignals(content: Content, overrides: Overrides) -> RawSignal:
         return RawSignal(values, None, rate_hz, time, device=stated_device(kind))
     known = kind.startswith("bitalino") and len(bits) > channel and bits[channel] in (6, 10)  # its converters
     if not known or not (values == np.rint(values)).all():
-        raise RecordingError("is an OpenSignals file that does not say what a count is; export it in physical units")
+        raise RecordingError("is an OpenSignals file without the unit of a count; export it in physical units")
     millivolts = (values / 2 ** bits[channel] - 0.5) * _SUPPLY_MV / _GAIN
     return RawSignal(millivolts, "mV", rate_hz, time, device="BITalino")
 

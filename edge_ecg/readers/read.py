@@ -103,14 +103,14 @@ def read_recording(
     channel: str | None = None,
     lead: str | None = None,
 ) -> Recording:
-    """The recording in `path`, chosen by content.
+    """Read a recording; the format is recognized by content.
 
-    docs/recordings.md lists the formats; a WFDB record is given as `100`, `100.hea` or `100.dat`. Where a file states
-    no rate it is `rate_hz`, default 512 Hz; where it states no unit, `unit`, default microvolts; `channel` is the name
-    or number of the ECG's channel or column; `lead` the lead where the file says none.
+    docs/recordings.md lists the formats; a WFDB record is given as `100`, `100.hea` or `100.dat`. `rate_hz` is the
+    sample rate of a file without one (default 512 Hz), `unit` the unit (default microvolts), `lead` the lead;
+    `channel` is the name or number of the ECG's channel or column.
 
-    Raises RecordingError, naming the file, if it can't be read, is none of them, states a rate, unit or lead that
-    can't be read or differs from an override, holds an infinite value, misses half of its samples, has a rate
+    Raises RecordingError, naming the file, if it can't be read, has an unknown format, has a rate, unit or lead that
+    can't be read or differs from an override, contains an infinite value, lacks half of its samples, has a rate
     outside 100 to 2000 Hz, lasts less than 4 s, or can't be an ECG in its unit.
     """
     path_of(path, RecordingError)

@@ -113,7 +113,7 @@ def decoded(data: bytes, whole: bool = True) -> str:
         # Without a rate any will do: the numbers are ASCII, and they are all that is needed.
         text = next((t for t in texts if _head_names_a_rate(t)), data.decode("latin-1"))
     if len(data.translate(None, _CONTROL)) < len(data) and _BINARY.search(text):
-        raise RecordingError("holds binary data; expected text, an Apple ECG file or one value a line")
+        raise RecordingError("contains binary data; expected text, an Apple ECG file or one value per line")
     return text
 
 

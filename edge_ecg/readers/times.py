@@ -163,14 +163,14 @@ def on_grid(
 
 def _why_uneven(times: np.ndarray) -> str:
     if not np.isfinite(times).all():
-        return f"has no time for sample {int(np.isfinite(times).argmin()) + 1}; --rate says the sample rate"
+        return f"has no time for sample {int(np.isfinite(times).argmin()) + 1}; set it with --rate"
     backwards = np.flatnonzero(np.diff(times) < 0)
     if len(backwards):
         return (
-            f"has times that run backwards after sample {backwards[0] + 1}; sort its samples by time, or take them as "
-            "they lie: --rate says the sample rate"
+            f"has times that run backwards after sample {backwards[0] + 1}; sort its samples by time, or set "
+            "--rate to use them in this order"
         )
-    return "has times that do not step evenly at 100 to 2000 Hz; --rate says the sample rate"
+    return "has times that do not step evenly at 100 to 2000 Hz; set it with --rate"
 
 
 def _spread(times: np.ndarray) -> np.ndarray:

@@ -187,11 +187,11 @@ def _coarse(run: Path) -> tuple[str, ...]:
 def _bundle(path: Path) -> dict[str, Any]:
     if path.is_dir() and not (path / MANIFEST).exists():
         raise RunError(
-            f"{path}: holds neither config.json nor {MANIFEST}, expected a finished training run or a bundle"
+            f"{path}: contains neither config.json nor {MANIFEST}, expected a finished training run or a bundle"
         )
     manifest = load_bundle(path).manifest
     if PACKED_FROM in manifest:
-        raise RunError(f"{path}: is packed for a device and holds no figures; give the whole bundle")
+        raise RunError(f"{path}: is packed for a device and has no results; give the whole bundle")
     file = path / MANIFEST
     with naming(file):
         baseline, target = manifest["labels"]

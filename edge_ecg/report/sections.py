@@ -195,7 +195,7 @@ def day_baseline(findings: Findings) -> dict[str, Any]:
         "more": [
             *(("fully nested, seed 0", plan, f) for plan, f in (found.nested or {}).get("0.95", {}).items()),
             *(
-                (f"left aside, seed {seed}", plan, f)
+                (f"excluded, seed {seed}", plan, f)
                 for seed, plans in found.excluded_recordings.items()
                 for plan, f in plans.items()
             ),

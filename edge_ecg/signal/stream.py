@@ -17,10 +17,10 @@ LEAST_MISSED_CORRELATION = 0.8
 
 
 class BeatStream:
-    """Raw microvolts at any rate in, beats out. Any chunk size gives the same beats, bit for bit.
+    """Beats from raw microvolts at any rate. Any chunk size gives the same beats, bit for bit.
 
-    The stream wakes every 128 samples of 512 Hz (0.25 s) and works through what it heard by then: a beat
-    must wait for its T wave anyway, and a wake costs the same for one sample as for many.
+    Samples are processed in blocks of 128 at 512 Hz (0.25 s): a beat must wait for its T wave anyway, and a wake-up
+    costs the same for one sample as for many.
     """
 
     def __init__(self, sample_rate_hz: float, contract: Contract = CONTRACT):
@@ -38,9 +38,9 @@ class BeatStream:
         self._pending = np.zeros(0)  # since the last wake
 
     def push(self, samples_uv: np.ndarray) -> list[Beat]:
-        """Take the next samples, any number of them; return the beats completed by the last wake.
+        """Take the next samples, any number of them; return the beats completed by the last block.
 
-        Raises RecordingError for what is no list of numbers in one dimension.
+        Raises RecordingError unless samples are numbers in one dimension.
         """
         heard = np.concatenate((self._pending, self._resampler.push(one_lead(samples_uv))))
         wakes_at = len(heard) - len(heard) % self._block_samples
@@ -73,7 +73,7 @@ def heart_rate_bpm(r_peak_times_s: np.ndarray) -> float:
 def missed_share(recording: Recording, r_peak_times_s: np.ndarray) -> float:
     """The share of intervals between R peaks in whose middle a smaller wave of the same shape lies.
 
-    Where R waves are high and low by turns, the detector may find the high ones alone: a plausible rhythm at half its
+    If R waves alternate between high and low, the detector may find only the high ones, a plausible rhythm at half the
     rate. On every recording of the watch and of six records of the MIT-BIH database it is at most 2 %.
     """
     slopes = np.diff(np.nan_to_num(recording.samples_uv))

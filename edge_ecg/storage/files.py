@@ -53,7 +53,7 @@ def read_small_file(path: Path, most: int, refusal: type[EdgeEcgError] = EdgeEcg
     with os.fdopen(plain_handle(path, refusal), "rb") as stream:
         content = stream.read(most + 1) or b""  # None of a device that has nothing now
     if len(content) > most:
-        raise refusal(f"{path}: has more than {most:,} bytes, which is too many for what it should be")
+        raise refusal(f"{path}: has more than {most:,} bytes, too many for such a file")
     return content
 
 

@@ -169,16 +169,16 @@ def _rank(scores: RecordingScores) -> tuple[float, float]:
 
 
 def verdict(ours: str, methods: dict[str, RecordingScores]) -> str:
-    """One sentence: whether a comparator earned its place beside the best of all other methods."""
+    """One sentence: is a comparator better than the best of all other methods."""
     beside = beside_the_best(ours, methods)
     mine, best = methods[ours], methods[beside.best]
     low, high = beside.more_95
     if low <= 0 <= high:
-        difference = "no difference that the dates would show"
+        difference = "the difference is not significant over dates"
     else:
         difference = f"the difference is {beside.more:+.1%}, from {low:+.1%} to {high:+.1%} over dates"
     return (
-        f"The {ours} comparator {'earned' if beside.earned else 'did not earn'} its place: {mine.right.sum()} of "
-        f"{len(mine.right)} recordings and AUC {_rank(mine)[1]:.4f}, against {best.right.sum()} and "
-        f"{_rank(best)[1]:.4f} for the best baseline, {beside.best}; {difference}."
+        f"The {ours} comparator is {'better' if beside.earned else 'no better'} than the best other method, "
+        f"{beside.best}: {mine.right.sum()} of {len(mine.right)} recordings correct and AUC {_rank(mine)[1]:.4f}, "
+        f"against {best.right.sum()} and {_rank(best)[1]:.4f}; {difference}."
     )

@@ -162,7 +162,9 @@ def measure_plan(subject: Subject, out: Path, say: Say) -> SessionPlan:
     run = subject.run
     levels = run.rule.levels
     if levels is None:
-        raise RunError(f"{run.path}: its sessions are too few to tell how much they differ; record both states on more")
+        raise RunError(
+            f"{run.path}: too few sessions to estimate how much they differ; record both states in more sessions"
+        )
     beats = BeatSet.joined([run.training, run.validation])
     settings = settings_for(subject.architecture, subject.seed)
     models = {}

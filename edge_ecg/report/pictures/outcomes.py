@@ -204,7 +204,7 @@ def _rho(rho: float | None) -> str:
 SESSION_CURVES = (  # name, color, line
     ("with the session's own baseline", "ours", ""),
     ("without", "second", "dashed"),
-    ("the states half as far apart", "third", "dotted"),
+    ("with half the effect", "third", "dotted"),
 )
 
 

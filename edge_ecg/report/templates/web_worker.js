@@ -209,7 +209,7 @@ async function archive(file, name) {
   }
   total += jobs.length;
   waiting.unshift(...jobs);
-  if (!jobs.length) throw new Error("holds no ECG; expected the Health app's export.zip, or a zip with recordings");
+  if (!jobs.length) throw new Error("contains no ECG; expected the Health app's export.zip, or a zip with recordings");
   const others = plain.length - wanted.length;
   if (others) postMessage({ kind: "others", name, count: others });
 }
