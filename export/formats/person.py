@@ -194,7 +194,7 @@ def as_two(run: Outputs) -> Engine:
 
 
 def faults_of(run: Outputs, bank: ReferenceBank, beats: np.ndarray) -> list[str]:
-    """What does not follow, by the references, from the embeddings and logits that a person's graph gives itself."""
+    """Outputs of a person graph that do not follow from its own embeddings and logits."""
     rows = [run(beat[np.newaxis]) for beat in beats]
     got = {name: np.concatenate([row[name] for row in rows]) for name in OUTPUTS}
     logits, distribution = got["logits"], bank.distribution
