@@ -52,7 +52,7 @@ from train.model.architectures import build_model
 from train.model.model import Model
 
 REFERENCES = 100  # the public comparator has 50 of each state
-RECORDING = Recording(record(synthetic_person(1), "target", 0, number=1).samples_uv, 512.0, "synthetic")
+RECORDING = Recording(record(synthetic_person(1), "glucose", 0, number=1).samples_uv, 512.0, "synthetic")
 
 
 def best_s(jobs: dict[str, Callable[[], object]], seconds: float) -> dict[str, float]:

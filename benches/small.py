@@ -37,7 +37,7 @@ def write_look(folder: Path) -> None:
     shutil.rmtree(LOOK, ignore_errors=True)
     LOOK.mkdir()
     pack_bundle(folder / "bundle", LOOK / "person.ecgbundle")
-    for date, state in (("0308", "baseline"), ("0308", "target"), ("0309", "target")):
+    for date, state in (("0308", "fasting"), ("0308", "glucose"), ("0309", "glucose")):
         (recording, *_) = sorted((folder / "person" / date / state).glob("*.csv"))
         shutil.copy(recording, LOOK / f"{recording.stem}_{state}.csv")
 

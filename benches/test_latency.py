@@ -26,7 +26,7 @@ from edge_ecg.simulation.synthetic import record, synthetic_person
 from edge_ecg.watch import Watch
 from train.run import load_run
 
-RECORDING = Recording(record(synthetic_person(1), "target", 0, number=1).samples_uv, 512.0, "synthetic")
+RECORDING = Recording(record(synthetic_person(1), "glucose", 0, number=1).samples_uv, 512.0, "synthetic")
 
 
 @pytest.fixture(scope="module")

@@ -64,6 +64,6 @@ def test_a_minute_of_a_long_stream(benchmark: BenchmarkFixture, small_bundle: Pa
     from edge_ecg.watch import Watch
 
     watch = Watch(load_bundle(small_bundle))
-    samples_uv = record(synthetic_person(1), "target", 0, number=1, duration_s=60.0).samples_uv
+    samples_uv = record(synthetic_person(1), "glucose", 0, number=1, duration_s=60.0).samples_uv
     benchmark.group = "60 s of ECG in a stream that goes on"
     benchmark(lambda: watch.push(samples_uv))

@@ -47,7 +47,7 @@ class Files(dict[str, bytes]):
 
 def good_files(folder: Path) -> Files:
     """A good recording of each kind, of a synthetic person, made in an empty folder."""
-    ecg_uv = np.round(record(synthetic_person(1), "target", 0, number=0, duration_s=4.5).samples_uv, 3)[:2300]
+    ecg_uv = np.round(record(synthetic_person(1), "glucose", 0, number=0, duration_s=4.5).samples_uv, 3)[:2300]
     write_apple_csv(folder / "en.csv", ecg_uv, 512.0, "2024-03-01 08:00:00 +0100", name=SECRET)
     write_apple_csv(folder / "de.csv", ecg_uv, 511.422, "2024-03-01 08:00:00 +0100", "de", name=SECRET)
     (folder / "utf16.csv").write_bytes((folder / "en.csv").read_text().encode("utf-16"))

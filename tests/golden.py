@@ -40,14 +40,14 @@ SEED = 5
 TIMED = ("latency_us", "realtime_factor", "late_chunks")
 KEPT = 64  # numbers of a stage's output that a vector keeps
 RECORDINGS: tuple[tuple[str, str, int, str, dict[str, Any]], ...] = (
-    ("plain", "baseline", 0, "en", {"duration_s": 12.0}),
-    ("german", "target", 1, "de", {"duration_s": 12.0, "sample_rate_hz": 511.422}),
-    ("inverted", "target", 2, "en-DE", {"duration_s": 9.0, "sample_rate_hz": 300.0, "noise_uv": 4.0, "inverted": True}),
-    ("late", "target", 60, "en", {"duration_s": 9.0}),  # two months later: out of date
-    ("again", "target", 0, "en", {"duration_s": 9.0}),  # on the day of the first, which is its day's baseline
-    ("looped", "baseline", 0, "en", {"duration_s": 9.0}),
-    ("jittered", "baseline", 0, "en", {"duration_s": 12.0}),
-    ("spliced", "baseline", 0, "en", {"duration_s": 20.0}),
+    ("plain", "fasting", 0, "en", {"duration_s": 12.0}),
+    ("german", "glucose", 1, "de", {"duration_s": 12.0, "sample_rate_hz": 511.422}),
+    ("inverted", "glucose", 2, "en-DE", {"duration_s": 9.0, "sample_rate_hz": 300.0, "noise_uv": 4, "inverted": True}),
+    ("late", "glucose", 60, "en", {"duration_s": 9.0}),  # two months later: out of date
+    ("again", "glucose", 0, "en", {"duration_s": 9.0}),  # on the day of the first, which is its day's baseline
+    ("looped", "fasting", 0, "en", {"duration_s": 9.0}),
+    ("jittered", "fasting", 0, "en", {"duration_s": 12.0}),
+    ("spliced", "fasting", 0, "en", {"duration_s": 20.0}),
 )
 MEANS_NOTHING = {  # by name, what a guard must find
     "looped": "one beat repeated",
@@ -127,7 +127,7 @@ def write_vectors(bundle_path: Path, out: Path) -> None:
         made = record(synthetic_person(SEED), state, day, number=number, **options)
         samples_uv = made.samples_uv
         if name in MEANS_NOTHING:
-            other = record(synthetic_person(SEED), "target", day, number=number).samples_uv
+            other = record(synthetic_person(SEED), "glucose", day, number=number).samples_uv
             samples_uv = MEANINGLESS[MEANS_NOTHING[name]](samples_uv, other, other)
         path = out / f"{name}.csv"
         write_apple_csv(path, samples_uv, made.sample_rate_hz, made.recorded_at, locale)

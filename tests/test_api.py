@@ -29,7 +29,7 @@ def bundle(small_bundle: Path) -> Bundle:
 
 @pytest.fixture(scope="module")
 def recording() -> Recording:
-    made = record(synthetic_person(1), "target", day=1, number=1)
+    made = record(synthetic_person(1), "glucose", day=1, number=1)
     return Recording(made.samples_uv, made.sample_rate_hz, "synthetic")
 
 

@@ -37,7 +37,7 @@ def rewritten(bundle: Path, change: Callable[[dict], None], **files: bytes) -> N
 
 def test_what_is_written_can_be_opened(small_bundle: Path) -> None:
     bundle = load_bundle(small_bundle)
-    assert bundle.labels == ("baseline", "target")
+    assert bundle.labels == ("fasting", "glucose")
     assert bundle.manifest["model"]["parameters"] < 9000
     assert "medical" in bundle.manifest["intended_use"]
 
@@ -208,7 +208,7 @@ def test_what_is_no_whole_bundle_is_never_replaced(
     before = tree(tmp_path)
     for out in (occupied, tmp_path / "link"):
         if command == "enroll":
-            words = ["enroll", str(small_bundle), str(small_dataset.parent / "0308/baseline"), "--out", str(out)]
+            words = ["enroll", str(small_bundle), str(small_dataset.parent / "0308/fasting"), "--out", str(out)]
             done = CliRunner().invoke(cli, words)
         else:
             done = CliRunner().invoke(export_bundle, [str(small_run), "--out", str(out)])
@@ -225,7 +225,7 @@ def test_what_is_read_is_never_replaced(
     out = {"is": source, "holds": source.parent, "lies in": source / "new"}[place]
     before = tree(tmp_path)
     if command == "enroll":
-        words = ["enroll", str(source), str(small_dataset.parent / "0308/baseline"), "--out", str(out)]
+        words = ["enroll", str(source), str(small_dataset.parent / "0308/fasting"), "--out", str(out)]
         done = CliRunner().invoke(cli, words)
     else:
         done = CliRunner().invoke(export_bundle, [str(source), "--out", str(out)])

@@ -34,7 +34,7 @@ def test_replay_json_is_one_object_a_recording(small_bundle: Path, recordings: l
             *("latency_us", "realtime_factor", "unusable_beats", "unusable"),
             *("inverted_beats", "lead_is_inverted", "late_chunks"),
         ]
-        assert line["decision"] in {"baseline", "target", "inconclusive"}
+        assert line["decision"] in {"fasting", "glucose", "inconclusive"}
         assert sum(line["votes"].values()) == line["beats"]
         assert line["beats"] + line["unusable_beats"] > 15
         assert set(line["latency_us"]) == {"p50", "p95", "p99"}
@@ -43,7 +43,7 @@ def test_replay_json_is_one_object_a_recording(small_bundle: Path, recordings: l
             assert line["provisional"] == line["decision"]
             assert 3 < line["provisional_after_s"] <= 30, path
         assert line["rule"] == "no baseline of the day"
-        assert line["dates"] == {"baseline": 7, "target": 7}
+        assert line["dates"] == {"fasting": 7, "glucose": 7}
     right = sum(line["decision"] == path.parent.name for line, path in zip(lines, recordings, strict=True))
     assert right >= len(lines) - 2
 

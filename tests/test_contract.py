@@ -119,7 +119,7 @@ def test_every_contract_that_loads_runs_a_recording_to_its_end(data: st.DataObje
         contract = Contract.from_json(content)
     except ContractError:
         return
-    recording = record(synthetic_person(1), "baseline", 0, number=0, duration_s=8.0)
+    recording = record(synthetic_person(1), "fasting", 0, number=0, duration_s=8.0)
     stream = BeatStream(recording.sample_rate_hz, contract)
     began = time.process_time()
     for samples in np.array_split(recording.samples_uv, 3):

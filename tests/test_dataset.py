@@ -264,7 +264,7 @@ def test_training_reads_what_is_told_and_warns_of_what_it_mixes(tmp_path: Path) 
     for label, words in (("a", ["Lead,Lead I"]), ("c", [])):
         folder = tmp_path / "0101" / label
         folder.mkdir(parents=True)
-        uv = record(person, "target", 0, number=0, duration_s=8).samples_uv
+        uv = record(person, "glucose", 0, number=0, duration_s=8).samples_uv
         (folder / "one.csv").write_text("\n".join([*words, "", *(f"{value:.1f}" for value in uv)]))
     (tmp_path / "dataset.toml").write_text(GOOD.replace('["0102"]', "['9']").replace('["0103"]', "['8']") + TOLD)
     dataset = read_dataset(tmp_path / "dataset.toml")

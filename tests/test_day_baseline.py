@@ -33,12 +33,12 @@ def day(small_dataset: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def baselines(day: Path) -> list[Recording]:
-    return [read_recording(path) for path in sorted((day / "baseline").glob("*.csv"))]
+    return [read_recording(path) for path in sorted((day / "fasting").glob("*.csv"))]
 
 
 @pytest.fixture(scope="module")
 def target(day: Path) -> Recording:
-    return read_recording(min((day / "target").glob("*.csv")))
+    return read_recording(min((day / "glucose").glob("*.csv")))
 
 
 def test_its_level_is_the_mean_of_its_recordings(bundle: Bundle, baselines: list[Recording]) -> None:
@@ -65,7 +65,7 @@ def test_a_watch_that_knows_the_day_says_by_which_rule(
         bundle.rule.levels.log_odds(level_of(bundle, target), with_day.decision.beats, found.level)  # type: ignore[union-attr]
     )
     assert with_day.log_odds != without.log_odds
-    assert with_day.dates == {"baseline": 7, "target": 7}
+    assert with_day.dates == {"fasting": 7, "glucose": 7}
     assert with_day.decision.confidence <= 7 / 8
 
 
@@ -78,7 +78,7 @@ def level_of(bundle: Bundle, recording: Recording) -> float:
 def test_a_recording_of_another_day_is_refused(
     bundle: Bundle, baselines: list[Recording], target: Recording, small_dataset: Path
 ) -> None:
-    other = read_recording(min((small_dataset.parent / "0309" / "baseline").glob("*.csv")))
+    other = read_recording(min((small_dataset.parent / "0309" / "fasting").glob("*.csv")))
     with pytest.raises(RecordingError, match=r"one day, not .* of 2024-03-08, .* of 2024-03-09"):
         DayBaseline.of(bundle, [baselines[0], other])
     with pytest.raises(RecordingError, match="is of 2024-03-09, the recording of 2024-03-08"):
@@ -90,7 +90,7 @@ def test_a_recording_of_another_day_is_refused(
 def test_what_can_not_be_judged_can_not_be_a_baseline(bundle: Bundle, baselines: list[Recording]) -> None:
     one = baselines[0]
     turned = replace(synthetic_person(1), baseline=replace(synthetic_person(1).baseline, t_uv=-300.0))
-    stranger = Recording(record(turned, "baseline", 3, number=1).samples_uv, 512.0, "stranger.csv")
+    stranger = Recording(record(turned, "fasting", 3, number=1).samples_uv, 512.0, "stranger.csv")
     for recording, reason in (
         (replace(one, samples_uv=np.full_like(one.samples_uv, np.nan)), "0 usable beats"),
         (replace(one, samples_uv=one.samples_uv[: 5 * 512]), "usable beats, expected at least 3"),
@@ -104,7 +104,7 @@ def test_what_can_not_be_judged_can_not_be_a_baseline(bundle: Bundle, baselines:
 def test_every_step_shows_what_is_provisional(bundle: Bundle, target: Recording) -> None:
     steps: list[Step] = []
     final = replay(bundle, target, show=steps.append).decision
-    assert final.label == "target"
+    assert final.label == "glucose"
     assert final.provisional is not None
     decisions = [step.decision for step in steps]
     first = next(number for number, decision in enumerate(decisions) if decision.provisional)
@@ -120,7 +120,7 @@ def test_a_recording_that_turns_into_the_other_state_is_inconclusive(
     both = np.concatenate([baselines[0].samples_uv[:cut], target.samples_uv[cut:]])
     found = replay(bundle, replace(target, samples_uv=both)).decision
     assert found.provisional is not None
-    assert found.provisional.label == "baseline"
+    assert found.provisional.label == "fasting"
     assert found.label == INCONCLUSIVE
 
 
@@ -145,7 +145,7 @@ def test_the_first_recordings_of_a_day_are_its_baseline(small_bundle: Path, day:
     assert {line["rule"] for line in lines} == {"day's baseline, 1 recording"}
     judged = {line["file"] for line in lines}
     for date in ("0308", "0309"):
-        first, second = sorted(map(str, (small_dataset.parent / date / "baseline").glob("*.csv")))
+        first, second = sorted(map(str, (small_dataset.parent / date / "fasting").glob("*.csv")))
         assert first not in judged
         assert second in judged
 
@@ -154,7 +154,7 @@ def test_a_table_says_what_lies_in_folders_without_a_name(
     small_bundle: Path, baselines: list[Recording], target: Recording, tmp_path: Path
 ) -> None:
     rows = []
-    for recording, label in ((baselines[0], "baseline"), (baselines[1], "baseline"), (target, "target")):
+    for recording, label in ((baselines[0], "fasting"), (baselines[1], "fasting"), (target, "glucose")):
         file = Path(recording.source)
         (tmp_path / file.name).write_bytes(file.read_bytes())
         rows.append(f"{file.name},{label}")
@@ -175,22 +175,22 @@ def test_a_stranger_reads_what_was_compared_with_what(
     done = edge_ecg("replay", small_bundle, target.source, *named)
     assert done.returncode == 0, done.stderr
     for text in (
-        "The day's baseline of 2024-03-08, 2 recordings of baseline: ",
+        "The day's baseline of 2024-03-08, 2 recordings of fasting: ",
         *(Path(recording.source).name for recording in baselines),
-        "the same as its day's baseline, or like target on other days?",
+        "the same as its day's fasting, or like glucose on other days?",
         "Decided at 95%",
-        "Confidence is capped at 87.5% for baseline and 87.5% for target, because training had 7 dates with baseline",
+        "Confidence is capped at 87.5% for fasting and 87.5% for glucose, because training had 7 dates with fasting",
     ):
         assert text in " ".join(done.stdout.split())
     plain = edge_ecg("replay", small_bundle, target.source, "--confidence", 0.9)
-    assert "like baseline on other days, or like target?" in plain.stdout
+    assert "like fasting on other days, or like glucose?" in plain.stdout
     assert "Decided at 90%" in plain.stdout
 
 
 def test_a_baseline_that_can_not_be_one_is_an_error(
     small_bundle: Path, day: Path, baselines: list[Recording], target: Recording, small_dataset: Path
 ) -> None:
-    other = min((small_dataset.parent / "0309" / "baseline").glob("*.csv"))
+    other = min((small_dataset.parent / "0309" / "fasting").glob("*.csv"))
     done = edge_ecg("replay", small_bundle, target.source, "--day-baseline", other)
     assert done.returncode == 2
     assert f"{target.source}: the day's baseline is of 2024-03-09, the recording of 2024-03-08" in done.stderr
@@ -209,9 +209,9 @@ def test_persons_of_one_day_each_have_their_own_baseline(bundle: Bundle, day: Pa
     found = day_baselines(bundle, (), 2, [str(tmp_path)], NO_OVERRIDES, {}, print)
     assert len(found.by_session) == 2
     for person in ("P01", "P02"):
-        of_person = found.of(read_recording(min((tmp_path / person / "target").glob("*.csv"))))
+        of_person = found.of(read_recording(min((tmp_path / person / "glucose").glob("*.csv"))))
         assert of_person
-        assert {Path(source).parent for source in of_person.sources} == {tmp_path / person / "baseline"}
+        assert {Path(source).parent for source in of_person.sources} == {tmp_path / person / "fasting"}
         assert of_person.level == found.by_session[Session((tmp_path / "P01").as_posix(), of_person.day)].level
 
     flat = tmp_path / "flat"

@@ -116,7 +116,7 @@ def after_models(folder: Path, printed: str) -> None:
 def after_cohort(folder: Path, printed: str) -> None:
     assert "4 persons, 4 with figures, 0 not finished" in " ".join(printed.split())
     assert "Every person" in (folder / "result/cohort.html").read_text(encoding="utf-8")
-    assert load_bundle(folder / "result/persons/S0001/bundle").labels == ("baseline", "target")
+    assert load_bundle(folder / "result/persons/S0001/bundle").labels == ("fasting", "glucose")
 
 
 OUTCOMES: dict[str, Callable[[Path, str], None]] = {

@@ -87,7 +87,7 @@ def measured(small_dataset: Path, tmp_path: Path) -> Path:
     between.parent.mkdir()
     files[0] = files[0].rename(between)
     for number, file in enumerate(files):
-        value = PLANTED[2 * ("target" in file.parts) + number % 2] + 0.01 * (number % 7)
+        value = PLANTED[2 * ("glucose" in file.parts) + number % 2] + 0.01 * (number % 7)
         rows.append(f"{file.relative_to(folder).as_posix()},{value:.8f}")
     (folder / "measured.csv").write_text("\n".join(rows) + "\n")
     text = (folder / "dataset.toml").read_text(encoding="utf-8").replace("exclude = []", 'exclude = ["between"]')

@@ -40,7 +40,7 @@ def bundle(small_bundle: Path) -> Bundle:
 @pytest.fixture(scope="module")
 def baselines(small_dataset: Path) -> list[Recording]:
     """The baseline recordings that `small_bundle` was trained on."""
-    return [read_recording(path) for path in sorted(small_dataset.parent.glob("030[1-7]/baseline/*.csv"))]
+    return [read_recording(path) for path in sorted(small_dataset.parent.glob("030[1-7]/fasting/*.csv"))]
 
 
 def recorded(person: Person, state: str, day: int, number: int = 1, **options: bool) -> Recording:
@@ -182,19 +182,19 @@ def test_only_an_unseen_day_unlike_all_seen_is_out_of_distribution(bundle: Bundl
     unlike = (np.abs(drifts - seen.mean(0)) > 3 * seen.std(0, ddof=1)).any(1)
     assert not unlike[7:].all()
     for day in range(7, 15):
-        for state in ("baseline", "target"):
+        for state in ("fasting", "glucose"):
             decision = judged(bundle, recorded(person, state, day)).decision
             assert unlike[day] or decision.beats >= decision.unusable
 
 
 def test_a_stranger_is_inconclusive_and_the_watch_says_why(bundle: Bundle) -> None:
     watch = Watch(bundle)
-    beats = watch.push(recorded(stranger(), "baseline", 3).samples_uv)
+    beats = watch.push(recorded(stranger(), "fasting", 3).samples_uv)
     assert watch.decision.label == INCONCLUSIVE
     assert sum(beat.unusable == (OUT_OF_DISTRIBUTION,) and beat.vote is None for beat in beats) > 0.9 * len(beats)
     assert not any(beat.beat.unusable for beat in beats)  # the signal is good
     blind = bundle.with_references(replace(bundle.references, distribution=None))
-    assert not any(beat.unusable for beat in Watch(blind).push(recorded(stranger(), "baseline", 3).samples_uv))
+    assert not any(beat.unusable for beat in Watch(blind).push(recorded(stranger(), "fasting", 3).samples_uv))
 
 
 def test_patients_of_another_database_are_out_of_distribution(bundle: Bundle, ecg_data: Path) -> None:
@@ -244,23 +244,23 @@ def later(recording: Recording, month: int) -> Recording:
 
 
 def test_months_later_a_bundle_does_not_decide_until_it_is_enrolled(bundle: Bundle, baselines: list[Recording]) -> None:
-    target = recorded(synthetic_person(1), "target", 8)
-    assert replay(bundle, target).decision.label == "target"
+    target = recorded(synthetic_person(1), "glucose", 8)
+    assert replay(bundle, target).decision.label == "glucose"
     assert replay(bundle, later(target, 6)).decision.label == INCONCLUSIVE
     assert set(replay(bundle, later(target, 6)).unusable) == {OUT_OF_DATE}
     fresh = enroll(bundle, [later(baseline, 6) for baseline in baselines]).references
-    assert replay(bundle.with_references(fresh), later(target, 6)).decision.label == "target"
+    assert replay(bundle.with_references(fresh), later(target, 6)).decision.label == "glucose"
 
 
 def test_the_command_says_what_is_out_of_date_and_judges_it_if_asked(small_bundle: Path, tmp_path: Path) -> None:
-    made = record(synthetic_person(1), "target", 8, number=1)
+    made = record(synthetic_person(1), "glucose", 8, number=1)
     path = tmp_path / "ecg_2024-06-09.csv"
     np.savetxt(path, made.samples_uv, fmt="%.3f")
     replayed = CliRunner().invoke(cli, ["replay", str(small_bundle), str(path), "--json"])
     assert json.loads(replayed.stdout)["decision"] == INCONCLUSIVE
     assert "was trained on recordings from 2024-03-01 to 2024-03-07" in replayed.stderr
     asked = CliRunner().invoke(cli, ["replay", str(small_bundle), str(path), "--json", "--any-day", "--rate", "512"])
-    assert (json.loads(asked.stdout)["decision"], asked.stderr) == ("target", "")
+    assert (json.loads(asked.stdout)["decision"], asked.stderr) == ("glucose", "")
 
 
 def test_training_learns_the_days_of_its_recordings(bundle: Bundle) -> None:
@@ -285,7 +285,7 @@ def test_fewer_than_three_dates_enrol_nothing(bundle: Bundle, baselines: list[Re
 
 
 def test_strangers_do_not_enrol(bundle: Bundle, baselines: list[Recording]) -> None:
-    odd = recorded(stranger(), "baseline", 3)
+    odd = recorded(stranger(), "fasting", 3)
     found = enroll(bundle, [*baselines[:6], odd])
     assert [sample.source for sample in found.samples if sample.rejected] == [odd.source]
     np.testing.assert_array_equal(found.shift, enroll(bundle, baselines[:6]).shift)
@@ -336,12 +336,12 @@ def test_an_enrolled_bundle_is_whole_and_its_golden_vectors_hold(
 @pytest.mark.parametrize("chunk", [1000, 333])
 def test_chunk_size_does_not_change_what_an_enrolled_watch_says(bundle: Bundle, chunk: int) -> None:
     enrolled = bundle.with_references(bundle.references.moved(np.full(bundle.references.embeddings.shape[1], 0.1)))
-    recording = recorded(synthetic_person(1), "target", 8)
+    recording = recorded(synthetic_person(1), "glucose", 8)
     assert judged(enrolled, recording, chunk).decision == judged(enrolled, recording).decision
 
 
 def test_moving_everything_moves_no_vote(bundle: Bundle) -> None:
-    recording = recorded(synthetic_person(1), "target", 8)
+    recording = recorded(synthetic_person(1), "glucose", 8)
     by = np.linspace(-1, 1, bundle.references.embeddings.shape[1])
     moved = bundle.references.moved(by).embeddings
     for embedding in embeddings(bundle, recording):
@@ -355,7 +355,7 @@ def test_the_command_writes_a_bundle_and_says_what_it_found(
 ) -> None:
     source = tmp_path / "bundle"
     shutil.copytree(small_bundle, source)
-    folders = [str(small_dataset.parent / date / "baseline") for date in ("0307", "0308", "0309")]
+    folders = [str(small_dataset.parent / date / "fasting") for date in ("0307", "0308", "0309")]
     done = CliRunner().invoke(cli, ["enroll", str(source), *folders, "--out", str(tmp_path / "out"), "--json"])
     assert done.exit_code == 0, done.output
     said = json.loads(done.output)
@@ -366,8 +366,8 @@ def test_the_command_writes_a_bundle_and_says_what_it_found(
 
 
 def test_one_bad_file_does_not_stop_an_enrolment(small_bundle: Path, small_dataset: Path, tmp_path: Path) -> None:
-    shutil.copytree(small_dataset.parent, tmp_path / "fresh", ignore=shutil.ignore_patterns("target", "030[1-6]"))
-    (tmp_path / "fresh/0307/baseline/broken.csv").write_text("Sample Rate,fast\n" + "1.5\n" * 3000)
+    shutil.copytree(small_dataset.parent, tmp_path / "fresh", ignore=shutil.ignore_patterns("glucose", "030[1-6]"))
+    (tmp_path / "fresh/0307/fasting/broken.csv").write_text("Sample Rate,fast\n" + "1.5\n" * 3000)
     arguments = ["enroll", str(small_bundle), str(tmp_path / "fresh"), "--out", str(tmp_path / "out"), "--json"]
     done = CliRunner().invoke(cli, arguments, standalone_mode=False)
     assert done.return_value == 2

@@ -102,7 +102,7 @@ def test_commands_that_replay(
 def test_commands_that_enroll(
     target: Path, small_dataset: Path, tmp_path: Path, recording_of_a_stranger: Callable[[int], Path], seed: int
 ) -> None:
-    good = next((small_dataset.parent / "0308/baseline").iterdir())
+    good = next((small_dataset.parent / "0308/fasting").iterdir())
     typed(tmp_path, "enroll", target, good, recording_of_a_stranger(seed), "--out", tmp_path / "out")
 
 
@@ -139,7 +139,7 @@ def test_commands_that_read_a_manifest(target: Path, small_dataset: Path, tmp_pa
     forge(target, manifest)
     try:
         typed(tmp_path, "inspect", target)
-        typed(tmp_path, "enroll", target, small_dataset.parent / "0308/baseline", "--out", tmp_path / "out")
+        typed(tmp_path, "enroll", target, small_dataset.parent / "0308/fasting", "--out", tmp_path / "out")
     finally:
         forge(target, good)
 

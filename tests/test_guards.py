@@ -59,7 +59,7 @@ def baseline_of(bundle: Bundle, *recordings: np.ndarray) -> DayBaseline:
     return DayBaseline.of(bundle, [Recording(x, 512.0, f"baseline {n}") for n, x in enumerate(recordings)])
 
 
-@pytest.mark.parametrize("state", ["baseline", "target"])
+@pytest.mark.parametrize("state", ["fasting", "glucose"])
 def test_a_whole_recording_is_decided(bundle: Bundle, state: str) -> None:
     decisions = [decided(bundle, own(state, number)) for number in (1, 2)]
     assert [(d.label, d.reasons) for d in decisions] == [(state, ())] * 2
@@ -68,41 +68,41 @@ def test_a_whole_recording_is_decided(bundle: Bundle, state: str) -> None:
 
 @pytest.mark.parametrize("kind", MEANINGLESS)
 def test_what_means_nothing_is_not_decided_and_says_why(bundle: Bundle, kind: str) -> None:
-    stranger = record(synthetic_person(3), "baseline", 0, number=1, duration_s=32.0).samples_uv
-    made = MEANINGLESS[kind](own("baseline"), own("target"), stranger)
+    stranger = record(synthetic_person(3), "fasting", 0, number=1, duration_s=32.0).samples_uv
+    made = MEANINGLESS[kind](own("fasting"), own("glucose"), stranger)
     decision = decided(bundle, made)
     assert decision.label == INCONCLUSIVE
     assert EXPECTED[kind] in decision.reasons
 
 
 def test_reasons_are_in_the_json_of_a_replay(bundle: Bundle) -> None:
-    flat = MEANINGLESS["flat but for seconds 4 to 8"](own("target"), own("target"), own("target"))
+    flat = MEANINGLESS["flat but for seconds 4 to 8"](own("glucose"), own("glucose"), own("glucose"))
     line = replay(bundle, Recording(flat, 512.0, "flat")).to_json()
     assert (line["decision"], line["reasons"], line["duration_s"]) == (INCONCLUSIVE, [TOO_LITTLE], 30.0)
     assert 0 < line["covered_s"] < 6
 
 
 def test_the_days_baseline_is_checked_by_what_it_holds(bundle: Bundle) -> None:
-    first, second = own("baseline", 1), own("baseline", 2)
+    first, second = own("fasting", 1), own("fasting", 2)
     day = baseline_of(bundle, first, second)
-    assert decided(bundle, own("baseline", 3), day).reasons == ()
+    assert decided(bundle, own("fasting", 3), day).reasons == ()
     assert decided(bundle, second, day).reasons == (OWN_BASELINE,)
     with pytest.raises(RecordingError, match="baseline 1: is the same recording as baseline 0"):
         baseline_of(bundle, first, first)
-    with pytest.raises(RecordingError, match=r"baseline 0, baseline 1: .* is that of target rather than of baseline"):
-        baseline_of(bundle, own("target", 1), own("target", 2))
+    with pytest.raises(RecordingError, match=r"baseline 0, baseline 1: .* is that of glucose rather than of fasting"):
+        baseline_of(bundle, own("glucose", 1), own("glucose", 2))
     with pytest.raises(RecordingError, match=f"baseline 0: can't be the day's baseline: {COPIES}"):
         baseline_of(bundle, MEANINGLESS["one beat repeated"](first, first, first))
 
 
 def test_a_baseline_without_a_date_is_named(bundle: Bundle) -> None:
-    recording, day = Recording(own("target"), 512.0, "target"), baseline_of(bundle, own("baseline", 2))
+    recording, day = Recording(own("glucose"), 512.0, "glucose"), baseline_of(bundle, own("fasting", 2))
     assert replay(bundle, recording, day_baseline=day).rule == "day's baseline, 1 recording, undated"
 
 
 def test_without_limits_rhythm_and_parts_are_not_watched(bundle: Bundle) -> None:
-    made = MEANINGLESS["RR intervals jittered by 10 %"](own("baseline"), own("target"), own("target"))
-    assert decided(replace(bundle, guards=None), made).label == "baseline"
+    made = MEANINGLESS["RR intervals jittered by 10 %"](own("fasting"), own("glucose"), own("glucose"))
+    assert decided(replace(bundle, guards=None), made).label == "fasting"
 
 
 @given(st.lists(st.floats(-10, 10), max_size=40))

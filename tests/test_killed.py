@@ -141,7 +141,7 @@ def _dataset(data: Path) -> None:
 
 
 def test_enroll(small_bundle: Path, small_dataset: Path, tmp_path: Path) -> None:
-    fresh = [*small_dataset.parent.glob("030[789]/baseline")]
+    fresh = [*small_dataset.parent.glob("030[789]/fasting")]
     command = Command(("edge_ecg.cli", "enroll", small_bundle, *fresh), load_bundle)
     survives(command, small_bundle, tmp_path, "enroll")
 
@@ -164,7 +164,7 @@ def _in_any_order(run: Path) -> Tree:
 
 @pytest.mark.skipif(WANTED is None, reason="EDGE_ECG_KILLS is not set: an export takes half a minute")
 def test_export(small_run: Path, small_bundle: Path, small_dataset: Path, tmp_path: Path) -> None:
-    other = Command(("edge_ecg.cli", "enroll", small_bundle, small_dataset.parent / "0308/baseline"), load_bundle)
+    other = Command(("edge_ecg.cli", "enroll", small_bundle, small_dataset.parent / "0308/fasting"), load_bundle)
     other.finish(tmp_path / "older")
     before = tree(small_run)
     command = Command(("export.bundle", small_run), load_bundle, content=_without_random_names)

@@ -67,7 +67,7 @@ def test_a_bundle_of_before_is_refused_with_the_way_to_a_new_one_and_may_be_repl
     with pytest.raises(BundleVersionError, match=r"schema is 2, .* make the bundle again: python -m export"):
         load_bundle(old)
     write_bundle(old, manifest, files)
-    assert load_bundle(old).labels == ("baseline", "target")
+    assert load_bundle(old).labels == ("fasting", "glucose")
 
 
 def test_the_name_of_a_file_that_no_encoding_explains_is_no_broken_text() -> None:

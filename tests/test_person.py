@@ -78,7 +78,7 @@ def test_its_evidence_votes_and_distance_follow_from_its_logits_and_embedding(
 def test_enrollment_moves_its_references(
     bundle: Bundle, small_dataset: Path, beats: np.ndarray, tmp_path: Path
 ) -> None:
-    fresh = [read_recording(file) for file in sorted(small_dataset.parent.glob("030[789]/baseline/*.csv"))]
+    fresh = [read_recording(file) for file in sorted(small_dataset.parent.glob("030[789]/fasting/*.csv"))]
     enrolled = write_enrolled(bundle, enroll(bundle, fresh), tmp_path / "enrolled")
     assert person_of(enrolled)(beats).evidence.tobytes() != person_of(bundle)(beats).evidence.tobytes()
     assert PERSON_ARTIFACT.other_faults(read_files(tmp_path / "enrolled")[1], enrolled.references, beats) == []

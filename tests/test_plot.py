@@ -122,8 +122,8 @@ def test_mean_beats_of_both_states(paths: list[Path]) -> None:
     (axes,) = plot_states(by_label).axes
     names = [text.get_text() for text in axes.get_legend().get_texts()]
     assert [name.split(":")[0] for name in names] == list(by_label)
-    beats = sum(len(cut_beats(recording)) for recording in by_label["target"])
-    assert f"target: {len(by_label['target'])} recordings, {beats} beats" in names
+    beats = sum(len(cut_beats(recording)) for recording in by_label["glucose"])
+    assert f"glucose: {len(by_label['glucose'])} recordings, {beats} beats" in names
 
 
 def plotted(*arguments: object) -> int:

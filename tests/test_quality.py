@@ -19,7 +19,7 @@ from edge_ecg.signal.stream import BeatStream
 from edge_ecg.simulation.synthetic import record, synthetic_person
 from edge_ecg.watch import Watch, embeddings
 
-MADE = record(synthetic_person(3), "target", 0, number=1)
+MADE = record(synthetic_person(3), "glucose", 0, number=1)
 CLEAN_UV = MADE.samples_uv
 BEAT_AT = int(MADE.r_peaks[15])  # somewhere in the middle
 
@@ -59,7 +59,7 @@ def test_a_bridge_is_a_straight_line() -> None:
 
 def test_a_clean_recording_loses_no_beat() -> None:
     for seed in range(6):
-        samples_uv = record(synthetic_person(seed), "baseline", seed, number=1, ectopic_rate=0.05).samples_uv
+        samples_uv = record(synthetic_person(seed), "fasting", seed, number=1, ectopic_rate=0.05).samples_uv
         assert not any(beat.unusable for beat in beats_of(samples_uv))
 
 

@@ -72,7 +72,7 @@ def test_a_package_tells_an_app_what_it_takes_and_what_it_is_for(files):
         assert metadata.versionString
         assert metadata.license == "Apache-2.0"
         assert metadata.userDefined["edge_ecg.contract"] == str(CONTRACT.version)
-        assert metadata.userDefined["edge_ecg.labels"] == "baseline, target"
+        assert metadata.userDefined["edge_ecg.labels"] == "fasting, glucose"
         assert metadata.userDefined["com.github.apple.coremltools.version"]
         assert metadata.userDefined["edge_ecg.intended_use"] == INTENDED_USE
     assert "microvolts" in described[0] or "embedding" in described[0]
@@ -109,7 +109,7 @@ def test_an_onnx_file_says_what_it_is_and_what_it_is_for(files, name):
     model = onnx.load_from_string(files[name])
     assert model.doc_string == INTENDED_USE
     about = {prop.key: prop.value for prop in model.metadata_props}
-    assert about == {"contract": str(CONTRACT.version), "labels": "baseline, target", "license": "Apache-2.0"}
+    assert about == {"contract": str(CONTRACT.version), "labels": "fasting, glucose", "license": "Apache-2.0"}
     has_texts = [bool(feature.doc_string) for feature in (*model.graph.input, *model.graph.output)]
     assert all(has_texts) if "int8" not in name else not any(has_texts)
     assert not any(node.metadata_props or node.doc_string for node in model.graph.node)

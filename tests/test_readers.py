@@ -24,7 +24,7 @@ from edge_ecg.recording import Overrides, gregorian_year
 from edge_ecg.signal.stream import heart_rate_bpm, missed_share, r_peak_times_s
 from edge_ecg.simulation.synthetic import record, synthetic_person
 
-ECG_UV = np.round(record(synthetic_person(1), "target", 0, number=0, duration_s=8).samples_uv, 2)
+ECG_UV = np.round(record(synthetic_person(1), "glucose", 0, number=0, duration_s=8).samples_uv, 2)
 N = len(ECG_UV)
 POINTS = [f"{value:.2f}" for value in ECG_UV]
 

@@ -27,7 +27,7 @@ from edge_ecg.signal.stream import cut_beats
 from edge_ecg.simulation.faults import Faults
 from tests.commands import edge_ecg
 
-LABELS = ("baseline", "target")
+LABELS = ("fasting", "glucose")
 ROOT = Path(__file__).parent.parent
 
 
@@ -83,7 +83,7 @@ def resident_mb():
 print(resident_mb())
 from edge_ecg import Watch, load_bundle
 from edge_ecg.simulation.synthetic import record, synthetic_person
-samples_uv = record(synthetic_person(1), "target", 0, number=1, duration_s=60.0).samples_uv
+samples_uv = record(synthetic_person(1), "glucose", 0, number=1, duration_s=60.0).samples_uv
 watch = Watch(load_bundle(sys.argv[1]))
 for minute in range(60):
     for start in range(0, len(samples_uv), 512):
@@ -188,9 +188,9 @@ def test_nonsense_is_refused(small_bundle: Path, held_out: list[Path], option: s
 
 
 def test_the_nearest_folder_names_the_label() -> None:
-    assert label_of("data/target/0308/baseline/x.csv", LABELS, {}) == "baseline"
+    assert label_of("data/glucose/0308/fasting/x.csv", LABELS, {}) == "fasting"
     assert label_of("data/0308/x.csv", LABELS, {}) is None
-    assert label_of("data/baseline/x.csv", LABELS, {"x.csv": "target"}) == "target"
+    assert label_of("data/fasting/x.csv", LABELS, {"x.csv": "glucose"}) == "glucose"
 
 
 def test_the_trace_has_its_summit_where_the_samples_have(bundle: Bundle) -> None:
@@ -277,17 +277,17 @@ def test_the_table_counts_decisions_against_the_labels_of_folders(
 
 def test_an_inconclusive_recording_says_why_in_words(bundle: Bundle, recording: Recording) -> None:
     replayed = replay(bundle, recording)
-    decided, votes = replayed.decision, {"baseline": 10, "target": 10}
+    decided, votes = replayed.decision, {"fasting": 10, "glucose": 10}
     for decision, why in (
         (replace(decided, label=INCONCLUSIVE, reasons=("repeated beats",)), "repeated beats"),
         (replace(decided, label=INCONCLUSIVE, beats=2), "2 usable beats, at least 3 needed"),
         (replace(decided, label=INCONCLUSIVE, beats=10, unusable=20), "20 of 30 beats unusable"),
         (replace(decided, label=INCONCLUSIVE, provisional=None, votes=votes), "between the two states"),
         (
-            replace(decided, label=INCONCLUSIVE, provisional=Provisional("target", 5, 6.0)),
-            "target after 5 beats, but no longer at the end",
+            replace(decided, label=INCONCLUSIVE, provisional=Provisional("glucose", 5, 6.0)),
+            "glucose after 5 beats, but no longer at the end",
         ),
-        (replace(decided, label="target"), ""),
+        (replace(decided, label="glucose"), ""),
     ):
         assert replace(replayed, decision=decision).why == why
     undecidable = replace(replayed, decision=replace(decided, label=INCONCLUSIVE, provisional=None), dates=None)

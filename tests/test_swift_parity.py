@@ -107,13 +107,13 @@ def synthetic_files(tmp_path_factory) -> list[Path]:
     folder = tmp_path_factory.mktemp("synthetic")
     person = synthetic_person(5)
     kinds: list[tuple[str, str, dict[str, Any]]] = [
-        ("baseline", "en", {}),
-        ("target", "de", {"sample_rate_hz": 511.422}),
-        ("target", "en-DE", {"sample_rate_hz": 513.625, "inverted": True}),
-        ("baseline", "zh", {"sample_rate_hz": 360.0, "ectopic_rate": 0.2}),
-        ("target", "en", {"noise_uv": 60.0}),
-        ("baseline", "en", {"sample_rate_hz": 1000.0, "duration_s": 12.0}),
-        ("target", "en", {"noise_uv": 25.0, "duration_s": 4.5}),
+        ("fasting", "en", {}),
+        ("glucose", "de", {"sample_rate_hz": 511.422}),
+        ("glucose", "en-DE", {"sample_rate_hz": 513.625, "inverted": True}),
+        ("fasting", "zh", {"sample_rate_hz": 360.0, "ectopic_rate": 0.2}),
+        ("glucose", "en", {"noise_uv": 60.0}),
+        ("fasting", "en", {"sample_rate_hz": 1000.0, "duration_s": 12.0}),
+        ("glucose", "en", {"noise_uv": 25.0, "duration_s": 4.5}),
     ]
     files = []
     for number, (state, locale, options) in enumerate(kinds):
@@ -125,9 +125,9 @@ def synthetic_files(tmp_path_factory) -> list[Path]:
         path = folder / f"{number}_{state}.csv"
         write_apple_csv(path, samples_uv, made.sample_rate_hz, made.recorded_at, locale)
         files.append(path)
-    np.save(folder / "column.npy", record(person, "target", 1, number=9).samples_uv.astype(np.float32))
-    own, other = (record(synthetic_person(1), state, 1, number=1).samples_uv for state in ("baseline", "target"))
-    stranger = record(person, "baseline", 0, number=1, duration_s=32.0).samples_uv
+    np.save(folder / "column.npy", record(person, "glucose", 1, number=9).samples_uv.astype(np.float32))
+    own, other = (record(synthetic_person(1), state, 1, number=1).samples_uv for state in ("fasting", "glucose"))
+    stranger = record(person, "fasting", 0, number=1, duration_s=32.0).samples_uv
     for kind, made in MEANINGLESS.items():  # of the person of the bundle
         files.append(folder / f"{kind.replace(' ', '_')}.npy")
         np.save(files[-1], made(own, other, stranger))

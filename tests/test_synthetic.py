@@ -33,7 +33,7 @@ def t_summit_ms(recording) -> float:
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("ectopic_rate", [0.0, 0.1])
 def test_r_peaks_are_the_maxima_of_the_clean_signal(seed, ectopic_rate):
-    made = record(synthetic_person(seed), "target", seed, number=1, ectopic_rate=ectopic_rate)
+    made = record(synthetic_person(seed), "glucose", seed, number=1, ectopic_rate=ectopic_rate)
     around = made.clean_uv[made.r_peaks[:, None] + np.arange(-10, 11)]
     assert (around.argmax(axis=1) == 10).all()
     # Between two R peaks nothing is half as high: no beat is missing from the list.
@@ -58,9 +58,9 @@ def test_rr_intervals_have_the_asked_mean_and_both_rhythms(state):
 
 def test_heart_rates_of_the_states_differ_less_than_they_vary():
     rates = {s: [record(PERSON, s, d, number=1, duration_s=5).heart_rate_bpm for d in range(40)] for s in STATES}
-    assert 4 < np.mean(rates["target"]) - np.mean(rates["baseline"]) < 10
-    assert min(rates["target"]) < np.mean(rates["baseline"])
-    assert max(rates["baseline"]) > np.mean(rates["target"])
+    assert 4 < np.mean(rates["glucose"]) - np.mean(rates["fasting"]) < 10
+    assert min(rates["glucose"]) < np.mean(rates["fasting"])
+    assert max(rates["fasting"]) > np.mean(rates["glucose"])
 
 
 @pytest.mark.parametrize("earlier_ms", [0.0, 20.0])
@@ -79,8 +79,8 @@ def test_days_differ_but_the_two_states_of_a_day_drift_together():
 
 
 def test_an_ectopic_beat_is_early_and_wide_and_the_pause_makes_up_for_it():
-    plain = record(PERSON, "baseline", 0, number=1, duration_s=60)
-    made = record(PERSON, "baseline", 0, number=1, duration_s=60, ectopic_rate=0.1)
+    plain = record(PERSON, "fasting", 0, number=1, duration_s=60)
+    made = record(PERSON, "fasting", 0, number=1, duration_s=60, ectopic_rate=0.1)
     assert 2 <= made.ectopic.sum() <= 12
     assert not (made.ectopic[1:] & made.ectopic[:-1]).any()
 
@@ -95,7 +95,7 @@ def test_an_ectopic_beat_is_early_and_wide_and_the_pause_makes_up_for_it():
 
 
 def test_no_noise_leaves_the_heart_and_a_transient_that_settles():
-    made = record(PERSON, "baseline", 0, number=1, noise_uv=0)
+    made = record(PERSON, "fasting", 0, number=1, noise_uv=0)
     residue = abs(made.samples_uv - made.clean_uv)
     assert residue[0] > 10
     assert residue[SETTLED:].max() < 0.5
@@ -103,7 +103,7 @@ def test_no_noise_leaves_the_heart_and_a_transient_that_settles():
 
 
 def test_noise_has_the_asked_level_and_the_band_of_the_watch():
-    made = record(PERSON, "baseline", 0, number=1, noise_uv=10)
+    made = record(PERSON, "fasting", 0, number=1, noise_uv=10)
     noise = (made.samples_uv - made.clean_uv)[SETTLED:]
     hz = np.fft.rfftfreq(len(noise), 1 / 512)
     power = 2 * np.abs(np.fft.rfft(noise) / len(noise)) ** 2
@@ -114,27 +114,27 @@ def test_noise_has_the_asked_level_and_the_band_of_the_watch():
 
 
 def test_the_heart_does_not_depend_on_noise_wrist_or_sample_rate():
-    plain = record(PERSON, "target", 3, number=2)
-    inverted = record(PERSON, "target", 3, number=2, noise_uv=30, inverted=True)
+    plain = record(PERSON, "glucose", 3, number=2)
+    inverted = record(PERSON, "glucose", 3, number=2, noise_uv=30, inverted=True)
     np.testing.assert_array_equal(inverted.clean_uv, -plain.clean_uv)
     np.testing.assert_array_equal(inverted.r_peaks, plain.r_peaks)
 
-    other = record(PERSON, "target", 3, number=2, sample_rate_hz=511.422)
+    other = record(PERSON, "glucose", 3, number=2, sample_rate_hz=511.422)
     assert len(other.samples_uv) == 15343
     np.testing.assert_allclose(other.r_peaks / 511.422, plain.r_peaks / 512, atol=0.002)
 
 
 def test_same_arguments_same_bytes_and_any_other_argument_another_recording():
-    def samples(seed=1, state="baseline", day=0, number=1):
+    def samples(seed=1, state="fasting", day=0, number=1):
         return record(synthetic_person(seed), state, day, number=number).samples_uv.tobytes()
 
     assert samples() == samples()
-    assert len({samples(), samples(seed=2), samples(state="target"), samples(day=1), samples(number=2)}) == 5
+    assert len({samples(), samples(seed=2), samples(state="glucose"), samples(day=1), samples(number=2)}) == 5
 
 
 def test_an_unknown_state_is_named():
-    with pytest.raises(EdgeEcgError, match="'fasting', expected one of baseline, target"):
-        record(PERSON, "fasting", 0, number=1)
+    with pytest.raises(EdgeEcgError, match="'baseline', expected one of fasting, glucose"):
+        record(PERSON, "baseline", 0, number=1)
 
 
 def test_written_files_read_back_as_they_were_made(tmp_path):
@@ -151,13 +151,20 @@ def test_written_files_read_back_as_they_were_made(tmp_path):
     assert list(dataset["labels"]) == ["before", "after lunch"]
     assert dataset["split"] == {"train": ["0301"], "test": ["0308"]}
 
-    for day, rate_hz in ((0, 512.0), (7, 511.422)):
-        made = record(PERSON, "target", day, number=3, sample_rate_hz=rate_hz)  # the third of its day
+    for day, number, rate_hz in ((0, 3, 512.0), (7, 1, 511.422)):  # the third of an even day, the first of an odd one
+        made = record(PERSON, "glucose", day, number=number, sample_rate_hz=rate_hz)
         folder = tmp_path / f"{made.recorded_at:%m%d}" / "after lunch"
-        read = read_recording(folder / f"ecg_{made.recorded_at:%Y-%m-%d}_3.csv")
+        read = read_recording(folder / f"ecg_{made.recorded_at:%Y-%m-%d}_{number}.csv")
         assert read.sample_rate_hz == pytest.approx(rate_hz)
         np.testing.assert_allclose(read.samples_uv, made.samples_uv, rtol=0, atol=1e-9)
     assert len(list(tmp_path.rglob("*.csv"))) == 8
+
+
+def test_neither_the_order_nor_the_time_of_day_is_the_state():
+    first = [min(STATES, key=lambda state: record(PERSON, state, day, number=1).recorded_at) for day in range(4)]
+    assert first == ["fasting", "glucose"] * 2
+    times = {s: {record(PERSON, s, day, number=1).recorded_at.time() for day in range(4)} for s in STATES}
+    assert times["fasting"] == times["glucose"]
 
 
 def test_the_default_split_puts_no_day_in_two_sets():

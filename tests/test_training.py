@@ -260,7 +260,7 @@ def test_the_levels_of_a_run_are_from_dates_that_their_models_have_not_seen(smal
     run = load_run(small_run)
     dates = set(run.training.dates) | set(run.validation.dates)
     assert {folder.name for folder in (small_run / "folds").iterdir()} == dates
-    assert run.rule.dates == {"baseline": len(dates), "target": len(dates)}
+    assert run.rule.dates == {"fasting": len(dates), "glucose": len(dates)}
     assert run.rule.levels is not None
     both = BeatSet.joined([run.training, run.validation])
     beats, evidence = left_out_evidence(both, Settings(**run.config["settings"]), small_run / "folds")

@@ -27,7 +27,7 @@ def bundle(small_bundle: Path) -> Bundle:
 
 
 def synthetic(seed: int = 3, rate_hz: float = 512.0, **options: float) -> Recording:
-    made = record(synthetic_person(seed), "target", 0, number=1, sample_rate_hz=rate_hz, **options)  # type: ignore[arg-type]
+    made = record(synthetic_person(seed), "glucose", 0, number=1, sample_rate_hz=rate_hz, **options)  # type: ignore[arg-type]
     return Recording(made.samples_uv, rate_hz, "synthetic")
 
 
@@ -81,7 +81,7 @@ def test_a_reset_watch_is_a_new_watch(bundle: Bundle) -> None:
 
 
 def test_beats_are_raw_samples_around_the_true_r() -> None:
-    made = record(synthetic_person(5), "baseline", 2, number=4)
+    made = record(synthetic_person(5), "fasting", 2, number=4)
     beats = cut_beats(Recording(made.samples_uv, 512.0, "synthetic"))
     true_r = made.r_peaks[made.r_peaks >= CONTRACT.settle_samples + CONTRACT.before_r_samples]
     true_r = true_r[true_r + CONTRACT.after_r_samples <= len(made.samples_uv)]
@@ -108,7 +108,7 @@ def test_a_beat_is_known_at_a_wake_and_never_before_its_last_sample() -> None:
 
 @pytest.mark.parametrize("rate_hz", [256.0, 360.0, ODD_RATE_HZ, 513.625])
 def test_r_peaks_stand_on_the_recordings_own_clock(rate_hz: float) -> None:
-    made = record(synthetic_person(2), "baseline", 1, number=2, sample_rate_hz=rate_hz)
+    made = record(synthetic_person(2), "fasting", 1, number=2, sample_rate_hz=rate_hz)
     found_s = r_peak_times_s(Recording(made.samples_uv, rate_hz, "synthetic"))
     true_s = made.r_peaks / rate_hz
     inner = true_s[(true_s > 0.3) & (true_s < 29.5)]

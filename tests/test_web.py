@@ -416,7 +416,7 @@ def drifted(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Baselines of three dates, long after all that the bundle knows."""
     folder, paths = tmp_path_factory.mktemp("drifted"), []
     for number in range(6):
-        made = record(synthetic_person(1), "baseline", 90 + number // 2, number=number)
+        made = record(synthetic_person(1), "fasting", 90 + number // 2, number=number)
         paths.append(folder / f"ecg_{made.recorded_at:%Y-%m-%d}_{number}.csv")
         write_apple_csv(paths[-1], made.samples_uv, made.sample_rate_hz, made.recorded_at, "en")
     return paths

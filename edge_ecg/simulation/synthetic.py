@@ -10,6 +10,8 @@ Departures:
 - The T wave is two Gaussians, a slow rise and a quick fall, because that is how it looks on the watch.
 - RR intervals are a breathing and a Mayer sinusoid plus jitter, in place of a spectrum with random phases.
 - Two states, drift from day to day, ectopic beats and the watch's own settling are ours.
+
+On odd days the target is recorded first, so that neither the order of recording nor the time of day is the state.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,12 +27,12 @@ from edge_ecg.errors import EdgeEcgError
 from edge_ecg.readers.apple_format import write_apple_csv
 from edge_ecg.signal.bandpass import Bandpass
 
-STATES = ("baseline", "target")
+STATES = ("fasting", "glucose")  # the baseline and the target
 PREMATURE = 0.35  # how early an ectopic beat comes, in RR intervals; the pause after it makes up for it
 RATE_TO_TIMING = 0.2  # P and T delays grow with the RR interval to this power
 
 FIRST_DAY = datetime(2024, 3, 1, tzinfo=UTC)
-HOUR_OF_STATE = {"baseline": 8, "target": 10}
+HOURS = (8, 10)  # of a day's first series, and of its second
 BAND_HZ = 40.0  # the watch's own low-pass
 
 
@@ -62,7 +64,7 @@ class Person:
         """The state of that name. Raises EdgeEcgError for a name that is not in STATES."""
         if name not in STATES:
             raise EdgeEcgError(f"state is {name!r}, expected one of {', '.join(STATES)}")
-        return self.baseline if name == "baseline" else self.target
+        return (self.baseline, self.target)[STATES.index(name)]
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def synthetic_person(seed: int, *, t_earlier_ms: float = 20.0) -> Person:
     Each state has its T delay at its own usual heart rate. The rates of the two states overlap from day to
     day, and so do the heights of T: neither is enough to tell them apart.
 
-    >>> made = record(synthetic_person(1), "target", day=0, number=1, duration_s=10)
+    >>> made = record(synthetic_person(1), "glucose", day=0, number=1, duration_s=10)
     >>> len(made.samples_uv), made.sample_rate_hz
     (5120, 512.0)
     """
@@ -140,8 +142,13 @@ def record(
     """
     usual = person.state(state)
     rng = np.random.default_rng([person.seed, day, STATES.index(state), number])
-    at = FIRST_DAY + timedelta(days=day, hours=HOUR_OF_STATE[state], minutes=3 * number)
+    at = FIRST_DAY + timedelta(days=day, hours=HOURS[in_order(day).index(state)], minutes=3 * number)
     return _recorded(person, usual, state, day, at, rng, duration_s, sample_rate_hz, noise_uv, ectopic_rate, inverted)
+
+
+def in_order(day: int) -> tuple[str, ...]:
+    """The states of a day in the order of recording: on even days the baseline first, on odd days the target."""
+    return STATES if day % 2 == 0 else STATES[::-1]
 
 
 def record_between(
@@ -331,7 +338,8 @@ def write_dataset(
     for day in (day for split in days.values() for day in split):
         form = formats.get(day, FileFormat())
         numbers = iter(range(1, 2 * recordings_per_state + 1))  # the watch counts on through the day
-        for state, label in zip(STATES, labels, strict=True):
+        for state in in_order(day):
+            label = labels[STATES.index(state)]
             for number in islice(numbers, recordings_per_state):
                 made = record(person, state, day, number=number, sample_rate_hz=form.sample_rate_hz)
                 path = folder / f"{made.recorded_at:%m%d}/{label}/ecg_{made.recorded_at:%Y-%m-%d}_{number}.csv"

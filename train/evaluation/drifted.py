@@ -24,6 +24,8 @@ from train.fit.loop import Settings
 from train.model.model import PR_SEGMENT, ST_ENDS, Model, compare, embed
 from train.parallel import run_tasks
 
+ROLES = ("baseline", "target")  # labels of the rule, whatever a data set calls its states
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -160,7 +162,7 @@ class LeftOut:
         embeddings = embed(model, training.values)
         bank = bank_of(training, embeddings, choose_references(training, embeddings, settings.references_per_state))
         bank = replace(bank, distribution=fit_distribution([embeddings], [training]))
-        return cls(beats, date, model, bank, DecisionRule(STATES, levels), baselines)
+        return cls(beats, date, model, bank, DecisionRule(ROLES, levels), baselines)
 
     def enrolled(self, drift: Drift) -> ReferenceBank | None:
         """The references after baselines of the dates before have enrolled; the first dates take the last ones.

@@ -21,10 +21,10 @@ from edge_ecg.errors import DatasetError
 from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.votes import DecisionRule
 from edge_ecg.results import DayBaselineDecisions, MeanDecisions, Plans
-from edge_ecg.simulation.synthetic import STATES
 from edge_ecg.terminal.console import countdown
 from train.data import BeatSet, read_beats
 from train.evaluation.drifted import (
+    ROLES,
     LeftOut,
     Outcome,
     baselines_of,
@@ -63,7 +63,7 @@ def decisions(
     dates = sorted(evidence)
     plans: dict[str, list[Outcome]] = {"day's baseline": [], "none": [], "previous date's": [], "none, all": []}
     for place, date in enumerate(dates):
-        rule = DecisionRule(STATES, levels[date]).at(confidence)
+        rule = DecisionRule(ROLES, levels[date]).at(confidence)
         own, previous = (baselines_of(beats, [d], DAY_BASELINE_RECORDINGS) for d in (date, dates[place - 1]))
         of_date = np.flatnonzero(beats.dates == date).tolist()
         rest = [n for n in of_date if n not in own]
@@ -124,7 +124,7 @@ def judge_excluded(
         rest = [n for n in range(len(beats.sources), len(both.sources)) if both.dates[n] == date]
         own = baselines_of(beats, [date], DAY_BASELINE_RECORDINGS)
         for plan, compared in (("day's baseline", own), ("none", [])):
-            plans[plan] += judged_date(both, date, evidence, DecisionRule(STATES, levels[date]), compared, rest)
+            plans[plan] += judged_date(both, date, evidence, DecisionRule(ROLES, levels[date]), compared, rest)
     return plans
 
 

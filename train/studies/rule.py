@@ -9,9 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from edge_ecg.inference.votes import DecisionRule
-from edge_ecg.simulation.synthetic import STATES
 from train.data import BeatSet
-from train.evaluation.drifted import Outcome, baselines_of, leaving_out
+from train.evaluation.drifted import ROLES, Outcome, baselines_of, leaving_out
 from train.evaluation.folds import Method
 from train.fit.decision import fit_levels
 from train.fit.loop import Settings
@@ -53,7 +52,7 @@ def decide_left_out(beats: BeatSet, evidence: np.ndarray, confidence: float, see
     for session in sessions_of(beats):
         others = leaving_out(beats, [session])
         levels = fit_levels(others, evidence[beats.date != session])
-        rule = DecisionRule(STATES, levels).at(confidence)
+        rule = DecisionRule(ROLES, levels).at(confidence)
         own = baselines_of(beats, [session], None if seed is not None else DAY_BASELINE_RECORDINGS)
         if seed is not None:
             own = rng.permutation(own)[:DAY_BASELINE_RECORDINGS].tolist()

@@ -10,7 +10,7 @@ import Testing
 
   @Test func aGoodBundleIsOpened() throws {
     let bundle = try Golden.bundle()
-    #expect(bundle.labels == ECGLabels(baseline: "baseline", target: "target"))
+    #expect(bundle.labels == ECGLabels(baseline: "fasting", target: "glucose"))
     #expect(bundle.contract.beatLength == 384)
     #expect(bundle.intendedUse.contains("Not a medical device"))
     #expect(bundle.references.count == bundle.references.baselineCount + bundle.references.targetCount)
