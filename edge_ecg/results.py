@@ -221,6 +221,7 @@ class Evaluation(SetMetrics, frozen=True, kw_only=True):
     looks: Annotated[int, Meta(ge=1)]
     time: str
     weights_sha256: str
+    references_per_state: Count | None = None  # None: noted before it was
 
 
 class DateCounts(Record, frozen=True, kw_only=True):
@@ -301,7 +302,7 @@ class BesideTheBest(Record, frozen=True, kw_only=True):
 
 
 class Split(Record, frozen=True, kw_only=True):
-    """All methods fitted on the train dates of the dataset file, by method and set."""
+    """Benchmark methods fitted on the train dates of the dataset file, by method and set."""
 
     dates: dict[str, tuple[str, ...]]
     methods: dict[str, dict[str, Scores]]

@@ -17,12 +17,15 @@ from edge_ecg.bundles.bundle import GOLDEN, load_bundle, refuse_to_lose, write_b
 from edge_ecg.contract import INTENDED_USE
 from edge_ecg.errors import RunError
 from edge_ecg.report.artifact_table import artifact_table
+from edge_ecg.report.findings import weights_sha256
+from edge_ecg.results import Evaluation, percent, read_record, upper_bound_95
 from edge_ecg.storage.files import refuse_overlap, require_place
 from export.formats.litert import require_litert
 from export.gate.parity_check import REFERENCE_MODEL
 from export.gate.pictures import PICTURE, picture
 from export.pipeline import ARTIFACTS, ON_DEMAND, REFERENCE_ARTIFACT, Exported, export_run, golden
 from train.data import BeatSet
+from train.evaluate import EVALUATION
 from train.fit.decision import RECORDINGS_PASSED_PERCENTILE, decide
 from train.fit.loop import Settings, left_out_limits
 from train.run import FOLDS, Run, load_run
@@ -41,10 +44,19 @@ def model_card(manifest: dict[str, Any]) -> bytes:
     levels = manifest["levels"] or {}
     text = environment.get_template("model_card.md").render(
         m={"enrollment": None, **manifest},
-        validation=manifest["metrics"]["validation"],
+        sets=[_of_set(which, figures) for which, figures in manifest["metrics"].items()],
         dates=[levels.get(state, {}).get("dates", 0) for state in ("baseline", "target")],
     )
     return text.encode()
+
+
+def _of_set(which: str, figures: dict[str, Any]) -> dict[str, Any]:
+    """Figures of a set for the card; where no decision is wrong, with how many dates may err all the same."""
+    sessions, decided = len(figures["dates"]), figures["sequential"]
+    wrong = f"{decided['wrong']} wrong"
+    if which != "train" and not decided["wrong"]:
+        wrong += f" (up to {percent(upper_bound_95(0, sessions))} of dates may err)"
+    return {"set": which, "wrong": wrong, **figures}
 
 
 TOOLS = ("edge-ecg", "torch", "onnx", "onnxruntime", "coremltools", "numpy", "scipy")
@@ -76,12 +88,23 @@ def build_bundle(run: Run, chosen: np.ndarray, exported: Exported) -> tuple[dict
         "metrics": {
             which: msgspec.to_builtins(decide(run.model, exported.bank, beats, run.rule).metrics())
             for which, beats in (("train", run.training), ("validation", run.validation))
-        },
+        }
+        | evaluated(run),
         "parity": msgspec.to_builtins(exported.parities),
         "not_made": exported.not_made,
         "tools": {tool: version(tool) for tool in TOOLS},
     }
     return manifest, {**files, CARD: model_card(manifest)}
+
+
+def evaluated(run: Run) -> dict[str, Any]:
+    """Metrics of the test dates by `train.evaluate`, if it was run on these weights and references."""
+    file = run.path / EVALUATION
+    test = read_record(file, dict[str, Evaluation]).get("test") if file.exists() else None
+    per_state = run.config["settings"]["references_per_state"]
+    if test is None or test.weights_sha256 != weights_sha256(run.path) or test.references_per_state != per_state:
+        return {}
+    return {"test": msgspec.to_builtins(test)}
 
 
 def with_references_per_state(run: Run, per_state: int) -> Run:

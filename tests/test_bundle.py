@@ -265,8 +265,14 @@ def test_the_model_card_says_what_the_manifest_says_and_names_no_recording(small
     manifest = load_bundle(small_bundle).manifest
     _, metadata, text = (small_bundle / "README.md").read_text(encoding="utf-8").split("---\n", 2)
     (result,) = yaml.safe_load(metadata)["model-index"][0]["results"]
-    recordings = manifest["metrics"]["validation"]["recordings"]
-    assert result["metrics"][0]["value"] == pytest.approx(recordings["accuracy"], abs=1e-4)
+    figures = manifest["metrics"]["validation"]
+    recordings, decided = figures["recordings"], figures["sequential"]
+    decisions, accuracy = result["metrics"]
+    assert decisions["value"] == [decided["right"], decided["wrong"], decided["inconclusive"]]
+    assert accuracy["value"] == pytest.approx(recordings["accuracy"], abs=1e-4)
+    assert f"{recordings['right']} of {recordings['total']}" in accuracy["name"]
+    assert f"95 % interval {recordings['accuracy_95'][0]:.1%} to" in accuracy["name"]
+    assert "The test dates were not evaluated" in text
     assert manifest["intended_use"] in text
     assert f"| {recordings['right']} of {recordings['total']} |" in text
     for row in manifest["parity"]:

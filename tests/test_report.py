@@ -91,6 +91,7 @@ def measured(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             methods={
                 m: {w: scores_of(v.on_dates(config["dataset"]["dates"][w])) for w in ("validation", "test")}
                 for m, v in scores.items()
+                if m != "aligned"
             },
         ),
         beside=beside_the_best("aligned", scores),
@@ -219,7 +220,7 @@ def test_its_figures_are_those_of_the_files(measured: Path, whole: str) -> None:
     assert all(percent(share) in text for share in (0.884, 0.061, 0.735))  # of the learning curve
     assert "Of 216 recordings of synthetic people, 211 are out of distribution" in text
     total = 2 * len(crossval["dates"])
-    assert f"{len(crossval['dates']) - 1} of {len(crossval['dates'])} dates have a recording of target" in text
+    assert f"{len(crossval['dates']) - 1} of {len(crossval['dates'])} dates have a recording of glucose" in text
     for right in (total - 5, total):  # simulated drifts, before and after enrolment
         low, high = wilson_interval(right, total)
         assert f"{right} ({percent(low)} to {percent(high)})" in text
@@ -246,6 +247,16 @@ def test_missing_measurements_are_named_once_with_their_command(small_run: Path,
         "Comparison with other methods"
     ) == 0  # no heading over nothing
     assert "edge-ecg report RUN BUNDLE" in Parsed(report(read_findings(small_bundle))).text
+
+
+def test_the_comparator_has_one_figure_on_the_test_dates(copied: Path) -> None:
+    run, page = copied / "run", report(read_findings(copied / "run"))
+    test = read_json(run / "evaluation.json")["test"]["recordings"]
+    table = page[page.index("All methods on the same split") :].split("</table>")[0]
+    own = Parsed(re.search(r"<tr><th[^>]*>aligned.*?</tr>", table, re.DOTALL)[0]).text  # type: ignore[index]
+    assert own.count(f"{test['right']} of {test['total']}") == 2  # made up: those of the validation dates
+    (run / "evaluation.json").unlink()
+    assert "not looked at" in report(read_findings(run))
 
 
 def cards(page: str) -> list[str]:

@@ -1,12 +1,14 @@
 """The study of a run: it measures what the report draws, does nothing twice, and knows its own recordings."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from edge_ecg.bundles.bundle import load_bundle
 from edge_ecg.datasets.dataset_file import read_dataset
 from edge_ecg.report.findings import read_findings
 from edge_ecg.report.report import report
@@ -14,6 +16,7 @@ from edge_ecg.report.summary import summary
 from edge_ecg.results import LearningCurve, Overview, read_record
 from edge_ecg.storage.files import read_json
 from edge_ecg.terminal.console import columns, countdown, duration, run_command
+from export.bundle import evaluated, model_card
 from train.data import read_sets
 from train.evaluate import evaluate
 from train.run import load_run
@@ -92,6 +95,19 @@ def test_looks_at_the_test_dates_are_counted(run: Path, small_dataset: Path) -> 
     CliRunner().invoke(evaluate, [str(run), str(small_dataset), "--set", "validation"], catch_exceptions=False)
     noted = read_json(run / "evaluation.json")
     assert (noted["test"]["looks"], noted["validation"]["looks"]) == (2, 1)
+
+
+def test_a_card_shows_the_test_dates_as_they_were_evaluated(run: Path, small_bundle: Path, small_dataset: Path) -> None:
+    CliRunner().invoke(evaluate, [str(run), str(small_dataset)], catch_exceptions=False)
+    finished, noted = load_run(run), read_json(run / "evaluation.json")["test"]
+    assert evaluated(finished) == {"test": noted}
+    manifest = load_bundle(small_bundle).manifest
+    card = model_card({**manifest, "metrics": {**manifest["metrics"], "test": noted}}).decode()
+    recordings, decided = noted["recordings"], noted["sequential"]
+    assert "The test dates were looked at" in card
+    assert f"| {decided['inconclusive']} | {recordings['right']} of {recordings['total']} |" in card
+    other = {**finished.config["settings"], "references_per_state": 3}
+    assert not evaluated(replace(finished, config={**finished.config, "settings": other}))
 
 
 def test_training_leaves_an_overview_that_is_true(small_run: Path) -> None:

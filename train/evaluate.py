@@ -94,6 +94,7 @@ def noted(run: Run, which: str, metrics: SetMetrics) -> int:
         looks=looks,
         time=datetime.now().astimezone().isoformat(timespec="seconds"),
         weights_sha256=weights_sha256(run.path),
+        references_per_state=run.config["settings"]["references_per_state"],
     )
     write_record(file, sets)
     return looks

@@ -71,10 +71,11 @@ class Metrics(Struct, frozen=True):
 
 
 class MetricsOfSets(Record, frozen=True):
-    """The sets that training had."""
+    """The sets that training had, and the test dates where they were evaluated."""
 
     train: Metrics
     validation: Metrics
+    test: Metrics | None = None
 
 
 class ParityFacts(Struct, frozen=True):

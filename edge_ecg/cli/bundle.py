@@ -59,8 +59,10 @@ def _inspected(bundle: Bundle) -> Iterable[str]:
         yield "levels        none: too few training dates, so all recordings are inconclusive"
     for which, figures in m.get("metrics", {}).items():
         c, (low, high) = figures["recordings"], figures["recordings"]["accuracy_95"]
+        decided = figures.get("sequential", {})
+        counts = ", ".join(f"{decided[name]} {name}" for name in ("right", "wrong", "inconclusive") if name in decided)
         yield (
-            f"{which:13} {c['right']}/{c['total']} recordings correct ({low:.0%} to {high:.0%}), "
+            f"{which:13} {counts or 'no decisions'}; if forced {c['right']}/{c['total']} ({low:.0%} to {high:.0%}); "
             f"dates {', '.join(figures['dates'])}"
         )
     if PACKED_FROM in m:

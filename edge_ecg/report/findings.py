@@ -195,6 +195,8 @@ def _bundle(path: Path) -> dict[str, Any]:
     file = path / MANIFEST
     with naming(file):
         baseline, target = manifest["labels"]
+        metrics = dict(manifest["metrics"])
+        evaluation = metrics.pop("test", None)
         return {
             "is_bundle": True,
             "labels": (baseline, target),
@@ -203,8 +205,9 @@ def _bundle(path: Path) -> dict[str, Any]:
             "parameters": manifest["model"]["parameters"],
             "settings": manifest["training"]["settings"],
             "best_epoch": manifest["training"]["best_epoch"],
-            "metrics": convert_record(file, manifest["metrics"], dict[str, SetMetrics]),
-            **dict.fromkeys(("history", "overview", "confounders", "evaluation")),
+            "metrics": convert_record(file, metrics, dict[str, SetMetrics]),
+            "evaluation": evaluation and convert_record(file, evaluation, Evaluation),
+            **dict.fromkeys(("history", "overview", "confounders")),
             "artifacts": convert_record(file, manifest["parity"], tuple[ArtifactParity, ...]),
             "not_made": manifest.get("not_made") or {},
             "tools": manifest["tools"],

@@ -12,7 +12,7 @@ from edge_ecg.report.page import counted, percent
 from edge_ecg.report.pictures import beats, outcomes
 from edge_ecg.report.pictures import beats as model
 from edge_ecg.report.summary import by_rank
-from edge_ecg.results import CoveredPart, DateCounts, Scores, upper_bound_95, wilson_interval
+from edge_ecg.results import Accuracy, CoveredPart, DateCounts, upper_bound_95, wilson_interval
 
 # Ours first, then baselines from the best down: the colors and lines that pictures and their keys share.
 SERIES = (("ours", ""), ("second", ""), ("third", "dashed"), ("fifth", ""), ("fourth", ""), ("fourth", "dotted"))
@@ -54,11 +54,18 @@ def _counts(findings: Findings) -> Iterator[DateCounts]:
 
 
 def results(findings: Findings) -> dict[str, Any]:
-    """All methods on dates left out, and on the dataset's own split."""
+    """All methods on dates left out, and on the dataset's own split; of the comparator, the run itself."""
     assert findings.crossval is not None
-    methods = [(name, findings.crossval.methods[name]) for name in by_rank(findings)]
-    split = findings.crossval.split.methods
-    return {"methods": methods, "split": {name: _shares(of_sets) for name, of_sets in split.items()}}
+    names = by_rank(findings)
+    of_sets = findings.crossval.split.methods
+    split = {
+        name: _shares([(s.recordings, s.beats_right / s.beats) for s in of_sets[name].values()])
+        for name in names
+        if name in of_sets
+    }
+    own = [findings.metrics["validation"], *([findings.evaluation] if findings.evaluation is not None else [])]
+    split[findings.architecture] = _shares([(s.recordings, s.beats.right / s.beats.total) for s in own])
+    return {"methods": [(name, findings.crossval.methods[name]) for name in names], "split": split}
 
 
 def own_split(findings: Findings) -> dict[str, Any]:
@@ -69,15 +76,12 @@ def own_split(findings: Findings) -> dict[str, Any]:
     return {"sets": sets}
 
 
-def _shares(of_sets: dict[str, Scores]) -> list[str]:
-    """Recordings and beats right, in each set."""
+def _shares(of_sets: list[tuple[Accuracy, float]]) -> list[str]:
+    """Recordings right and the share of beats, of the validation and the test dates where they were looked at."""
     cells = []
-    for f in of_sets.values():
-        cells += [
-            counted(f.recordings.right, f.recordings.total),
-            percent(f.beats_right / f.beats),
-        ]
-    return cells
+    for recordings, beats_right in of_sets:
+        cells += [counted(recordings.right, recordings.total), percent(beats_right)]
+    return cells + ["not looked at", ""] * (2 - len(of_sets))
 
 
 def by_date(findings: Findings) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Every date judged by models that have not seen it, beside benchmark methods in one table.
 
 OUT/folds/METHOD/DATE.json     one method, trained on all other dates, on the recordings of this one
-OUT/folds/METHOD/split.json    the same, trained on the dataset file's train dates, on its validation and test dates
+OUT/folds/METHOD/split.json    the same, trained on the dataset file's train dates, on its validation and test dates;
+                               not of the run's own comparator, which `train` and `train.evaluate` have measured there
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -60,16 +61,15 @@ def cross_validate(
     epochs: int | None = None,
     compared: Method = comparator,
 ) -> Crossval:
-    """Judge every date and the dataset's own split by models that have not seen them.
+    """Judge every date by models that have not seen it, and the dataset's own split by benchmark methods.
 
     architectures: ours first, the others are benchmark methods. epochs: in place of the usual number. compared: how a
     comparator is trained and judges.
     """
     methods = methods_for(beats, architectures, seed, benchmarks, epochs, compared)
     split = Fold("split", dataset.sessions["train"], dataset.sessions["validation"] + dataset.sessions["test"])
-    folds = [*leave_one_out(beats), split]
-    judged = run_folds(beats, folds, methods, out, say)
-    scores = {method: pooled(each[:-1]) for method, each in judged.items()}
+    scores = {name: pooled(each) for name, each in run_folds(beats, leave_one_out(beats), methods, out, say).items()}
+    others = {name: method for name, method in methods.items() if name != architectures[0]}
     return Crossval(
         dataset=dataset.name,
         labels=dataset.labels,
@@ -80,8 +80,8 @@ def cross_validate(
         split=Split(
             dates=dataset.sessions,
             methods={
-                method: {w: scores_of(each[-1].on_dates(dataset.sessions[w])) for w in ("validation", "test")}
-                for method, each in judged.items()
+                method: {w: scores_of(judged.on_dates(dataset.sessions[w])) for w in ("validation", "test")}
+                for method, (judged,) in run_folds(beats, [split], others, out, say).items()
             },
         ),
         beside=beside_the_best(architectures[0], scores),
