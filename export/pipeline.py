@@ -84,7 +84,7 @@ def export_run(run: Run, chosen: np.ndarray | None = None, artifacts: Sequence[A
         except UnsupportedOperationError as error:
             not_made[artifact.name] = str(error)
             continue
-        if artifact.scheme is FLOAT32 and PERSON not in made:  # the two graphs hold all of a person's graph
+        if artifact.scheme is FLOAT32 and artifact is not PERSON_ARTIFACT:  # the two graphs hold all of it
             require([parity])
         parities.append(parity)
         if parity.shipped:

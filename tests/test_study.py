@@ -1,5 +1,6 @@
 """The study of a run: it measures what the report draws, does nothing twice, and knows its own recordings."""
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -100,7 +101,7 @@ def test_looks_at_the_test_dates_are_counted(run: Path, small_dataset: Path) -> 
 def test_a_card_shows_the_test_dates_as_they_were_evaluated(run: Path, small_bundle: Path, small_dataset: Path) -> None:
     CliRunner().invoke(evaluate, [str(run), str(small_dataset)], catch_exceptions=False)
     finished, noted = load_run(run), read_json(run / "evaluation.json")["test"]
-    assert evaluated(finished) == {"test": noted}
+    assert json.loads(json.dumps(evaluated(finished))) == {"test": noted}
     manifest = load_bundle(small_bundle).manifest
     card = model_card({**manifest, "metrics": {**manifest["metrics"], "test": noted}}).decode()
     recordings, decided = noted["recordings"], noted["sequential"]
