@@ -234,6 +234,9 @@ def origins(*of: tuple[str, float, str | None, str | None]) -> list[tuple[str, O
     return [(label, Origin(*origin)) for label, *origin in of]
 
 
+INSTEAD = ": the model may learn the {} in place of the state"
+
+
 @pytest.mark.parametrize(
     ("of", "says"),
     [
@@ -241,17 +244,17 @@ def origins(*of: tuple[str, float, str | None, str | None]) -> list[tuple[str, O
         (
             [("rest", 512, "I", "Watch5,1"), ("load", 130, "I", "Polar H10")],
             [
-                "rest was recorded at 512 Hz, load at 130 Hz: the sample rate may pass for the state",
-                "rest was recorded by device Watch5,1, load by device Polar H10: the device may pass for the state",
+                "rest was recorded at 512 Hz, load at 130 Hz" + INSTEAD.format("sample rate"),
+                "rest was recorded by device Watch5,1, load by device Polar H10" + INSTEAD.format("device"),
             ],
         ),
         (
             [("rest", 512, "I", None), ("load", 512, "II", None)],
-            ["rest was recorded from lead I, load from lead II: the lead may pass for the state"],
+            ["rest was recorded from lead I, load from lead II: the model may learn the lead in place of the state"],
         ),
         (
             [(label, 512, lead, None) for label in ("rest", "load") for lead in ("I", "II", None)],
-            ["several leads are mixed, I and II and unknown: differences between them hide those of the states"],
+            ["several leads are mixed, I and II and unknown: differences between them may hide those of the states"],
         ),
     ],
 )
@@ -272,8 +275,8 @@ def test_training_reads_what_is_told_and_warns_of_what_it_mixes(tmp_path: Path) 
     assert beats.sample_rates_hz.tolist() == [512, 250]
     assert [origin.lead for origin in BeatSet.joined([beats]).on_dates(["0101"]).origins] == ["I", "II"]
     assert mixed([beats], dataset.labels) == [
-        "rest was recorded at 512 Hz, load at 250 Hz: the sample rate may pass for the state",
-        "rest was recorded from lead I, load from lead II: the lead may pass for the state",
+        "rest was recorded at 512 Hz, load at 250 Hz: the model may learn the sample rate in place of the state",
+        "rest was recorded from lead I, load from lead II: the model may learn the lead in place of the state",
     ]
     text = GOOD.replace('["0102"]', "['9']").replace('["0103"]', "['8']") + TOLD.replace("c/*", "*")
     (tmp_path / "dataset.toml").write_text(text)

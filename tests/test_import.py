@@ -257,7 +257,9 @@ def test_weak_designs_are_named_and_a_sound_one_is_not() -> None:
         return weaknesses(items, labels, ("a", "b"))
 
     assert study("random") == []
-    assert study("same") == ["a comes before b on every date: time of day may pass for the state"]
+    assert study("same") == [
+        "a comes before b on every date: the model may learn the time of day in place of the state"
+    ]
     assert "512 Hz, b at 514" in study("random", rate_b=513.625)[0]
     assert study("random", rate_b=512.2) == []
     assert "7 dates with both states are few" in study("random", 7)[0]

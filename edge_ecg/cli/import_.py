@@ -143,7 +143,7 @@ def import_command(
             "no recording has a label; lay them into folders DATE/LABEL, or give --glucose, --window or --labels that "
             "match; --sheet writes a page to label in"
         )
-    again = RecordingLoop(overrides)  # it was all said
+    again = RecordingLoop(overrides)  # warnings were printed in the first pass
     imported = write_data(
         listing,
         sources,
@@ -210,7 +210,7 @@ def _write_sheet(
 def _listed(listing: Listing, sources: tuple[Path, ...], overrides: Overrides) -> Iterator[tuple[str, Recording]]:
     """The recordings of a listing by name, read again."""
     names = {item.name for item in listing.items}
-    reading = RecordingLoop(overrides)  # it was all said
+    reading = RecordingLoop(overrides)  # warnings were printed in the first pass
     for source in sources:
         for found in _progress(reading.find(source), "drawing"):
             if found.name in names:
@@ -276,8 +276,8 @@ def _show_imported(imported: Imported, listing: Listing) -> None:
         learned = days_with_both_states(
             (date, label) for date in imported.split["train"] for label, count in imported.counts[date].items() if count
         )
-        click.echo(f"{len(learned)} days with both states to learn from: docs/protocol.md on their worth")
-        click.echo(f"Next: python -m train {imported.out / DATASET} --out run")
+        click.echo(f"{len(learned)} training days with both states (docs/protocol.md: how many are needed)")
+        click.echo(f"Next: edge-ecg train {imported.out / DATASET}")
     else:
         click.secho(f"no {DATASET}: a split needs {FEWEST_DATES} dates with both states", fg="yellow", err=True)
 

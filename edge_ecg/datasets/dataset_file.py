@@ -318,7 +318,7 @@ def require_days(recordings: Iterable[tuple[str, object]], fewest: int = FEWEST_
     days = days_with_both_states(recordings)
     if len(days) < fewest:
         raise DatasetError(
-            f"the dates to learn from have both states on {', '.join(days) or 'none'}, expected at least {fewest} "
+            f"the train dates have both states on {', '.join(days) or 'none'}, expected at least {fewest} "
             f"such day{'s' if fewest > 1 else ''}: record both states on another day"
         )
     return days
@@ -350,7 +350,7 @@ def confounding_origins(origins: Sequence[tuple[str, Origin]], pair: tuple[str, 
         said = [" and ".join(sorted(side)) for side in sides]
         if all(sides) and sides[0] != sides[1]:
             recorded = f"{pair[0]} was recorded {how} {said[0]}, {pair[1]} {how} {said[1]}"
-            found.append(f"{recorded}: the {what} may pass for the state")
+            found.append(f"{recorded}: the model may learn the {what} in place of the state")
         elif what != "sample rate" and len(sides[0]) > 1:  # watches of one model differ by a hertz or two
-            found.append(f"several {what}s are mixed, {said[0]}: differences between them hide those of the states")
+            found.append(f"several {what}s are mixed, {said[0]}: differences between them may hide those of the states")
     return found

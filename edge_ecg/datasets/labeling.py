@@ -182,26 +182,27 @@ def split_by_date(dates: Mapping[str, set[str]]) -> dict[str, list[str]] | None:
 
 
 def weaknesses(items: Sequence[Item], labels: Labels, pair: tuple[str, str]) -> list[str]:
-    """Weaknesses of the design that could pass for a difference between the states, a sentence each."""
+    """Weaknesses of the design that can look like a difference between the states, one sentence each."""
     of: dict[str, dict[str, list[Item]]] = {}
     for item in items:
         if item.name in labels:
             of.setdefault(item.date, {}).setdefault(labels[item.name], []).append(item)
     whole = {date: states for date, states in of.items() if len(states) == 2}
-    found = [
-        f"{date} has {next(iter(states))} only: what sets that day apart may pass for the state"
-        for date, states in sorted(of.items())
-        if len(states) == 1
-    ]
+    found = []
+    for label in pair:
+        alone = sorted(date for date, states in of.items() if set(states) == {label})
+        if alone:
+            dates = f"{', '.join(alone)} {'has' if len(alone) == 1 else 'have'} {label} only"
+            found.append(f"{dates}: the model may learn the day in place of the state")
     if len(whole) < FEWEST_DATES:
         found.append(
-            f"{_dates(len(whole))} with both states: training and a split by date need {FEWEST_DATES} at least, "
-            f"{FEW_DATES} to mean much"
+            f"{_dates(len(whole))} with both states: training and a split by date need at least {FEWEST_DATES}, "
+            f"better {FEW_DATES}"
         )
     elif len(whole) < FEW_DATES:
         found.append(f"{_dates(len(whole))} with both states are few: expect wide intervals, and record more")
     ordered = [
-        f"{first} comes before {second} on every date: time of day may pass for the state"
+        f"{first} comes before {second} on every date: the model may learn the time of day in place of the state"
         for first, second in ((pair, pair[::-1]) if len(whole) > 1 else ())
         if all(_is_before(states[first], states[second]) for states in whole.values())
     ]
@@ -235,7 +236,7 @@ def parts_of_day(items: Sequence[Item], labels: Labels) -> list[str]:
                 span = f"{_clock_text(hours[0])} and {_clock_text(hours[-1])}"
                 found.append(
                     f"all {len(hours)} recordings of {label} were made between {span}, and none of the other label: "
-                    "time of day may pass for the state"
+                    "the model may learn the time of day in place of the state"
                 )
     return found
 
