@@ -40,7 +40,7 @@ class _Beat(c.Structure):
 
 
 class Core:
-    """The functions of the library that a watch needs. Raises EdgeEcgError for what is no such library."""
+    """The library's functions for a watch. Raises EdgeEcgError for another library."""
 
     def __init__(self, path: Path):
         try:
@@ -122,7 +122,7 @@ class CoreWatch(Watch):
         self._core.reset_watch(self._handle)
 
     def push(self, samples_uv: np.ndarray) -> list[Judged]:
-        """Take the next raw samples in microvolts; return the beats judged since. Raises as `Watch.push` does."""
+        """Take the next raw samples in microvolts; return the beats completed since. Errors as in `Watch.push`."""
         samples = np.ascontiguousarray(one_lead(samples_uv), np.float64)
         address = samples.__array_interface__["data"][0]  # at a fifth of what samples.ctypes costs
         found = self._core.push(self._handle, address, len(samples), self._error, _ROOM)

@@ -48,7 +48,7 @@ STEPS = 100  # of the geometric median; it is there after ten
 
 
 class GoldenBeat(Struct, frozen=True):
-    """Of a step of the golden vectors, what it starts from."""
+    """The beat of a step of the golden vectors."""
 
     beat: tuple[float, ...]
 
@@ -121,7 +121,7 @@ class Enrolment:
 
 
 def enroll_samples(bank: ReferenceBank, samples: Iterable[Sample]) -> Enrolment:
-    """Move a bank that knows what training has seen; it knows the days of what enrolled as well.
+    """Move a bank with its training distribution, and add the days of the enrolled recordings.
 
     The limit grows as far as what enrolled lies further from the moved centre than usual beats do, whose distance is 1:
     a drift changes more than the level, and what enrolled is the new usual.
@@ -187,7 +187,7 @@ def _sample(bundle: Bundle, recording: Recording) -> Sample:
 
 
 def write_enrolled(bundle: Bundle, enrolment: Enrolment, out: Path) -> Bundle:
-    """Write the bundle with its references moved; return it as it was read back.
+    """Write the bundle with moved references; return it as read back.
 
     Golden vectors are computed again, from the new references. `python -m export.parity` compares all artifacts with
     the reference model, its references moved as well.

@@ -1,4 +1,4 @@
-"""Training and export as functions, for a notebook or a script: they do what the commands do, with their defaults."""
+"""Training and export as functions for notebooks and scripts, with the defaults of the commands."""
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""JSON as typed records: what does not fit is an error that names the entry, what came and what was expected."""
+"""JSON as typed records; errors name the entry, its value and the expected type."""
 
 import json
 import re

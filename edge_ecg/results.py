@@ -309,7 +309,7 @@ class Split(Record, frozen=True, kw_only=True):
 
 
 class Crossval(Study, frozen=True, kw_only=True):
-    """crossval.json: every date judged by models that have not seen it."""
+    """crossval.json: every date tested with models of the other dates."""
 
     seed: int
     dates: tuple[str, ...]
@@ -407,7 +407,7 @@ class Rivals(Study, frozen=True, kw_only=True):
 
 
 class Control(Decisions, frozen=True, kw_only=True):
-    """A control: what was done to the recordings, how often, and whether anything may be decided then."""
+    """A negative control: the change to the recordings, repetitions, and is any decision an error."""
 
     name: str
     repeats: Count
@@ -448,7 +448,7 @@ class PlannedDecisions(Record, frozen=True, kw_only=True):
 
 
 class SessionPlan(Study, frozen=True, kw_only=True):
-    """plan.json: how many sessions until how much is decided, checked against what was decided."""
+    """plan.json: simulated decisions by number of sessions, with the observed share of decisions."""
 
     baseline_sessions: Count
     target_sessions: Count
@@ -515,7 +515,7 @@ class DoseSession(Record, frozen=True, kw_only=True):
 
 
 class Dose(Study, frozen=True, kw_only=True):
-    """dose.json: whether the evidence of sessions left out follows what was measured, beside heart rate alone."""
+    """dose.json: correlation of evidence and measured values on sessions left out, beside heart rate alone."""
 
     quantity: str
     sessions: tuple[DoseSession, ...]
@@ -600,7 +600,7 @@ class Occlusion(Record, frozen=True, kw_only=True):
 
 
 class Confounders(Record, frozen=True, kw_only=True):
-    """confounders.json: validation beats judged again with something taken out, matched, and covered."""
+    """confounders.json: validation beats without heart rate or amplitude, matched in RR, and occluded."""
 
     weights_sha256: str
     labels: Labels

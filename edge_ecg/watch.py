@@ -1,4 +1,4 @@
-"""The watch: samples in, judged beats and a decision out. The table of contents of the runtime."""
+"""The watch: from samples to beats, votes and a decision. Start here to read the runtime."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence

@@ -44,7 +44,7 @@ def quiet() -> Iterator[None]:
 
 @runtime_checkable
 class Fusible(Protocol):
-    """A module that knows the same function in fewer operations."""
+    """A module with the same function in fewer operations."""
 
     def fused(self) -> nn.Module: ...
 

@@ -71,7 +71,7 @@ class BundleAudit:
         return row
 
     def faults(self, dataset: Dataset, sets: Iterable[str], parities: Iterable[ArtifactParity]) -> Iterator[str]:
-        """All that is not so, as far as these sets and these results can tell."""
+        """Claims of the bundle that these sets and results refute."""
         yield from self.golden()
         if self.reference.model.parameter_count != self.manifest["model"]["parameters"]:
             yield f"manifest: the model has {self.reference.model.parameter_count} parameters"
@@ -168,7 +168,7 @@ def parity(
 
 
 def layers_table(by_artifact: dict[str, list[LayerError]]) -> Iterator[str]:
-    """The worst operations of each artifact, each given what the artifact's operations before it gave."""
+    """The largest errors of each artifact's operations, each with the artifact's own inputs."""
     for name, rows in by_artifact.items():
         cells = [[f"{name}", "graph", "module", "operation", "in the artifact"]]
         cells += [

@@ -133,7 +133,7 @@ def _with_times(
 
 
 def reference_files(bank: ReferenceBank) -> dict[str, bytes]:
-    """Both files of the references, by name; the int8 one, for the smallest device, without what training has seen."""
+    """Both files of the references, by name; the int8 one without the training distribution."""
     return {REFERENCES: bank.to_bytes(), REFERENCES_INT8: replace(bank, distribution=None).to_int8_bytes()}
 
 

@@ -61,7 +61,7 @@ def train(
     days = require_days(zip(learned.dates.tolist(), learned.recording_is_target.tolist(), strict=True), fewest)
     claim_folder(out, "train", (WEIGHTS, PROGRESS, BEATS, METRICS, CONFIG, FOLDS, OVERVIEW, CONFOUNDERS))
     _refuse_a_run(out / PROGRESS, resume)  # that another process finished meanwhile
-    click.echo(f"{len(days)} day{'s' if len(days) > 1 else ''} with both states to learn from")
+    click.echo(f"{len(days)} day{'s' if len(days) > 1 else ''} with both states for training")
     if dataset.session == PERSON:
         click.echo("a group model: each person is a session, left out whole and tested with a model of the others")
     for warning in mixed(sets.values(), dataset.labels):

@@ -33,10 +33,10 @@ FIGURES = {
 
 
 def metrics_text(sets: Mapping[str, SetMetrics], labels: tuple[str, str]) -> str:
-    """Metrics by set as lines of text: recordings first, since they are what counts."""
+    """Metrics by set as lines of text, recordings first."""
     lines = []
     for which, of_set in sets.items():
-        rows = [["", "right", "accuracy", "95 % interval", "sens.", "spec."]]
+        rows = [["", "correct", "accuracy", "95 % interval", "sens.", "spec."]]
         for name, key in FIGURES.items():
             c: Accuracy = getattr(of_set, key)
             interval = between(c.accuracy_95) if name.startswith("recordings") else "not independent"
@@ -47,12 +47,12 @@ def metrics_text(sets: Mapping[str, SetMetrics], labels: tuple[str, str]) -> str
             f"{which}: {', '.join(of_set.dates)}",
             *columns(rows),
             wrapped(
-                f"  decided without a baseline of the day: {s.right} right, {s.wrong} wrong, "
-                f"{s.inconclusive} inconclusive, first after {s.median_beats:.0f} beats (median)",
+                f"  decisions without a day's baseline: {s.right} correct, {s.wrong} wrong, {s.inconclusive} "
+                f"inconclusive; first decision after {s.median_beats:.0f} beats (median)",
                 4,
             ),
         ]
-    lines.append(wrapped(f"  sens.: the share of {labels[1]!r} that was recognized; spec.: that of {labels[0]!r}", 4))
+    lines.append(wrapped(f"  sens.: share of {labels[1]!r} recognized; spec.: share of {labels[0]!r}", 4))
     return "\n".join(lines)
 
 

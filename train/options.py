@@ -65,7 +65,7 @@ DATASET = click.argument(
 def compared(
     architectures: tuple[str, ...] | None, benchmarks: tuple[str, ...] | None, arch_help: str, shown: str
 ) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
-    """Options for what is compared, --arch and --benchmark, with these defaults; `shown` describes the latter's."""
+    """Options --arch and --benchmark with these defaults; `shown` describes those of --benchmark."""
 
     def with_both(command: Callable[..., Result]) -> Callable[..., Result]:
         arch = click.option(

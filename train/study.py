@@ -169,7 +169,7 @@ def _measure(subject: Subject, name: str) -> float | None:
 
 
 def key_of(subject: Subject, name: str) -> str:
-    """The hash of all that a finished study must have been made from to be taken as it is."""
+    """Hash of all inputs of a study; a finished study with the same hash is reused."""
     plan, settings = STUDIES[name].plan(subject), subject.run.config["settings"]
     made_from = [digest_of(subject.beats), subject.dataset.sessions, settings, name, plan]
     return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()

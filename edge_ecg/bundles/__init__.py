@@ -1,1 +1,1 @@
-"""Bundles: reading, verifying, packing and signing what a device opens."""
+"""Bundles: reading, verifying, packing and signing."""

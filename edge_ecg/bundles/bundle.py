@@ -185,7 +185,7 @@ def assembled(
 
 
 def _with_portable(files: Mapping[str, bytes]) -> Mapping[str, bytes]:
-    """The files, if the portable engine can judge by them."""
+    """The files, if the portable engine can run them."""
     if not {LAYERS, WEIGHTS} <= files.keys():
         raise BundleError("has no portable form, and ONNX Runtime is not installed; install onnxruntime")
     return files
@@ -305,7 +305,7 @@ def _verified(path: Path, read: Callable[[str, int], bytes]) -> tuple[bytes, dic
 def _sealed_manifest(
     path: Path, read: Callable[[str, int], bytes], any_version: bool = False
 ) -> tuple[bytes, dict[str, Any]]:
-    """The manifest as it was written: its bytes, and what they hold."""
+    """The manifest as written: its bytes and entries."""
     raw = read(MANIFEST, MOST_MANIFEST_BYTES)
     try:
         manifest = parsed(raw)

@@ -1,4 +1,4 @@
-"""The manifest: what a bundle says of itself, as a record that decides what any bundle may be.
+"""The manifest of a bundle, as a record that defines valid manifests.
 
 Swift reads the same entries by the same limits; `schema` gives them as a JSON Schema, which docs/bundle.md prints.
 """
@@ -99,7 +99,7 @@ class ParityFacts(Struct, frozen=True):
 
 
 class DeviceManifest(Record, frozen=True, kw_only=True):
-    """The entries for a device: to judge by, to show, and to refuse a second enrollment."""
+    """Entries that a device needs: to decide, to show, and to refuse a second enrollment."""
 
     schema: Literal[3]
     intended_use: str
@@ -117,7 +117,7 @@ class DeviceManifest(Record, frozen=True, kw_only=True):
 
 
 class PackedManifest(DeviceManifest, frozen=True, kw_only=True):
-    """The manifest of what `edge-ecg pack` wrote; `packed_from` is the SHA-256 of the whole bundle's manifest."""
+    """Manifest of a packed bundle; `packed_from` is the SHA-256 of the whole bundle's manifest."""
 
     packed_from: Sha256
 
@@ -147,7 +147,7 @@ def schema() -> dict[str, Any]:
 
 
 def sealed(manifest: dict[str, Any]) -> dict[str, bytes]:
-    """The manifest as a file, and the file beside it that holds its SHA-256, as `sha256sum` writes it."""
+    """The manifest as a file, and the file with its SHA-256, as `sha256sum` writes it."""
     text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     raw = _without_halves(text).encode()
     return {MANIFEST: raw, SEAL: seal_of(raw)}

@@ -1,4 +1,4 @@
-"""One file for a device: what it needs of a bundle, with int8 or float32 weights.
+"""One file for a device: the parts of a bundle that it needs, with int8 or float32 weights.
 
 It is a bundle of its own: its manifest is thinned, lists the files that are in it, has its SHA-256 in the header,
 and is what `edge_ecg.bundles.sign` signs. `packed_from` in it is the SHA-256 of the whole bundle's manifest.
@@ -45,7 +45,7 @@ def pack_bundle(bundle: Path, out: Path, weights: str | None = None) -> int:
 
 
 def packed_content(bundle: Path, weights: str | None = None) -> bytes:
-    """The content of the file that `pack_bundle` writes. Raises as it does."""
+    """Content of the file that `pack_bundle` writes, with the same errors."""
     raw, manifest, files = read_whole(bundle)
     if PACKED_FROM in manifest:
         raise BundleError(f"{bundle}: is packed already")
@@ -61,12 +61,12 @@ def packed_content(bundle: Path, weights: str | None = None) -> bytes:
 
 
 def default_weights(files: Container[str]) -> str:
-    """The smallest form of the weights that a bundle holds."""
+    """The smallest form of the weights in a bundle."""
     return "int8" if WEIGHTS_INT8 in files and REFERENCES_INT8 in files else "float32"
 
 
 def packed_as_loaded(bundle: Bundle) -> bytes:
-    """A loaded bundle as it judges, its references and its rule included, for the compiled core. Raises BundleError."""
+    """A loaded bundle with its references and rule, for the compiled core. Raises BundleError."""
     manifest, files = read_files(bundle.path)
     contract = {**manifest["contract"], "voting": bundle.rule.constants.to_json()}
     chosen = {**_device_files(bundle.path, files), REFERENCES: bundle.references.to_bytes()}

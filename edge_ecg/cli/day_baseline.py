@@ -58,7 +58,7 @@ class DayBaselines:
         return self.for_all or self.by_session.get(session)
 
     def holds(self, recording: Recording) -> bool:
-        """Whether the recording is a part of the baseline itself, and so is not judged."""
+        """Whether the recording is part of the baseline itself, and is skipped."""
         return os.path.realpath(recording.source) in self._used
 
     @cached_property
@@ -72,7 +72,7 @@ class DayBaselines:
 
     @property
     def is_given(self) -> bool:
-        """Whether there is any: then a recording without one must say so."""
+        """Whether there is any; then recordings without one are reported."""
         return bool(self._all() or self.refused)
 
     def describe(self, labels: tuple[str, str]) -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""`edge-ecg doctor`: what this machine can check of a bundle, what it can't, and what follows from each."""
+"""`edge-ecg doctor`: formats and checks that this machine supports, and the consequences of missing ones."""
 
 import json
 import os

@@ -182,7 +182,7 @@ def _readings(path: Path, name: str, date_order: str | None) -> Readings:
 
 
 def _show_measured(measured: MeasuredLabels, items: list[Item]) -> None:
-    """On standard error, as what follows may be for a program: where the labels are from, and what they are worth."""
+    """Print the source and the counts of labels, on standard error, because the output may be for a program."""
     for sentence in measured.curve.summary.splitlines():
         click.echo(wrapped(sentence, 2), err=True)
     click.echo("\n".join(columns(summary_rows(items, measured))), err=True)

@@ -79,7 +79,7 @@ class PagePath(click.Path):
 
 
 def override_options(command: Callable[..., Result]) -> Callable[..., Result]:
-    """The options of what recordings do not say of themselves; the command gets them as `overrides`."""
+    """Options for facts that recordings do not state; the command gets them as `overrides`."""
 
     @click.option("--rate", "rate_hz", type=Finite(*RATE_RANGE_HZ), help="Hertz, if a file has no sample rate.")
     @click.option("--unit", help="uV, mV or V, if a file has no unit.")
@@ -183,7 +183,7 @@ def _tell_details(*details: str | None) -> None:
 
 
 def _warn_implausible_heart_rate(recording: Recording) -> None:
-    """Print a doubt where the heart rate is implausible, as of a wrong rate, or may be half of what it is."""
+    """Warn of an implausible heart rate, as from a wrong sample rate, and of one that may be half the true rate."""
     times_s = r_peak_times_s(recording)
     rate = heart_rate_bpm(times_s)
     low, high = AT_ASSUMED_RATE_BPM if recording.rate_is_assumed else HEART_RATES_BPM
@@ -204,7 +204,7 @@ def for_each(
     work: Callable[[Recording], Result | None],
     show: Callable[[Result], str] | None = None,
 ) -> int:
-    """Work on each recording and print what `show` makes of what comes; a bad one is reported, the others still run.
+    """Process each recording and print the result with `show`; bad ones are reported, the others still run.
 
     Returns the exit code.
     """

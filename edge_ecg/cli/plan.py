@@ -1,4 +1,4 @@
-"""`edge-ecg plan`: how many more sessions until how much is decided, from what a run found so far."""
+"""`edge-ecg plan`: simulated decisions by number of sessions, from the variances of a run."""
 
 import json
 from dataclasses import asdict

@@ -39,7 +39,7 @@ CHUNK = 64
 
 
 class Shown(NamedTuple):
-    """Options of a replay, and what is shown of it."""
+    """Options of a replay and its output."""
 
     chunk: int = CHUNK
     live: bool = False
@@ -204,7 +204,7 @@ def _leads(bundle: Bundle) -> set[str]:
 
 
 def open_bundle(path: Path, any_day: bool) -> Bundle:
-    """The bundle; with `any_day` it holds no recording to be out of date."""
+    """The bundle; with `any_day`, no recording is out of date."""
     bundle = load_bundle(path)
     if bundle.is_portable and PACKED_FROM not in bundle.manifest:
         click.echo(
@@ -242,7 +242,7 @@ class Table:
         return f"  {states}  {confidence:>6}  {first:>6}  {beats:>5}"
 
     def row(self, replayed: Replayed) -> str:
-        """A line for a recording, and below it what else there is to know."""
+        """A line for a recording, and its notes below."""
         d = replayed.decision
         self.rows += 1
         label = label_of(replayed.source, self._labels, self._known)

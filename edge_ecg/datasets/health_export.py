@@ -81,7 +81,7 @@ def health_records(chunks: Iterable[bytes], health_type: str, path: Path) -> Ite
 
 
 def is_health_export(head: bytes) -> bool:
-    """Whether a file begins as Apple's export.xml, or as a zip, which may hold one."""
+    """Whether a file begins like Apple's export.xml, or like a zip, which may contain one."""
     return b"HealthData" in head or _is_zip(head)
 
 

@@ -103,7 +103,7 @@ class Readings:
 
 @dataclass(frozen=True)
 class SensorFile:
-    """One file with what the user states of it."""
+    """One file with its overrides."""
 
     path: Path
     quantity: Quantity
@@ -432,7 +432,7 @@ def read_sensor(
     date_order: str | None = None,
     progress: Progress = lambda chunks, _: chunks,
 ) -> Readings:
-    """The readings of a quantity in a file, by the first format that knows it.
+    """The readings of a quantity in a file, by the first format that matches.
 
     date_order: `dmy` or `mdy`, of dates that prove neither. Raises DatasetError for a file that can't be read, that
     holds no reading, or whose numbers, units or dates are not clear.

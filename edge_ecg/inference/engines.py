@@ -10,7 +10,7 @@ from edge_ecg.errors import ContractError, first_line
 
 
 def has_onnx_runtime() -> bool:
-    """Whether ONNX Runtime is installed; without it the portable form judges."""
+    """Whether ONNX Runtime is installed; otherwise the portable form is used."""
     return find_spec("onnxruntime") is not None
 
 

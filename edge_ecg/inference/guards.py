@@ -1,4 +1,4 @@
-"""Guards: why a recording as a whole is not decided, whatever its beats say.
+"""Guards: reasons against any decision on a recording.
 
 A beat that can't be trusted has its own reasons (`edge_ecg.signal.quality`, `edge_ecg.inference.novelty`). These are
 the reasons of a recording, which no single beat shows:

@@ -95,7 +95,7 @@ class Levels(Record, frozen=True):
         return pairs
 
     def most_confident(self, is_target: bool) -> float:
-        """The highest confidence for a label: to be sure of one state is to know many dates of the other."""
+        """The highest confidence for a label, limited by the number of dates of the other state."""
         return (self.baseline if is_target else self.target).most_confident
 
     def index(self, beats: int) -> int:

@@ -75,7 +75,7 @@ class TrainingDistribution:
 
     @cached_property
     def squares(self) -> tuple[np.ndarray, np.ndarray]:
-        """The distance as a weighted sum of squares: along each direction, then of what is left beside them.
+        """The distance as a weighted sum of squares: along each direction, then of the remainder.
 
         No weight is negative, so that float32 in a graph loses nothing by subtraction.
         """

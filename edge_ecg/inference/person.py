@@ -1,4 +1,4 @@
-"""A person's whole model: beats in, what the references say of each out, for any number of beats at once.
+"""A person's whole model: evidence, votes and distance of any number of beats at once.
 
 `person.onnx` is one graph of encoder, comparator, references and what training has seen. Where a bundle has none, the
 two graphs and the references give the same, one beat after the other.
@@ -49,7 +49,7 @@ class Answer(NamedTuple):
 
 
 class Person(Protocol):
-    """Anything that judges beats (N, 384) float32 by a person's references."""
+    """Protocol: evidence of beats (N, 384) float32 from a person's references."""
 
     def __call__(self, beats: np.ndarray, /) -> Answers: ...
 
@@ -74,7 +74,7 @@ class OnnxPerson:
         return Answers(*self._session.outputs_of(Answers._fields, {"beat": beats}))
 
     def with_references(self, references: ReferenceBank) -> "OnnxPerson | None":
-        """The same graph with other references; None if it can't hold them, being others in number."""
+        """The same graph with other references; None if their number differs."""
         ours, theirs = _tensors(self._references), _tensors(references)
         if [(name, number) for name, number, _ in ours] != [(name, number) for name, number, _ in theirs]:
             return None
@@ -93,7 +93,7 @@ def with_other_references(model: bytes, old: ReferenceBank, new: ReferenceBank) 
 
 
 def _tensors(references: ReferenceBank) -> Sequence[tuple[str, int, bytes]]:
-    """Name, count and bytes of what moves with the references."""
+    """Name, count and bytes of the tensors that depend on the references."""
     moving = {REFERENCES: references.embeddings}
     if references.distribution is not None:
         moving[CENTERS] = references.distribution.centres

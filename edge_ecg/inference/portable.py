@@ -30,12 +30,12 @@ def tensors_in(content: bytes) -> dict[str, np.ndarray]:
 
 
 def dequantized(tensor: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """The float32 tensor that an int8 tensor and its scales stand for."""
+    """The float32 tensor of an int8 tensor and its scales."""
     return np.asarray(tensor * scale.reshape(-1, *[1] * (tensor.ndim - 1)))
 
 
 def float_tensor(tensors: Mapping[str, np.ndarray], name: str) -> np.ndarray:
-    """The float32 tensor of that name, or the one that an int8 tensor and its scales stand for. Raises BundleError."""
+    """The float32 tensor of that name, also from an int8 tensor and its scales. Raises BundleError."""
     tensor, scale = tensors[name], tensors.get(f"{name}.scale")
     if scale is not None:
         if tensor.dtype != np.int8 or scale.dtype != np.float32 or tensor.ndim == 0 or scale.size != len(tensor):
@@ -169,7 +169,7 @@ def _is_plain(layer: Mapping[str, Any]) -> bool:
 
 
 class Program:
-    """One program with its tensors, called with its inputs in order. Raises BundleError for what it does not know."""
+    """One program with its tensors, called with its inputs in order. Raises BundleError for unknown operations."""
 
     def __init__(self, program: Mapping[str, Any], tensors: Mapping[str, np.ndarray]):
         self.inputs, self._output, layers = program["inputs"], program["output"], with_defaults(program)

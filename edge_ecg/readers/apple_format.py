@@ -93,7 +93,7 @@ def write_apple_csv(
 
 
 def anonymous_csv(recording: Recording, recorded_at: str) -> bytes:
-    """A recording as an Apple file that says nothing of the person: date, rate, lead and unit, then the values.
+    """A recording as an Apple file without personal data: date, rate, lead and unit, then the values.
 
     Where samples are missing, each value has its number before it, so that an empty one stands out.
     """

@@ -61,7 +61,7 @@ class Rows:
         return [n for n, text in enumerate(self.body.split("\n"), self.first) if text.strip()][index]
 
     def error(self, index: int, says: str) -> RecordingError:
-        """The error about a row; it is shown if it can be nothing but numbers (a date, say, is not)."""
+        """The error about a row; the row is shown if it contains only numbers, so no personal data."""
         row = self.texts[index]
         numbers = all(_SHOWN.fullmatch(part) for part in re.split(r"[,;\t]\s*", row))
         return RecordingError(f"line {self.line(index)}{f' ({row[:20]!r})' if numbers else ''} {says}")
@@ -77,7 +77,7 @@ class ColumnSignal(NamedTuple):
 
 
 def signal_of(rows: Rows, header: Sequence[str], overrides: Overrides, rate_hz: float | None) -> ColumnSignal:
-    """The ECG in the rows, and its rate: `rate_hz` as it was stated, or else the one that a column of times gives.
+    """The ECG in the rows, and its rate: `rate_hz` as stated, or else from a column of times.
 
     Raises RecordingError for a row that is not numbers, and where the ECG's column or its times can't be told.
     """
@@ -283,7 +283,7 @@ def _sorted(
 
 
 def _finest(times: dict[int, np.ndarray], headings: list[str], is_rate_given: bool) -> int:
-    """The number of the column of times that tells the rate best.
+    """The number of the column of times with the most exact rate.
 
     Raises RecordingError if two columns of times differ, unless the rate is given.
     """

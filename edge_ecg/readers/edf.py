@@ -50,7 +50,7 @@ def parse_edf(content: Content, overrides: Overrides) -> RawSignal:
 
 
 def _with_gaps(values: np.ndarray, edf: Any, rate_hz: float) -> np.ndarray:
-    """The samples of an EDF+ file whose data records do not follow each other: what lies between them is missing."""
+    """The samples of an EDF+ file with gaps between data records, which are missing samples."""
     began = edf._timekeeping_signal.digital.reshape(edf.num_data_records, -1)
     onsets_s = np.array([float(_ONSET.match(record.tobytes())[1]) for record in began])  # type: ignore[index]
     firsts = np.rint((onsets_s - onsets_s[0]) * rate_hz).astype(np.int64)

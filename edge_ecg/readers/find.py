@@ -108,7 +108,7 @@ def _of_file(source: str, overrides: Overrides, sniffed: Content | None = None) 
 
 
 def _reads_each(content: Content) -> Callable[[Content, Overrides], Iterable[Callable[[], RawSignal]]] | None:
-    """Reader of the recordings of a file that may hold several."""
+    """Reader of the recordings of a file that may contain several."""
     return next((form.each for form in formats() if form.each and form.knows(content)), None)
 
 
@@ -220,7 +220,7 @@ def _archived(path: Path, overrides: Overrides, passed: SkippedFiles) -> Iterato
 
 
 def _sniffed(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Content | str | None:
-    """A member that is a recording, what is wrong with one that should be, None for anything else."""
+    """A member that is a recording, the fault of one that should be, or None for others."""
     should_be = _is_of_apple(PurePosixPath(info.filename).parent.name, info.filename)
     if info.flag_bits & 1:
         is_csv = info.filename.lower().endswith(".csv")

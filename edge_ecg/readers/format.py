@@ -77,17 +77,17 @@ def ecg_channel(names: Sequence[str], override: str | None, allowed: Sequence[in
 
 
 def of_volts(units: Iterable[str | None]) -> list[int] | None:
-    """The channels whose unit is one of volts, or not said; None, for all of them, if there is none."""
+    """The channels in volts or without a unit; None, for all of them, if there is none."""
     return [i for i, unit in enumerate(units) if not unit or unit.casefold() in MICROVOLTS_PER] or None
 
 
 def names_ecg(name: str) -> bool:
-    """Whether a channel's name says that it is an ECG, or a lead."""
+    """Whether a channel's name is that of an ECG or a lead."""
     return bool(_ECG.search(name.casefold()) or lead_of(name))
 
 
 def lead_of(name: str) -> str | None:
-    """The lead that a channel's name says, its unit apart; None if it says none."""
+    """The lead in a channel's name, without its unit; None if there is none."""
     return lead_in(_UNIT.sub("", " ".join(re.findall(r"[^\W_]+", name.casefold()))))
 
 

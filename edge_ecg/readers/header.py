@@ -106,7 +106,7 @@ def fields_of(lines: Sequence[str]) -> Fields:
 
 
 def _parts(line: str) -> list[str]:
-    """The `key: value` pairs of a line that holds several, or else the line."""
+    """The `key: value` pairs of a line with several, or else the line."""
     pairs = [part for part in re.split(r"[,;|]\s*", line) if re.match(r"[^\W\d_][^:=\d]*[:=]", part)]
     return pairs if len(pairs) > 1 else [line, *(pair for pair in pairs if not line.startswith(pair))]
 

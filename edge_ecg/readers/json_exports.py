@@ -32,7 +32,7 @@ _ABSENT = "dataAbsentReason"
 
 
 def is_sampled(entry: dict[str, Any]) -> bool:
-    """Whether an entry is an Observation that holds samples."""
+    """Whether an entry is an Observation with samples."""
     return entry.get("resourceType") == "Observation" and bool(_pieces(entry))
 
 
@@ -72,7 +72,7 @@ def _pieces(resource: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _name(piece: dict[str, Any]) -> str:
-    """The lead of a piece, or else whatever its code says."""
+    """The lead of a component, or else its code."""
     code = piece.get("code", {})
     codings = [coding for coding in code.get("coding", []) if isinstance(coding, dict)]
     said = [str(coding.get("display") or "") for coding in codings] + [str(code.get("text") or "")]
@@ -96,7 +96,7 @@ def _values(sampled: dict[str, Any]) -> np.ndarray:
 
 
 def _unit(sampled: dict[str, Any]) -> str:
-    """The unit, empty where none is said: without it the numbers may be counts."""
+    """The unit; empty if there is none, because the numbers may then be counts."""
     said = [str(word) for key in ("unit", "code") if (word := _origin(sampled).get(key))]
     known = {MICROVOLTS_PER[word.casefold()] for word in said if word.casefold() in MICROVOLTS_PER}
     if len(known) > 1:
@@ -322,7 +322,7 @@ def _readings_of(content: Content) -> list[tuple[App, dict[str, Any]]]:
 
 
 def _readings(value: Any, depth: int = 0) -> Iterator[tuple[App, dict[str, Any]]]:
-    """The objects that hold a recording, each with the app whose it is."""
+    """The objects with a recording, each with its app."""
     if depth > MOST_DEPTH:
         return
     if isinstance(value, list):

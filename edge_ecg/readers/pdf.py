@@ -60,7 +60,7 @@ class Words(NamedTuple):
 
 
 def parse_pdf(content: Content, overrides: Overrides) -> RawSignal:
-    """The recording on a PDF page of the Health app. Raises RecordingError, with notes of what the page has."""
+    """The recording on a PDF page of the Health app. Raises RecordingError, with notes on the page's contents."""
     lines, rows = _page(content)
     words = _words_of(lines)
     details = _details(words, rows)

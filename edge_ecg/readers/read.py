@@ -81,7 +81,7 @@ FORMATS = (WFDB, NPY, EDF, MAT, JSON_EXPORTS, OPENSIGNALS, WIDE, PDF)
 
 
 def formats() -> Iterator[Format]:
-    """All formats, those of installed packages among them; the first that knows a file reads it."""
+    """All formats, including those of installed packages; the first that matches a file reads it."""
     yield from FORMATS
     yield from outside_formats()
     yield CLINICAL  # an outside format may read one of these

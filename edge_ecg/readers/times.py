@@ -98,7 +98,7 @@ def even_grid(times: np.ndarray, unit: str | None = None) -> tuple[float, np.nda
 
 @np.errstate(all="ignore")
 def infer_sample_grid(times: np.ndarray, unit: str | None = None) -> tuple[float, np.ndarray] | None:
-    """As `even_grid`; also for times that jitter around even ones, as a computer stamps what a device sent.
+    """Like `even_grid`, also for times that jitter around even ones, as stamped by a receiving computer.
 
     Their rate is the slope of the line through all of them, and no sample is missing.
     """
@@ -192,7 +192,7 @@ def by_counter(values: np.ndarray, counter: np.ndarray) -> np.ndarray:
 
 
 def placed(values: np.ndarray, indices: np.ndarray) -> np.ndarray:
-    """The values at their indices; what is missing between them is NaN."""
+    """The values at their indices; missing ones are NaN."""
     if indices[-1] == len(values) - 1:
         return values
     whole = np.full(indices[-1] + 1, np.nan)
@@ -201,7 +201,7 @@ def placed(values: np.ndarray, indices: np.ndarray) -> np.ndarray:
 
 
 def _rounded(rate_hz: float, uncertain: float) -> float:
-    """The whole number of hertz, if the times can't tell the rate from it."""
+    """The nearest whole number of hertz, if the times are consistent with it."""
     near = round(rate_hz)
     return float(near) if abs(rate_hz - near) <= max(uncertain, 1e-9) * rate_hz else rate_hz
 

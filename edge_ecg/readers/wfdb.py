@@ -77,7 +77,7 @@ def _signal(wfdb, header: Path, overrides: Overrides) -> RawSignal:  # type: ign
 
 
 def _laid_out(wfdb, content: Content, scratch: Path) -> Path:  # type: ignore[no-untyped-def]
-    """The header in a folder where the files of the record stand under the names that it gives them.
+    """The header in a folder with the record's files under the names in the header.
 
     `wfdb` reads files, and finds a header by its suffix in small letters only.
     """

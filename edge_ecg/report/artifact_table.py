@@ -8,7 +8,7 @@ from edge_ecg.terminal.console import wrapped
 
 
 def artifact_table(found: Sequence[ArtifactParity], not_made: Mapping[str, str]) -> Iterator[str]:
-    """One line an artifact, and what follows from it. not_made: as the manifest's."""
+    """One line per artifact, and notes. not_made: as the manifest's."""
     yield (
         f"{'artifact':14} {'bytes':>7} {'with refs':>9} {'error: max':>10} {'beats flipped':>14} {'recordings':>11} "
         f"{'a beat':>7}"

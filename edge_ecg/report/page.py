@@ -45,7 +45,7 @@ def _environment() -> "Environment":
         raise EdgeEcgError("a page needs Jinja2: pip install -e '.[report]' in the clone") from None
 
     class NoEntry(jinja2.StrictUndefined):
-        """An entry that a file lacks is a KeyError, as it is outside of templates."""
+        """A missing entry is a KeyError, as outside of templates."""
 
         def __init__(self, hint: Any = None, obj: Any = None, name: Any = None, exc: Any = None):
             super().__init__(hint, obj, name, lambda _: KeyError(name))  # type: ignore[arg-type]
@@ -110,7 +110,7 @@ def thousands(count: int) -> str:
 
 
 def counted(right: int, total: int) -> str:
-    """An accuracy as it should stand: the count, then its interval."""
+    """An accuracy as its count and interval."""
     return f"{right} of {total} ({between(wilson_interval(right, total))})" if total else "none"
 
 
@@ -156,7 +156,7 @@ def packed(samples_uv: np.ndarray) -> str:
 
 
 def short_name(source: str) -> str:
-    """A recording's file with the two folders that it lies in: enough to know it, and no machine's path."""
+    """A recording's file name with its two parent folders, without the path of the machine."""
     return "/".join(PurePath(source).parts[-3:])
 
 

@@ -160,7 +160,7 @@ class Profile:
 
 
 def profile(bundle: Bundle, device_figures: Path | None = None) -> Profile:
-    """Count and time a bundle's layers; with a file of `python -m benches.device`, say what devices took as well.
+    """Count and time a bundle's layers; with a file of `python -m benches.device`, add measurements on devices.
 
     Raises BundleError if it has no portable form, RunError if the file is of another bundle.
     """

@@ -47,7 +47,7 @@ def _strips(findings: Findings, place: int) -> Any:
 
 
 def _figures(findings: Findings) -> dict[str, str]:
-    """The cells of a run's column; an empty text for what was not measured."""
+    """The cells of a run's column; empty if not measured."""
     with naming(findings.files["model"]):
         shown = {
             "architecture": findings.architecture,

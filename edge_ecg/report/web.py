@@ -1,4 +1,4 @@
-"""A page that judges recordings by itself: the compiled core, a packed bundle and the page in one file."""
+"""A page that decides in a browser: the compiled core, a packed bundle and the page in one file."""
 
 import base64
 import re

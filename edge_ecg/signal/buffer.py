@@ -4,7 +4,7 @@ import numpy as np
 
 
 class StreamBuffer:
-    """Keep the last `keep` samples before each push, and all of it. Most pushes copy nothing but what is new."""
+    """Keep the last `keep` samples before each push, and all of the push. Most pushes only copy new samples."""
 
     def __init__(self, keep: int):
         self._keep = keep
@@ -22,7 +22,7 @@ class StreamBuffer:
         return self._offset + self._count
 
     def push(self, samples: np.ndarray) -> None:
-        """Take the next samples; what is older than the last `keep` before them may be forgotten."""
+        """Take the next samples; those older than the last `keep` before them may be dropped."""
         count = self._count + len(samples)
         if count > len(self._samples):
             kept = self._samples[max(0, self._count - self._keep) : self._count]

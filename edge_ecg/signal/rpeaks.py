@@ -152,7 +152,7 @@ class RPeakDetector:
                 self._search_back(self._deadline)
 
     def _learn(self, now: int) -> None:
-        """Set the levels from the first candidates, then judge these."""
+        """Set the levels from the first candidates, then decide on these."""
         c = self._constants
         if not self._learning:
             self._deadline = now + c.learning  # nothing heard yet: an electrode that is still off

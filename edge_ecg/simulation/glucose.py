@@ -1,4 +1,4 @@
-"""A synthetic person's blood glucose, what a sensor shows of it, and ECGs whose T wave follows it.
+"""A synthetic person's blood glucose, readings of a sensor, and ECGs whose T wave follows the glucose.
 
 On each day the person drinks glucose once: the blood rises for 50 min and falls for hours (a gamma curve). On odd days
 the drink comes before the first recordings and the fasting ones are made hours later, so that neither the order of

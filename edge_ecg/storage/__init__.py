@@ -1,1 +1,1 @@
-"""Bytes on a disk; knows nothing of ECGs."""
+"""Files on disk, independent of ECGs."""

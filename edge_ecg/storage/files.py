@@ -231,7 +231,7 @@ def _scratch(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Ctrl-C, and the signal that asks to end, wait until the block is over: what is half removed would stay."""
+    """Delay Ctrl-C and SIGTERM until the block ends, so that nothing is half removed."""
     if current_thread() is not main_thread():
         yield
         return

@@ -111,7 +111,7 @@ def is_verbose() -> bool:
 
 
 def report_error(error: object) -> int:
-    """Say in one line what was wrong, and return the exit code for it, also where nothing can be said."""
+    """Print an error in one line and return its exit code, also if printing fails."""
     try:
         click.echo(f"error: {' '.join(str(error).split())}", err=True)
     except OSError:  # such as a full device: nothing is left to fail at the exit either
@@ -161,7 +161,7 @@ def wrapped(text: str, indent: int = 0) -> str:
 
 
 def shortened(name: str, width: int) -> str:
-    """A name that fits: two dots replace the middle, since the end tells files apart and the start tells folders.
+    """A name shortened in the middle, because its end identifies the file and its start the folder.
 
     >>> shortened("data/2024-03-09/fasting/ecg_2024-03-09_080300.csv", 30)
     'data/20..2024-03-09_080300.csv'

@@ -60,7 +60,7 @@ def to_litert(graph: Graph, references: int) -> bytes:
 
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
-    """Without the converter's progress, and what the libraries that it loads print."""
+    """Suppress the progress of the converter and the output of its libraries."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # warnings
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # it prints a line before that is read
     disabled = logging.root.manager.disable

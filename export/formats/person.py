@@ -1,4 +1,4 @@
-"""`person.onnx`: encoder, comparator, references and what training has seen in one graph; a beat in, its votes out.
+"""`person.onnx`: encoder, comparator, references and training distribution in one graph.
 
 It is made of the nodes of the two graphs as they were exported, so that it computes what they compute, for any number
 of beats at once. `PersonModule` is the same in torch: the layer check compares with it, other forms are made of it.
@@ -53,7 +53,7 @@ class _Nodes:
         return self.constant(name, np.asarray(value, np.float32))
 
     def take_over(self, graph: onnx.GraphProto, prefix: str, kept: dict[str, str]) -> None:
-        """All nodes of a graph, for N beats; `kept` renames what it shares with others, the prefix all else."""
+        """All nodes of a graph, for N beats; `kept` renames shared tensors, the prefix all others."""
         tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
 
         def named(name: str) -> str:
@@ -75,7 +75,7 @@ class _Nodes:
 
 
 def person_onnx(encoder: bytes, comparator: bytes, bank: ReferenceBank) -> bytes:
-    """One graph of a person's two, their references and, where it is known, what training has seen.
+    """One graph of a person's two graphs, references and, if known, training distribution.
 
     Raises UnsupportedOperationError if an operation takes one beat only.
     """

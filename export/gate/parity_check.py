@@ -357,5 +357,5 @@ def _share_off(got: np.ndarray, exact: np.ndarray) -> float:
 
 
 def _finite(value: Any) -> float:
-    """A number that JSON can hold."""
+    """A number that JSON can represent."""
     return float(np.nan_to_num(value, nan=UNKNOWN_ERROR, posinf=UNKNOWN_ERROR))

@@ -71,7 +71,7 @@ def vote_of(evidence: float) -> Vote:
 
 
 def baselines_of(beats: BeatSet, dates: Iterable[str], first: int | None = None) -> list[int]:
-    """Numbers of the baseline recordings of dates, in the order of the day; only the first ones if told."""
+    """Numbers of the baseline recordings of dates, in the order of the day; optionally only the first ones."""
     found: list[int] = []
     for date in dates:
         numbers = np.flatnonzero((beats.dates == date) & ~beats.recording_is_target)
@@ -182,7 +182,7 @@ class LeftOut:
             return None
 
     def outcomes(self, bank: ReferenceBank | None, drift: Drift, with_day: bool) -> list[Outcome]:
-        """Outcomes on the date's recordings but its first baselines, as the watch judges, whatever the calendar says.
+        """Decisions on the date's recordings without its first baseline recordings, ignoring the calendar.
 
         Where none of these can be used, or nothing could enrol (no bank), nothing is decided.
         """

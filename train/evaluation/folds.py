@@ -1,4 +1,4 @@
-"""Folds: some dates judged by a method that learned on others, in parallel, each kept in a file.
+"""Folds: some dates tested with a method trained on the others, in parallel, each stored in a file.
 
     OUT/folds/METHOD/FOLD.json     what one method says of the recordings of one fold
 
@@ -173,7 +173,7 @@ def _logistic(training: BeatSet, judged: BeatSet, features: Callable[[BeatSet], 
 
 @dataclass(frozen=True)
 class Fold:
-    """Some dates, judged by a method that learned on others."""
+    """Some dates, tested with a method trained on the others."""
 
     name: str
     learned: tuple[str, ...]
@@ -258,7 +258,7 @@ def _key(digest: str, settings: Settings, fold: Fold) -> str:
 
 
 def _fold(beats: BeatSet, file: Path, key: str, name: str, method: Method, settings: Settings, fold: Fold) -> str:
-    """Do one fold, write its file, and say how it went."""
+    """Do one fold, write its file, and return a line of progress."""
     began = time.perf_counter()
     scores = run_fold(method, settings, beats, fold)
     columns = {column: tuple(value.tolist()) for column, value in asdict(scores).items()}

@@ -149,7 +149,7 @@ LEAST_WITHIN = 1e-6  # of the variance between dates: recordings that are all al
 
 
 def fit_levels(beats: BeatSet, evidence: np.ndarray) -> Levels | None:
-    """The levels of both states from the evidence (N,) of beats, or nothing if there are too few dates to tell.
+    """The levels of both states from the evidence (N,) of beats; None for too few dates.
 
     A recording counts with its first n beats, one that has fewer with all of them.
     """
@@ -178,7 +178,7 @@ def recording_levels(beats: BeatSet, evidence: np.ndarray, target: bool, count: 
 
 
 def variance_components(groups: list[np.ndarray]) -> tuple[float, float, float] | None:
-    """Mean of groups, variance between and within them; nothing if one group, or one number in each, can't tell."""
+    """Mean of groups, variance between and within them; None for one group, or one number per group."""
     counts = np.array([len(group) for group in groups])
     freedom = int(counts.sum()) - len(groups)
     if len(groups) < LEVELS_FEWEST_DATES or freedom < 1:

@@ -372,7 +372,7 @@ def kept_model(training: BeatSet, settings: Settings, folder: Path) -> Model:
 
 
 def finished_model(training: BeatSet, settings: Settings, folder: Path) -> Model | None:
-    """The model of all these beats that a folder holds; None if it holds none of these beats and settings."""
+    """The stored model of these beats and settings in a folder; None if there is none."""
     is_there = (folder / KEY).exists() and (folder / KEY).read_bytes() == _key(training, settings)
     return _stored(settings, folder) if is_there else None
 

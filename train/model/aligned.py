@@ -119,7 +119,7 @@ class AlignedEncoder(nn.Module):
 
 
 class FusedEncoder(nn.Module):
-    """An `AlignedEncoder` in as few operations as it has: its constants are taken into the one linear map.
+    """An `AlignedEncoder` in the fewest operations: its constants are fused into the linear map.
 
     Of a beat in fours the last holds no more than three samples and the RR interval: no place reaches it.
     """

@@ -72,7 +72,7 @@ class Model(nn.Module):
 
     @property
     def parameter_count(self) -> int:
-        """Numbers that its layers hold: trained, fitted or fixed."""
+        """Number of parameters: trained, fitted or fixed."""
         return sum(p.numel() for p in self.parameters())
 
 

@@ -336,7 +336,7 @@ MATCHED_MS = 10.0
 
 
 def confounders(finished: Run) -> Confounders:
-    """Validation beats of a run judged again. Raises RunError if the validation dates have one state only."""
+    """Validation beats of a run, evaluated again. Raises RunError if the validation dates have one state only."""
     if not can_be_judged(finished):
         raise RunError(f"{finished.path}: its validation dates have one state only, expected both")
     run, sets = RunEvidence(finished), {"train": finished.training, "validation": finished.validation}

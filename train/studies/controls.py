@@ -158,7 +158,7 @@ def control(name: str, repeats: list[dict[str, int]], nothing_to_find: bool) -> 
 
 
 def measure_plan(subject: Subject, out: Path, say: Say) -> SessionPlan:
-    """The plan from the run's own levels, and what was decided on the sessions that they are from."""
+    """The plan from the run's own levels, and the observed decisions on their sessions."""
     run = subject.run
     levels = run.rule.levels
     if levels is None:

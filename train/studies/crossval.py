@@ -1,4 +1,4 @@
-"""Every date judged by models that have not seen it, beside benchmark methods in one table.
+"""Every date tested with models of the other dates, beside benchmark methods.
 
 OUT/folds/METHOD/DATE.json     one method, trained on all other dates, on the recordings of this one
 OUT/folds/METHOD/split.json    the same, trained on the dataset file's train dates, on its validation and test dates;

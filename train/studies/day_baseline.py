@@ -138,7 +138,7 @@ def day_baseline_study(
     aside: BeatSet | None = None,
     others: Mapping[str, list[np.ndarray]] | None = None,
 ) -> DayBaselineDecisions:
-    """Leave every date out in each of some trainings, and judge it with and without its baselines.
+    """Leave out every date in each of several trainings, and decide on it with and without its baseline.
 
     nested: the first training again, its levels from models that have not seen the date either. aside: recordings
     that no model has learned from. others: recordings of other people, beats (N, 384) each.
@@ -212,7 +212,7 @@ def means(seeds: Sequence[Mapping[str, Plans]]) -> dict[str, dict[str, MeanDecis
 
 
 def plan(subject: Subject) -> dict[str, Any]:
-    """The seeds of the trainings, and which recordings are judged beside those of the dataset."""
+    """Seeds of the trainings, and additional recordings to decide on."""
     options = subject.options
     seeds = options.seeds or (1 if options.quick else 5)
     return {

@@ -1,4 +1,4 @@
-"""Does the evidence follow what was measured? Evidence of sessions left out against ranks of the measured values.
+"""Does the evidence follow measured values? Evidence of sessions left out against their ranks.
 
 It is no prediction of a value: ranks within a session leave out how high the values are, so that no value reaches a run
 or its report.
@@ -140,7 +140,7 @@ def plan(subject: Subject) -> dict[str, Any]:
 
 
 def measure(subject: Subject, out: Path, say: Say) -> Dose:
-    """Evidence of sessions left out against the rank of what was measured."""
+    """Evidence of sessions left out against the rank of measured values."""
     dataset, settings = subject.dataset, settings_for(subject.architecture, subject.seed)
     heading, values = measured_values(dataset)
     kept = out.parent / "day_baseline" / "folds" / str(subject.seed)

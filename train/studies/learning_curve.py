@@ -30,7 +30,7 @@ METHODS: dict[str, Method] = {
 
 
 def draw_days(beats: BeatSet, draws: int, seed: int) -> dict[int, list[Fold]]:
-    """By number of days with both states: folds that learn on some such days and judge all other dates.
+    """By number of days with both states: folds trained on some such days and tested on all other dates.
 
     Never the same days twice, so that there may be fewer than `draws`. Raises DatasetError if there are too few days.
     """
