@@ -2,18 +2,20 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from edge_ecg.bundles.bundle import Bundle
 from edge_ecg.errors import BundleError, RecordingError
-from edge_ecg.inference.guards import Fingerprint, Guards
+from edge_ecg.inference.guards import Fingerprint, Guards, Seen
 from edge_ecg.inference.levels import DayLevel
 from edge_ecg.inference.novelty import OUT_OF_DATE, OUT_OF_DISTRIBUTION
 from edge_ecg.inference.person import Answer
-from edge_ecg.inference.votes import INCONCLUSIVE, NOT_A_NUMBER, Decision, Vote, vote_of
+from edge_ecg.inference.votes import INCONCLUSIVE, NOT_A_NUMBER, Counted, Decision, Tally, Vote, vote_of
 from edge_ecg.recording import RATE_RANGE_HZ, MicrovoltCheck, Recording, is_finite, require_recording
 from edge_ecg.signal.beats import Beat
 from edge_ecg.signal.stream import BeatStream, cut_beats
@@ -27,8 +29,28 @@ class Judged:
 
     beat: Beat
     vote: Vote | None  # None: the beat does not vote, and `unusable` says why
-    decision: Decision
-    unusable: tuple[str, ...] = ()  # why the beat did not vote: of the signal, or of what the watch knows
+    unusable: tuple[str, ...]  # why the beat did not vote: of the signal, or of what the watch knows
+    _so_far: "_SoFar" = field(repr=False)
+
+    @cached_property
+    def decision(self) -> Decision:
+        """The decision on the recording up to this beat, computed when it is asked for."""
+        return self._so_far.decision_after(self.beat.known_at_s)
+
+
+class _SoFar(NamedTuple):
+    """A recording up to one of its beats."""
+
+    tally: Tally
+    counted: Counted
+    guards: Guards
+    seen: Seen
+
+    def decision_after(self, seconds: float) -> Decision:
+        """The decision if the recording ends after so many seconds: inconclusive where a guard has a reason."""
+        decision, reasons = self.tally.decided(self.counted), self.guards.reasons(seconds, self.seen)
+        label = INCONCLUSIVE if reasons else decision.label
+        return replace(decision, label=label, reasons=reasons, covered_s=self.seen.covered_s)
 
 
 @dataclass(frozen=True)
@@ -130,7 +152,6 @@ class Watch:
             day_baseline.fingerprints if day_baseline else (),
         )
         self._pushed_samples = 0
-        self._tallied = self._decided = self._tally.decision
 
     def __repr__(self) -> str:
         return f"<Watch {self._bundle.path}: {self.decision}; {self._pushed_samples / self._sample_rate_hz:.1f} s>"
@@ -145,7 +166,6 @@ class Watch:
         self._tally.reset()
         self._guards.reset()
         self._pushed_samples = 0
-        self._tallied = self._decided = self._tally.decision
 
     def push(self, samples_uv: np.ndarray) -> list[Judged]:
         """Take the next raw samples in microvolts, any number of them; return the beats completed since.
@@ -157,12 +177,12 @@ class Watch:
         beats = self._beats.push(samples_uv)  # which are checked there
         self._microvolts.push(np.asarray(samples_uv))
         self._pushed_samples += len(samples_uv)
-        return self.judge(beats)
+        return self.judge(beats) if beats else []
 
     def judge(self, beats: Sequence[Beat]) -> list[Judged]:
         """Take the next beats, cut elsewhere, in one call of the model."""
         asked = [beat.values for beat in beats if not (beat.unusable or self._is_out_of_date)]
-        answers = self._bundle.judge(np.stack(asked)).rows() if asked else iter(())
+        answers = self._bundle.judge(np.array(asked)).rows() if asked else iter(())
         return [self._judge(beat, answers) for beat in beats]
 
     def gap(self, seconds: float) -> list[Judged]:
@@ -190,30 +210,26 @@ class Watch:
     def _voted(self, beat: Beat, vote: Vote) -> Judged:
         self._tally.add(vote, beat.known_at_s)
         self._guards.add(beat.values, vote.evidence)
-        return Judged(beat, vote, self._decision_after(beat.known_at_s))
+        return Judged(beat, vote, (), self._so_far)
 
     def _skipped(self, beat: Beat, *reasons: str) -> Judged:
         self._tally.skip()
         self._guards.skip(reasons)
-        return Judged(beat, None, self._decision_after(beat.known_at_s), reasons)
+        return Judged(beat, None, reasons, self._so_far)
 
-    def _decision_after(self, seconds: float) -> Decision:
-        decision, reasons = self._tally.decision, self._guards.reasons(seconds)
-        if decision is not self._tallied or reasons != self._decided.reasons:  # else nothing has changed
-            label = INCONCLUSIVE if reasons else decision.label
-            self._tallied = decision
-            self._decided = replace(decision, label=label, reasons=reasons, covered_s=self._guards.covered_s)
-        return self._decided
+    @property
+    def _so_far(self) -> _SoFar:
+        return _SoFar(self._tally, self._tally.counted, self._guards, self._guards.seen)
 
     @property
     def decision(self) -> Decision:
         """The decision so far; final after all samples were pushed."""
-        return self._decision_after(self._pushed_samples / self._sample_rate_hz)
+        return self._so_far.decision_after(self._pushed_samples / self._sample_rate_hz)
 
     @property
     def fingerprint(self) -> Fingerprint:
         """Hash of the beats that voted: equal only for the same recording."""
-        return self._guards.fingerprint
+        return self._guards.seen.fingerprint
 
     @property
     def log_odds(self) -> float:

@@ -120,8 +120,11 @@ def test_levels_survive_the_manifest_and_nothing_else_does() -> None:
 
 def said(evidence: list[float], rule: DecisionRule = RULE, day: DayLevel | None = None) -> list[Decision]:
     """What is known after each beat."""
-    tally = rule.tally(day)
-    return [tally.add(soft(e), 1.0 + beat) for beat, e in enumerate(evidence)]
+    tally, decisions = rule.tally(day), []
+    for beat, e in enumerate(evidence):
+        tally.add(soft(e), 1.0 + beat)
+        decisions.append(tally.decision)
+    return decisions
 
 
 @pytest.mark.parametrize(("evidence", "label"), [(9.0, "load"), (-9.0, "rest")])
@@ -163,14 +166,18 @@ def test_the_order_of_beats_changes_only_what_was_provisional(evidence: list[flo
 def test_what_is_unusable_says_nothing_and_holds_back_a_decision_while_it_is_most() -> None:
     tally = RULE.tally()
     for _ in range(4):
-        assert tally.skip().label == INCONCLUSIVE
+        tally.skip()
+        assert tally.decision.label == INCONCLUSIVE
     for beats in range(1, 4):
-        decision = tally.add(soft(9.0), float(beats))
+        tally.add(soft(9.0), float(beats))
+        decision = tally.decision
         assert (decision.label, decision.beats, decision.unusable) == (INCONCLUSIVE, beats, 4)
         assert decision.confidence == 0.5
     assert tally.level == 9.0
-    assert tally.add(soft(9.0), 4.0).label == "load"
-    assert tally.skip().label == INCONCLUSIVE  # most are unusable again
+    tally.add(soft(9.0), 4.0)
+    assert tally.decision.label == "load"
+    tally.skip()
+    assert tally.decision.label == INCONCLUSIVE  # most are unusable again
 
 
 @pytest.mark.parametrize("evidence", [nan, inf, -inf])
@@ -178,7 +185,8 @@ def test_a_vote_that_is_no_number_is_an_unusable_beat(evidence: float) -> None:
     tally = RULE.tally()
     for beat in range(3):
         tally.add(soft(9.0), float(beat))
-    decision = tally.add(soft(evidence), 3.0)
+    tally.add(soft(evidence), 3.0)
+    decision = tally.decision
     assert (decision.label, decision.beats, decision.unusable) == ("load", 3, 1)
     assert not isnan(decision.confidence)
     assert {decision.label for decision in said([evidence] * 20)} == {INCONCLUSIVE}

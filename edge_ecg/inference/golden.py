@@ -22,7 +22,7 @@ def golden_steps(
         embedding = encoder(values[np.newaxis])
         logits = comparator(embedding, references.embeddings)
         vote = cast_vote(logits, references)
-        decision = tally.add(vote, 0.0)
+        tally.add(vote, 0.0)
         steps.append(
             {
                 "beat": values.tolist(),
@@ -32,7 +32,7 @@ def golden_steps(
                 "hard_vote": rule.labels[vote.hard_target],
                 "level": tally.level,
                 "log_odds": tally.log_odds,
-                "decision": decision.label,
+                "decision": tally.decision.label,
             }
         )
     return steps

@@ -14,9 +14,10 @@ the reasons of a recording, which no single beat shows:
 A T wave that comes 16 ms early looks as in the other state: no guard can find that.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from msgspec import Meta
@@ -54,6 +55,23 @@ class Fingerprint:
     covered_s: float
 
 
+class Seen(NamedTuple):
+    """Beats of one recording so far, as far as guards need them."""
+
+    beats: int = 0  # that voted
+    covered_s: float = 0.0  # by them
+    total: float = 0.0  # of their evidence
+    evidence: tuple[float, ...] = ()  # of the latest
+    copies: int = 0
+    rr_pairs: int = 0
+    irregular_pairs: int = 0
+    longest_strange: int = 0  # out of distribution in succession
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        return Fingerprint(self.beats, self.total, self.covered_s)
+
+
 class Guards:
     """Watch one recording for reasons not to decide. Its memory does not grow with the recording."""
 
@@ -70,74 +88,64 @@ class Guards:
 
     def reset(self) -> None:
         """Forget the recording."""
-        self.covered_s = 0.0  # by the beats that voted
-        self._of_beats: tuple[str, ...] | None = None  # reasons, until the next beat
-        self._evidence: list[float] = []  # of the latest beats
+        self.seen = Seen()  # another one after each beat
+        self._asked: tuple[Seen, tuple[str, ...]] | None = None  # the latest question, and its answer
         self._shapes = np.zeros((self._constants.compared_beats, 0))  # of the latest beats, length 1 each
-        self._beats = self._copies = 0
-        self._total = 0.0
-        self._strange = self._longest_strange = 0
+        self._strange = 0
         self._previous_rr_s: float | None = None
-        self._rr_pairs = self._irregular_pairs = 0
 
     def add(self, values: np.ndarray, evidence: float) -> None:
         """A beat (384,) that voted, and its evidence."""
-        c, self._of_beats = self._constants, None
+        beats, covered_s, total, latest, copies, pairs, irregular, longest_strange = self.seen
         rr_s = float(values[-1])
-        self.covered_s += rr_s
-        self._total += evidence
-        self._evidence = [*self._evidence[1 - c.change_beats :], evidence]
-        self._strange = 0
         if self._limits and self._previous_rr_s is not None:
-            self._rr_pairs += 1
-            self._irregular_pairs += abs(rr_s - self._previous_rr_s) > self._limits.rr_change * rr_s
-        self._previous_rr_s = rr_s
-        self._copies += self._is_copy(values[:-1])
-        self._beats += 1
+            pairs += 1
+            irregular += abs(rr_s - self._previous_rr_s) > self._limits.rr_change * rr_s
+        self._strange, self._previous_rr_s = 0, rr_s
+        copies += self._is_copy(values[:-1])
+        latest = (*latest[1 - self._constants.change_beats :], evidence)
+        self.seen = Seen(
+            beats + 1, covered_s + rr_s, total + evidence, latest, copies, pairs, irregular, longest_strange
+        )
 
     def skip(self, reasons: tuple[str, ...]) -> None:
         """A beat that did not vote, and why."""
-        self._of_beats = None
         self._previous_rr_s = None
         self._strange = self._strange + 1 if reasons == (OUT_OF_DISTRIBUTION,) else 0
-        self._longest_strange = max(self._longest_strange, self._strange)
+        if self._strange > self.seen.longest_strange:
+            self.seen = self.seen._replace(longest_strange=self._strange)
 
     def _is_copy(self, samples_uv: np.ndarray) -> bool:
         shape = samples_uv[:: self._constants.compared_step].astype(np.float64)
-        shape -= shape.mean()
-        shape /= sqrt(float(shape @ shape)) or 1.0
+        shape -= np.add.reduce(shape) / len(shape)
+        shape /= sqrt(shape.dot(shape)) or 1.0
         if not self._shapes.shape[1]:
             self._shapes = np.zeros((len(self._shapes), len(shape)))
-        alike = float((self._shapes @ shape).max())
-        self._shapes[self._beats % len(self._shapes)] = shape
-        return alike > 1 - self._constants.copy
+        alike = self._shapes.dot(shape)
+        self._shapes[self.seen.beats % len(self._shapes)] = shape
+        return bool(alike[alike.argmax()] > 1 - self._constants.copy)
 
-    @property
-    def fingerprint(self) -> Fingerprint:
-        """Of the beats so far."""
-        return Fingerprint(self._beats, self._total, self.covered_s)
+    def reasons(self, seconds: float, seen: Seen) -> tuple[str, ...]:
+        """Why a recording is not decided if it ends after so many seconds with these beats; nothing if it may be."""
+        if self._asked is None or self._asked[0] is not seen:
+            self._asked = seen, self._reasons_of_beats(seen)
+        is_too_little = seen.covered_s < self._constants.coverage * (seconds - self._settle_s)
+        return (TOO_LITTLE, *self._asked[1]) if is_too_little else self._asked[1]
 
-    def reasons(self, seconds: float) -> tuple[str, ...]:
-        """Why the recording is not decided if it ends after so many seconds; nothing if it may be."""
-        if self._of_beats is None:
-            self._of_beats = self._reasons_of_beats()
-        is_too_little = self.covered_s < self._constants.coverage * (seconds - self._settle_s)
-        return (TOO_LITTLE, *self._of_beats) if is_too_little else self._of_beats
-
-    def _reasons_of_beats(self) -> tuple[str, ...]:
+    def _reasons_of_beats(self, seen: Seen) -> tuple[str, ...]:
         """Those that only another beat can change."""
         c, limits = self._constants, self._limits
         doubts = {
-            ANOTHER_PERSON: self._longest_strange >= c.strange_beats,
-            CHANGE: limits is not None and largest_change(self._evidence, c.part_beats) > limits.change,
-            COPIES: self._copies > c.copies * self._beats,
-            IRREGULAR: self._irregular_pairs * 2 > max(self._rr_pairs, c.part_beats),
-            OWN_BASELINE: self._beats > 0 and self.fingerprint in self._baseline,
+            ANOTHER_PERSON: seen.longest_strange >= c.strange_beats,
+            CHANGE: limits is not None and largest_change(seen.evidence, c.part_beats) > limits.change,
+            COPIES: seen.copies > c.copies * seen.beats,
+            IRREGULAR: seen.irregular_pairs * 2 > max(seen.rr_pairs, c.part_beats),
+            OWN_BASELINE: seen.beats > 0 and seen.fingerprint in self._baseline,
         }
         return tuple(reason for reason, is_so in doubts.items() if is_so)
 
 
-def largest_change(evidence: "list[float] | np.ndarray", part_beats: int) -> float:
+def largest_change(evidence: "Sequence[float] | np.ndarray", part_beats: int) -> float:
     """max over k of |mean of the first k - mean of the rest| sqrt(k (n - k) / n), each part of `part_beats` or more."""
     n = len(evidence)
     k = np.arange(part_beats, n - part_beats + 1)

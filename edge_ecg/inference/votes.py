@@ -131,7 +131,10 @@ class DecisionRule:
         """The tally of one recording from the votes and times of its beats; None for an unusable beat."""
         tally = self.tally(day)
         for vote, time_s in votes:
-            _ = tally.skip() if vote is None else tally.add(vote, time_s)
+            if vote is None:
+                tally.skip()
+            else:
+                tally.add(vote, time_s)
         return tally
 
     def describe(self, day: DayLevel | None = None) -> str:
@@ -141,6 +144,16 @@ class DecisionRule:
         if day is None:
             return "no baseline of the day"
         return f"day's baseline, {day.recordings} recording{'s' if day.recordings > 1 else ''}"
+
+
+class Counted(NamedTuple):
+    """Beats of one recording so far."""
+
+    votes: tuple[int, int] = (0, 0)  # hard votes, for the baseline and the target
+    beats: int = 0  # that have voted
+    unusable: int = 0
+    log_odds: float = 0.0
+    provisional: Provisional | None = None
 
 
 class Tally:
@@ -154,40 +167,36 @@ class Tally:
 
     def reset(self) -> None:
         """Start a new recording."""
-        self.log_odds = 0.0
         self._evidence = 0.0
-        self._hard_votes = [0, 0]
-        self._unusable = 0
-        self._provisional: Provisional | None = None
-        self._decision: Decision | None = None  # until the next beat
+        self.counted = Counted()  # another one after each beat
 
-    def add(self, vote: Vote, time_s: float) -> Decision:
-        """Add the vote of one beat, known at `time_s` of the recording, and return the decision so far.
-
-        A beat with NaN as evidence is unusable.
-        """
+    def add(self, vote: Vote, time_s: float) -> None:
+        """Add the vote of one beat, known at `time_s` of the recording. A beat without finite evidence is unusable."""
         if not isfinite(vote.evidence):
             return self.skip()
-        self._hard_votes[vote.hard_target] += 1
+        (baseline, target), beats, unusable, log_odds, provisional = self.counted
+        votes, beats = (baseline, target + 1) if vote.hard_target else (baseline + 1, target), beats + 1
         self._evidence += vote.evidence
         if self._levels is not None:
-            self.log_odds = self._densities[self._levels.index(self.beats)].log_odds(self.level)
-        self._decision = None
-        said = self._label_now()
-        if self._provisional is None and said != INCONCLUSIVE:
-            self._provisional = Provisional(said, self.beats, time_s)
-        return self.decision
+            log_odds = self._densities[self._levels.index(beats)].log_odds(self._evidence / beats)
+        self.counted = Counted(votes, beats, unusable, log_odds, provisional)
+        if provisional is None and (label := self._label(self.counted)) != INCONCLUSIVE:
+            self.counted = self.counted._replace(provisional=Provisional(label, beats, time_s))
 
-    def skip(self) -> Decision:
-        """Count one unusable beat, and return the decision so far."""
-        self._unusable += 1
-        self._decision = None
-        return self.decision
+    def skip(self) -> None:
+        """Count one unusable beat."""
+        votes, beats, unusable, log_odds, provisional = self.counted
+        self.counted = Counted(votes, beats, unusable + 1, log_odds, provisional)
 
     @property
     def beats(self) -> int:
         """Number of beats that have voted."""
-        return sum(self._hard_votes)
+        return self.counted.beats
+
+    @property
+    def log_odds(self) -> float:
+        """Log odds of the beats so far; above 0 speaks for the target."""
+        return self.counted.log_odds
 
     @property
     def level(self) -> float:
@@ -197,27 +206,32 @@ class Tally:
     @property
     def decision(self) -> Decision:
         """The decision now."""
-        self._decision = self._decision or self._decide()
-        return self._decision
+        return self.decided(self.counted)
 
-    def _decide(self) -> Decision:
-        holds = self._provisional is not None and self._label_now() == self._provisional.label
-        label = self._provisional.label if self._provisional and holds else INCONCLUSIVE
-        votes = dict(zip(self._labels, self._hard_votes, strict=True))
-        return Decision(label, self._confidence(), self.beats, self._provisional, votes, self._unusable)
+    def decided(self, counted: Counted) -> Decision:
+        """The decision after these beats, of this recording or of one before."""
+        provisional = counted.provisional
+        holds = provisional is not None and self._label(counted) == provisional.label
+        label = provisional.label if provisional and holds else INCONCLUSIVE
+        votes = dict(zip(self._labels, counted.votes, strict=True))
+        return Decision(label, self._confidence(counted), counted.beats, provisional, votes, counted.unusable)
 
     @property
     def is_enough(self) -> bool:
         """Whether enough beats have voted, and most of those found were usable."""
-        return self.beats >= max(self._rule.constants.fewest_beats, self._unusable)
+        return self._is_enough(self.counted)
 
-    def _label_now(self) -> str:
-        """The label that the current log odds support, ignoring earlier decisions."""
-        if not self.is_enough or self._lower < self.log_odds < self._upper:
+    def _is_enough(self, counted: Counted) -> bool:
+        return counted.beats >= max(self._rule.constants.fewest_beats, counted.unusable)
+
+    def _label(self, counted: Counted) -> str:
+        """The label that the log odds support, ignoring earlier decisions."""
+        if not self._is_enough(counted) or self._lower < counted.log_odds < self._upper:
             return INCONCLUSIVE
-        return self._labels[self.log_odds > 0]
+        return self._labels[counted.log_odds > 0]
 
-    def _confidence(self) -> float:
-        if self._levels is None or not self.is_enough:
+    def _confidence(self, counted: Counted) -> float:
+        if self._levels is None or not self._is_enough(counted):
             return 0.5
-        return min(self._levels.most_confident(self.log_odds > 0), 1 / (1 + exp(-abs(self.log_odds))))
+        log_odds = counted.log_odds
+        return min(self._levels.most_confident(log_odds > 0), 1 / (1 + exp(-abs(log_odds))))

@@ -16,8 +16,8 @@ class Bandpass:
     band-pass answers a constant with zero, and subtracting the first sample from all others is the same as
     that memory.
 
-    The recursion runs a block at a time, as one product with a matrix, so that NumPy alone is fast enough. Samples of
-    a block that have not come yet are zeros: they change no bit of the output before them.
+    The recursion runs a block at a time, as one product with a matrix, so that NumPy alone is fast enough. What is in
+    the place of samples of a block that have not come yet is multiplied by zeros before them: it changes no bit there.
     """
 
     def __init__(self, sos: Sequence[Sequence[float]]):
@@ -28,6 +28,7 @@ class Bandpass:
         """Forget the stream."""
         self._origin: float | None = None
         self._block = np.zeros(len(self._matrix))  # the samples of a block, then the memory from before it
+        self._after = np.zeros(len(self._matrix))  # its filtered samples, then the memory after it
         self._filled = 0
 
     def push(self, samples: np.ndarray) -> np.ndarray:
@@ -37,17 +38,19 @@ class Bandpass:
         if self._origin is None:
             self._origin = float(samples[0])
         filtered = samples - self._origin
-        block, at = self._block, 0
-        while at < len(filtered):
-            start = self._filled
-            end = min(start + len(filtered) - at, BLOCK_SAMPLES)
-            block[start:end] = filtered[at : at + end - start]
-            after = self._matrix.dot(block)
-            filtered[at : at + end - start] = after[start:end]
-            at += end - start
+        block, after, dot = self._block, self._after, self._matrix.dot
+        memory, memory_after = block[BLOCK_SAMPLES:], after[BLOCK_SAMPLES:]
+        at, start, count = 0, self._filled, len(filtered)
+        while at < count:
+            end = min(start + count - at, BLOCK_SAMPLES)
+            to = at + end - start
+            block[start:end] = filtered[at:to]
+            dot(block, after)
+            filtered[at:to] = after[start:end]
+            at, start = to, end
             if end == BLOCK_SAMPLES:
-                block[:BLOCK_SAMPLES], block[BLOCK_SAMPLES:], end = 0.0, after[BLOCK_SAMPLES:], 0
-            self._filled = end
+                memory[:], start = memory_after, 0
+        self._filled = start
         return filtered
 
 

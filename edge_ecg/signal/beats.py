@@ -35,6 +35,7 @@ class BeatCutter:
         """`longest_wait_samples`: how long after it happened a peak may still be found."""
         self._contract = contract
         self._quality = Quality(contract)
+        self._ones = np.ones(contract.quality.baseline)
         # A peak that is cut was found after the last push, or waits for the samples behind it.
         wait_samples = max(longest_wait_samples, contract.after_r_samples)
         self._samples_uv = StreamBuffer(wait_samples + contract.quality.rr_max + contract.before_r_samples)
@@ -80,6 +81,6 @@ class BeatCutter:
     def _points_down(self, window: np.ndarray) -> bool:
         """Whether R lies below the baseline at the window's two ends."""
         ends, r, around_r = self._contract.quality.baseline, self._contract.before_r_samples, 2
-        top = float(window[r - around_r : r + around_r + 1].sum()) / (2 * around_r + 1)
-        baseline = float(window[:ends].sum() + window[-ends:].sum()) / (2 * ends)
+        top = sum(window[r - around_r : r + around_r + 1].tolist()) / (2 * around_r + 1)
+        baseline = float(window[:ends].dot(self._ones) + window[-ends:].dot(self._ones)) / (2 * ends)
         return top < baseline

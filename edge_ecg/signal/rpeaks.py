@@ -1,7 +1,7 @@
 """R peaks from samples: a causal detector that gives the same answer however the stream is cut."""
 
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite
 from typing import NamedTuple
 
 import numpy as np
@@ -59,7 +59,8 @@ class RPeakDetector:
         self._constants = c = constants
         self._bandpass = Bandpass(c.bandpass_sos)
         self._memory_samples = int(c.search_back_rr * c.rr_max) + c.refractory + 2
-        self._ramp = np.arange(2 * (c.refine_reach + c.smooth_samples))
+        self._ones = np.ones(c.baseline_samples)
+        self._ramp = np.arange(2.0 * (c.refine_reach + c.smooth_samples))
         self.longest_wait = self._memory_samples + c.envelope_delay + c.refine_reach + c.smooth_samples
         self._raw = StreamBuffer(self.longest_wait)  # as far back as an R peak may still be placed
         self.reset()
@@ -68,7 +69,7 @@ class RPeakDetector:
         """Forget the stream."""
         self._bandpass.reset()
         self._raw.reset()
-        self._filtered = np.zeros(1)  # the last sample of the last push
+        self._filtered = 0.0  # the last sample of the last push
         self._envelope = np.zeros(2)  # the last two
         self._pending: _Candidate | None = None  # the highest of late, until the refractory time is over
         self._rejected: list[_Candidate] = []  # what search-back may return to
@@ -76,6 +77,7 @@ class RPeakDetector:
         self._learning: list[_Candidate] | None = []
         self._deadline = self._constants.learning  # when learning ends, later when search-back begins
         self._heights: list[float] = []  # of recent QRS
+        self._level = 0.0  # their median
         self._noise = 0.0
         self._fade = 1.0
         self._rr = self._constants.rr_start
@@ -91,15 +93,30 @@ class RPeakDetector:
         samples = self._finite(np.asarray(samples_uv, dtype=np.float64))
         if not len(samples):
             return []
-        candidates = self._candidates(samples)
+        places, heights = self._candidates(samples)
+        first, faintest = self._raw.end - 1, self._constants.faintest_uv
         self._raw.push(samples)
-        for candidate in candidates:
-            self._wait_until(candidate.at + 1)
-            if self._pending is None or candidate.height > self._pending.height:
-                self._pending = candidate
+        highest, due = self._highest(), self._due()
+        for place, height in zip(places, heights, strict=True):
+            if height > faintest:
+                if first + place + 1 >= due:
+                    self._wait_until(first + place + 1)
+                    highest, due = self._highest(), self._due()
+                if height > highest:
+                    self._pending = _Candidate(first + place, height)
+                    highest, due = height, self._due()
         self._wait_until(self._raw.end)
         found, self._found = self._found, []
         return found
+
+    def _highest(self) -> float:
+        """The height that makes another candidate the highest of late."""
+        return self._pending.height if self._pending else 0.0
+
+    def _due(self) -> float:
+        """When the highest candidate of late is judged or the deadline passes, whichever is first."""
+        judged_at = self._pending.at + self._constants.refractory + 2 if self._pending else inf
+        return min(judged_at, self._deadline)
 
     def finish(self) -> list[RPeak]:
         """The peaks near the end that still waited for samples, as if the last were held; ends the stream."""
@@ -114,7 +131,7 @@ class RPeakDetector:
         return [RPeak(p.index, min(p.confirmed_at, heard)) for p in whole]
 
     def _finite(self, samples: np.ndarray) -> np.ndarray:
-        if isfinite(samples.sum()):
+        if isfinite(samples.dot(samples)):
             return samples
         finite = np.isfinite(samples)
         source = np.maximum.accumulate(np.where(finite, np.arange(1, len(samples) + 1), 0))
@@ -123,27 +140,29 @@ class RPeakDetector:
     def _last_sample(self) -> float:
         return float(self._raw.between(self._raw.end - 1, self._raw.end)[0]) if self._raw.end else 0.0
 
-    def _candidates(self, samples: np.ndarray) -> list[_Candidate]:
-        filtered = np.concatenate((self._filtered, self._bandpass.push(samples)))
-        now, step = filtered[1:], (filtered[1:] - filtered[:-1]) * self._constants.quadrature_gain
-        envelope = np.concatenate((self._envelope, np.sqrt(now * now + step * step)))
-        self._filtered, self._envelope = filtered[-1:], envelope[-2:]
+    def _candidates(self, samples: np.ndarray) -> tuple[list[int], list[float]]:
+        """Places and heights of the maxima of the envelope, from one sample before these."""
+        filtered = self._bandpass.push(samples)
+        step, squared, envelope = np.empty_like(filtered), filtered * filtered, np.empty(len(filtered) + 2)
+        step[0] = filtered[0] - self._filtered
+        np.subtract(filtered[1:], filtered[:-1], step[1:])
+        step *= self._constants.quadrature_gain
+        step *= step
+        squared += step
+        envelope[:2] = self._envelope
+        np.sqrt(squared, envelope[2:])
+        self._filtered, self._envelope = float(filtered[-1]), envelope[-2:]
         is_rising = envelope[1:] > envelope[:-1]
         (maxima,) = (is_rising[:-1] > is_rising[1:]).nonzero()
-        first, faintest = self._raw.end - 1, self._constants.faintest_uv
-        heights = envelope[1:][maxima].tolist()
-        return [_Candidate(first + at, h) for at, h in zip(maxima.tolist(), heights, strict=True) if h > faintest]
+        return maxima.tolist(), envelope[1:][maxima].tolist()
 
     def _wait_until(self, now: int) -> None:
         """Let the deadlines pass that fall due up to `now`, in their order."""
-        while True:
-            judged_at = self._pending.at + self._constants.refractory + 2 if self._pending else now + 1
-            if min(judged_at, self._deadline) > now:
-                return
-            if self._pending and judged_at <= self._deadline:
+        while (due := self._due()) <= now:
+            if self._pending and self._pending.at + self._constants.refractory + 2 == due:
                 candidate, self._pending = self._pending, None
                 if self._learning is None:
-                    self._judge(candidate, judged_at)
+                    self._judge(candidate, int(due))
                 else:
                     self._learning.append(candidate)
             elif self._learning is not None:
@@ -161,7 +180,7 @@ class RPeakDetector:
         highest, second = sorted([0.0, *(x.height for x in learnt)])[:-3:-1]
         # A settling transient towers over the second highest, which then is a QRS.
         level = min(highest, c.transient * second) if second else highest
-        self._heights = [level]
+        self._remember([level])
         self._set_deadline(0, now)
         strong = [x for x in learnt if x.height > self._threshold()]
         weights = [min(x.height, second or highest) for x in strong]
@@ -172,13 +191,12 @@ class RPeakDetector:
         for candidate in learnt:
             self._judge(candidate, now)
 
-    def _level(self) -> float:
-        heights = sorted(self._heights)
-        return heights[(len(heights) - 1) // 2]
+    def _remember(self, heights: list[float]) -> None:
+        self._heights, self._level = heights, sorted(heights)[(len(heights) - 1) // 2]
 
     def _threshold(self, part: float = 1.0) -> float:
         c = self._constants
-        level = self._level() * self._fade
+        level = self._level * self._fade
         return self._noise + part * c.threshold * (level - self._noise)
 
     def _judge(self, candidate: _Candidate, now: int) -> None:
@@ -192,7 +210,7 @@ class RPeakDetector:
         if not is_t_wave and candidate.height > self._threshold():
             self._accept(candidate, now)
             return
-        self._noise += c.adaptation * (min(candidate.height, self._level()) - self._noise)
+        self._noise += c.adaptation * (min(candidate.height, self._level) - self._noise)
         if not is_t_wave:
             self._rejected.append(candidate)
 
@@ -213,8 +231,8 @@ class RPeakDetector:
         if self._last is not None:
             rr = min(max(float(candidate.at - self._last.at), c.rr_min), c.rr_max)
             self._rr += c.adaptation * (rr - self._rr)
-        height = min(candidate.height, c.cap * self._level())
-        self._heights = [*self._heights[1 - c.level_beats :], height]
+        height = min(candidate.height, c.cap * self._level)
+        self._remember([*self._heights[1 - c.level_beats :], height])
         self._fade = 1.0
         self._last = _Candidate(candidate.at, height)
         self._rejected = [x for x in self._rejected if x.at > candidate.at]
@@ -241,16 +259,17 @@ class RPeakDetector:
         raw = self._raw.between(first, centre + margin + 1)
         # A short mean against muscle noise, as a sum in a fixed order; the scale does not matter here.
         length = len(raw) - c.smooth_samples + 1
-        window = raw[:length]
+        window = raw[:length].copy()
         for tap in range(1, c.smooth_samples):
-            window = window + raw[tap : tap + length]
+            window += raw[tap : tap + length]
         # The baseline is the line through the two ends.
         ends = c.baseline_samples
-        left, right = window[:ends].sum() / ends, window[-ends:].sum() / ends
-        window = window - left - (right - left) / (len(window) - ends) * self._ramp[: len(window)]
+        left, right = (float(end.dot(self._ones)) / ends for end in (window[:ends], window[-ends:]))
+        window -= (right - left) / (length - ends) * self._ramp[:length]
         top, bottom = int(window.argmax()), int(window.argmin())
         early, late = min(top, bottom), max(top, bottom)
-        r = early if abs(window[early]) >= c.first_deflection * abs(window[late]) else late
+        is_first = abs(float(window[early]) - left) >= c.first_deflection * abs(float(window[late]) - left)
+        r = early if is_first else late
         start = first + c.smooth_samples // 2
         return start + top, start + bottom, 1 if r == top else -1
 

@@ -35,17 +35,24 @@ class BeatStream:
         self._resampler.reset()
         self._detector.reset()
         self._cutter.reset()
-        self._pending = np.zeros(0)  # since the last wake
+        self._pending: list[np.ndarray] = []  # since the last wake
+        self._pending_samples = 0
 
     def push(self, samples_uv: np.ndarray) -> list[Beat]:
         """Take the next samples, any number of them; return the beats completed by the last block.
 
         Raises RecordingError unless samples are numbers in one dimension.
         """
-        heard = np.concatenate((self._pending, self._resampler.push(one_lead(samples_uv))))
+        samples = self._resampler.push(one_lead(samples_uv))
+        self._pending_samples += len(samples)
+        if self._pending_samples < self._block_samples:
+            self._pending.append(samples.copy())  # the caller may use its buffer again
+            return []
+        heard = np.concatenate((*self._pending, samples))
         wakes_at = len(heard) - len(heard) % self._block_samples
-        awake, self._pending = heard[:wakes_at], heard[wakes_at:]
-        return self._cutter.push(awake, self._detector.push(awake)) if wakes_at else []
+        awake, left = heard[:wakes_at], heard[wakes_at:]
+        self._pending, self._pending_samples = [left] if len(left) else [], len(left)
+        return self._cutter.push(awake, self._detector.push(awake))
 
 
 def cut_beats(recording: Recording, contract: Contract = CONTRACT) -> list[Beat]:
