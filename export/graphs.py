@@ -78,17 +78,28 @@ class Graph:
 
     @cached_property
     def program(self) -> torch.export.ExportedProgram:
-        """The graph as torch exports it, from which ONNX and Core ML are converted."""
+        """The graph as torch exports it, from which ONNX and the portable form are converted."""
         if self.template:
-            with quiet():
-                program = copy.deepcopy(self.template.program)
-            program.state_dict.update(self.module.named_parameters())
-            return program
+            return self._with_own_weights(self.template.program)
         count = torch.export.Dim("references", min=1, max=MOST_REFERENCES)
         dynamic = tuple({i: count for i, d in enumerate(shape) if d is None} for shape in self.inputs.values())
         inputs = tuple(self.example().values())
         with quiet():
             return torch.export.export(self.module, inputs, dynamic_shapes=dynamic if any(dynamic) else None)
+
+    @cached_property
+    def decomposed(self) -> torch.export.ExportedProgram:
+        """The same in fewer kinds of operations, from which Core ML is converted."""
+        if self.template:
+            return self._with_own_weights(self.template.decomposed)
+        with quiet():
+            return self.program.run_decompositions({})
+
+    def _with_own_weights(self, program: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
+        with quiet():
+            copied = copy.deepcopy(program)
+        copied.state_dict.update(self.module.named_parameters())
+        return copied
 
 
 def with_weights_of(model: Model, graphs: tuple[Graph, Graph]) -> tuple[Graph, Graph]:

@@ -26,14 +26,19 @@ from edge_ecg.report.cohort import cohort_page
 from edge_ecg.results import Accuracy, FailureKind, PersonMethod, PersonResult
 from edge_ecg.storage.files import read_json
 from examples.synthetic_cohort import drawn, write_cohort
-from tests.commands import ROOT, Done, as_process, inside
+from tests.commands import ROOT, Done, as_process, edge_ecg, inside
 from train import parallel
 from train.cohort import CohortStudy, read_study, require_same_study
+from train.data import BeatSet
+from train.evaluation.folds import comparator
 from train.evaluation.persons import adjusted, better_p, mixed_effects, pool_persons, within
+from train.fit.loop import settings_for
 from train.parallel import connected, run_tasks, tasks_on
 from train.person import Person, Plan, plain_reason, study_person
+from train.run import load_run
 
 QUICK = ("--epochs", "1", "--benchmark", "majority", "--benchmark", "RR interval")
+PLANTED = "777.125"
 PLAN = Plan(("aligned",), ("majority",), 0, 1, ())
 
 
@@ -211,12 +216,27 @@ def test_a_study_without_dask_names_the_extra(tmp_path: Path, monkeypatch: pytes
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four small persons: two with an effect, one without, and one whose files can't be read."""
+    """Four small persons: two with an effect, one without, and one whose files can't be read.
+
+    In every file of the first, name and last second are planted.
+    """
     folder = tmp_path_factory.mktemp("cohort") / "people"
     write_cohort(folder, 4, 0, days=6, recordings=1)
     broken = next((folder / "S0004").rglob("*.csv"))
     broken.write_text('Name,Jane Doe\nDate of Birth,"3 Feb 1960"\nnothing,here\n')
+    for file in (folder / "S0001").rglob("*.csv"):
+        lines = file.read_text(encoding="utf-8").splitlines()
+        lines[-512:] = [PLANTED] * 512
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        file.rename(file.with_name(f"PLANTED_{file.name}"))
     return folder
+
+
+@pytest.fixture(scope="module")
+def studied(people: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple["Done[str]", Path]:
+    """The command that studied them, and its folder."""
+    out = tmp_path_factory.mktemp("studied") / "out"
+    return cohort(people / "study.toml", "--out", out, "--workers", 1, "--only", "onnx"), out
 
 
 def table(out: Path) -> list[dict[str, str]]:
@@ -229,10 +249,10 @@ def cohort(*words: object) -> "Done[str]":
 
 
 @pytest.mark.ci
-def test_persons_fail_alone_are_kept_and_give_nothing_away(people: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    study = people / "study.toml"
-    done = cohort(study, "--out", out, "--workers", 1, "--only", "onnx")
+def test_persons_fail_alone_are_kept_and_give_nothing_away(
+    people: Path, studied: tuple["Done[str]", Path], tmp_path: Path
+) -> None:
+    study, (done, out) = people / "study.toml", studied
     assert done.returncode == 0, done.stderr
     rows = table(out)
     assert {row["person"] for row in rows if row["method"] == "aligned"} == {"S0001", "S0002", "S0003"}
@@ -244,7 +264,7 @@ def test_persons_fail_alone_are_kept_and_give_nothing_away(people: Path, tmp_pat
     shown += [file.read_text() for file in out.glob("persons/*/person.json")] + [(out / "cohort.json").read_text()]
     for text in shown:
         text = text.replace(f"the page: {out / 'cohort.html'}", "")
-        for secret in ("Jane", "Doe", "1960", str(people), ".csv:", "ecg_2024"):
+        for secret in ("Jane", "Doe", "1960", str(people), ".csv:", "ecg_2024", "PLANTED"):
             assert secret not in text
     # A bundle is that of the same person alone, and holds no number of another.
     alone = tmp_path / "alone"
@@ -263,19 +283,11 @@ def test_persons_fail_alone_are_kept_and_give_nothing_away(people: Path, tmp_pat
 
 
 @pytest.mark.ci
-def test_a_number_planted_in_one_person_is_in_no_other_ones_folder(people: Path, tmp_path: Path) -> None:
-    planted = tmp_path / "people"
-    shutil.copytree(people, planted)
-    for file in (planted / "S0001").rglob("*.csv"):
-        lines = file.read_text(encoding="utf-8").splitlines()
-        lines[-512:] = ["777.125"] * 512  # the last second of every recording
-        file.rename(file.with_name(f"PLANTED_{file.name}"))
-        file.with_name(f"PLANTED_{file.name}").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    assert cohort(planted, "--out", tmp_path / "out", "--workers", 1, "--only", "none").returncode == 0
-    marks = [b"PLANTED", np.float32(777.125).tobytes() * 3]
+def test_a_number_planted_in_one_person_is_in_no_other_ones_folder(studied: tuple["Done[str]", Path]) -> None:
+    marks = [b"PLANTED", np.float32(PLANTED).tobytes() * 3]
     holds = {
         folder.name: any(mark in file.read_bytes() for file in folder.rglob("*") if file.is_file() for mark in marks)
-        for folder in (tmp_path / "out/persons").iterdir()
+        for folder in (studied[1] / "persons").iterdir()
     }
     assert holds == {"S0001": True, "S0002": False, "S0003": False, "S0004": False}
 
@@ -330,16 +342,41 @@ def test_killed_workers_and_commands_change_nothing_in_the_table(
     assert read_json(out / "cohort.json") == read_json(tmp_path / "here/cohort.json")
 
 
+def trained(beats: BeatSet, seed: int) -> list[float]:
+    """A task of floating point: the evidence that a model of one epoch finds."""
+    return comparator(beats, beats, settings_for("aligned", seed, epochs=1)).tolist()
+
+
 @pytest.mark.ci
-def test_a_command_gives_the_same_figures_on_a_scheduler(small_run: Path, small_dataset: Path, tmp_path: Path) -> None:
+def test_a_task_gives_the_same_numbers_on_a_scheduler(small_run: Path) -> None:
     pytest.importorskip("distributed")
-    there, here = (shutil.copytree(small_run, tmp_path / name) for name in ("there", "here"))
-    options = [small_dataset, "--only", "learning_curve", "--draws", 1]
-    with cluster(1) as (address, _):
-        assert as_process("train.study", there, *options, "--scheduler", address).returncode == 0
-    assert as_process("train.study", here, *options).returncode == 0
-    one, other = (read_json(run / "study/learning_curve/learning_curve.json") for run in (there, here))
-    assert one == other
+    beats, jobs = load_run(small_run).training, [(0,), (1,)]
+    with parallel.local_cluster(1) as address, tasks_on(address):
+        there = sorted(run_tasks(trained, beats, jobs))
+    with tasks_on(workers=1):
+        assert there == sorted(run_tasks(trained, beats, jobs))
+
+
+def test_a_study_runs_on_the_scheduler_that_it_is_given(
+    small_run: Path, small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(parallel, "WAIT_S", 0.2)
+    run = shutil.copytree(small_run, tmp_path / "run")
+    done = edge_ecg("study", run, small_dataset, "--only", "crossval", "--scheduler", "tcp://127.0.0.1:9")
+    assert done.returncode == 2
+    assert "no Dask scheduler answers there" in done.stderr
+
+
+def test_a_scheduler_that_loses_all_its_workers_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(parallel, "WAIT_S", 0.2)
+    with (
+        distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None) as nobody,
+        distributed.Client(nobody, set_as_default=False) as client,
+        pytest.raises(EdgeEcgError, match=r"no worker for 0\.2 s"),
+    ):
+        list(parallel._on_dask(client, die, None, [(1,)], lambda job: None))
 
 
 def die_once(shared: Path, number: int) -> int:

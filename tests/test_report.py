@@ -130,6 +130,16 @@ def whole(measured: Path) -> str:
     return report(read_findings(measured / "run"))
 
 
+@pytest.fixture(scope="module")
+def of_run(small_run: Path) -> str:
+    return report(read_findings(small_run))
+
+
+@pytest.fixture(scope="module")
+def of_bundle(small_bundle: Path) -> str:
+    return report(read_findings(small_bundle))
+
+
 @pytest.fixture
 def copied(measured: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(measured, tmp_path / "copied"))
@@ -246,7 +256,7 @@ def test_missing_measurements_are_named_once_with_their_command(small_run: Path,
     assert [words.strip() for words in seen.words].count(
         "Comparison with other methods"
     ) == 0  # no heading over nothing
-    assert "edge-ecg report RUN BUNDLE" in Parsed(report(read_findings(small_bundle))).text
+    assert "edge-ecg report RUN BUNDLE" in Parsed(of_bundle).text
 
 
 def test_the_comparator_has_one_figure_on_the_test_dates(copied: Path) -> None:
@@ -269,12 +279,12 @@ def test_the_page_leads_with_the_figure_that_flatters_least(copied: Path, small_
     run = copied / "run"
     left_out = read_json(run / "study/crossval/crossval.json")["methods"]["aligned"]["recordings"]
     test = read_json(run / "evaluation.json")["test"]["recordings"]
-    assert cards(report(read_findings(run)))[0] == f"{left_out['right']} of {left_out['total']}"
+    assert cards(whole)[0] == f"{left_out['right']} of {left_out['total']}"
     shutil.rmtree(run / "study")
     page = report(read_findings(run))
     assert cards(page)[0] == f"{test['right']} of {test['total']}"
     assert "evaluated once (2024-03-12)" in Parsed(page).text
-    validation = Parsed(report(read_findings(small_run))).text
+    validation = Parsed(of_run).text
     assert "These dates stopped the training, so this is optimistic" in validation
 
 
@@ -335,8 +345,8 @@ def test_the_sign_test_counts_days(better: int, worse: int, p: float) -> None:
         assert sign_test(better, worse) == pytest.approx(binomtest(better, better + worse).pvalue)
 
 
-def test_a_page_says_what_it_does_not_show(whole: str, small_bundle: Path) -> None:
-    for page in (whole, report(read_findings(small_bundle))):
+def test_a_page_says_what_it_does_not_show(whole: str, of_bundle: str) -> None:
+    for page in (whole, of_bundle):
         text = Parsed(page).text
         for said in ("Not a medical device", "One person.", "measures no quantity", "A replay, not a live ECG."):
             assert said in text
@@ -451,9 +461,9 @@ def test_a_damaged_file_gives_a_page_or_one_sentence(copied: Path, seed: int) ->
 
 
 def test_a_bundle_gives_a_page_once_it_is_verified(
-    small_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    small_bundle: Path, of_bundle: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    seen = assert_self_contained(report(read_findings(small_bundle)))
+    seen = assert_self_contained(of_bundle)
     assert "onnx fp32" in seen.text
     bundle = Path(shutil.copytree(small_bundle, tmp_path / "bundle"))
     (bundle / "encoder.onnx").write_bytes(b"altered")

@@ -3,6 +3,9 @@
 Each task has one thread: small matrices are slower with more, and add in another order. Tasks of a task run one after
 another where it runs, so that a worker never starts processes of its own. The workers must see the same files as the
 command, by the same paths.
+
+Dask is driven here and not through joblib's own backend for it: with joblib 1.6 a task whose worker keeps dying gives
+neither a result nor an error, so that the command waits for ever; one person would stop all others.
 """
 
 import os
@@ -34,7 +37,8 @@ Runner = Callable[[Callable[..., Any], Any, Iterable[Job], Lost], Iterator[Any]]
 WITHOUT_DASK = "a scheduler needs Dask: pip install -e '.[cohort]' in the clone"
 IN_FLIGHT = 500  # tasks that the scheduler knows at once, so that its memory does not grow with their number
 WATCH_S = 0.5  # between two looks at whether the parent lives
-WAIT_S = 30  # for the scheduler, and for its first worker
+WAIT_S = 30  # for the scheduler, for its first worker, and for another one where all have died
+LOOK_S = 0.05  # between two looks at whether a task is finished
 _ONE_AT_A_TIME = Lock()  # in a process: torch has one generator, and a worker may have been given several threads
 
 
@@ -175,7 +179,7 @@ def _on_dask(
             running.add(future)
 
     submit(IN_FLIGHT)
-    for future in running:
+    for future in _finished(client, running):
         job = job_of.pop(future.key)
         submit(1)
         try:
@@ -184,10 +188,33 @@ def _on_dask(
             doubtful.append(job)
     # A death is held against every task that its worker had: each of them once more, alone.
     for job in doubtful:
-        try:
-            yield client.submit(_task, function, shared, job, pure=False).result()
-        except KilledWorker:
-            yield lost(job)
+        running.add(client.submit(_task, function, shared, job, pure=False))
+        for future in _finished(client, running):
+            try:
+                yield future.result()
+            except KilledWorker:
+                yield lost(job)
+
+
+def _finished(client: "Client", running: Any) -> Iterator[Any]:
+    """Futures as they finish. Raises EdgeEcgError once the scheduler has had no worker for a while.
+
+    Dask itself would wait for one forever, as where each dies of too little memory while it starts.
+    """
+    seen = time.monotonic()
+    while not running.is_empty():
+        if running.has_ready():
+            yield next(running)
+            seen = time.monotonic()
+            continue
+        time.sleep(LOOK_S)
+        if client.scheduler_info()["workers"]:
+            seen = time.monotonic()
+        elif time.monotonic() - seen > WAIT_S:
+            raise EdgeEcgError(
+                f"the scheduler has had no worker for {WAIT_S} s: they died, of too little memory perhaps; "
+                "start some and run the command again"
+            )
 
 
 def _end_with(parent: int) -> None:

@@ -4,6 +4,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
@@ -115,7 +116,7 @@ def to_coreml(graph: Graph, scheme: Scheme = FLOAT32) -> dict[str, bytes]:
 
 def _convertible(graph: Graph) -> torch.export.ExportedProgram:
     """The graph as coremltools takes it: inputs by the contract's names, without views that change nothing."""
-    program = graph.program.run_decompositions({})
+    program = deepcopy(graph.decomposed)
     nodes = program.graph_module.graph
     for node in list(nodes.nodes):
         if node.op == "call_function" and node.target is torch.ops.aten.alias.default:
