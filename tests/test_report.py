@@ -246,9 +246,8 @@ def test_a_percentage_is_never_rounded_to_all() -> None:
     ]
 
 
-def test_missing_measurements_are_named_once_with_their_command(small_run: Path, small_bundle: Path) -> None:
-    page = report(read_findings(small_run))
-    seen = assert_self_contained(page)
+def test_missing_measurements_are_named_once_with_their_command(of_run: str, of_bundle: str) -> None:
+    seen = assert_self_contained(of_run)
     named = re.findall(r"edge-ecg (\w+) RUN DATASET.toml", seen.text)
     assert named == ["evaluate", "study"]
     assert all(cli.get_command(click.Context(cli), name) for name in named)
@@ -274,7 +273,7 @@ def cards(page: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_the_page_leads_with_the_figure_that_flatters_least(copied: Path, small_run: Path) -> None:
+def test_the_page_leads_with_the_figure_that_flatters_least(copied: Path, whole: str, of_run: str) -> None:
     """Dates left out, else test dates with the number of evaluations, else validation with its caveat."""
     run = copied / "run"
     left_out = read_json(run / "study/crossval/crossval.json")["methods"]["aligned"]["recordings"]

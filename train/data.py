@@ -189,9 +189,9 @@ def read_given_beats(path: Path, dataset: Dataset, dates: tuple[str, ...]) -> Be
 
 def mixed(sets: Iterable[BeatSet], labels: tuple[str, str]) -> list[str]:
     """Differences of the recordings' origins that could pass for a difference between the states, a sentence each."""
-    told = [(b.recording_is_target.tolist(), b.origins) for b in sets]
+    recorded = [(b.recording_is_target.tolist(), b.origins) for b in sets]
     return confounding_origins(
-        [(labels[of], o) for is_target, at in told for of, o in zip(is_target, at, strict=False)], labels
+        [(labels[of], o) for is_target, at in recorded for of, o in zip(is_target, at, strict=False)], labels
     )
 
 

@@ -102,7 +102,7 @@ def study_person(of_study: tuple[Plan, str, Path], person: Person) -> tuple[str,
             found["reason"] = plain_reason(error, [fresh, person.dataset.parent, person.data])
         except OSError as error:  # no fault of the data, such as a full disk: the next run tries again
             made_from, found["reason"] = None, error.strerror or type(error).__name__
-        except Exception as error:  # its message may quote a recording, so only its kind is told
+        except Exception as error:  # its message may quote a recording, so only its kind is shown
             made_from = None
             found["reason"] = f"this is a defect of this program or machine ({type(error).__name__})"
         result = PersonResult(made_from=made_from, **found)

@@ -48,10 +48,10 @@ class Quantity:
     """Quantity that a sensor measures."""
 
     name: str
-    heading: re.Pattern[str]  # of its column, in small letters
+    heading: re.Pattern[str]  # of its column, in lower case
     health_type: str  # in Apple's export.xml
     unit: str = ""  # that values are converted to; empty: the one that the file states
-    per_unit: dict[str, float] = field(default_factory=dict)  # of each unit in small letters, how many of `unit`
+    per_unit: dict[str, float] = field(default_factory=dict)  # of each unit in lower case, how many of `unit`
     plausible: tuple[float, float] = (-np.inf, np.inf)  # of a median
 
     def in_unit(self, stated: str, values: np.ndarray, source: str) -> tuple[np.ndarray, str]:

@@ -79,7 +79,7 @@ class ColumnSignal(NamedTuple):
 def signal_of(rows: Rows, header: Sequence[str], overrides: Overrides, rate_hz: float | None) -> ColumnSignal:
     """The ECG in the rows, and its rate: `rate_hz` as stated, or else from a column of times.
 
-    Raises RecordingError for a row that is not numbers, and where the ECG's column or its times can't be told.
+    Raises RecordingError for a row that is not numbers, and where the ECG's column or its times can't be identified.
     """
     values = _plain_column(rows)
     if values is not None:

@@ -30,7 +30,7 @@ class Format:
 
     name: str
     describes: str  # a line for the documentation: which files, and whence their rate, unit and time
-    suffixes: frozenset[str]  # in small letters, with their point
+    suffixes: frozenset[str]  # in lower case, with their point
     sniff: Callable[[bytes], bool]  # of the first HEAD_BYTES
     read: Callable[[Content, Overrides], RawSignal]  # raises RecordingError
     needs: str = ""  # the package that reads it, where it is an optional one

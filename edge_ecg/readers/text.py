@@ -50,7 +50,7 @@ def parse_text(content: Content, overrides: Overrides) -> RawSignal:
     keys, then by structure (a number of hertz, a unit, a timestamp with its zone), in any order. A column that counts
     is an index, one that steps evenly as times would is times; a comma is a decimal mark or a separator: the whole
     file decides. Raises RecordingError for text without values, a line that is no finite number, an ambiguous comma,
-    a rate or column that can't be told.
+    a rate or column that can't be identified.
     """
     header, rows = _parts(decoded(content.read()))
     if not rows.body.strip():

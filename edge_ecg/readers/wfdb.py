@@ -79,7 +79,7 @@ def _signal(wfdb, header: Path, overrides: Overrides) -> RawSignal:  # type: ign
 def _laid_out(wfdb, content: Content, scratch: Path) -> Path:  # type: ignore[no-untyped-def]
     """The header in a folder with the record's files under the names in the header.
 
-    `wfdb` reads files, and finds a header by its suffix in small letters only.
+    `wfdb` reads files, and finds a header by its suffix in lower case only.
     """
     small = scratch / Path(content.name).with_suffix(HEADER).name
     small.write_bytes(content.read())

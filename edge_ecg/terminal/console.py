@@ -57,7 +57,7 @@ def run_command(command: click.Command, arguments: list[str] | None = None) -> N
     except (click.Abort, KeyboardInterrupt):
         _reported("interrupted")
         sys.exit(INTERRUPTED)
-    except Exception as error:  # its message may quote a recording, so only its kind is told
+    except Exception as error:  # its message may quote a recording, so only its kind is shown
         _reported(f"this is a defect of edge-ecg ({type(error).__name__}); --verbose shows where")
         sys.exit(DEFECT)
 

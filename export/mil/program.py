@@ -100,10 +100,10 @@ class MilProgram:
 
     def _check_features(self, spec: Any) -> None:
         """Check that the package describes the inputs and outputs of its program."""
-        told = {f.name for f in spec.description.input}, {f.name for f in spec.description.output}
-        if told != (set(self.inputs), set(self.outputs)):
+        described = {f.name for f in spec.description.input}, {f.name for f in spec.description.output}
+        if described != (set(self.inputs), set(self.outputs)):
             raise ParityError(
-                f"{self.package.name} describes {sorted(told[0])} -> {sorted(told[1])}, "
+                f"{self.package.name} describes {sorted(described[0])} -> {sorted(described[1])}, "
                 f"its program has {sorted(self.inputs)} -> {sorted(self.outputs)}"
             )
 

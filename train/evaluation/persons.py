@@ -65,7 +65,7 @@ def pool_persons(
 ) -> CohortResult:
     """For how many persons there is an effect and for how many ours beats the rivals, with the p values by person.
 
-    Rivals that see no ECG are not beaten or not: for how many persons one is better, is told apart. Persons without
+    Rivals that see no ECG are not beaten or not: for how many persons one is better, is counted apart. Persons without
     figures take no part; they are counted. name, plan: of the study.
     """
     judged = [found for found in persons if ours in found.methods]
@@ -120,7 +120,7 @@ def mixed_effects(judged: Sequence[PersonResult], ours: str) -> MixedEffects | s
     if len(judged) < FEWEST_PERSONS or table["method"].nunique() < 2 or table["right"].nunique() < 2:
         return f"it needs {FEWEST_PERSONS} persons with figures, two methods, and some difference"
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a variance at its limit is told below
+        warnings.simplefilter("ignore")  # a variance at its limit is reported below
         fitted = mixedlm(f"right ~ C(method, Treatment({ours!r}))", table, groups=table["person"]).fit()
     intervals = fitted.conf_int()
     named = {name: re.search(r"\[T\.(.*)\]$", name) for name in fitted.fe_params.index}

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.stats import rankdata
 
 from edge_ecg.results import Accuracy, BesideTheBest, Calibration, MethodScores, Scores
 from train.data import BeatSet
@@ -47,10 +46,20 @@ class RecordingScores:
 
 def roc_auc(evidence: np.ndarray, is_target: np.ndarray) -> float | None:
     """Area under the ROC curve: how often a target recording ranks above a baseline one; None for one state only."""
+    return _auc_of_ranks(_ranks(evidence), is_target)
+
+
+def _ranks(evidence: np.ndarray) -> np.ndarray:
+    """Ranks from 1, ties at their mean."""
+    ordered = np.sort(evidence)
+    return (np.searchsorted(ordered, evidence) + np.searchsorted(ordered, evidence, "right") + 1) / 2
+
+
+def _auc_of_ranks(ranks: np.ndarray, is_target: np.ndarray) -> float | None:
     targets = int(is_target.sum())
     if not 0 < targets < len(is_target):
         return None
-    above = rankdata(evidence)[is_target].sum() - targets * (targets + 1) / 2
+    above = ranks[is_target].sum() - targets * (targets + 1) / 2
     return float(above / (targets * (len(is_target) - targets)))
 
 
@@ -79,9 +88,10 @@ def permutation_p(scores: RecordingScores, shuffles: int = SHUFFLES, seed: int =
     _, first, block = np.unique(blocks, return_index=True, return_inverse=True)
     label = scores.is_target[first]
     rng = np.random.default_rng(seed)
-    truly = roc_auc(scores.evidence, scores.is_target) or 0.0
+    ranks = _ranks(scores.evidence)
+    truly = _auc_of_ranks(ranks, scores.is_target) or 0.0
     as_good = sum(
-        (roc_auc(scores.evidence, rng.permutation(label)[block]) or 0.0) >= truly - 1e-12 for _ in range(shuffles)
+        (_auc_of_ranks(ranks, rng.permutation(label)[block]) or 0.0) >= truly - 1e-12 for _ in range(shuffles)
     )
     return (as_good + 1) / (shuffles + 1)
 

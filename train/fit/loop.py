@@ -202,7 +202,9 @@ class Trainer:
             logits = self.model.comparator(embeddings[left], embeddings[right_side])
             differ = (is_target[batch][left] != is_target[batch][right_side]).float()
             evidence, judged = evidence_of_other_dates(logits, left, right_side, is_target[batch], date[batch])
-            loss = settings.pair_weight * binary_cross_entropy_with_logits(logits, differ)
+            loss = torch.zeros(())
+            if settings.pair_weight or not judged.any():
+                loss = loss + settings.pair_weight * binary_cross_entropy_with_logits(logits, differ)
             if judged.any():
                 log_odds = settings.decision_scale * evidence[judged]
                 loss = loss + binary_cross_entropy_with_logits(log_odds, is_target[batch][judged].float())

@@ -257,7 +257,7 @@ def state_effect(beats: BeatSet, level: np.ndarray) -> StateEffect:
     Variance components by the analysis of variance for groups of unequal size (S. R. Searle, G. Casella,
     C. E. McCulloch, Variance Components, 1992, chapter 3), pooled over the states: recordings within a date and
     state, dates within a state. `effect` is the mean over dates with both states of target minus baseline; `order` is
-    what share of it the order of recording explains. None for what can't be told.
+    what share of it the order of recording explains. None for what can't be estimated.
     """
     by_date: dict[str, dict[str, float]] = {}
     within = between = within_freedom = between_freedom = weight = 0.0
