@@ -177,13 +177,13 @@ def test_a_stranger_reads_what_was_compared_with_what(
     for text in (
         "The day's baseline of 2024-03-08, 2 recordings of fasting: ",
         *(Path(recording.source).name for recording in baselines),
-        "the same as its day's fasting, or like glucose on other days?",
+        "Compared with fasting of the same day, and glucose on other days.",
         "Decided at 95%",
         "Confidence is capped at 87.5% for fasting and 87.5% for glucose, because training had 7 dates with fasting",
     ):
         assert text in " ".join(done.stdout.split())
     plain = edge_ecg("replay", small_bundle, target.source, "--confidence", 0.9)
-    assert "like fasting on other days, or like glucose?" in plain.stdout
+    assert "Compared with fasting and glucose on other days" in plain.stdout
     assert "Decided at 90%" in plain.stdout
 
 

@@ -91,7 +91,7 @@ def test_what_is_no_part_or_of_another_dataset_is_refused(
 def test_looks_at_the_test_dates_are_counted(run: Path, small_dataset: Path) -> None:
     for look in (1, 2):
         done = CliRunner().invoke(evaluate, [str(run), str(small_dataset)], catch_exceptions=False)
-        assert ("the first look" if look == 1 else "look 2;") in done.stdout
+        assert ("first evaluation" if look == 1 else "evaluation 2;") in done.stdout
         assert read_json(run / "evaluation.json")["test"]["looks"] == look
     CliRunner().invoke(evaluate, [str(run), str(small_dataset), "--set", "validation"], catch_exceptions=False)
     noted = read_json(run / "evaluation.json")

@@ -1,8 +1,8 @@
 """`python -m train.evaluate`: how a run decides on recordings of dates that it has not seen.
 
-    RUN/evaluation.json    the figures by set, when, and how often the set was looked at
+    RUN/evaluation.json    metrics by set, with time and number of evaluations
 
-Who looks at test dates again and again, and changes something in between, has no test dates any more.
+Test dates that are evaluated repeatedly, with changes in between, are no test dates any more.
 """
 
 import json
@@ -80,12 +80,12 @@ def evaluate(
         return
     click.echo(metrics_text({which: metrics}, finished.labels))
     if which == "test":
-        again = f"look {looks}; changes made in between were chosen by them" if looks > 1 else "the first look"
-        click.echo(f"  at the test dates of this run: {again}")
+        again = f"evaluation {looks}; changes made in between were chosen by them" if looks > 1 else "first evaluation"
+        click.echo(f"  test dates of this run: {again}")
 
 
 def noted(run: Run, which: str, metrics: SetMetrics) -> int:
-    """Write the metrics of a set into the run, and return how often it was looked at, this time included."""
+    """Write the metrics of a set into the run, and return its number of evaluations, including this one."""
     file = run.path / EVALUATION
     sets = read_record(file, dict[str, Evaluation]) if file.exists() else {}
     looks = 1 + (sets[which].looks if which in sets else 0)

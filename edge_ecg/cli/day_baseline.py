@@ -83,9 +83,9 @@ class DayBaselines:
             many = f"{len(baseline.sources)} recording{'s' if len(baseline.sources) > 1 else ''}"
             yield f"The day's baseline{day}, {many} of {labels[0]}: {names}; level {baseline.level.level:+.1f}"
         if self.is_given:
-            yield f"Each recording: the same as its day's {labels[0]}, or like {labels[1]} on other days?"
+            yield f"Compared with {labels[0]} of the same day, and {labels[1]} on other days."
         else:
-            yield f"Each recording: like {labels[0]} on other days, or like {labels[1]}? (see --day-baseline)"
+            yield f"Compared with {labels[0]} and {labels[1]} on other days (see --day-baseline)."
 
     def _all(self) -> list[DayBaseline]:
         by_time = sorted(self.by_session.items(), key=lambda item: (str(item[0].day), item[0].folder))
