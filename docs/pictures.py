@@ -67,10 +67,11 @@ def show(window: Browser, page: Path, part: str, picture: Path) -> None:
 
 
 def play(window: Browser, page: Path, picture: Path) -> None:
-    """Write the player of a replay as an animation, a frame per second of the recording."""
+    """Write the player of a replay, with a recording decided as the target, as an animation of a frame per second."""
     from PIL import Image
 
     window.open(page)
+    window.run("document.querySelector('#index .chip.target').closest('tr').querySelector('button').click()")
     move = "const m = document.querySelector('#moment'); m.value = arguments[0]; m.dispatchEvent(new Event('input'))"
     frames = []
     for second in (*range(4, 22), 31):

@@ -114,7 +114,7 @@ class RPeakDetector:
         return self._pending.height if self._pending else 0.0
 
     def _due(self) -> float:
-        """When the highest candidate of late is judged or the deadline passes, whichever is first."""
+        """Time at which the highest recent candidate is decided, or of the deadline if that is earlier."""
         judged_at = self._pending.at + self._constants.refractory + 2 if self._pending else inf
         return min(judged_at, self._deadline)
 
