@@ -264,6 +264,7 @@ def test_the_list_of_commands_names_each_once_and_each_runs() -> None:
         assert edge_ecg(name, "--help").returncode == 0
 
 
+@pytest.mark.slow
 def test_commands_find_run_data_set_and_bundle_in_the_working_folder(
     small_run: Path, small_bundle: Path, small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -357,6 +357,7 @@ def test_a_task_gives_the_same_numbers_on_a_scheduler(small_run: Path) -> None:
         assert there == sorted(run_tasks(trained, beats, jobs))
 
 
+@pytest.mark.slow
 def test_a_study_runs_on_the_scheduler_that_it_is_given(
     small_run: Path, small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -368,6 +369,7 @@ def test_a_study_runs_on_the_scheduler_that_it_is_given(
     assert "no Dask scheduler answers there" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_loses_all_its_workers_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     distributed = pytest.importorskip("distributed")
     monkeypatch.setattr(parallel, "WAIT_S", 0.2)

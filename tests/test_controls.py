@@ -38,6 +38,7 @@ def plan(subject: Subject, tmp_path_factory: pytest.TempPathFactory) -> SessionP
     return measure_plan(subject, tmp_path_factory.mktemp("plan"), lambda line: None)
 
 
+@pytest.mark.slow
 def test_controls_find_nothing_and_drawn_baselines_change_nothing(placebo: Placebo) -> None:
     shuffled, *halves, drawn = placebo.controls
     assert all(c.nothing_to_find and c.decided < 0.2 for c in (shuffled, *halves))
@@ -45,6 +46,7 @@ def test_controls_find_nothing_and_drawn_baselines_change_nothing(placebo: Place
     assert placebo.matched_right <= placebo.matched_pairs
 
 
+@pytest.mark.slow
 def test_a_placebo_that_is_decided_is_named_in_red(
     small_run: Path, tmp_path: Path, placebo: Placebo, plan: SessionPlan
 ) -> None:
@@ -73,6 +75,7 @@ def test_a_plan_is_checked_against_what_was_decided(plan: SessionPlan) -> None:
     assert [row.sessions for row in plan.rows] == sorted(row.sessions for row in plan.rows)
 
 
+@pytest.mark.slow
 def test_rivals_stand_beside_the_run_by_the_same_rule(
     subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,6 +66,7 @@ def test_core_ml_comes_in_every_form_with_the_same(small_run: Path, tmp_path: Pa
         np.testing.assert_allclose(got, expected, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_package_without_weights_names_no_folder_of_them():
     """Its bundle could not keep the empty folder, and a manifest that names a missing item is not opened."""
     comparator = graphs_of(build_model("linear"))[1]

@@ -49,6 +49,7 @@ def test_beats_of_other_dates_are_judged_more_like_the_model_does(run, reference
     assert error(model) < 0.7 * error(scheme.compressed(run.model))
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_weights(run, reference, finetuned):
     scheme, model = finetuned
     again = finetune(run.model, scheme, run.training.values, reference.bank.embeddings)

@@ -21,6 +21,7 @@ def test_the_page_prints_the_schema() -> None:
     assert with_schema(page) == page, "run python -m docs.schema"
 
 
+@pytest.mark.slow
 def test_a_manifest_is_of_its_schema_and_what_is_not_is_refused(small_bundle: Path) -> None:
     """jsonschema is the oracle: what it refuses, the record refuses; the record knows limits that hang on others."""
     manifest, _ = read_files(small_bundle)

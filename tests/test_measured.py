@@ -431,6 +431,7 @@ def imported(*arguments: object) -> Result:
 RULE = ("--below", "fasting=5.6", "--above", "glucose=7.8")
 
 
+@pytest.mark.slow
 def test_an_export_becomes_a_data_set_by_its_sensor(worn: Path, tmp_path: Path) -> None:
     made = {}
     for name, sensor in (("libre", "libre.csv"), ("apple", "export.zip")):
@@ -455,6 +456,7 @@ def test_an_export_becomes_a_data_set_by_its_sensor(worn: Path, tmp_path: Path) 
     assert made["libre"] == pytest.approx(made["apple"], abs=0.1)  # one is rounded to 0.1 mmol/L
 
 
+@pytest.mark.slow
 def test_what_is_below_is_the_baseline_whatever_was_recorded_first(worn: Path, tmp_path: Path) -> None:
     """Without the first day, the first recording is one after glucose."""
     with zipfile.ZipFile(worn / "export.zip") as whole, zipfile.ZipFile(tmp_path / "later.zip", "w") as later:

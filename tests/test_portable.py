@@ -32,6 +32,7 @@ from edge_ecg.inference.portable import (
 from export.formats.onnx import to_onnx
 from export.formats.portable import float_files, int8_files
 from export.graphs import Graph, fused_for_export, graphs_of
+from train.model import DEFAULT_ARCHITECTURE
 from train.model.architectures import ARCHITECTURES, build_model
 from train.model.model import Model
 
@@ -44,7 +45,7 @@ def normal(*shape: int) -> np.ndarray:
 
 @pytest.fixture(
     scope="module",
-    params=[n if n in ("aligned", "linear") else pytest.param(n, marks=pytest.mark.slow) for n in ARCHITECTURES],
+    params=[n if n == DEFAULT_ARCHITECTURE else pytest.param(n, marks=pytest.mark.slow) for n in ARCHITECTURES],
 )
 def exported(request: pytest.FixtureRequest):
     """A model whose batch norms have seen some beats, its graphs and its portable form."""
@@ -214,6 +215,7 @@ def test_the_golden_vectors_follow_from_the_portable_form(small_bundle):
         assert cast_vote(logits, bank).evidence == pytest.approx(step["evidence"], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_gelu_and_layer_norm_are_those_of_torch():
     torch.manual_seed(1)
     encoder = nn.Sequential(nn.Linear(384, 12), nn.GELU(), nn.LayerNorm(12), nn.Linear(12, 6))

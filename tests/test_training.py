@@ -64,6 +64,7 @@ def test_gain_and_offset_carry_no_state(name: str, sets: tuple[BeatSet, BeatSet]
         assert (encoder(beat) - encoder(other)).abs().max() < 0.02
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights(sets: tuple[BeatSet, BeatSet], tmp_path: Path) -> None:
     for name, seed in (("a", 5), ("b", 5), ("c", 6)):
         Trainer(replace(QUICK, seed=seed), *sets, tmp_path / name).fit()
@@ -72,6 +73,7 @@ def test_the_same_seed_gives_the_same_weights(sets: tuple[BeatSet, BeatSet], tmp
     assert any((a[k] != c[k]).any() for k in a)
 
 
+@pytest.mark.slow
 def test_resumed_training_is_uninterrupted_training(sets: tuple[BeatSet, BeatSet], tmp_path: Path) -> None:
     whole = Trainer(QUICK, *sets, tmp_path / "whole")
     whole.fit()

@@ -125,6 +125,7 @@ def test_memory_does_not_grow_with_the_stream() -> None:
     assert size(1800) < 1.2 * size(120)
 
 
+@pytest.mark.slow
 def test_the_authors_beat_counts(ecg_data: Path) -> None:
     """The counts that the public model's author gives for each set and label, within 3 %."""
     author = {

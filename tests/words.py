@@ -24,7 +24,7 @@ WORDS = {
     r"\bdaily_baseline\b": "day_baseline",
     r"\bBASELINES\b": "BENCHMARKS: a baseline is a state",
     r"\b(A_GAP|MOST_OFF|_ANOTHER|BY_ALL|USUAL|IMPLAUSIBLE|grid_of|glance|worth_of|spelt_out|mixtures)\b": "what it is",
-    r"\b(fold_batch_norm|slimmed|Claims|_Followed|judged_aside|left_aside|with_and_without)\b": "what it is",
+    r"\b(fold_batch_norm|slimmed|_Followed|judged_aside|left_aside|with_and_without)\b": "what it is",
 }
 TEXTS = {
     r"\b[Ee]nrol(ment|s)?\b(?!')": "enroll, enrollment",  # in code the manifest's key is spelled so
