@@ -114,9 +114,12 @@ def _why_not(judged: list[Judged], bundle: Bundle) -> str:
 class Watch:
     """Decide on a recording while it arrives. Any chunk size gives the same votes and decision, bit for bit.
 
-    day: date of the recording. If it is out of date for the bundle, no beat votes; without a date, this is not checked.
-    day_baseline: baseline of the same day, to compare with. Raises RecordingError if it is of another day, and for an
-    invalid sample rate or day.
+    :param bundle: the bundle
+    :param sample_rate_hz: rate of the samples
+    :param day: date of the recording; if it is out of date for the bundle, no beat votes; without it, this is not
+        checked
+    :param day_baseline: baseline of the same day, to compare with
+    :raises RecordingError: if the baseline is of another day, and for an invalid sample rate or day
     """
 
     def __init__(

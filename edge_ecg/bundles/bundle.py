@@ -145,8 +145,9 @@ class Bundle:
 def load_bundle(path: str | Path) -> Bundle:
     """Open and verify a bundle: a folder, a zip, or a packed bundle, which runs on the portable engine.
 
-    Raises BundleError if anything is missing or unsafe: AlteredBundleError if a file was changed,
-    BundleVersionError for another schema.
+    :param path: the folder or file
+    :raises BundleError: if anything is missing or unsafe; `AlteredBundleError` if a file was changed,
+        `BundleVersionError` for another schema
     """
     path = path_of(path, BundleError)
     raw, manifest, files = read_whole(path)

@@ -74,9 +74,12 @@ def find_recordings(
 ) -> Iterator[RecordingFile]:
     """The recordings at `path`, sorted by name: in an Apple export.zip, below a folder, or the file itself.
 
-    Files of an archive or folder in no known format (`edge_ecg.readers.read`) are added to `skipped`. An archive stays
-    open until the last recording is taken. `overrides` are facts that the files do not state. Raises RecordingError for
-    a damaged or too large archive, and if nothing is found.
+    An archive stays open until the last recording is taken.
+
+    :param path: an archive, a folder or a file
+    :param overrides: facts that the files do not state
+    :param skipped: gets the files of an archive or folder in no known format
+    :raises RecordingError: for a damaged or too large archive, and if nothing is found
     """
     source, passed = path_of(path, RecordingError), SkippedFiles() if skipped is None else skipped
     try:

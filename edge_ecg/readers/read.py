@@ -105,13 +105,16 @@ def read_recording(
 ) -> Recording:
     """Read a recording; the format is recognized by content.
 
-    docs/recordings.md lists the formats; a WFDB record is given as `100`, `100.hea` or `100.dat`. `rate_hz` is the
-    sample rate of a file without one (default 512 Hz), `unit` the unit (default microvolts), `lead` the lead;
-    `channel` is the name or number of the ECG's channel or column.
+    docs/recordings.md lists the formats.
 
-    Raises RecordingError, naming the file, if it can't be read, has an unknown format, has a rate, unit or lead that
-    can't be read or differs from an override, contains an infinite value, lacks half of its samples, has a rate
-    outside 100 to 2000 Hz, lasts less than 4 s, or can't be an ECG in its unit.
+    :param path: the file; a WFDB record as `100`, `100.hea` or `100.dat`
+    :param rate_hz: sample rate of a file without one; if not given, 512 Hz
+    :param unit: unit of a file without one, such as `mV`; if not given, microvolts
+    :param channel: name, or number from 1, of the ECG's channel or column
+    :param lead: lead of a file without one
+    :raises RecordingError: naming the file, if it can't be read, has an unknown format, has a rate, unit or lead that
+        can't be read or differs from an argument, contains an infinite value, lacks half of its samples, has a rate
+        outside 100 to 2000 Hz, lasts less than 4 s, or can't be an ECG in its unit
     """
     path_of(path, RecordingError)
     source, overrides = os.fspath(path), Overrides(rate_hz, unit, channel, lead)
