@@ -71,7 +71,7 @@ class BundleAudit:
         return row
 
     def faults(self, dataset: Dataset, sets: Iterable[str], parities: Iterable[ArtifactParity]) -> Iterator[str]:
-        """Claims of the bundle that these sets and results refute."""
+        """Statements of the bundle that these sets and results refute."""
         yield from self.golden()
         if self.reference.model.parameter_count != self.manifest["model"]["parameters"]:
             yield f"manifest: the model has {self.reference.model.parameter_count} parameters"
