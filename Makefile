@@ -15,11 +15,17 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
 
+WORKFLOWS := .github/workflows/apple.yml .github/workflows/ci.yml
+
+# actionlint is no package of the index: it runs where it is installed.
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m tests.words
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	$(BIN)/zizmor --offline --quiet --no-progress $(WORKFLOWS)
+	if command -v actionlint >/dev/null; then actionlint $(WORKFLOWS); else echo "no actionlint here: not run"; fi
 
 # Figures with machine facts are kept in out/benchmarks; bench-compare fails if a minimum got worse by TOLERANCE.
 BENCH := $(BIN)/python -m pytest benches -n 0 --benchmark-only --benchmark-columns=min,median,iqr,rounds \
