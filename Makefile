@@ -71,8 +71,10 @@ $(DEMO_OUT)/bundle:
 wheel-test: $(INSTALLED)
 	EDGE_ECG_WHEEL_TEST=1 $(BIN)/python -m pytest tests/test_packaging.py
 
-# Put a bundle into the sample app, for Xcode: make ios-demo BUNDLE=out/demo/bundle
-ios-demo: $(INSTALLED)
+# Put a bundle into the sample app, then `xcodegen` in its folder: make ios-demo BUNDLE=out/demo/bundle
+BUNDLE ?= $(DEMO_OUT)/bundle
+
+ios-demo: $(INSTALLED) $(BUNDLE)
 	$(BIN)/edge-ecg pack $(BUNDLE) --out ios_bridge/Examples/WatchDemo/Watch/person.ecgbundle
 
 # Against this machine: the Swift core on emulated devices (Cortex-M7 and M4F, Arm of 64 and 32 bits), and the Python

@@ -2,17 +2,20 @@
 
 import PackageDescription
 
-// Only Apple's stores ask for a privacy manifest; elsewhere a resource would bring a folder with it that nobody reads.
+// Only Apple's platforms read a privacy manifest and a string catalog; elsewhere a resource would bring a folder with it that
+// nobody reads.
+let forApple = ["PrivacyInfo.xcprivacy", "Localizable.xcstrings"]
 #if canImport(Darwin)
-  let privacy: [Resource] = [.process("PrivacyInfo.xcprivacy")]
+  let resources = forApple.map { Resource.process($0) }
   let notForThisHost: [String] = []
 #else
-  let privacy: [Resource] = []
-  let notForThisHost = ["PrivacyInfo.xcprivacy"]
+  let resources: [Resource] = []
+  let notForThisHost = forApple
 #endif
 
 let package = Package(
   name: "EdgeECG",
+  defaultLocalization: "en",
   platforms: [.iOS(.v16), .watchOS(.v9), .macOS(.v13)],
   products: [
     .library(name: "EdgeECG", targets: ["EdgeECG"]),
@@ -24,7 +27,7 @@ let package = Package(
     .target(name: "EdgeECGCore", path: "ios_bridge/Sources/EdgeECGCore"),
     .target(
       name: "EdgeECG", dependencies: ["EdgeECGCore"], path: "ios_bridge/Sources/EdgeECG", exclude: notForThisHost,
-      resources: privacy),
+      resources: resources),
     .target(name: "EdgeECGApple", dependencies: ["EdgeECG"], path: "ios_bridge/Sources/EdgeECGApple"),
     .target(name: "EdgeECGUI", dependencies: ["EdgeECG"], path: "ios_bridge/Sources/EdgeECGUI"),
     .executableTarget(name: "edge-ecg-swift", dependencies: ["EdgeECG"], path: "ios_bridge/Sources/edge-ecg-swift"),

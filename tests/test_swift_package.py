@@ -24,11 +24,13 @@ let package = Package(
 MAIN = """import EdgeECG
 import Foundation
 
-let (bundle, recording) = (CommandLine.arguments[1], CommandLine.arguments[2])
-let replayed = try ECGWatch.replay(
-  ECGRecording(contentsOf: URL(fileURLWithPath: recording)),
-  through: ECGBundle(contentsOf: URL(fileURLWithPath: bundle)))
-print(replayed.judged.count, replayed.decision.outcome)
+let bundle = try ECGBundle(contentsOf: URL(fileURLWithPath: CommandLine.arguments[1]))
+let recording = try ECGRecording(contentsOf: URL(fileURLWithPath: CommandLine.arguments[2]))
+let replayed = try ECGWatch.replay(recording, through: bundle)
+var watch = try ECGWatch(bundle: bundle, sampleRateHz: recording.sampleRateHz, day: recording.day)
+let judged = try watch.push(recording.samplesMicrovolts)
+precondition(judged == replayed.judged && watch.decision == replayed.decision)
+print(judged.count, replayed.decision.outcome)
 """
 
 

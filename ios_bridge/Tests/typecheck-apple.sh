@@ -9,10 +9,10 @@ trap 'rm -rf "$out"' EXIT
 compile() { # name, sources: a module that others can import
   name=$1
   shift
-  swiftc -swift-version 6 -parse-as-library -package-name edgeecg -emit-module -module-name "$name" -I "$out" \
+  swiftc -swift-version 6 -parse-as-library -package-name edgeecg -enable-testing -emit-module -module-name "$name" -I "$out" \
     -emit-module-path "$out/$name.swiftmodule" "$@"
 }
-for stub in CoreML HealthKit SwiftUI WatchConnectivity; do
+for stub in CoreML HealthKit WatchConnectivity WatchKit UIKit UniformTypeIdentifiers SwiftUI; do
   compile "$stub" "Tests/AppleStubs/$stub.swift"
 done
 compile EdgeECGCore Sources/EdgeECGCore/*.swift Sources/EdgeECGCore/*/*.swift
@@ -22,6 +22,7 @@ compile EdgeECGUI -warnings-as-errors Sources/EdgeECGUI/*.swift
 for app in Watch Phone; do
   swiftc -swift-version 6 -parse-as-library -typecheck -warnings-as-errors -I "$out" Examples/WatchDemo/$app/*.swift
 done
+swiftc -swift-version 6 -typecheck -warnings-as-errors -I "$out" Tests/EdgeECGTests/CoreMLTests.swift
 triple=$(swiftc -print-target-info | sed -n 's/.*"triple": "\(.*\)".*/\1/p' | head -1)
 for module in EdgeECGCore EdgeECG EdgeECGApple EdgeECGUI; do
   swift-symbolgraph-extract -module-name $module -I "$out" -target "$triple" -minimum-access-level public \

@@ -6,28 +6,18 @@ import Foundation
 /// A file belongs to one bundle by the hash of that bundle's own references; after a new bundle comes, old files are
 /// not read. On Apple platforms the file is encrypted while the device is locked, and not part of a backup.
 public struct EnrolledReferences: Sendable {
-  private let folder: URL
+  private let folder: PersonalFolder
 
   /// References kept in `folder`, which is made when there is something to keep.
   public init(folder: URL) {
-    self.folder = folder
+    self.folder = PersonalFolder(folder)
   }
 
   /// Learns from fresh baseline recordings, keeps the moved references, and returns the bundle that judges by them.
   public func enroll(_ bundle: ECGBundle, recordings: [ECGRecording]) throws -> (ECGBundle, ECGEnrollment) {
     let enrollment = try ECGEnrollment(bundle: bundle, recordings: recordings)
     let enrolled = bundle.replacingReferences(with: enrollment.references)
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    #if canImport(Darwin)
-      let options: Data.WritingOptions = [.atomic, .completeFileProtection]
-      var place = folder
-      var values = URLResourceValues()
-      values.isExcludedFromBackup = true  // of the folder: a file loses it when it is written anew
-      try place.setResourceValues(values)
-    #else
-      let options: Data.WritingOptions = .atomic
-    #endif
-    try Data(enrolled.references.safetensors).write(to: file(for: bundle), options: options)
+    try folder.write(Data(enrolled.references.safetensors), as: name(for: bundle))
     return (enrolled, enrollment)
   }
 
@@ -37,7 +27,7 @@ public struct EnrolledReferences: Sendable {
   public func applied(to bundle: ECGBundle) throws -> ECGBundle {
     let content: Data
     do {
-      content = try Data(contentsOf: file(for: bundle))
+      content = try Data(contentsOf: folder.file(name(for: bundle)))
     } catch let error as CocoaError where error.code == .fileReadNoSuchFile || error.code == .fileNoSuchFile {
       return bundle
     } catch {
@@ -52,12 +42,11 @@ public struct EnrolledReferences: Sendable {
 
   /// Forgets what was kept for the bundle.
   public func forget(_ bundle: ECGBundle) throws {
-    let path = file(for: bundle).path
+    let path = folder.file(name(for: bundle)).path
     if FileManager.default.fileExists(atPath: path) { try FileManager.default.removeItem(atPath: path) }
   }
 
-  private func file(for bundle: ECGBundle) -> URL {
-    let own = bundle.hash(ofFile: "references.safetensors") ?? "none"
-    return folder.appendingPathComponent("\(own).safetensors")
+  private func name(for bundle: ECGBundle) -> String {
+    "\(bundle.hash(ofFile: "references.safetensors") ?? "none").safetensors"
   }
 }

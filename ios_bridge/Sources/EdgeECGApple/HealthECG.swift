@@ -1,4 +1,5 @@
 import EdgeECG
+import Foundation
 
 /// An ECG of the Health app: the recording, and what Apple's own app and the person said of it.
 public struct HealthECG: Hashable, Sendable, Codable {
@@ -16,7 +17,8 @@ public struct HealthECG: Hashable, Sendable, Codable {
 
   /// Why a decision on it should be doubted, in one sentence for a person; nothing for a sinus rhythm without symptoms.
   public var doubt: String? {
-    let noted = symptoms.isEmpty ? nil : "noted with it: \(symptoms.map(\.rawValue).joined(separator: ", "))"
+    let names = symptoms.map(\.localizedDescription).joined(separator: ", ")
+    let noted = symptoms.isEmpty ? nil : localized("noted with it: %@", names)
     let doubts = [classification.doubt, noted].compactMap { $0 }
     return doubts.isEmpty ? nil : doubts.joined(separator: "; ")
   }
@@ -33,7 +35,12 @@ public enum ECGClassification: String, Hashable, Sendable, Codable, CaseIterable
   case unknown = "not classified"
 
   /// What to say beside a decision; nothing for a sinus rhythm.
-  public var doubt: String? { self == .sinusRhythm ? nil : "the ECG app said: \(rawValue)" }
+  public var doubt: String? {
+    self == .sinusRhythm ? nil : localized("the ECG app's classification: %@", localizedDescription)
+  }
+
+  /// The classification in the user's language.
+  public var localizedDescription: String { localized(rawValue) }
 }
 
 /// What a person can note with an ECG.
@@ -45,6 +52,65 @@ public enum ECGSymptom: String, Hashable, Sendable, Codable, CaseIterable {
   case chestPain = "chest tightness or pain"
   case fainting
   case dizziness
+
+  /// The symptom in the user's language.
+  public var localizedDescription: String { localized(rawValue) }
+}
+
+/// What HealthKit knows of one ECG. `HealthKitRecordings` has the real one; tests have theirs.
+protocol HealthECGSource: Sendable {
+  associatedtype Measurements: AsyncSequence where Measurements.Element == HealthMeasurement
+
+  var id: String { get }
+  var start: Date { get }
+  /// The name of the time zone that it was recorded in.
+  var timeZone: String? { get }
+  var sampleRateHz: Double? { get }
+  /// How many measurements it should have.
+  var count: Int { get }
+  var classification: ECGClassification { get }
+  var measurements: Measurements { get }
+  func symptoms() async throws -> [ECGSymptom]
+}
+
+/// One value of an ECG: nothing for a voltage that is missing.
+struct HealthMeasurement: Sendable {
+  let microvolts: Double?
+  let seconds: Double
+}
+
+extension HealthECG {
+  /// The whole ECG. A missing measurement is NaN, by its value or by the times of those around it.
+  init(_ source: some HealthECGSource) async throws {
+    guard let rate = source.sampleRateHz else {
+      throw EdgeECGError.recording("the ECG of \(source.start) has no sampling rate")
+    }
+    var samples = TimedSamples(rateHz: rate)
+    var measured = 0
+    for try await measurement in source.measurements {
+      try samples.add(measurement.microvolts, at: measurement.seconds)
+      measured += 1
+    }
+    try Task.checkCancellation()  // a canceled sequence just ends
+    guard measured >= source.count else {  // half an ECG is none
+      throw EdgeECGError.recording("the ECG of \(source.start) gave \(measured) of its \(source.count) measurements")
+    }
+    let recording = try ECGRecording(
+      samplesMicrovolts: samples.microvolts, sampleRateHz: rate, source: "Health \(source.id)",
+      recordedAt: Self.text(source.start, zone: source.timeZone))
+    self.init(recording: recording, classification: source.classification, symptoms: try await source.symptoms())
+  }
+
+  /// As Apple's files write it, `2021-12-17 12:58:58 +0800`: where it was recorded, whose day counts; where that is not
+  /// known, where the person is now.
+  private static func text(_ date: Date, zone: String?) -> String {
+    let format = DateFormatter()
+    format.locale = Locale(identifier: "en_US_POSIX")
+    format.calendar = Calendar(identifier: .gregorian)
+    format.timeZone = zone.flatMap { TimeZone(identifier: $0) } ?? .current
+    format.dateFormat = "yyyy-MM-dd HH:mm:ss Z"
+    return format.string(from: date)
+  }
 }
 
 /// Places values by their time, so that what is missing between them stays missing.

@@ -35,22 +35,31 @@
       return try await query.result(for: store)
     }
 
-    /// Calls `work` now and whenever an ECG was saved, in the background too, until the app ends.
+    /// An element at once and for each time that ECGs were saved, in the background too; leave the loop to stop.
     ///
-    /// Call it when the app is launched. In the background it needs the entitlement
-    /// `com.apple.developer.healthkit.background-delivery`; HealthKit waits for `work` before it lets the app sleep.
-    public func observe(_ work: @escaping @Sendable () async -> Void) async throws {
-      let ecg = HKObjectType.electrocardiogramType()
-      let query = HKObserverQuery(sampleType: ecg, predicate: nil) { _, done, error in
-        let done = Completion(call: done)
-        guard error == nil else { return done.call() }
-        Task {
-          await work()
-          done.call()
+    /// Begin when the app is launched, in its delegate: the system launches it in the background, without a view, and
+    /// waits there for the loop. It needs the entitlement `com.apple.developer.healthkit.background-delivery`. HealthKit
+    /// reports as it sees fit; on the watch at most once an hour.
+    public func updates() -> HealthUpdates {
+      HealthUpdates { [store] reports in
+        let ecg = HKObjectType.electrocardiogramType()
+        let query = HKObserverQuery(sampleType: ecg, predicate: nil) { _, done, error in
+          let report = HealthUpdates.Report(answer: done)
+          if let error { reports.finish(throwing: error) } else { reports.yield(report) }
+        }
+        store.execute(query)
+        let enabling = Task {
+          do {
+            try await store.enableBackgroundDelivery(for: ecg, frequency: .immediate)
+          } catch {
+            reports.finish(throwing: error)
+          }
+        }
+        reports.onTermination = { _ in
+          enabling.cancel()
+          store.stop(query)
         }
       }
-      store.execute(query)
-      try await store.enableBackgroundDelivery(for: ecg, frequency: .immediate)
     }
 
     /// A whole ECG with its classification and symptoms.
@@ -59,32 +68,31 @@
     /// gaps, and a beat that a longer one touches does not vote.
     /// - Throws: `EdgeECGError.recording` if it can't be judged, `CancellationError`, and what HealthKit throws.
     public func read(_ electrocardiogram: HKElectrocardiogram) async throws -> HealthECG {
-      guard let rate = electrocardiogram.samplingFrequency?.doubleValue(for: .hertz()) else {
-        throw EdgeECGError.recording("the ECG of \(electrocardiogram.startDate) has no sampling rate")
-      }
-      var samples = TimedSamples(rateHz: rate)
-      var measured = 0
-      for try await measurement in HKElectrocardiogramQueryDescriptor(electrocardiogram).results(for: store) {
+      try await HealthECG(StoredECG(electrocardiogram: electrocardiogram, store: store))
+    }
+  }
+
+  /// An ECG of a health store.
+  private struct StoredECG: HealthECGSource {
+    let electrocardiogram: HKElectrocardiogram
+    let store: HKHealthStore
+
+    var id: String { electrocardiogram.uuid.uuidString }
+    var start: Date { electrocardiogram.startDate }
+    var timeZone: String? { electrocardiogram.metadata?[HKMetadataKeyTimeZone] as? String }
+    var sampleRateHz: Double? { electrocardiogram.samplingFrequency?.doubleValue(for: .hertz()) }
+    var count: Int { electrocardiogram.numberOfVoltageMeasurements }
+    var classification: ECGClassification { ECGClassification(electrocardiogram.classification) }
+
+    var measurements: AsyncMapSequence<HKElectrocardiogramQueryDescriptor.Results, HealthMeasurement> {
+      HKElectrocardiogramQueryDescriptor(electrocardiogram).results(for: store).map { measurement in
         let voltage = measurement.quantity(for: .appleWatchSimilarToLeadI)
-        try samples.add(
-          voltage?.doubleValue(for: .voltUnit(with: .micro)), at: measurement.timeSinceSampleStart)
-        measured += 1
+        return HealthMeasurement(
+          microvolts: voltage?.doubleValue(for: .voltUnit(with: .micro)), seconds: measurement.timeSinceSampleStart)
       }
-      try Task.checkCancellation()
-      guard measured >= electrocardiogram.numberOfVoltageMeasurements else {  // half an ECG is none
-        throw EdgeECGError.recording(
-          "the ECG of \(electrocardiogram.startDate) gave \(measured) of its "
-            + "\(electrocardiogram.numberOfVoltageMeasurements) measurements")
-      }
-      let recording = try ECGRecording(
-        samplesMicrovolts: samples.microvolts, sampleRateHz: rate, source: "Health \(electrocardiogram.uuid)",
-        recordedAt: Self.text(electrocardiogram.startDate, zone: Self.zone(of: electrocardiogram)))
-      return HealthECG(
-        recording: recording, classification: ECGClassification(electrocardiogram.classification),
-        symptoms: try await symptoms(of: electrocardiogram))
     }
 
-    private func symptoms(of electrocardiogram: HKElectrocardiogram) async throws -> [ECGSymptom] {
+    func symptoms() async throws -> [ECGSymptom] {
       guard electrocardiogram.symptomsStatus == .present else { return [] }
       let associated = HKQuery.predicateForObjectsAssociated(electrocardiogram: electrocardiogram)
       var noted: [ECGSymptom] = []
@@ -96,27 +104,6 @@
       }
       return noted
     }
-
-    /// Where it was recorded, whose day counts; where that is not said, where the person is now.
-    private static func zone(of electrocardiogram: HKElectrocardiogram) -> TimeZone {
-      let name = electrocardiogram.metadata?[HKMetadataKeyTimeZone] as? String
-      return name.flatMap { TimeZone(identifier: $0) } ?? .current
-    }
-
-    /// As Apple's files write it: `2021-12-17 12:58:58 +0800`.
-    private static func text(_ date: Date, zone: TimeZone) -> String {
-      let format = DateFormatter()
-      format.locale = Locale(identifier: "en_US_POSIX")
-      format.calendar = Calendar(identifier: .gregorian)
-      format.timeZone = zone
-      format.dateFormat = "yyyy-MM-dd HH:mm:ss Z"
-      return format.string(from: date)
-    }
-  }
-
-  /// HealthKit's completion handler, which it lets any thread call.
-  private struct Completion: @unchecked Sendable {
-    let call: () -> Void
   }
 
   extension ECGClassification {

@@ -14,9 +14,16 @@
     public var body: some View {
       if let decision = judge.decision {
         VStack(spacing: 4) {
-          Text(judge.progress < 1 ? "\(decision.label) so far" : decision.label).font(.headline)
-          Text("\(decision.votesForBaseline) : \(decision.votesForTarget) votes, \(decision.unusable) beats unusable")
+          Text(judge.progress < 1 ? localized("%@ so far", decision.localizedLabel) : decision.localizedLabel)
+            .font(.headline)
+          Text(
+            localized(
+              "%@ : %@ votes, beats unusable: %@", String(decision.votesForBaseline), String(decision.votesForTarget),
+              String(decision.unusable)))
           ProgressView(value: judge.progress, total: 1)
+          if judge.progress == 1, !decision.reasons.isEmpty {
+            Text(decision.reasons.map(\.localizedDescription).joined(separator: ", ")).font(.footnote)
+          }
           if let doubt = judge.doubt { Text(doubt).foregroundStyle(.red) }
         }
       }

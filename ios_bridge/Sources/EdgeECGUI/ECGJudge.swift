@@ -4,7 +4,8 @@ import Observation
 
 /// What a screen shows of one person's bundle at work: the day's baseline first, then recordings judged against it.
 ///
-/// Everything slow runs off the main actor; views observe it and ask for nothing.
+/// Everything slow runs off the main actor; views observe it and ask for nothing. What is asked for while something else
+/// runs waits for it: a bundle that arrives during a recording is opened after its decision.
 @available(iOS 17, macOS 14, watchOS 10, *)
 @MainActor @Observable
 public final class ECGJudge {
@@ -20,32 +21,36 @@ public final class ECGJudge {
   public private(set) var progress = 0.0
   /// Why the decision should be doubted, in a sentence for a person.
   public private(set) var doubt: String?
-  /// What went wrong with what was asked for last.
+  /// What went wrong with what was asked for last, in a sentence for a person.
   public private(set) var problem: String?
-  /// Whether something is asked for and not done.
-  public private(set) var isBusy = false
+  /// What is being done, in a word for a person; nothing while there is nothing to wait for.
+  public private(set) var activity: String?
+  private var latest: Task<Void, Never>?
 
   /// A judge without a bundle.
   public init() {}
 
-  /// Opens and verifies a bundle: a folder, or a file that `edge-ecg pack` wrote.
+  /// Opens and verifies a bundle, a folder or a file that `edge-ecg pack` wrote, and judges by it from then on.
   public func open(_ url: URL) async {
-    await working {
-      let opened = try await Task.detached { try ECGBundle(contentsOf: url) }.value
-      self.use(opened)
+    await inTurn(localized("Opening the bundle …")) {
+      self.replace(by: try await Task.detached { try ECGBundle(contentsOf: url) }.value)
     }
   }
 
   /// Judges by another bundle from now on; a baseline, which is of the bundle before, is forgotten.
-  public func use(_ bundle: ECGBundle) {
-    (self.bundle, baseline, decision, doubt, progress, trace) = (bundle, nil, nil, nil, 0, ECGTrace())
+  public func use(_ bundle: ECGBundle) async {
+    await inTurn(localized("Opening the bundle …")) { self.replace(by: bundle) }
   }
 
   /// Compares with these recordings of the baseline, made on the day that is judged.
+  ///
+  /// It judges each of them, off the main actor; ``activity`` tells the person meanwhile.
   public func setBaseline(_ read: @escaping @Sendable () async throws -> [ECGRecording]) async {
-    await working {
+    await inTurn(localized("Computing the day's baseline …")) {
       let bundle = try self.opened()
-      self.baseline = try await Task.detached { try ECGDayBaseline(bundle: bundle, recordings: try await read()) }.value
+      self.baseline = try await Task.detached {
+        try ECGDayBaseline(bundle: bundle, recordings: try await read())
+      }.value
     }
   }
 
@@ -56,15 +61,15 @@ public final class ECGJudge {
   public func judge(
     pace: Duration = .milliseconds(20), _ read: @escaping @Sendable () async throws -> (ECGRecording, doubt: String?)
   ) async {
-    await working {
+    await inTurn(localized("Judging the ECG …")) {
       let (bundle, baseline) = (try self.opened(), self.baseline)
-      (self.decision, self.doubt, self.progress) = (nil, nil, 0)
+      (self.decision, self.doubt, self.progress, self.trace) = (nil, nil, 0, ECGTrace())
       let (recording, doubt) = try await Task.detached { try await read() }.value
       self.doubt = doubt
       for try await step in JudgedStep.steps(of: recording, through: bundle, baseline, pace: pace) {
         (self.trace, self.decision, self.progress) = (step.trace, step.decision, step.progress)
         if step.isOutOfDate {
-          self.doubt = "recorded too long after the training: enrol fresh baselines of three dates"
+          self.doubt = localized("recorded too long after the training: enroll fresh baselines of three dates")
         }
       }
     }
@@ -75,14 +80,30 @@ public final class ECGJudge {
     return bundle
   }
 
-  private func working(_ work: () async throws -> Void) async {
-    (isBusy, problem) = (true, nil)
-    defer { isBusy = false }
-    do {
-      try await work()
-    } catch is CancellationError {
-    } catch {
-      problem = error.localizedDescription
+  private func replace(by bundle: ECGBundle) {
+    (self.bundle, baseline, decision, doubt, progress, trace) = (bundle, nil, nil, nil, 0, ECGTrace())
+  }
+
+  /// One thing at a time, in the order in which they were asked for: what began by one bundle ends by it.
+  private func inTurn(_ activity: String, _ work: @escaping @MainActor () async throws -> Void) async {
+    let before = latest
+    let task = Task {
+      await before?.value
+      guard !Task.isCancelled else { return }
+      (self.activity, problem) = (activity, nil)
+      defer { self.activity = nil }
+      do {
+        try await work()
+      } catch is CancellationError {
+      } catch {
+        problem = error.localizedDescription
+      }
+    }
+    latest = task
+    await withTaskCancellationHandler {
+      await task.value
+    } onCancel: {
+      task.cancel()
     }
   }
 }

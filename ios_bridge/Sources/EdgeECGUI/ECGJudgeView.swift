@@ -29,11 +29,14 @@
           ECGTraceView(judge.trace)
           ECGDecisionView(judge)
           if let problem = judge.problem { Text(problem).foregroundStyle(.red) }
-          if judge.isBusy { ProgressView() }
+          if let activity = judge.activity {
+            ProgressView()
+            Text(activity).font(.footnote)
+          }
           Text(baselineText).font(.footnote)
-          Button("The latest two ECGs are this morning's baseline") { work = .baseline }
-          Button("Judge the latest ECG") { work = .judging }
-          Text(judge.bundle?.intendedUse ?? "No bundle yet: send one from the iPhone.").font(.footnote)
+          Button(localized("The latest two ECGs are this morning's baseline")) { work = .baseline }
+          Button(localized("Judge the latest ECG")) { work = .judging }
+          Text(judge.bundle?.intendedUse ?? localized("No bundle yet: send one from the iPhone.")).font(.footnote)
             .foregroundStyle(.secondary)
         }
         .padding()
@@ -43,9 +46,10 @@
 
     private var baselineText: String {
       guard let baseline = judge.baseline else {
-        return "No baseline of the day yet: more recordings will be inconclusive."
+        return localized("No baseline of the day yet: more recordings will be inconclusive.")
       }
-      return "Compared with \(baseline.level.recordings) baselines of \(baseline.day?.description ?? "an unknown day")"
+      let day = baseline.day?.description ?? localized("an unknown day")
+      return localized("Compared with the baseline of %@ (recordings: %@)", day, String(baseline.level.recordings))
     }
 
     /// What a button asked for; it is cancelled when another one is pressed or the screen goes.

@@ -1,4 +1,5 @@
 #if canImport(SwiftUI)
+  import EdgeECG
   import Foundation
   import SwiftUI
 
@@ -36,7 +37,7 @@
         context.stroke(marks, with: .color(.red), lineWidth: 2)
       }
       .frame(height: 90)
-      .accessibilityLabel("ECG with \(trace.rPeaks.count) heartbeats")
+      .accessibilityLabel(localized("ECG, heartbeats: %@", String(trace.rPeaks.count)))
     }
   }
 #endif

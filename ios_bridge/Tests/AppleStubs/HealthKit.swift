@@ -105,6 +105,7 @@ open class HKHealthStore: NSObject, @unchecked Sendable {
   public class func isHealthDataAvailable() -> Bool { fatalError() }
   public func requestAuthorization(toShare: Set<HKSampleType>, read: Set<HKObjectType>) async throws { fatalError() }
   public func execute(_ query: HKQuery) { fatalError() }
+  public func stop(_ query: HKQuery) { fatalError() }
   public func enableBackgroundDelivery(for type: HKObjectType, frequency: HKUpdateFrequency) async throws {
     fatalError()
   }

@@ -1,5 +1,8 @@
 // Just enough of Apple's SwiftUI to type-check EdgeECGUI and Examples/WatchDemo without a Mac; nothing here runs.
 import Foundation
+import UIKit
+import UniformTypeIdentifiers
+import WatchKit
 
 @MainActor public protocol View {
   associatedtype Body: View
@@ -32,6 +35,16 @@ public struct WindowGroup: Scene { public init(@ViewBuilder content: () -> some 
     get { fatalError() }
     nonmutating set { fatalError() }
   }
+  public var projectedValue: Binding<Value> { fatalError() }
+}
+public struct Binding<Value> {}
+@MainActor @propertyWrapper public struct WKApplicationDelegateAdaptor<Delegate: NSObject & WKApplicationDelegate> {
+  public init(_ type: Delegate.Type) { fatalError() }
+  public var wrappedValue: Delegate { fatalError() }
+}
+@MainActor @propertyWrapper public struct UIApplicationDelegateAdaptor<Delegate: NSObject & UIApplicationDelegate> {
+  public init(_ type: Delegate.Type) { fatalError() }
+  public var wrappedValue: Delegate { fatalError() }
 }
 
 public struct Text: Primitive { public init(_ text: some StringProtocol) { fatalError() } }
@@ -71,6 +84,10 @@ public struct Font: Sendable {
 extension View {
   public func font(_ font: Font) -> some View { self }
   public func foregroundStyle(_ color: Color) -> some View { self }
+  public func fileImporter(
+    isPresented: Binding<Bool>, allowedContentTypes: [UTType],
+    onCompletion: @escaping (Result<URL, any Error>) -> Void
+  ) -> some View { self }
   public func padding() -> some View { self }
   public func frame(height: CGFloat) -> some View { self }
   public func accessibilityLabel(_ label: some StringProtocol) -> some View { self }

@@ -38,3 +38,8 @@ open class WCSession: NSObject, @unchecked Sendable {
   public var activationState: WCSessionActivationState { fatalError() }
   public func transferFile(_ file: URL, metadata: [String: Any]?) -> WCSessionFileTransfer { fatalError() }
 }
+
+extension URL {  // of Apple's Foundation, and not of Swift's on Linux
+  public func startAccessingSecurityScopedResource() -> Bool { fatalError() }
+  public func stopAccessingSecurityScopedResource() { fatalError() }
+}

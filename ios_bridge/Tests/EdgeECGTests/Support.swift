@@ -5,7 +5,7 @@ import Foundation
 
 /// The files that `python -m tests.golden` wrote.
 enum Golden {
-  static let folder = Bundle.module.bundlePath + "/Golden"
+  static let folder = (Bundle.module.resourcePath ?? Bundle.module.bundlePath) + "/Golden"
   static let bundlePath = folder + "/bundle"
   static let recordings = ["plain", "german", "inverted", "late", "again", "looped", "jittered", "spliced"]
 

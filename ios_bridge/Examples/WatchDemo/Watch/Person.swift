@@ -10,23 +10,11 @@ import Foundation
   let judge = ECGJudge()
   private let receiver = BundleReceiver()
 
-  /// Opens the bundle that is here, and each that the iPhone sends.
-  func followBundles() async {
-    let isKept = FileManager.default.fileExists(atPath: BundleReceiver.kept.path)
-    let shipped = Bundle.main.url(forResource: "person", withExtension: "ecgbundle")
-    if let url = isKept ? BundleReceiver.kept : shipped { await judge.open(url) }
-    for await url in receiver.received() { await judge.open(url) }
-  }
-
-  /// Judges each ECG that is saved while the app runs or sleeps, against the morning's baseline if there is one.
-  func followHealth() async {
-    let recordings = HealthKitRecordings()
-    do {
-      try await recordings.authorize()
-      try await recordings.observe { [weak self] in await self?.judgeNew() }
-    } catch {
-      print("Health can't be observed: \(error.localizedDescription)")
-    }
+  /// Listens to the iPhone and to Health, for as long as the app runs.
+  func start() {
+    receiver.activate()
+    Task { await followBundles() }
+    Task { await followHealth() }
   }
 
   /// The latest two ECGs, which must be of one day and of the baseline, are what the others are compared with.
@@ -36,34 +24,52 @@ import Foundation
       try await recordings.authorize()
       let latest = try await recordings.latest(Self.baselineRecordings)
       guard latest.count == Self.baselineRecordings else {
-        throw EdgeECGError.recording(
-          "\(latest.count) ECGs in Health; take \(Self.baselineRecordings) of the baseline first")
+        throw EdgeECGError.recording(NSLocalizedString("take two ECGs of the baseline first", comment: ""))
       }
       var taken: [ECGRecording] = []
       for electrocardiogram in latest {
         let ecg = try await recordings.read(electrocardiogram)
-        if let doubt = ecg.doubt { throw EdgeECGError.recording("no baseline: \(doubt)") }
+        if let doubt = ecg.doubt {
+          throw EdgeECGError.recording("\(NSLocalizedString("not used as the baseline", comment: "")): \(doubt)")
+        }
         taken.append(ecg.recording)
       }
       return taken
     }
   }
 
+  /// The latest ECG, against the day's baseline if there is one.
   func judgeLatest() async {
     await judge.judge {
       let recordings = HealthKitRecordings()
       try await recordings.authorize()
       guard let latest = try await recordings.latest().first else {
-        throw EdgeECGError.recording("no ECG in Health, or no leave to read it")
+        throw EdgeECGError.recording(NSLocalizedString("no ECG in Health, or no leave to read it", comment: ""))
       }
       let ecg = try await recordings.read(latest)
       return (ecg.recording, ecg.doubt)
     }
   }
 
-  /// A new ECG is judged when there is a baseline of the day: the first two of a morning are what becomes it.
-  private func judgeNew() async {
-    guard judge.bundle != nil, judge.baseline != nil, !judge.isBusy else { return }
-    await judgeLatest()
+  /// Opens the bundle that is here, and each that the iPhone sends.
+  private func followBundles() async {
+    let isKept = FileManager.default.fileExists(atPath: BundleReceiver.kept.path)
+    let shipped = Bundle.main.url(forResource: "person", withExtension: "ecgbundle")
+    if let url = isKept ? BundleReceiver.kept : shipped { await judge.open(url) }
+    for await url in receiver.received { await judge.open(url) }
+  }
+
+  /// Judges each ECG that is saved while the app runs or sleeps, if there is a baseline of the day: the first two of a
+  /// morning are what becomes it.
+  private func followHealth() async {
+    let recordings = HealthKitRecordings()
+    do {
+      try await recordings.authorize()
+      for try await _ in recordings.updates() where judge.bundle != nil && judge.baseline != nil {
+        await judgeLatest()
+      }
+    } catch {
+      print("Health can't be observed: \(error)")
+    }
   }
 }

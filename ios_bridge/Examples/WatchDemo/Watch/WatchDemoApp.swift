@@ -1,15 +1,26 @@
 import EdgeECGUI
+import Foundation
 import SwiftUI
+import WatchKit
 
 @main
 struct WatchDemoApp: App {
-  @State private var person = Person()
+  @WKApplicationDelegateAdaptor(WatchDelegate.self) private var delegate
 
   var body: some Scene {
     WindowGroup {
-      ECGJudgeView(person.judge, takeBaseline: person.takeBaseline, judgeLatest: person.judgeLatest)
-        .task { await person.followBundles() }
-        .task { await person.followHealth() }
+      ECGJudgeView(
+        delegate.person.judge, takeBaseline: delegate.person.takeBaseline, judgeLatest: delegate.person.judgeLatest)
     }
+  }
+}
+
+/// Starts what the system may launch the app for in the background, where no view is made: a bundle from the iPhone, and
+/// ECGs that were saved.
+@MainActor final class WatchDelegate: NSObject, WKApplicationDelegate {
+  let person = Person()
+
+  func applicationDidFinishLaunching() {
+    person.start()
   }
 }

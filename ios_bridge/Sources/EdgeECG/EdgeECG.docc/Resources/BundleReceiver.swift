@@ -1,0 +1,1 @@
+../../../../Examples/WatchDemo/Watch/BundleReceiver.swift

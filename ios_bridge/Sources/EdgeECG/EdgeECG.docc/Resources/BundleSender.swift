@@ -1,0 +1,1 @@
+../../../../Examples/WatchDemo/Phone/BundleSender.swift

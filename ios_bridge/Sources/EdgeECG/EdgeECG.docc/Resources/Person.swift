@@ -1,0 +1,1 @@
+../../../../Examples/WatchDemo/Watch/Person.swift

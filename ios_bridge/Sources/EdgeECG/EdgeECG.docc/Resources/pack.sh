@@ -1,0 +1,4 @@
+edge-ecg pack bundle --out person.ecgbundle
+cd ios_bridge/Examples/WatchDemo
+xcodegen
+open WatchDemo.xcodeproj
