@@ -48,14 +48,18 @@ import Testing
       by: [Double](repeating: 1, count: bundle.references.embeddingLength),
       distribution: #require(bundle.references.distribution))
     let other = changed
-    let judging = Task { await judge.judge(pace: .milliseconds(1)) { (plain, doubt: nil) } }
-    while judge.progress == 0 { await Task.yield() }
-    #expect(judge.activity != nil)
-    let arriving = Task { await judge.use(other) }
-    while judge.progress < 1 {
-      #expect(judge.bundle?.references == bundle.references && judge.progress > 0)
-      await Task.yield()
+    let (gate, read) = AsyncStream<Void>.makeStream()
+    let judging = Task {
+      await judge.judge(pace: .zero) {
+        for await _ in gate { break }
+        return (plain, doubt: nil)
+      }
     }
+    while judge.activity == nil { await Task.yield() }
+    let arriving = Task { await judge.use(other) }
+    for _ in 0..<100 { await Task.yield() }
+    #expect(judge.bundle?.references == bundle.references)
+    read.yield(())
     await judging.value
     await arriving.value
     #expect(judge.bundle?.references == other.references)
