@@ -83,7 +83,7 @@ public struct ECGBundle: Sendable {
 }
 
 extension ECGDayBaseline {
-  /// The level of some recordings.
+  /// The level of some recordings. It judges each of them, which takes as long as their replays: not for the main actor.
   /// - Throws: ``EdgeECGError/recording(_:)`` for a recording that can't be used, for recordings of two days, and for
   ///   none at all.
   public init(bundle: ECGBundle, recordings: [ECGRecording]) throws(EdgeECGError) {

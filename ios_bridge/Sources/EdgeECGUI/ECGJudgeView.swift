@@ -59,7 +59,7 @@
       case .judging: await judgeLatest()
       case nil: return
       }
-      work = nil
+      if !Task.isCancelled { work = nil }  // else it is what another button asked for
     }
   }
 #endif
