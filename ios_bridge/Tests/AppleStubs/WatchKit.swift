@@ -3,4 +3,9 @@ import Foundation
 
 @MainActor public protocol WKApplicationDelegate: NSObjectProtocol {
   func applicationDidFinishLaunching()
+  func applicationDidBecomeActive()
+}
+extension WKApplicationDelegate {  // both are optional
+  public func applicationDidFinishLaunching() {}
+  public func applicationDidBecomeActive() {}
 }

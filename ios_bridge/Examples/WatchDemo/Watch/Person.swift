@@ -51,11 +51,17 @@ import Foundation
     }
   }
 
-  /// Opens the bundle that is here, and each that the iPhone sends.
-  private func followBundles() async {
+  /// Opens the bundle that is here, unless one is open.
+  func openBundle() async {
+    guard judge.bundle == nil else { return }
     let isKept = FileManager.default.fileExists(atPath: BundleReceiver.kept.path)
     let shipped = Bundle.main.url(forResource: "person", withExtension: "ecgbundle")
     if let url = isKept ? BundleReceiver.kept : shipped { await judge.open(url) }
+  }
+
+  /// Opens the bundle that is here, and each that the iPhone sends.
+  private func followBundles() async {
+    await openBundle()
     for await url in receiver.received { await judge.open(url) }
   }
 

@@ -23,4 +23,9 @@ struct WatchDemoApp: App {
   func applicationDidFinishLaunching() {
     person.start()
   }
+
+  /// The bundle can't be read where the system launches the app while the watch is locked.
+  func applicationDidBecomeActive() {
+    Task { await person.openBundle() }
+  }
 }
