@@ -60,7 +60,8 @@ def _inspected(bundle: Bundle) -> Iterable[str]:
     for which, figures in m.get("metrics", {}).items():
         c, (low, high) = figures["recordings"], figures["recordings"]["accuracy_95"]
         decided = figures.get("sequential", {})
-        counts = ", ".join(f"{decided[name]} {name}" for name in ("right", "wrong", "inconclusive") if name in decided)
+        words = {"right": "correct", "wrong": "wrong", "inconclusive": "inconclusive"}
+        counts = ", ".join(f"{decided[name]} {word}" for name, word in words.items() if name in decided)
         yield (
             f"{which:13} {counts or 'no decisions'}; if forced {c['right']}/{c['total']} ({low:.0%} to {high:.0%}); "
             f"dates {', '.join(figures['dates'])}"
@@ -101,9 +102,9 @@ def _parity_of_form(manifest: dict[str, Any], form: str) -> Iterable[str]:
     for figures in manifest["parity"]:
         if figures["engine"] == engine:
             yield (
-                f"  {form} against the trained model: {figures['beat_flips']} of {figures['beats']:,} beats vote "
-                f"otherwise; {figures['recording_flips']} of {figures['recordings']} recordings are decided otherwise, "
-                f"{figures['timing_changes']} earlier or later"
+                f"  {form} compared with the trained model: {figures['beat_flips']} of {figures['beats']:,} votes "
+                f"differ; decisions on {figures['recording_flips']} of {figures['recordings']} recordings differ, "
+                f"{figures['timing_changes']} are earlier or later"
             )
 
 

@@ -145,7 +145,7 @@ class Plan:
             f"{self.target_sessions} {labels[1]}), {now.with_baseline.decided:.0%} of a new session's recordings are "
             f"decided at odds of {odds} with the session's own baseline, and {now.without.decided:.0%} without it; "
             f"{now.with_baseline.wrong:.2%} of these decisions are wrong.",
-            f"With {enough.sessions - now.sessions} more sessions: {enough.with_baseline.decided:.0%} and "
+            f"With {enough.sessions} sessions: {enough.with_baseline.decided:.0%} and "
             f"{enough.without.decided:.0%}; with half the present effect, {enough.half_as_far.decided:.0%} with the "
             "session's own baseline.",
             "These figures are simulated with the model of levels. Without a model, a confidence of "

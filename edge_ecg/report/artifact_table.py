@@ -11,14 +11,14 @@ def artifact_table(found: Sequence[ArtifactParity], not_made: Mapping[str, str])
     """One line per artifact, and notes. not_made: as the manifest's."""
     yield (
         f"{'artifact':14} {'bytes':>7} {'with refs':>9} {'error: max':>10} {'beats flipped':>14} {'recordings':>11} "
-        f"{'a beat':>7}"
+        f"{'per beat':>8}"
     )
     for row in found:
         error = "-" if row.logit_max_abs > 1e6 else f"{row.logit_max_abs:.2g}"
         yield (
             f"{row.engine:14} {row.bytes:>7,} {row.bytes_with_references:>9,} {error:>10} "
             f"{row.beat_flips:>5} of {row.beats:>5} {row.recording_flips:>4} of {row.recordings:>3} "
-            f"{_time(row):>7}"
+            f"{_time(row):>8}"
         )
     for row in found:
         if not row.shipped:

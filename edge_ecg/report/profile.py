@@ -143,16 +143,16 @@ class Profile:
             )
         yield f"parameters          {facts['parameters']:,} (batch norm folded)"
         yield (
-            f"multiply-adds       {facts['multiply_adds_a_beat']:,} a beat, "
+            f"multiply-adds       {facts['multiply_adds_a_beat']:,} per beat, "
             f"{facts['multiply_adds_a_second'] / 1e6:.2f} million a second of stream at 75 beats a minute"
         )
         yield f"peak activations    {facts['peak_activation_bytes']:,} bytes"
         yield f"references          {self.reference_bytes:,} bytes"
         for name, size in self.weight_bytes.items():
             yield f"{name:19} {size:,} bytes"
-        yield f"measured here       {self.beat_us:.0f} us a beat in ONNX Runtime, one thread; the shares are NumPy's"
+        yield f"measured here       {self.beat_us:.0f} us per beat in ONNX Runtime, one thread; the shares are NumPy's"
         yield (
-            f"watch, an estimate  {facts['watch_estimate_us'] / 1000:.1f} ms a beat, assuming 0.5 billion "
+            f"watch, an estimate  {facts['watch_estimate_us'] / 1000:.1f} ms per beat, assuming 0.5 billion "
             "multiply-adds and 1 billion written numbers a second, and 1 us a layer; not measured on a watch"
         )
         if self.device:
