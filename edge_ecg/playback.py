@@ -132,7 +132,7 @@ class Replayed:
     def to_json(self) -> dict[str, Any]:
         """The object that `edge-ecg replay --json` prints."""
         d = self.decision
-        percentiles = np.percentile(self.latency_us, (50, 95, 99)) if len(self.latency_us) else [None] * 3
+        percentiles = [percentile(self.latency_us, share) for share in (0.50, 0.95, 0.99)]
         return {
             "file": self.source,
             "decision": d.label,
@@ -149,7 +149,7 @@ class Replayed:
             "duration_s": round(self.duration_s, 2),
             "votes": d.votes,
             "latency_us": {
-                name: None if p is None else round(float(p), 1)
+                name: None if p is None else round(p, 1)
                 for name, p in zip(("p50", "p95", "p99"), percentiles, strict=True)
             },
             "realtime_factor": round(self.realtime_factor, 1),
@@ -159,6 +159,15 @@ class Replayed:
             "lead_is_inverted": self.lead_is_inverted,
             "late_chunks": self.late_chunks,
         }
+
+
+def percentile(values: np.ndarray, share: float) -> float | None:
+    """The percentile by linear interpolation; None of no values. NumPy's would import numpy.ma."""
+    if not len(values):
+        return None
+    ordered, place = np.sort(values), share * (len(values) - 1)
+    low = int(place)
+    return float(ordered[low] + (place - low) * (ordered[min(low + 1, len(values) - 1)] - ordered[low]))
 
 
 def _row(judged: Judged) -> tuple[Any, ...]:

@@ -166,6 +166,7 @@ class Overrides(NamedTuple):
 
 NO_OVERRIDES = Overrides()
 
+UNKNOWN = "unknown"  # a lead or device that a recording does not state
 MICROVOLTS_PER = {
     **dict.fromkeys(("nv", "nanovolt", "nanovolts"), 1e-3),
     **dict.fromkeys(("μv", "uv", "mcv", "microvolt", "microvolts", "mikrovolt", "微伏", "мкв"), 1.0),

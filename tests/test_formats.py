@@ -13,6 +13,7 @@ from docs.pages import ROOT, blocks
 from edge_ecg.cli import cli
 from edge_ecg.errors import RecordingError
 from edge_ecg.readers import read as table
+from edge_ecg.readers.apple_format import LOCALES, write_apple_csv
 from edge_ecg.readers.find import find_recordings
 from edge_ecg.readers.read import formats, read_recording
 from edge_ecg.recording import RawSignal
@@ -35,7 +36,7 @@ def installed(monkeypatch: pytest.MonkeyPatch, documented: ModuleType):
     def install(found: object) -> None:
         point = EntryPoint("counts", "my_package:COUNTS", table.GROUP)
         monkeypatch.setattr(EntryPoint, "load", lambda self: found)
-        monkeypatch.setattr(table, "entry_points", lambda group: [point] if group == table.GROUP else [])
+        monkeypatch.setattr(table, "entry_points", lambda: [point])
         table.outside_formats.cache_clear()
 
     yield install
@@ -57,6 +58,19 @@ def test_a_format_of_a_package_is_read_alone_and_in_a_folder(tmp_path, installed
     (found,) = find_recordings(tmp_path)
     assert np.array_equal(found.read().samples_uv, recording.samples_uv)
     assert "counts recordings" in CliRunner().invoke(cli, ["doctor"]).stdout
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_no_package_is_searched_for_a_file_of_the_health_app(tmp_path, installed, documented, locale):
+    asked = []
+    installed(documented.Format("counts", "", frozenset(), asked.append, failing))
+    path = tmp_path / "ecg.csv"
+    write_apple_csv(path, 100 * np.sin(np.arange(5120)), 512.0, "2024-03-01 08:00:00 +0100", locale)
+    assert len(read_recording(path).samples_uv) == 5120
+    assert not asked
+    with pytest.raises(RecordingError):
+        read_recording(saved(tmp_path / "other.txt", b"no ECG"))
+    assert asked
 
 
 def failing(*_: object) -> RawSignal:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 import numpy as np
@@ -25,15 +25,15 @@ from edge_ecg.cli.options import (
     override_options,
 )
 from edge_ecg.contract import CONTRACT
-from edge_ecg.datasets.dataset_file import UNKNOWN
-from edge_ecg.datasets.labeling import labels_by_name
 from edge_ecg.inference.novelty import OUT_OF_DATE, span_of
 from edge_ecg.inference.votes import INCONCLUSIVE
 from edge_ecg.playback import BETWEEN, Replayed, Step, replay
-from edge_ecg.recording import Overrides, Recording
-from edge_ecg.simulation.faults import Faults
+from edge_ecg.recording import UNKNOWN, Overrides, Recording
 from edge_ecg.storage.files import refuse_overlap, write_file
 from edge_ecg.terminal.console import is_verbose, shortened, terminal_width, wrapped
+
+if TYPE_CHECKING:
+    from edge_ecg.simulation.faults import Faults
 
 CHUNK = 64
 
@@ -101,7 +101,11 @@ def replay_command(
     bundle = open_bundle(bundle_path, any_day)
     if confidence:
         bundle = replace(bundle, rule=bundle.rule.at(confidence))
-    labels = labels_by_name(labels_file) if labels_file else {}
+    labels: dict[str, str] = {}
+    if labels_file:
+        from edge_ecg.datasets.labeling import labels_by_name  # which takes long to import
+
+        labels = labels_by_name(labels_file)
     note = lambda line: click.echo(f"skipped: {line}", err=True)  # noqa: E731
     baselines = day_baselines(bundle, day_files, first, recordings, overrides, labels, note)
     return replay_each(bundle, recordings, overrides, shown, baselines=baselines, labels=labels)
@@ -113,7 +117,7 @@ def replay_each(
     overrides: Overrides,
     shown: Shown,
     *,
-    faults: Faults | None = None,
+    faults: "Faults | None" = None,
     speed: float | None = None,
     baselines: DayBaselines | None = None,
     labels: Mapping[str, str] = MappingProxyType({}),
@@ -338,5 +342,7 @@ def simulate_command(
         raise click.BadParameter(f"{noise:g} dB is beyond {MOST_NOISE_DB} dB either way", param_hint="--noise")
     if shown.page:
         refuse_overlap(shown.page, [bundle_path, *recordings])
+    from edge_ecg.simulation.faults import Faults
+
     faults = Faults(drop, gap, noise, invert, clock, seed)
     return replay_each(open_bundle(bundle_path, any_day), recordings, overrides, shown, faults=faults, speed=speed)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 from msgspec import Meta, Struct, to_builtins
 
 from edge_ecg.errors import DatasetError
-from edge_ecg.recording import NO_OVERRIDES, Overrides
+from edge_ecg.recording import NO_OVERRIDES, UNKNOWN, Overrides
 from edge_ecg.records import to_record
 from edge_ecg.storage.files import read_small_file
 
@@ -322,9 +322,6 @@ def require_days(recordings: Iterable[tuple[str, object]], fewest: int = FEWEST_
             f"such day{'s' if fewest > 1 else ''}: record both states on another day"
         )
     return days
-
-
-UNKNOWN = "unknown"
 
 
 class Origin(NamedTuple):

@@ -55,6 +55,13 @@ LOCALES = {
 }  # fmt: skip
 
 
+def is_apple(head: bytes) -> bool:
+    """Whether a file with this beginning is an ECG of the Health app, in a known language."""
+    text = head.decode(errors="ignore")
+    keys = ((words.recorded, words.rate, words.lead, words.unit) for words in LOCALES.values())
+    return any(all(f"\n{key}," in text for key in of_locale) for of_locale in keys)
+
+
 def write_apple_csv(
     path: str | Path,
     samples_uv: Sequence[float] | np.ndarray,

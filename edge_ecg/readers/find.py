@@ -112,7 +112,7 @@ def _of_file(source: str, overrides: Overrides, sniffed: Content | None = None) 
 
 def _reads_each(content: Content) -> Callable[[Content, Overrides], Iterable[Callable[[], RawSignal]]] | None:
     """Reader of the recordings of a file that may contain several."""
-    return next((form.each for form in formats() if form.each and form.knows(content)), None)
+    return next((form.each for form in formats(content) if form.each and form.knows(content)), None)
 
 
 def _each(content: Content, whole: RecordingFile, overrides: Overrides) -> Iterator[RecordingFile]:

@@ -4,7 +4,6 @@ docs/recordings.md has the rules. Of the words of the page, names and birth date
 """
 
 import io
-import logging
 import re
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping
@@ -36,7 +35,6 @@ _BPM = re.compile(
 )
 _CLOCK = re.compile(r"\d:\d\d")
 _MAKERS = re.compile(r"kardia|alivecor|withings|fitbit|samsung|omron|wellue|viatom|qardio", re.IGNORECASE)
-logging.getLogger("pypdf").addHandler(logging.NullHandler())  # it warns of what other programs write
 
 # The words of a page for a reader in another language: regular expressions, and lists.
 WORDS: Mapping[str, re.Pattern[str] | str | Collection[str]] = {
@@ -90,9 +88,12 @@ def has_trace(content: Content) -> bool:
 def _page(content: Content) -> tuple[list[str], list[np.ndarray]]:
     """The lines of words and the rows of the one page with a trace. Raises RecordingError."""
     try:
+        import logging
+
         import pypdf  # optional
     except ImportError:
         raise RecordingError("is a PDF file, which needs pypdf: pip install -e '.[pdf]' in the clone") from None
+    logging.getLogger("pypdf").addHandler(logging.NullHandler())  # it warns of what other programs write
     try:
         reader = pypdf.PdfReader(io.BytesIO(content.read()))
         if reader.is_encrypted:

@@ -4,14 +4,15 @@ Apple writes the person's name and birth date into each file; no reader keeps th
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache, partial
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge_ecg.errors import EdgeEcgError, RecordingError
+from edge_ecg.readers.apple_format import is_apple
 from edge_ecg.readers.edf import EDF
 from edge_ecg.readers.format import CLINICAL, HEAD_BYTES, Content, Format
 from edge_ecg.readers.json_exports import JSON_EXPORTS
@@ -23,16 +24,26 @@ from edge_ecg.readers.wfdb import HEADER, SAMPLES, WFDB, header_beside
 from edge_ecg.recording import NO_OVERRIDES, Overrides, RawSignal, Recording, to_recording
 from edge_ecg.storage.files import path_of
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
 GROUP = "edge_ecg.readers"  # of entry points: `name = "package.module:FORMAT"`
 
 
 @lru_cache
 def outside_formats() -> tuple[Format, ...]:
     """The formats of installed packages. Raises RecordingError, naming the package, for one that is no `Format`."""
-    return tuple(map(_loaded, entry_points(group=GROUP)))
+    return tuple(map(_loaded, entry_points()))
 
 
-def _loaded(point: EntryPoint) -> Format:
+def entry_points() -> "Iterable[EntryPoint]":
+    """Entry points of the group."""
+    from importlib import metadata  # which takes long to import
+
+    return metadata.entry_points(group=GROUP)
+
+
+def _loaded(point: "EntryPoint") -> Format:
     package = point.dist.name if point.dist else point.module
     try:
         form = point.load()
@@ -80,17 +91,21 @@ def _answering(failed: str) -> Iterator[None]:
 FORMATS = (WFDB, NPY, EDF, MAT, JSON_EXPORTS, OPENSIGNALS, WIDE, PDF)
 
 
-def formats() -> Iterator[Format]:
-    """All formats, including those of installed packages; the first that matches a file reads it."""
+def formats(content: Content | None = None) -> Iterator[Format]:
+    """All formats, including those of installed packages; the first that matches a file reads it.
+
+    For a `content` of the Health app no package is asked: the search for packages takes longer than the reading.
+    """
     yield from FORMATS
-    yield from outside_formats()
-    yield CLINICAL  # an outside format may read one of these
+    if content is None or not is_apple(content.head):
+        yield from outside_formats()
+        yield CLINICAL  # an outside format may read one of these
     yield TEXT  # any text may look like a table
 
 
 def format_of(content: Content) -> Format | None:
     """The format of a file, None if it looks like no recording. Raises RecordingError for a package that fails."""
-    return next((form for form in formats() if form.knows(content)), None)
+    return next((form for form in formats(content) if form.knows(content)), None)
 
 
 MAX_FILE_BYTES = 50_000_000

@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 
+MANY_BLOCKS = 8
 BLOCK_SAMPLES = 64  # half a wake of the stream; the product of a larger matrix would start threads
 
 
@@ -41,6 +42,9 @@ class Bandpass:
         block, after, dot = self._block, self._after, self._matrix.dot
         memory, memory_after = block[BLOCK_SAMPLES:], after[BLOCK_SAMPLES:]
         at, start, count = 0, self._filled, len(filtered)
+        if not start and count >= MANY_BLOCKS * BLOCK_SAMPLES:
+            at = count - count % BLOCK_SAMPLES
+            filtered[:at] = self._of_whole_blocks(filtered[:at])
         while at < count:
             end = min(start + count - at, BLOCK_SAMPLES)
             to = at + end - start
@@ -52,6 +56,18 @@ class Bandpass:
                 memory[:], start = memory_after, 0
         self._filled = start
         return filtered
+
+    def _of_whole_blocks(self, samples: np.ndarray) -> np.ndarray:
+        """The same of many blocks, bit for bit, with fewer steps for each."""
+        blocks = np.empty((len(samples) // BLOCK_SAMPLES, len(self._block)))
+        blocks[:, :BLOCK_SAMPLES] = samples.reshape(-1, BLOCK_SAMPLES)
+        filtered, memory, dot = np.empty_like(blocks), self._block[BLOCK_SAMPLES:], self._matrix.dot
+        for block, after in zip(blocks, filtered, strict=True):
+            block[BLOCK_SAMPLES:] = memory
+            dot(block, after)
+            memory = after[BLOCK_SAMPLES:]
+        self._block[BLOCK_SAMPLES:] = memory
+        return filtered[:, :BLOCK_SAMPLES].reshape(-1)
 
 
 @cache

@@ -98,7 +98,9 @@ class RPeakDetector:
         self._raw.push(samples)
         highest, due = self._highest(), self._due()
         for place, height in zip(places, heights, strict=True):
-            if height > faintest:
+            if height > highest or first + place + 1 >= due:
+                if height <= faintest:
+                    continue
                 if first + place + 1 >= due:
                     self._wait_until(first + place + 1)
                     highest, due = self._highest(), self._due()

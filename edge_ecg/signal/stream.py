@@ -93,7 +93,9 @@ def missed_share(recording: Recording, r_peak_times_s: np.ndarray) -> float:
     shape /= np.linalg.norm(shape) or 1.0
     alike = np.correlate(slopes, shape, "valid")  # at i: of the window around i + half
     energy = np.convolve(slopes**2, np.ones(2 * half), "valid")
-    is_high = alike > LEAST_MISSED_HEIGHT * np.median(alike[peaks - half])
+    heights = np.sort(alike[peaks - half])  # np.median would import numpy.ma
+    usual = (heights[(len(heights) - 1) // 2] + heights[len(heights) // 2]) / 2
+    is_high = alike > LEAST_MISSED_HEIGHT * usual
     is_wave = is_high & (alike > LEAST_MISSED_CORRELATION * np.sqrt(np.maximum(energy, 1e-9)))
     middles = [(a + 3 * (b - a) // 8 - half, a + 5 * (b - a) // 8 - half) for a, b in pairwise(peaks)]
     return float(np.mean([is_wave[low:high].any() for low, high in middles]))
