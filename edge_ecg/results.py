@@ -377,6 +377,7 @@ class DayBaselineDecisions(Study, frozen=True, kw_only=True):
     seeds: dict[str, dict[str, Plans]]  # by seed and confidence
     nested: dict[str, Plans] | None = None  # by confidence: levels from models that have not seen the date either
     mean: dict[str, dict[str, MeanDecisions]]  # by confidence and plan
+    amounts: dict[str, dict[str, Decisions]] = {}  # by seed and by how much of the baseline is known
     excluded_recordings: dict[str, Plans]  # by seed: recordings that no model has learned from
     drifts: dict[str, BeforeAndAfter]
     others: dict[str, tuple[Count, Count]]  # recordings of other people out of distribution, of how many

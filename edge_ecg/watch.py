@@ -53,6 +53,9 @@ class _SoFar(NamedTuple):
         return replace(decision, label=label, reasons=reasons, covered_s=self.seen.covered_s)
 
 
+ENOUGH_BEATS = 10  # of the day's baseline: more add little, and fewer serve (docs/evidence.md has the figures)
+
+
 @dataclass(frozen=True)
 class DayBaseline:
     """The day's baseline: level of baseline recordings of the same day."""
@@ -248,6 +251,11 @@ class Watch:
     def can_decide(self) -> bool:
         """Whether enough beats have voted so far."""
         return self._tally.is_enough
+
+    @property
+    def is_baseline_enough(self) -> bool:
+        """Whether the recording so far would do as the day's baseline, so that it may end."""
+        return self.can_decide and self.decision.beats >= ENOUGH_BEATS and not self.decision.reasons
 
 
 def embed(bundle: Bundle, beat: Beat) -> np.ndarray:

@@ -16,7 +16,7 @@ from edge_ecg.playback import Step, replay
 from edge_ecg.readers.read import read_recording
 from edge_ecg.recording import NO_OVERRIDES, Recording
 from edge_ecg.simulation.synthetic import record, synthetic_person
-from edge_ecg.watch import DayBaseline, Watch
+from edge_ecg.watch import ENOUGH_BEATS, DayBaseline, Watch
 from tests.commands import edge_ecg
 
 
@@ -53,6 +53,20 @@ def test_its_level_is_the_mean_of_its_recordings(bundle: Bundle, baselines: list
     assert (found.level.recordings, found.level.beats) == (2, min(counts))
     assert found.sources == tuple(recording.source for recording in baselines)
     assert str(found.day) == "2024-03-08"
+
+
+def test_a_watch_knows_when_a_baseline_is_enough(bundle: Bundle, baselines: list[Recording], target: Recording) -> None:
+    """A recording that ends at the tenth vote is a day's baseline, and decides as two whole ones."""
+    whole, watch, pushed = baselines[0], Watch(bundle, baselines[0].sample_rate_hz), 0
+    while not watch.is_baseline_enough:
+        watch.push(whole.samples_uv[pushed : pushed + 64])
+        pushed += 64
+    assert watch.decision.beats == ENOUGH_BEATS
+    assert pushed < 15 * whole.sample_rate_hz  # the first three seconds settle
+    short = DayBaseline.of(bundle, [replace(whole, samples_uv=whole.samples_uv[:pushed])])
+    assert (short.level.recordings, short.level.beats) == (1, ENOUGH_BEATS)
+    for day in (short, DayBaseline.of(bundle, baselines)):
+        assert replay(bundle, target, day_baseline=day).decision.label == "glucose"
 
 
 def test_a_watch_that_knows_the_day_says_by_which_rule(

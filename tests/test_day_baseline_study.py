@@ -31,6 +31,10 @@ def test_every_figure_is_there_and_no_date_judges_itself(
         for plan, count in (("day's baseline", 27), ("none", 27), ("previous date's", 27), ("none, all", 36)):
             assert plans[plan].total == count
             assert sorted(plans[plan].dates) == dates
+    amounts = found.amounts["0"]
+    assert list(amounts) == ["none", "10 beats", "1 recording", "2 recordings", "3 recordings"]
+    assert {decided.total for decided in amounts.values()} == {18}  # the same recordings, without any baseline
+    assert amounts["2 recordings"] == amounts["3 recordings"]  # there are two
     for by_time in found.drifts.values():
         assert {*by_time.before, *by_time.after} == {"none", "day's baseline"}
 

@@ -16,7 +16,7 @@ from edge_ecg.bundles.bundle import Bundle
 from edge_ecg.errors import EdgeEcgError, RecordingError
 from edge_ecg.readers.find import find_recordings
 from edge_ecg.recording import Overrides, Recording
-from edge_ecg.watch import DayBaseline
+from edge_ecg.watch import ENOUGH_BEATS, DayBaseline
 
 DAY_BASELINE = click.option(
     "--day-baseline",
@@ -81,7 +81,10 @@ class DayBaselines:
             names = ", ".join(PurePath(source).name for source in baseline.sources)
             day = f" of {baseline.day}" if baseline.day else ""
             many = f"{len(baseline.sources)} recording{'s' if len(baseline.sources) > 1 else ''}"
-            yield f"The day's baseline{day}, {many} of {labels[0]}: {names}; level {baseline.level.level:+.1f}"
+            yield (
+                f"The day's baseline{day}, {many} of {labels[0]}: {names}; level {baseline.level.level:+.1f}"
+                + (f"; {baseline.level.beats} beats, {ENOUGH_BEATS} are better" * (baseline.level.beats < ENOUGH_BEATS))
+            )
         if self.is_given:
             yield f"Compared with {labels[0]} of the same day, and {labels[1]} on other days."
         else:

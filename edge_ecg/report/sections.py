@@ -199,6 +199,11 @@ def day_baseline(findings: Findings) -> dict[str, Any]:
         "more": [
             *(("fully nested, seed 0", plan, f) for plan, f in (found.nested or {}).get("0.95", {}).items()),
             *(
+                (f"as much of the day's baseline, seed {seed}", amount, f)
+                for seed, amounts in found.amounts.items()
+                for amount, f in amounts.items()
+            ),
+            *(
                 (f"excluded, seed {seed}", plan, f)
                 for seed, plans in found.excluded_recordings.items()
                 for plan, f in plans.items()

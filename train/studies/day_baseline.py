@@ -20,14 +20,16 @@ from edge_ecg.datasets.dataset_file import SETS, Dataset, Entry
 from edge_ecg.errors import DatasetError
 from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.votes import DecisionRule
-from edge_ecg.results import DayBaselineDecisions, MeanDecisions, Plans
+from edge_ecg.results import DayBaselineDecisions, Decisions, MeanDecisions, Plans
 from edge_ecg.terminal.console import countdown
+from edge_ecg.watch import ENOUGH_BEATS
 from train.data import BeatSet, read_beats
 from train.evaluation.drifted import (
     ROLES,
     LeftOut,
     Outcome,
     baselines_of,
+    counts,
     day_level,
     decided,
     drifts,
@@ -45,6 +47,7 @@ from train.studies.subject import Say, Study, Subject
 DAY_BASELINE_RECORDINGS = 2  # of each date: they are the day's, and never judged
 CONFIDENCES = (0.95, 0.90)
 SYNTHETIC_PERSONS = 12
+MOST_AMOUNT = 3  # baseline recordings of a date, where it is asked how much of a baseline is enough
 
 
 def judged_date(
@@ -75,6 +78,24 @@ def decisions(
         ):
             plans[plan] += judged_date(beats, date, evidence[date], rule, compared, judged)
     return plans
+
+
+def by_amount(
+    beats: BeatSet, evidence: Mapping[str, np.ndarray], levels: Mapping[str, Levels | None], confidence: float
+) -> dict[str, Decisions]:
+    """Decisions by how much of the day's baseline is known; the first three baselines of a date are never judged."""
+    amounts: dict[str, list[Outcome]] = {}
+    for date in sorted(evidence):
+        rule = DecisionRule(ROLES, levels[date]).at(confidence)
+        first = baselines_of(beats, [date], MOST_AMOUNT)
+        rest = [n for n in np.flatnonzero(beats.dates == date).tolist() if n not in first]
+        votes = {n: [vote_of(e) for e in evidence[date][beats.recording == n]] for n in {*first, *rest}}
+        known = {"none": [], f"{ENOUGH_BEATS} beats": [votes[n][:ENOUGH_BEATS] for n in first[:1]]}
+        known |= {f"{k} recording{'s' * (k > 1)}": [votes[n] for n in first[:k]] for k in range(1, MOST_AMOUNT + 1)}
+        for name, baselines in known.items():
+            day = day_level(baselines, rule)
+            amounts.setdefault(name, []).extend(decided(beats, n, votes[n], rule, day) for n in rest)
+    return {name: Decisions(**counts(outcomes)) for name, outcomes in amounts.items()}
 
 
 def left_out_by_date(
@@ -147,6 +168,7 @@ def day_baseline_study(
     pairs = len(dates) * (len(dates) - 1) // 2 if nested else 0
     step = countdown(say, len(trainings) * len(dates) + pairs)
     seeds: dict[str, dict[str, Plans]] = {}
+    amounts: dict[str, dict[str, Decisions]] = {}
     excluded: dict[str, Plans] = {}
     inner: dict[str, Plans] | None = None
     first: list[LeftOut] = []
@@ -157,6 +179,7 @@ def day_baseline_study(
         )
         evidence, levels = left_out_by_date(beats, models, settings)
         seeds[seed] = at_each_confidence(beats, evidence, levels)
+        amounts[seed] = by_amount(beats, evidence, levels, CONFIDENCES[0])
         if aside:
             excluded[seed] = {
                 plan: plan_decisions(o) for plan, o in judge_excluded(aside, beats, models, levels, settings).items()
@@ -176,6 +199,7 @@ def day_baseline_study(
         seeds=seeds,
         nested=inner,
         mean=means(list(seeds.values())),
+        amounts=amounts,
         excluded_recordings=excluded,
         drifts=drifts(first),
         others={name: flagged(first, recordings) for name, recordings in people.items()},

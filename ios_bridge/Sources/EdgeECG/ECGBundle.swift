@@ -83,6 +83,8 @@ public struct ECGBundle: Sendable {
 }
 
 extension ECGDayBaseline {
+  static let enoughBeats = 10  // more add little, and fewer serve
+
   /// The level of some recordings. It judges each of them, which takes as long as their replays: not for the main actor.
   /// - Throws: ``EdgeECGError/recording(_:)`` for a recording that can't be used, for recordings of two days, and for
   ///   none at all.

@@ -48,6 +48,11 @@ public struct ECGWatch: Sendable {
   /// Whether there are beats enough for a decision, and most of those found voted.
   public var canDecide: Bool { judge.tally.isEnough }
 
+  /// Whether the recording so far would do as the day's baseline, so that it may end: ten beats have voted.
+  public var isBaselineEnough: Bool {
+    canDecide && decision.beats >= ECGDayBaseline.enoughBeats && decision.reasons.isEmpty
+  }
+
   /// What is known of the recording so far; final when all its samples were pushed.
   public var decision: ECGDecision { judge.decision }
 }

@@ -91,6 +91,17 @@ import Testing
     #expect(throws: EdgeECGError.self) { try ECGDayBaseline(bundle: bundle, recordings: [Golden.recording("looped")]) }
   }
 
+  @Test func theWatchKnowsWhenABaselineIsEnough() throws {
+    let (bundle, recording) = (try Golden.bundle(), try Golden.recording("spliced"))
+    var watch = try ECGWatch(bundle: bundle, sampleRateHz: recording.sampleRateHz)
+    var enough: Int?
+    for start in stride(from: 0, to: 6656, by: 64) where !watch.isBaselineEnough {  // 13 s, before the splice
+      _ = try watch.push(recording.samplesMicrovolts[start..<start + 64])
+      if watch.isBaselineEnough { enough = watch.decision.beats }
+    }
+    #expect(enough == 10)
+  }
+
   @Test func aResetWatchIsANewOne() throws {
     let bundle = try Golden.bundle()
     let recording = try Golden.recording("plain")
