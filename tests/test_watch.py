@@ -80,6 +80,19 @@ def test_a_reset_watch_is_a_new_watch(bundle: Bundle) -> None:
     assert facts(watch.push(samples_uv)) == first
 
 
+def test_the_decision_of_a_beat_is_that_of_its_time_whenever_it_is_asked_for(bundle: Bundle) -> None:
+    samples_uv = synthetic(1).samples_uv  # of the bundle
+    watch, at_once = Watch(bundle), []
+    for start in range(0, len(samples_uv), 64):
+        at_once += [judged.decision for judged in watch.push(samples_uv[start : start + 64])]
+    kept = Watch(bundle)
+    judged = kept.push(samples_uv)
+    kept.push(synthetic(4).samples_uv)
+    kept.reset()
+    assert [each.decision for each in judged] == at_once
+    assert len({decision.beats for decision in at_once}) > 20
+
+
 def test_beats_are_raw_samples_around_the_true_r() -> None:
     made = record(synthetic_person(5), "fasting", 2, number=4)
     beats = cut_beats(Recording(made.samples_uv, 512.0, "synthetic"))
