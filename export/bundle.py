@@ -138,6 +138,7 @@ def write_bundle_of_run(run_folder: Path, out: Path, per_state: int | None, only
         f"{out}: {len(files) + 1} files, {sum(map(len, files.values())):,} bytes, "
         f"{len(bundle.references.is_target)} references"
     )
+    click.echo(f"Next: edge-ecg replay {out} RECORDING...")
 
 
 if __name__ == "__main__":

@@ -99,6 +99,7 @@ def train(
         click.echo(wrapped(said, 2), err=True)
     click.echo(metrics_text({"validation": metrics}, dataset.labels))
     click.echo(f"{finished.model.parameter_count} parameters, {time.perf_counter() - began:.0f} s, in {out}")
+    click.echo(f"Next: edge-ecg export {out}")
 
 
 def _refuse_a_run(progress: Path, resume: bool) -> None:
