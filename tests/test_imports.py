@@ -157,6 +157,14 @@ def test_the_help_of_a_command_waits_for_no_library(package: str, heavy: str) ->
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("module", ["train.study", "export.bundle"])
+def test_training_and_export_load_what_few_need_when_they_need_it(module: str) -> None:
+    heavy = "{'sklearn', 'scipy.stats', 'scipy.optimize', 'pandas'}"
+    code = f"import sys, {module}; found = {heavy} & set(sys.modules); assert not found, found"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
 def test_options_name_what_is_there() -> None:
     assert list(ARCHITECTURES) == list(NAMES)
     assert list(BENCHMARKS) == list(BENCHMARK_NAMES)

@@ -15,9 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
@@ -165,6 +162,10 @@ def all_the_same(beats: BeatSet) -> list[str]:
 
 
 def _logistic(training: BeatSet, judged: BeatSet, features: Callable[[BeatSet], np.ndarray]) -> np.ndarray:
+    from sklearn.linear_model import LogisticRegression  # slow to import
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000))
     model.fit(features(training), training.is_target)
     evidence: np.ndarray = model.decision_function(features(judged))

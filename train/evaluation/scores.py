@@ -5,7 +5,6 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from edge_ecg.results import Accuracy, BesideTheBest, Calibration, MethodScores, Scores
 from train.data import BeatSet
@@ -46,20 +45,20 @@ class RecordingScores:
 
 def roc_auc(evidence: np.ndarray, is_target: np.ndarray) -> float | None:
     """Area under the ROC curve: how often a target recording ranks above a baseline one; None for one state only."""
-    return _auc_of_ranks(_ranks(evidence), is_target)
+    return _auc_of_ranks(ranks(evidence), is_target)
 
 
-def _ranks(evidence: np.ndarray) -> np.ndarray:
+def ranks(values: np.ndarray) -> np.ndarray:
     """Ranks from 1, ties at their mean."""
-    ordered = np.sort(evidence)
-    return (np.searchsorted(ordered, evidence) + np.searchsorted(ordered, evidence, "right") + 1) / 2
+    ordered = np.sort(values)
+    return (np.searchsorted(ordered, values) + np.searchsorted(ordered, values, "right") + 1) / 2
 
 
-def _auc_of_ranks(ranks: np.ndarray, is_target: np.ndarray) -> float | None:
+def _auc_of_ranks(ranked: np.ndarray, is_target: np.ndarray) -> float | None:
     targets = int(is_target.sum())
     if not 0 < targets < len(is_target):
         return None
-    above = ranks[is_target].sum() - targets * (targets + 1) / 2
+    above = ranked[is_target].sum() - targets * (targets + 1) / 2
     return float(above / (targets * (len(is_target) - targets)))
 
 
@@ -88,10 +87,10 @@ def permutation_p(scores: RecordingScores, shuffles: int = SHUFFLES, seed: int =
     _, first, block = np.unique(blocks, return_index=True, return_inverse=True)
     label = scores.is_target[first]
     rng = np.random.default_rng(seed)
-    ranks = _ranks(scores.evidence)
-    truly = _auc_of_ranks(ranks, scores.is_target) or 0.0
+    ranked = ranks(scores.evidence)
+    truly = _auc_of_ranks(ranked, scores.is_target) or 0.0
     as_good = sum(
-        (_auc_of_ranks(ranks, rng.permutation(label)[block]) or 0.0) >= truly - 1e-12 for _ in range(shuffles)
+        (_auc_of_ranks(ranked, rng.permutation(label)[block]) or 0.0) >= truly - 1e-12 for _ in range(shuffles)
     )
     return (as_good + 1) / (shuffles + 1)
 
@@ -101,6 +100,8 @@ def calibration(scores: RecordingScores) -> dict[str, Any]:
 
     The slope from evidence to log odds is fitted, date by date, on the held-out recordings of all other dates.
     """
+    from scipy.optimize import minimize_scalar  # slow to import
+
     probability = np.empty(len(scores.evidence))
     sign = np.where(scores.is_target, 1.0, -1.0)
     for date in np.unique(scores.dates):

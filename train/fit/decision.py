@@ -14,8 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from edge_ecg.contract import CONTRACT
 from edge_ecg.inference.guards import GuardLimits, largest_change, usual_rr_change
@@ -43,6 +42,8 @@ def newcombe_interval(auc: float, targets: int, baselines: int) -> tuple[float, 
         return (true - auc) ** 2 - Z_95**2 * spread / (targets * baselines)
 
     inside = min(max(auc, 1e-9), 1 - 1e-9)  # at 0 and 1 themselves a true AUC has no spread
+    from scipy.optimize import brentq  # slow to import
+
     low = brentq(beyond, 0.0, inside) if beyond(0.0) > 0 else 0.0
     high = brentq(beyond, inside, 1.0) if beyond(1.0) > 0 else 1.0
     return float(low), float(high)
@@ -207,7 +208,7 @@ def fit_guards(beats: BeatSet, evidence: np.ndarray) -> GuardLimits | None:
     logs = np.log(changes[changes > 0])
     if len(logs) < GUARDS_FEWEST_RECORDINGS:
         return None
-    reach = student.ppf(CHANGES_PASSED, len(logs) - 1) * np.sqrt(1 + 1 / len(logs))
+    reach = stdtrit(len(logs) - 1, CHANGES_PASSED) * np.sqrt(1 + 1 / len(logs))
     rr_change = np.percentile([usual_rr_change(beats.values[of, -1].astype(float)) for of in recordings], RR_PERCENTILE)
     limits = GuardLimits(float(np.exp(logs.mean() + reach * logs.std(ddof=1))), RR_MARGIN * float(rr_change))
     return limits if limits.rr_change > 0 else None

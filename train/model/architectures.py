@@ -13,7 +13,6 @@ from typing import Any
 import safetensors
 import safetensors.torch
 import torch
-from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 from edge_ecg.contract import CONTRACT
@@ -64,6 +63,8 @@ class LinearEncoder(nn.Module):
         features = aligned_features(self.align, beats).double()
         weight, bias = whitening(features, self.WHITENED)
         components = features @ weight.T + bias
+        from sklearn.linear_model import LogisticRegression  # slow to import
+
         regression = LogisticRegression(C=1.0, solver="newton-cholesky", tol=1e-8)
         regression.fit(components.numpy(), is_target.numpy())
         score = torch.from_numpy(regression.coef_)

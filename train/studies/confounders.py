@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from edge_ecg.contract import CONTRACT
 from edge_ecg.errors import RunError
@@ -315,7 +315,7 @@ def explained_by_order(
     if not apart or freedom < 1 or not x.any():
         return None, None
     slope = float(x @ y / (x @ x))
-    half = float(student.ppf(0.975, freedom) * np.sqrt(((y - slope * x) ** 2).sum() / freedom / (x @ x)))
+    half = float(stdtrit(freedom, 0.975) * np.sqrt(((y - slope * x) ** 2).sum() / freedom / (x @ x)))
     share, margin = slope * np.mean(apart) / effect, abs(half * np.mean(apart) / effect)
     return float(share), (float(share - margin), float(share + margin))
 

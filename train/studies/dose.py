@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
 
 from edge_ecg.datasets.dataset_file import FEWEST_DAYS, SETS, Dataset, Entry, days_with_both_states
 from edge_ecg.datasets.measured import read_measured
@@ -19,7 +18,7 @@ from edge_ecg.errors import RunError
 from edge_ecg.results import Correlation, Dose, DoseSession
 from edge_ecg.terminal.console import countdown
 from train.data import BeatSet, read_beats
-from train.evaluation.scores import DRAWS
+from train.evaluation.scores import DRAWS, ranks
 from train.fit.loop import Settings, evidence_of, settings_for, train_folds
 from train.model.model import SAMPLES
 from train.studies.subject import Say, Study, Subject
@@ -98,7 +97,7 @@ def dose(beats: BeatSet, evidence: np.ndarray, values: Mapping[str, float], betw
         sessions.append(
             DoseSession(
                 session=name,
-                rank=tuple(rankdata(value[of]).tolist()),
+                rank=tuple(ranks(value[of]).tolist()),
                 evidence=tuple(of_recording[of].round(4).tolist()),
                 state=tuple(state[of].tolist()),
                 evidence_rho=rank_correlation(value[of], of_recording[of]),
@@ -116,10 +115,10 @@ def dose(beats: BeatSet, evidence: np.ndarray, values: Mapping[str, float], betw
 
 def rank_correlation(one: np.ndarray, other: np.ndarray) -> float | None:
     """Spearman's rank correlation; None for too few, or where either is all the same."""
-    ranks = rankdata(one), rankdata(other)
-    if len(one) < FEWEST or any(len(set(rank.tolist())) < 2 for rank in ranks):
+    ranked = ranks(one), ranks(other)
+    if len(one) < FEWEST or any(len(set(rank.tolist())) < 2 for rank in ranked):
         return None
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(np.corrcoef(*ranked)[0, 1])
 
 
 def over_sessions(rhos: Iterable[float | None]) -> Correlation | None:
