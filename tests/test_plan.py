@@ -6,7 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from edge_ecg.cli import cli
+from edge_ecg.cli.plan import plan_of_run
 from edge_ecg.datasets import plan as module
 from edge_ecg.datasets.plan import Plan, plan_from, sessions_without_model, simulate
 from edge_ecg.errors import RunError
@@ -106,3 +109,17 @@ def test_three_sentences_name_counts_and_shares() -> None:
     assert "19:1" in sentences[0]
     assert f"{plan.rows[0].with_baseline.decided:.0%}" in sentences[0]
     assert "19 error-free sessions of each state" in sentences[2]
+
+
+def test_an_import_says_what_the_run_decides_so_far(
+    small_run: Path, small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for out in ("first", "second"):
+        done = CliRunner().invoke(cli, ["import", str(small_dataset.parent), "--baseline", "fasting", "--out", out])
+        assert done.exit_code == 0, done.output
+        said = " ".join(done.output.split())
+        assert ("run, so far: With 7 sessions of both states" in said) == (out == "second")
+        if out == "first":
+            Path("run").symlink_to(small_run)
+    assert plan_of_run(small_run)[0].sentences(("fasting", "glucose"))[0] in said

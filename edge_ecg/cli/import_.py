@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from edge_ecg.cli.options import PagePath, Quantity, RecordingLoop, override_options
+from edge_ecg.cli.plan import plan_of_run
 from edge_ecg.datasets.clock import DATE_ORDERS
 from edge_ecg.datasets.dataset_file import days_with_both_states
 from edge_ecg.datasets.importing import DATASET, Dates, Imported, Listing, list_recordings, refuse_to_lose, write_data
@@ -22,7 +23,7 @@ from edge_ecg.datasets.measured import (
     summary_rows,
 )
 from edge_ecg.datasets.sensors import GLUCOSE, Readings, quantity_of, read_sensor
-from edge_ecg.errors import DatasetError
+from edge_ecg.errors import DatasetError, EdgeEcgError
 from edge_ecg.readers.find import RecordingFile
 from edge_ecg.recording import Overrides, Recording
 from edge_ecg.report.contact_sheet import contact_sheet
@@ -277,9 +278,23 @@ def _show_imported(imported: Imported, listing: Listing) -> None:
             (date, label) for date in imported.split["train"] for label, count in imported.counts[date].items() if count
         )
         click.echo(f"{len(learned)} training days with both states (docs/protocol.md: how many are needed)")
+        if so_far := _decided_so_far(imported.labels):
+            click.echo(wrapped(so_far, 2))
         click.echo(f"Next: edge-ecg train {imported.out / DATASET}")
     else:
         click.secho(f"no {DATASET}: a split needs {FEWEST_DATES} dates with both states", fg="yellow", err=True)
+
+
+def _decided_so_far(labels: tuple[str, str]) -> str:
+    """A sentence on what the run of the working folder can decide so far; none if there is no run of these labels."""
+    run = Path("run")
+    if not run.is_dir():
+        return ""
+    try:
+        plan, of_run = plan_of_run(run)
+    except (EdgeEcgError, OSError):  # a run that is not finished, or of too few sessions
+        return ""
+    return f"{run}, so far: {plan.sentences(of_run)[0]} More sessions: edge-ecg plan {run}" if of_run == labels else ""
 
 
 def _and_duplicates(listing: Listing) -> str:

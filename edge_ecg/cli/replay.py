@@ -296,10 +296,12 @@ def _footer(bundle: Bundle) -> str:
     if levels is None:
         return "Nothing is decided, because training had too few dates to measure how much days differ."
     (baseline, target), dates = rule.labels, (levels.baseline.dates, levels.target.dates)
+    confidence = 1 - rule.constants.alpha
     return (
-        f"Decided at {1 - rule.constants.alpha:.0%}. Confidence is capped at {levels.most_confident(False):.1%} for "
-        f"{baseline} and {levels.most_confident(True):.1%} for {target}, because training had {dates[0]} dates with "
-        f"{baseline} and {dates[1]} with {target}."
+        f"Decided at {confidence:.0%}: odds of {confidence / rule.constants.alpha:.0f}:1 in the model of levels, not a "
+        f"measured error rate. Confidence is capped at {levels.most_confident(False):.1%} for {baseline} and "
+        f"{levels.most_confident(True):.1%} for {target}, because training had {dates[0]} dates with {baseline} and "
+        f"{dates[1]} with {target}."
     )
 
 
