@@ -170,7 +170,7 @@ def test_a_signalling_nan_is_refused_without_a_warning(small_bundle: Path) -> No
     content, middle = bytearray(bank.to_bytes()), bank.distribution.centres.astype(np.float32).tobytes()
     at = content.index(middle)
     content[at : at + 4] = bytes.fromhex("0100a07f")
-    with pytest.raises(EdgeEcgError, match="holds NaN"):
+    with pytest.raises(EdgeEcgError, match="contains NaN"):
         ReferenceBank.from_bytes(bytes(content))
 
 

@@ -258,10 +258,10 @@ def test_missing_measurements_are_named_once_with_their_command(of_run: str, of_
     assert "edge-ecg report RUN BUNDLE" in Parsed(of_bundle).text
 
 
-def test_the_comparator_has_one_figure_on_the_test_dates(copied: Path) -> None:
-    run, page = copied / "run", report(read_findings(copied / "run"))
+def test_the_comparator_has_one_figure_on_the_test_dates(copied: Path, whole: str) -> None:
+    run = copied / "run"
     test = read_json(run / "evaluation.json")["test"]["recordings"]
-    table = page[page.index("All methods on the same split") :].split("</table>")[0]
+    table = whole[whole.index("All methods on the same split") :].split("</table>")[0]
     own = Parsed(re.search(r"<tr><th[^>]*>aligned.*?</tr>", table, re.DOTALL)[0]).text  # type: ignore[index]
     assert own.count(f"{test['right']} of {test['total']}") == 2  # made up: those of the validation dates
     (run / "evaluation.json").unlink()
@@ -311,6 +311,7 @@ def test_a_difference_that_may_be_none_is_called_none(copied: Path) -> None:
         assert said in Parsed(report(read_findings(copied / "run"))).text
 
 
+@pytest.mark.slow
 def test_a_run_and_its_bundle_are_one_page(small_run: Path, small_bundle: Path) -> None:
     both = [read_findings(small_run), read_findings(small_bundle)]
     for every in (both, both[::-1]):
