@@ -15,31 +15,30 @@ from edge_ecg.recording import MICROVOLTS_PER, RATE_RANGE_HZ, gregorian_year, is
 
 Fields = list[tuple[str, str]]  # key and value of each line
 
-_PERSON_KEYS = {key.casefold() for locale in LOCALES.values() for key in (locale.name, locale.birth)}
-_RATE_KEYS = {locale.rate.casefold() for locale in LOCALES.values()}
+_KNOWN = LOCALES.values()
+_PERSON_KEYS = {key.casefold() for locale in _KNOWN for key in (locale.name, locale.birth)}
+_RATE_KEYS = {locale.rate.casefold() for locale in _KNOWN}
+# fmt: off
 _SHORT_RATE_KEYS = {
-    *("fs", "sr", "sps", "rate", "freq", "frequency", "hz", "hertz", "sf", "sfreq", "srate", "fsamp", "fsample"),
-    *(
-        "samplerate",
-        "sampling",
-        "frequenz",
-        "fréquence",
-        "frequenza",
-        "frecuencia",
-        "частота",
-        "频率",
-        "頻率",
-        "周波数",
-    ),
+    "fs", "sr", "sps", "rate", "freq", "frequency", "hz", "hertz", "sf", "sfreq", "srate", "fsamp", "fsample",
+    "samplerate", "sampling", "frequenz", "fréquence", "frequenza", "frecuencia", "частота", "频率", "頻率", "周波数",
 }
-_UNIT_KEYS = {locale.unit.casefold() for locale in LOCALES.values()} | {"units", "unité", "unidad", "единица", "単位"}
-_LEAD_KEYS = {locale.lead.casefold() for locale in LOCALES.values()}
+# fmt: on
+_UNIT_KEYS = {locale.unit.casefold() for locale in _KNOWN} | {"units", "unité", "unidad", "единица", "単位"}
+_LEAD_KEYS = {locale.lead.casefold() for locale in _KNOWN}
 _DEVICES = re.compile(
     r"\bWatch\d\d?,\d\d?\b|\bPolar (?:H\d\d?|OH1|Verity Sense)\b|\bMovesense\b|\bBITalino\b", re.IGNORECASE
 )
 _SCALE = re.compile(r"\b(?:gain|scale|scaling|factor|lsb|resolution|sensitivity|adu|counts?)\b")
-_RECORDED_KEYS = {locale.recorded.casefold() for locale in LOCALES.values()}
+_RECORDED_KEYS = {locale.recorded.casefold() for locale in _KNOWN}
 _RECORDED_WORDS = re.compile(r"record|start|begin|acqui|measure|captur|aufzeichn|aufnahme")
+
+_MARKS = " \t#;%/*!\"'{}|,"  # around a line
+_PAIR_END = re.compile(r"[,;|]\s*")
+_PAIR = re.compile(r"[^\W\d_][^:=\d]*[:=]")
+_AFTER_KEY = re.compile(r"\s*(?::=|[,;:\t=|])\s*")
+_WORD = re.compile(r"[^\W_]+|/")
+_LETTERS = re.compile(r"[^\W\d_]+")
 
 _SAMPLING = re.compile(
     r"samp|abtast|échant|echant|muestr|campion|\bcamp\b|amostr|próbk|probk|vzork|дискрет|采样|採樣|取样|取樣|サンプル|サンプリング|샘플|표본|"
@@ -50,14 +49,18 @@ _A_RATE = re.compile(
     r"per ?s(?:ec|\b)|/ ?s\b|\bsps\b|\bfs?\b"
 )
 _AN_INTERVAL = re.compile(r"interval|period|spacing|\bstep\b|\bdt\b|delta t|^samp\w* time")
+_INTERVAL_ALONE = re.compile(r"(?:dt|delta t|interval|time step|step)\b")
 _NO_SAMPLING = re.compile(
     r"heart|pulse?\b|herz|card|resp|breath|bpm|filter|notch|band ?width|pass\b|cut ?-?off|mains|corner|line freq|power|"
     r"baud|\bbit|refresh|display|screen|пульс|心"
 )
+_BEATS = re.compile(r"bpm|/ ?min")
+_RATE_SUFFIX = re.compile(r" ?\b(?:in|k?hz|hertz|ecg|nominal)\b")
 
 _NUMBER = r"(?<![-\d])(?<!\d[.,\s])(\d+(?:[.,]\d+)?(?:e[-+]?\d+)?)"
 _HERTZ = r"\s*\(?\[?(k?)(?:hert|herc|hz|赫|ヘルツ|헤르츠|герц|гц|херц|χερτζ|هرتز|הרץ|เฮิรตซ์)"
 _PER_SECOND = r"\s*(k?)(?:sps\b|s/s\b|/ ?s\b|(?:samples?|points?|values?)?\s*(?:per|/)\s*s(?:ec(?:onds?)?)?\b)"
+_A_NUMBER = re.compile(_NUMBER, re.IGNORECASE)
 _RATE = re.compile(f"{_NUMBER}(?:{_HERTZ}|{_PER_SECOND})", re.IGNORECASE)
 _STEP = re.compile(_NUMBER + r"\s*(s|sec|ms|msec|us)\s*/\s*sample", re.IGNORECASE)
 _KILO = re.compile(r"k(?:hz|hert)", re.IGNORECASE)
@@ -66,29 +69,69 @@ _SHOWN = re.compile(r"[-+]?(?:\d+(?:[.,]\d+)?(?:e[-+]?\d+)?|inf(?:inity)?|nan)\s
 _INTERVAL = re.compile(_NUMBER + r"\s*(s|sec|seconds?|ms|msec|milliseconds?|[µμu]s|ns)?\b", re.IGNORECASE)
 # Hertz in any other language: Apple's file names 511 to 514 of them, as no heart beats, alone in the field.
 _RATE_IN_UNKNOWN_WORDS = re.compile(r"(5[012]\d(?:[.,]\d+)?)\s*[^\W\d_][^\d,.;:/]{0,20}")
+_EXPONENT = re.compile(r"\de[-+]?\d")
+_OTHER_UNIT = re.compile(r"\d\s*[^\W\d_]")  # behind a number
+
+_BRACKETED = re.compile(r"[\[(]\s*([^\])]{1,20}?)\s*[\])]")
+_NO_VOLTS = re.compile(r"hz|hert|\d", re.IGNORECASE)
+# A line that is about no unit of the values.
+_NO_UNIT = re.compile(r"/|gain|resol|range|scale|filter|\bper\b|\badu?\b|count|lsb|\bbits?\b")
 
 _DAY = r"(?P<y>\d{4})[-/.](?P<m>\d\d?)[-/.](?P<d>\d\d?)"
 _HALF = r"(?!Z\b|UTC|GMT)[^\W\d_]+\.?(?:\s?[^\W\d_]+\.?)?"  # am, p. m., 午後: looked up, and else not understood
-_TIME = (
+_CLOCK = (
     rf"(?P<before>{_HALF}\s?)?(?P<hour>\d\d?):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,]\d+)?)?"
     rf"(?P<after>\s?{_HALF})?(?:\s?(?:UTC|GMT)(?=[\s+-]|$))?"
 )
+_TIME = re.compile(_CLOCK)
 _ZONE = r"(?P<zone>Z|[-+]\d\d:?\d\d)"
-_RECORDED_AT = re.compile(rf"{_DAY}(?:[T\s]+{_TIME}(?:\s?{_ZONE})?)?")
+_RECORDED_AT = re.compile(rf"{_DAY}(?:[T\s]+{_CLOCK}(?:\s?{_ZONE})?)?")
 _IN_WORDS = re.compile(r"(?P<month>[a-z]{3})[a-z]*\.? (?P<d>\d\d?),? (?P<y>\d{4})", re.IGNORECASE)
+_DAY_FIRST = re.compile(r"\b(\d\d?)\.(\d\d?)\.(\d{4})\b")  # with points
 # A year of the era Reiwa, or of four digits: other eras are unknown.
 _EAST_ASIAN = re.compile(r"((?<=令和)\d\d?|(?<!\d)\d{4})[年년]\s?(\d\d?)[月월]\s?(\d\d?)[日일]")
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _AFTER_NOON = {"pm", "nachm", "下午", "午後", "오후", "م", "μμ", "ch", "em", "ip", "du", "odp"}
 _BEFORE_NOON = {"am", "vorm", "上午", "午前", "오전", "ص", "πμ", "sa", "fm", "ap", "de", "dop"}
 
-# By what the page of `edge-ecg web` reads times and rates.
-TIMES_AND_RATES: Mapping[str, re.Pattern[str] | str | Collection[str]] = {
+# Every pattern and word by which text is read here: Swift and the page of `edge-ecg web` are given the same.
+VOCABULARY: Mapping[str, re.Pattern[str] | str | Collection[str]] = {
+    "person_keys": _PERSON_KEYS,
+    "rate_keys": _RATE_KEYS,
+    "short_rate_keys": _SHORT_RATE_KEYS,
+    "unit_keys": _UNIT_KEYS,
+    "recorded_keys": _RECORDED_KEYS,
+    "recorded_words": _RECORDED_WORDS,
+    "marks": _MARKS,
+    "pair_end": _PAIR_END,
+    "pair": _PAIR,
+    "after_key": _AFTER_KEY,
+    "word": _WORD,
+    "letters": _LETTERS,
+    "sampling": _SAMPLING,
+    "a_rate": _A_RATE,
+    "an_interval": _AN_INTERVAL,
+    "interval_alone": _INTERVAL_ALONE,
+    "no_sampling": _NO_SAMPLING,
+    "beats": _BEATS,
+    "rate_suffix": _RATE_SUFFIX,
+    "number": _A_NUMBER,
     "rate": _RATE,
+    "step": _STEP,
+    "kilo": _KILO,
+    "shown": _SHOWN,
+    "interval": _INTERVAL,
+    "rate_in_unknown_words": _RATE_IN_UNKNOWN_WORDS,
+    "exponent": _EXPONENT,
+    "other_unit": _OTHER_UNIT,
+    "bracketed": _BRACKETED,
+    "no_volts": _NO_VOLTS,
+    "no_unit": _NO_UNIT,
+    "time": _TIME,
     "recorded_at": _RECORDED_AT,
     "in_words": _IN_WORDS,
+    "day_first": _DAY_FIRST,
     "east_asian": _EAST_ASIAN,
-    "time": _TIME,
     "months": _MONTHS,
     "after_noon": _AFTER_NOON,
     "before_noon": _BEFORE_NOON,
@@ -97,8 +140,8 @@ TIMES_AND_RATES: Mapping[str, re.Pattern[str] | str | Collection[str]] = {
 
 def fields_of(lines: Sequence[str]) -> Fields:
     """Key and value of each line, the last first; the person's lines are gone."""
-    plain = (line.strip(" \t#;%/*!\"'{}|,") for line in reversed(lines))
-    split = (re.split(r"\s*(?::=|[,;:\t=|])\s*", part, maxsplit=1) for line in plain for part in _parts(line))
+    plain = (line.strip(_MARKS) for line in reversed(lines))
+    split = (_AFTER_KEY.split(part, maxsplit=1) for line in plain for part in _parts(line))
     fields = [
         (field[0].strip(" \"'").casefold(), field[-1].strip(" ,;\t\"'") if field[1:] else field[0]) for field in split
     ]
@@ -107,7 +150,7 @@ def fields_of(lines: Sequence[str]) -> Fields:
 
 def _parts(line: str) -> list[str]:
     """The `key: value` pairs of a line with several, or else the line."""
-    pairs = [part for part in re.split(r"[,;|]\s*", line) if re.match(r"[^\W\d_][^:=\d]*[:=]", part)]
+    pairs = [part for part in _PAIR_END.split(line) if _PAIR.match(part)]
     return pairs if len(pairs) > 1 else [line, *(pair for pair in pairs if not line.startswith(pair))]
 
 
@@ -149,7 +192,7 @@ def names_a_rate(fields: Fields) -> bool:
 
 
 def _words(key: str) -> str:
-    return " ".join(re.findall(r"[^\W_]+|/", key.casefold()))
+    return " ".join(_WORD.findall(key.casefold()))
 
 
 def _is_rate_key(key: str, value: str) -> bool:
@@ -158,18 +201,18 @@ def _is_rate_key(key: str, value: str) -> bool:
         return False
     if key in _RATE_KEYS or (_SAMPLING.search(words) and (_A_RATE.search(words) or _RATE.search(value))):
         return True
-    bare = re.sub(r" ?\b(?:in|k?hz|hertz|ecg|nominal)\b", "", words).strip() or words
+    bare = _RATE_SUFFIX.sub("", words).strip() or words
     if not {key, bare, words.replace(" ", "")} & _SHORT_RATE_KEYS:
         return False
     # A frequency may also be the heart's: its number stands alone or with hertz, if it is of samples.
     is_rate = _RATE.search(value) or _SHOWN.fullmatch(value)
-    return bool(is_rate or not re.search(r"\d\s*[^\W\d_]", re.sub(r"\de[-+]?\d", "", value)))
+    return bool(is_rate or not _OTHER_UNIT.search(_EXPONENT.sub("", value)))
 
 
 def _of_key(key: str, value: str) -> float:
     named = _RATE.findall(value)
-    numbers = re.findall(_NUMBER, value, re.IGNORECASE)
-    if (len(named) != 1 and len(numbers) != 1) or re.search(r"bpm|/ ?min", value.casefold()):
+    numbers = _A_NUMBER.findall(value)
+    if (len(named) != 1 and len(numbers) != 1) or _BEATS.search(value.casefold()):
         shown = f" ({value})" if _SHOWN.fullmatch(value) else ""
         raise RecordingError(
             f"sample rate is not a number of hertz{shown}; expected it as in '512 hertz'; set it with --rate"
@@ -187,7 +230,7 @@ def _named(key: str, value: str) -> float | None:
 
 def _interval_s(key: str, value: str) -> float | None:
     words = _words(key)
-    alone = re.match(r"(?:dt|delta t|interval|time step|step)\b", words)
+    alone = _INTERVAL_ALONE.match(words)
     if not _AN_INTERVAL.search(words) or not (alone or _SAMPLING.search(words)) or _NO_SAMPLING.search(words):
         return None
     found = _INTERVAL.search(value)
@@ -218,17 +261,16 @@ def _number(text: str) -> float:
 def stated_unit(fields: Fields, heading: str = "") -> str | None:
     """The unit: of the column's heading, of a line that is about it, or a word that only a unit is."""
     if heading:
-        words = re.findall(r"[^\W\d_]+", heading)
+        words = _LETTERS.findall(heading)
         known = [word for word in words if word.casefold() in MICROVOLTS_PER and word.casefold() != "v"]
-        bracketed = re.search(r"[\[(]\s*([^\])]{1,20}?)\s*[\])]", heading)
-        if known or (bracketed and not re.search(r"hz|hert|\d", bracketed[1], re.IGNORECASE)):
+        bracketed = _BRACKETED.search(heading)
+        if known or (bracketed and not _NO_VOLTS.search(bracketed[1])):
             return known[-1] if known else bracketed and bracketed[1]
     named = next((value for key, value in fields if _words(key) in _UNIT_KEYS and value), None)
     if named:
         return named
-    scales = re.compile(r"/|gain|resol|range|scale|filter|\bper\b|\badu?\b|count|lsb|\bbits?\b")  # not the values' own
-    plain = (value for key, value in fields if not scales.search(f"{key} {value}".casefold()))
-    last_words = (re.findall(r"[^\W\d_]+", value)[-1:] for value in plain)
+    plain = (value for key, value in fields if not _NO_UNIT.search(f"{key} {value}".casefold()))
+    last_words = (_LETTERS.findall(value)[-1:] for value in plain)
     seen = {word for words in last_words for word in words if word.casefold() in MICROVOLTS_PER}
     return next((word for word in sorted(seen) if len(word) > 1), None)  # a lone V may be anything
 
@@ -270,7 +312,7 @@ def recorded_at_in(text: str, needs_zone: bool = False) -> str | None:
     The year becomes Gregorian where only years differ; of another calendar nothing is known, so neither is the date.
     """
     text = re.sub(r"\d", lambda digit: str(unicodedata.decimal(digit[0])), unicodedata.normalize("NFKC", text))
-    text = re.sub(r"\b(\d\d?)\.(\d\d?)\.(\d{4})\b", r"\3-\2-\1", text)  # with points, the day comes first
+    text = _DAY_FIRST.sub(r"\3-\2-\1", text)
     text = _EAST_ASIAN.sub(lambda found: f"{found[1].zfill(4)}-{found[2]}-{found[3]} ", text)
     found, in_words = _RECORDED_AT.search(text), None if needs_zone else _IN_WORDS.search(text)
     if found and (found["zone"] or not needs_zone):
@@ -279,7 +321,7 @@ def recorded_at_in(text: str, needs_zone: bool = False) -> str | None:
         return " ".join(filter(None, (day, clock, clock and found["zone"]))) if day else None
     if in_words and in_words["month"].casefold() in _MONTHS:
         day = _day(in_words["y"], str(_MONTHS.index(in_words["month"].casefold()) + 1), in_words["d"])
-        time = re.search(_TIME, text[in_words.end() :].replace(" at ", " "))
+        time = _TIME.search(text[in_words.end() :].replace(" at ", " "))
         return " ".join(filter(None, (day, time and _clock(time)))) if day else None
     return None
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from edge_ecg.errors import RecordingError
 from edge_ecg.readers.format import Content, Format, lead_of
-from edge_ecg.readers.header import TIMES_AND_RATES, recorded_at_in, stated_device, stated_rate_hz
+from edge_ecg.readers.header import VOCABULARY, recorded_at_in, stated_device, stated_rate_hz
 from edge_ecg.recording import Overrides, RawSignal, is_same_rate
 
 if TYPE_CHECKING:
@@ -41,7 +41,10 @@ WORDS: Mapping[str, re.Pattern[str] | str | Collection[str]] = {
     "speed": _SPEED,
     "gain": _GAIN,
     "clock": _CLOCK,
-    **TIMES_AND_RATES,
+    **{
+        name: VOCABULARY[name]
+        for name in ("rate", "recorded_at", "in_words", "east_asian", "time", "months", "after_noon", "before_noon")
+    },
 }
 
 

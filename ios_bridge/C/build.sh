@@ -31,7 +31,6 @@ swiftc -target $triple -enable-experimental-feature Embedded -enable-experimenta
   -parse-as-library -package-name edgeecg -module-name EdgeECGCore -Xfrontend -function-sections \
   -Xfrontend -disable-incremental-llvm-codegen $options \
   -import-objc-header edge_ecg.h -c $core/*.swift $core/*/*.swift Interface.swift -o "$work/core.o"
-tables=$toolchain/lib/swift/embedded/$triple/libswiftUnicodeDataTables.a
 strict="-std=c11 -Wall -Wextra -Werror -O2 -ffunction-sections"
 
 if [ "$target" = wasm32 ]; then
@@ -41,7 +40,7 @@ if [ "$target" = wasm32 ]; then
   for name in $(grep -oE '\becg_[a-z_]+\(' edge_ecg.h | tr -d '(' | sort -u); do exports="$exports --export=$name"; done
   # shellcheck disable=SC2086
   wasm-ld --no-entry --gc-sections --strip-all --stack-first -z stack-size=262144 $exports "$work/core.o" \
-    "$work/runtime.o" "$tables" /usr/lib/wasm32-wasi/libc.a \
+    "$work/runtime.o" /usr/lib/wasm32-wasi/libc.a \
     /usr/lib/llvm-19/lib/clang/19/lib/wasi/libclang_rt.builtins-wasm32.a -o "$out/edge_ecg.wasm"
 else
   # shellcheck disable=SC2086
@@ -49,11 +48,10 @@ else
   if [ "$target" = aarch64 ] && llvm-objdump -d "$work/core.o" | grep -qE '\b[xw]18\b'; then
     echo "the core uses x18, which Android keeps for itself" >&2 && exit 1
   fi
-  (cd "$work" && mkdir tables && cd tables && llvm-ar x "$tables")
   rm -f "$out/libedge_ecg.a"
-  llvm-ar rcs "$out/libedge_ecg.a" "$work/core.o" "$work/runtime.o" "$work"/tables/*
+  llvm-ar rcs "$out/libedge_ecg.a" "$work/core.o" "$work/runtime.o"
   # GNU ld refuses the relocations of Swift's objects; lld does not.
   ln -s "$toolchain/bin/ld.lld" "$work/ld"
-  $cc -shared -B"$work" "$work/core.o" "$work/runtime.o" "$work"/tables/* -Wl,--version-script=edge_ecg.map \
+  $cc -shared -B"$work" "$work/core.o" "$work/runtime.o" -Wl,--version-script=edge_ecg.map \
     -Wl,--gc-sections,-z,max-page-size=16384,-z,defs,-s -lm -o "$out/libedge_ecg.so"
 fi

@@ -28,14 +28,14 @@ common="-std=c11 -Wall -Wextra -Werror -O2 -ffunction-sections -fdata-sections"
 case $device in
   m7 | m4f)
     # shellcheck disable=SC2086
-    $gcc $cpu -mthumb $common runtime.c semihosting.c "$work/core.o" -nostartfiles --specs=nano.specs \
+    $gcc $cpu -mthumb $common ../C/runtime.c semihosting.c "$work/core.o" -nostartfiles --specs=nano.specs \
       --specs=nosys.specs -T mps2.ld -Wl,--gc-sections,--no-warn-mismatch,-z,noexecstack -lm -o "$out"
     ;;
   *)
     # GNU ld refuses the relocations of Swift's objects; lld does not.
     ln -s "$toolchain/bin/ld.lld" "$work/ld"
     # shellcheck disable=SC2086
-    $gcc $cpu $common -D_GNU_SOURCE runtime.c posix.c "$work/core.o" -static -B"$work" -Wl,--gc-sections \
+    $gcc $cpu $common -D_GNU_SOURCE ../C/runtime.c posix.c "$work/core.o" -static -B"$work" -Wl,--gc-sections \
       -lm -o "$out"
     ;;
 esac

@@ -20,16 +20,41 @@ enum AppleCSV {
   static func signal(_ content: [UInt8]) throws(EdgeECGError) -> Signal {
     let (text, isUnicode) = TextDecoding.decoded(content)
     let file = try TextLines(text)
-    guard let start = file.lines.firstIndex(where: { isNumeric($0, in: file) }) else {
+    guard let start = file.lines.firstIndex(where: { isNumeric($0, in: file) }),
+      case let head = file.text[..<file.lines[start].bytes.lowerBound],
+      head.count(where: { $0 & 0xc0 != 0x80 }) < Vocabulary.mostHeaderCharacters
+    else {
       throw EdgeECGError.recording("no line is a number; expected an Apple ECG file or one value a line")
     }
-    let header = AppleHeader(file.lines[..<start].map { plain(file.string($0)) })
+    let above = file.lines[..<start].map { withoutQuotes(plain(file.string($0))) }
+    let header = AppleHeader(above)
     guard isUnicode || header.namesRate else {  // in Cyrillic or Chinese, say, its rate would be overlooked
       throw EdgeECGError.recording("is in an older encoding than Unicode, and names no rate; save it as UTF-8")
     }
+    let rate = try header.sampleRateHz()
+    let (values, separator) = try values(file.lines[start...], in: file)
     return Signal(
-      values: try values(file.lines[start...], in: file), unit: header.unit, sampleRateHz: try header.sampleRateHz(),
+      values: values, unit: header.unit(heading: heading(above, behind: separator)), sampleRateHz: rate,
       recordedAt: header.recordedAt)
+  }
+
+  /// As PhysioNet quotes.
+  private static func withoutQuotes(_ line: String) -> String {
+    guard line.utf8.first == 0x27 else { return line }
+    return String(line.unicodeScalars.filter { $0 != "'" })
+  }
+
+  /// The name above the values, perhaps its unit in a line below; empty where there is none.
+  ///
+  /// - Parameter separator: what comes before the values, where the rows are counted.
+  private static func heading(_ header: [String], behind separator: Unicode.Scalar?) -> Scalars {
+    let marks = Scalars(" #'")
+    guard let separator else {
+      let last = Scalars(header.last ?? "")
+      return last.contains { Scalars(",;:=\t").contains($0) } ? [] : last.trimmed(of: marks)
+    }
+    let names = header.suffix(3).map { Scalars($0).split(separator: separator.value, omittingEmptySubsequences: false) }
+    return Scalars(names.filter { $0.count == 2 }.map { Scalars($0[1]).trimmed(of: marks) }.joined(separator: [0x20]))
   }
 
   private static func isNumeric(_ line: TextLines.Line, in file: TextLines) -> Bool {
@@ -62,6 +87,10 @@ enum AppleCSV {
       case 0xa0, 0x2000...0x200a, 0x202f, 0x205f, 0x3000: plain.append(" ")
       case 0xb5: plain.append("\u{3bc}")
       case 0xff01...0xff5e: plain.append(Unicode.Scalar(scalar.value - 0xfee0) ?? scalar)
+      case 0x3390: plain.append(contentsOf: "Hz".unicodeScalars)
+      case 0x3391: plain.append(contentsOf: "kHz".unicodeScalars)
+      case 0x33b6: plain.append(contentsOf: "\u{3bc}V".unicodeScalars)
+      case 0x33b7: plain.append(contentsOf: "mV".unicodeScalars)
       default: plain.append(scalar)
       }
     }
@@ -71,7 +100,8 @@ enum AppleCSV {
   /// Where the columns are `Lead,Voltage`, `Lead I` stands before each value.
   private static func withoutLead(_ text: String) -> String {
     guard let first = text.unicodeScalars.first, "lLiI".unicodeScalars.contains(first) else { return text }
-    for lead in ["lead i", "i"] where text.lowercased().hasPrefix(lead) {
+    let folded = Scalars(text).casefolded
+    for lead in ["lead i", "i"] where folded.starts(with: Scalars(lead)) {
       let rest = text.unicodeScalars.dropFirst(lead.unicodeScalars.count)
       if let separator = rest.first, [",", ";", "\t"].contains(separator) { return String(rest.dropFirst()) }
     }
@@ -79,16 +109,20 @@ enum AppleCSV {
   }
 
   /// The numbers of the lines: at once where they are plain, else with patience.
-  private static func values(_ lines: ArraySlice<TextLines.Line>, in file: TextLines) throws(EdgeECGError) -> [Double] {
+  ///
+  /// - Returns: them, and what comes before each where the lines are counted.
+  private static func values(
+    _ lines: ArraySlice<TextLines.Line>, in file: TextLines
+  ) throws(EdgeECGError) -> (values: [Double], separator: Unicode.Scalar?) {
     let plain =
       plainColumn(lines, in: file, mark: UInt8(ascii: ".")) ?? plainColumn(lines, in: file, mark: UInt8(ascii: ","))
-    if let plain { return plain }
-    let values = try patientValues(lines.map { Row(number: $0.number, text: file.string($0)) })
+    if let plain { return (plain, nil) }
+    let (values, separator) = try patientValues(lines.map { Row(number: $0.number, text: file.string($0)) })
     if let first = values.firstIndex(where: { !$0.isFinite }) {
       let line = lines[lines.startIndex + first].number
       throw EdgeECGError.recording("line \(line) is \(values[first].pythonRepr), not a finite number")
     }
-    return values
+    return (values, separator)
   }
 
   /// The numbers, if each line is digits with one `mark` at most, and a comma can't be the end of an index.
@@ -107,13 +141,15 @@ enum AppleCSV {
   }
 
   /// The numbers of lines with decimal commas or an index, or the error that names the first bad line.
-  private static func patientValues(_ rows: [Row]) throws(EdgeECGError) -> [Double] {
+  private static func patientValues(
+    _ rows: [Row]
+  ) throws(EdgeECGError) -> (values: [Double], separator: Unicode.Scalar?) {
     let plain = rows.map { row in
       Row(number: row.number, text: withoutEmptyColumns(Self.plain(row.text)))
     }
-    let column = try withoutIndex(plain)
+    let (column, separator) = try withoutIndex(plain)
     let hasPoints = column.contains { $0.utf8.contains(UInt8(ascii: ".")) }
-    return try zip(plain, column).map { row, text throws(EdgeECGError) -> Double in
+    let values = try zip(plain, column).map { row, text throws(EdgeECGError) -> Double in
       if hasPoints, text.utf8.contains(UInt8(ascii: ",")) {
         throw EdgeECGError.recording("line \(row.number)\(shown(row.text)) has a comma; others have points")
       }
@@ -123,6 +159,7 @@ enum AppleCSV {
           ? "line \(row.number)\(shown(row.text)) is not one number"
           : "line \(row.number) is text, and the values began before it")
     }
+    return (values, separator)
   }
 
   /// A spreadsheet pads each line to the header's width.
@@ -133,7 +170,9 @@ enum AppleCSV {
   }
 
   /// The lines without a first column that counts them, from any number on; all of each line where there is none.
-  private static func withoutIndex(_ rows: [Row]) throws(EdgeECGError) -> [String] {
+  private static func withoutIndex(
+    _ rows: [Row]
+  ) throws(EdgeECGError) -> (texts: [String], separator: Unicode.Scalar?) {
     for separator: Unicode.Scalar in [";", "\t", ",", " "] {
       let ends = rows.map { $0.text.unicodeScalars.firstIndex(of: separator) }
       guard ends.contains(where: { $0 != nil }) else { continue }
@@ -153,11 +192,12 @@ enum AppleCSV {
           "line \(rows[wrong].number)\(shown(rows[wrong].text)) may be two columns or one number: "
             + "the first part climbs from line to line, but does not count 0, 1, 2")
       }
-      return zip(rows, ends).map { row, end in
+      let texts = zip(rows, ends).map { row, end in
         end.map { String(row.text.unicodeScalars[$0...].dropFirst()) } ?? ""
       }
+      return (texts, separator)
     }
-    return rows.map { $0.text }
+    return (rows.map { $0.text }, nil)
   }
 
   /// Whether nearly all steps go up, as in an index or in times, even damaged ones; in an ECG half do.
@@ -174,7 +214,7 @@ enum AppleCSV {
   private static func shown(_ row: String) -> String {
     let parts = row.unicodeScalars.split(omittingEmptySubsequences: false) { [",", ";", "\t"].contains($0) }
     let areNumbers = parts.enumerated().allSatisfy { index, part in
-      let text = String(index == 0 ? part[...] : part.drop { $0.properties.isWhitespace })
+      let text = String(index == 0 ? part[...] : part.drop { $0.value.isSpace })
       return text.isEmpty || NumberText.isShowable(text)
     }
     return areNumbers ? " ('\(String(String.UnicodeScalarView(row.unicodeScalars.prefix(20))))')" : ""

@@ -39,7 +39,7 @@ public struct ECGCalendarDay: Hashable, Sendable, CustomStringConvertible {
 
   /// A phone that is set to the Buddhist calendar (2566), the Japanese one (5, of Reiwa) or Taiwan's (112) writes its
   /// years. Others have other months as well.
-  private static func gregorianYear(_ year: Int) -> Int? {
+  static func gregorianYear(_ year: Int) -> Int? {
     switch year {
     case 1970...2200: year
     case 2513...2743: year - 543

@@ -94,7 +94,7 @@ public struct ECGRecording: Hashable, Sendable {
   }
 
   private static func microvolts(_ values: [Double], unit: String) throws(EdgeECGError) -> [Double] {
-    guard let scale = microvoltsPer(unit: unit) else {
+    guard let scale = microvoltsPer(Scalars(unit)) else {
       throw EdgeECGError.recording("unit is not known; expected µV, mV or V")  // of a damaged header, it may be a name
     }
     let largest = scale * values.reduce(0) { abs($1) > $0 ? abs($1) : $0 }
@@ -112,13 +112,10 @@ public struct ECGRecording: Hashable, Sendable {
     return values.map { $0 * scale }
   }
 
-  private static func microvoltsPer(unit: String) -> Double? {
-    switch unit.lowercased() {
-    case "μv", "µv", "uv", "microvolt", "microvolts", "mikrovolt", "微伏", "мкв": 1
-    case "mv", "millivolt", "millivolts", "毫伏", "мв": 1e3
-    case "v", "volt", "volts", "伏": 1e6
-    default: nil
-    }
+  /// What one of a unit is; nothing for a word that is none.
+  static func microvoltsPer(_ unit: Scalars) -> Double? {
+    let folded = unit.casefolded
+    return Vocabulary.microvoltsPer.first { folded.isOne(of: [$0.word]) }?.value
   }
 }
 
