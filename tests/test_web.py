@@ -30,6 +30,11 @@ from edge_ecg.watch import DayBaseline, embed
 from tests.browser import ENTER, Browser, browser, drop, in_a_browser, settled, until, waited_for
 
 MOST_BYTES = 600_000
+# What a screen reader has no name for, or would read aloud at every frame.
+NAMELESS = """
+const name = (e) => e.getAttribute("aria-label") || [...(e.labels ?? [])].map((l) => l.innerText).join("") || e.innerText;
+return [...document.querySelectorAll("button, input, select, progress, canvas, summary, output:not([aria-live=off])")]
+  .filter((e) => e.tagName === "OUTPUT" || !name(e)?.trim()).map((e) => e.outerHTML.slice(0, 80))"""
 
 
 @pytest.fixture(scope="module")
@@ -391,6 +396,7 @@ def test_a_recording_opens_plays_and_closes_by_keyboard(window: Any, page: Path,
         until(shown, "return player.at >= player.result.duration")
         shown.click("#paper")
         assert shown.text("#beat").startswith("Beat at ")
+        assert shown.run(NAMELESS) == []
         shown.press("\ue00c")  # escape
         assert not shown.run("return document.getElementById('detail').open")
         assert shown.run("return document.activeElement.closest('.row').dataset.number") == str(

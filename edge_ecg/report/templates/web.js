@@ -32,12 +32,12 @@ function ruleText(result) {
   return result.recordings ? `day's baseline, ${plural(result.recordings, "recording")}${undated}` : "no baseline of the day";
 }
 
-/** Why a decision is no surer than it is. */
+/** Why the confidence is no higher, where it is capped. */
 function capText({ decision }) {
   const isTarget = decision.log_odds > 0, cap = isTarget ? bundle.most_confident_target : bundle.most_confident_baseline;
   if (!isDecided(decision) || Math.abs(decision.confidence - cap) > 1e-9) return "";
   const [known, other] = isTarget ? [bundle.baseline_dates, bundle.labels[0]] : [bundle.target_dates, bundle.labels[1]];
-  return `the most that ${known} dates with ${other} support`;
+  return `capped: ${known} dates with ${other}`;
 }
 
 /** Why nothing was decided, in words. */
@@ -114,6 +114,7 @@ const HEARD = {
 
   progress({ done, total }) {
     $("busy").hidden = done >= total;
+    $("totals").setAttribute("aria-busy", String(done < total)); // is read aloud when all are judged, not after each
     $("progress").max = total;
     $("progress").value = done;
     $("busy-text").textContent = `${done} of ${total}`;
@@ -130,11 +131,12 @@ function say(text, isWrong = false) {
 }
 
 function ruleOfBundle() {
-  if (!bundle.baseline_dates) return "Nothing is decided: training had too few dates to tell how much days differ.";
-  const limit = Math.max(1 / (1 + Math.exp(-bundle.upper)), 1 / (1 + Math.exp(bundle.lower)));
-  return `Decided at ${percent(limit)}. Days are what counts: ${bundle.baseline_dates} with ${bundle.labels[0]} and ${bundle.target_dates} with `
-    + `${bundle.labels[1]} support a confidence of at most ${percent(bundle.most_confident_baseline)} for ${bundle.labels[0]} and `
-    + `${percent(bundle.most_confident_target)} for ${bundle.labels[1]}. Known days: ${knownDays()}${bundle.is_enrolled ? ", enrolled" : ""}.`;
+  if (!bundle.baseline_dates) return "Nothing is decided, because training had too few dates to measure how much days differ.";
+  const odds = Math.exp(Math.min(bundle.upper, -bundle.lower)), [baseline, target] = bundle.labels;
+  return `Decided at odds of ${Number(odds.toPrecision(3))}:1 by the rule's own model, ${percent(odds / (1 + odds))}; that is no measured error rate. `
+    + `Confidence is capped at ${percent(bundle.most_confident_baseline)} for ${baseline} and ${percent(bundle.most_confident_target)} for ${target}, `
+    + `because training had ${bundle.baseline_dates} dates with ${baseline} and ${bundle.target_dates} with ${target}. `
+    + `Known days: ${knownDays()}${bundle.is_enrolled ? ", enrolled" : ""}.`;
 }
 
 function change(recording, facts) {
@@ -242,7 +244,7 @@ function newRow(recording) {
   const open = make("button", { type: "button", class: "open-row", "aria-label": `${recording.name}: ${word} ${sure}. Open` },
     make("span", { class: "what" }, make("b", {}, timeText(recording) || recording.name), ...(timeText(recording) ? [recording.name, make("br")] : []),
       [recording.heart_rate && `${Math.round(recording.heart_rate)} bpm`, `${Math.round(recording.duration_s)} s`].filter(Boolean).join(", ")));
-  const button = make("button", { type: "button", class: "choose", "aria-pressed": String(isChosen) }, isChosen ? "day's baseline ✓" : "day's baseline");
+  const button = make("button", { type: "button", class: "choose", "aria-pressed": String(isChosen), "aria-label": `day's baseline: ${recording.name}` }, isChosen ? "day's baseline ✓" : "day's baseline");
   const meter = decision && !isChosen ? make("span", { class: "meter", role: "img", "aria-label": `log odds ${decision.log_odds.toFixed(2)}` }, make("i")) : "";
   if (meter) meter.firstElementChild.style.left = `${12 + 76 * Math.min(1.12, Math.max(-0.12, (decision.log_odds - bundle.lower) / (bundle.upper - bundle.lower)))}%`;
   const verdict = make("div", { class: "verdict-cell" },
@@ -394,11 +396,12 @@ function cleared(canvas, height) {
 }
 
 const STRIP = 100; // height of a strip of paper in CSS pixels
-const stripSeconds = () => ($("paper").clientWidth < 600 ? 5 : 10);
+/** Of a strip: some 10, or 5 on a phone, so that the last one is as full as the others. */
+const stripSeconds = ({ duration }) => duration / Math.max(1, Math.round(duration / ($("paper").clientWidth < 600 ? 5 : 10)));
 const rSeconds = (beat) => beat.r_index / bundle.sample_rate_hz;
 
 function drawPaper(result, at) {
-  const seconds = stripSeconds(), strips = Math.ceil(result.duration / seconds);
+  const seconds = stripSeconds(result), strips = Math.round(result.duration / seconds);
   const [pen, width] = cleared($("paper"), strips * STRIP), [low, high] = result.range;
   const unit = width / seconds, top = 20, span = Math.max(high - low, 400);
   for (const [step, name] of [[0.04, "fine"], [0.2, "coarse"]]) {
@@ -427,7 +430,7 @@ function drawPaper(result, at) {
       pen.stroke();
     }
     pen.fillStyle = color("soft");
-    pen.fillText(`${strip * seconds} s`, 4, STRIP * (strip + 1) - 4);
+    pen.fillText(`${Math.round(strip * seconds)} s`, 4, STRIP * (strip + 1) - 4);
   }
   for (const beat of result.beats) {
     if (beat.known_at_s > at) continue;
@@ -571,7 +574,7 @@ $("play").onclick = () => {
 };
 $("moment").oninput = () => { player.at = Number($("moment").value); draw(); };
 $("paper").onclick = (event) => {
-  const seconds = stripSeconds();
+  const seconds = player.result ? stripSeconds(player.result) : 1;
   const beat = nearest(Math.floor(event.offsetY / STRIP) * seconds + seconds * event.offsetX / $("paper").clientWidth, rSeconds);
   if (beat) tell(beat);
 };

@@ -216,7 +216,7 @@ struct AppleHeader {
   }
 
   private static func day(year: Scalars, month: Int, day: Scalars) -> String? {
-    guard let gregorian = CalendarDay.gregorianYear(int(year)), month <= 12, int(day) <= 31 else { return nil }
+    guard let gregorian = ECGCalendarDay.gregorianYear(int(year)), month <= 12, int(day) <= 31 else { return nil }
     return "\(String(gregorian))-\(padded(month))-\(padded(int(day)))"
   }
 
