@@ -7,7 +7,7 @@ decisions, several times faster. Nothing needs it.
 import ctypes as c
 import os
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -18,25 +18,39 @@ import numpy as np
 from edge_ecg.bundles.bundle import Bundle
 from edge_ecg.bundles.pack import packed_as_loaded
 from edge_ecg.errors import BundleError, EdgeEcgError, RecordingError
-from edge_ecg.inference.votes import Vote
+from edge_ecg.inference.guards import Fingerprint
+from edge_ecg.inference.novelty import OUT_OF_DATE, OUT_OF_DISTRIBUTION
+from edge_ecg.inference.votes import INCONCLUSIVE, NOT_A_NUMBER, Decision, Provisional, Vote
 from edge_ecg.recording import one_lead
 from edge_ecg.signal.beats import Beat
-from edge_ecg.watch import DayBaseline, Judged, Watch
+from edge_ecg.watch import DayBaseline, Judged, Watch, require_watchable
 
 ENGINE = "EDGE_ECG_CORE"  # the environment variable with the path of the library
 VERSION = 1  # of the header's interface
 _ROOM = 512  # bytes of a sentence
+OF_WATCH = (OUT_OF_DATE, OUT_OF_DISTRIBUTION, NOT_A_NUMBER)  # why a usable beat did not vote
 
 
-class _Beat(c.Structure):
-    """`ecg_beat` of the header."""
+def _structure(**names: str) -> np.dtype[np.void]:
+    """A C structure as a NumPy type: the names of its fields by their kind, in order."""
+    return np.dtype([(name, kind[:2]) for kind, words in names.items() for name in words.split()], align=True)
 
-    _fields_ = (
-        ("r_index", c.c_int64),
-        *((name, c.c_double) for name in ("known_at_s", "rr_s", "evidence", "log_odds", "confidence")),
-        *(("decision", c.c_int32), ("reasons", c.c_uint32)),
-        *((name, c.c_int32) for name in ("same_as_baseline", "same_as_target", "hard_target", "is_turned")),
-    )
+
+# The structures of the header. A letter after a kind tells one run of it from the next.
+_BEAT = _structure(
+    i8="r_index",
+    f8="known_at_s rr_s evidence log_odds confidence",
+    i4="decision",
+    u4="reasons",
+    i4b="same_as_baseline same_as_target hard_target is_turned",
+)
+_DECISION = _structure(
+    f8="confidence log_odds level provisional_s covered_s",
+    i4="decision provisional provisional_beats votes_for_baseline votes_for_target unusable is_enough",
+    u4="reasons",
+)
+_DAY_LEVEL = _structure(f8="level", i4="recordings beats day")
+_FINGERPRINT = _structure(f8="evidence covered_s", i4="beats")
 
 
 class Core:
@@ -56,9 +70,14 @@ class Core:
         self.new_watch = self._function("ecg_watch_new", handle, handle, c.c_double, c.c_int32, handle, text, size)
         self.close_watch = self._function("ecg_watch_close", None, handle)
         self.reset_watch = self._function("ecg_watch_reset", None, handle)
-        self.push = self._function("ecg_watch_push", c.c_int32, handle, c.c_void_p, size, text, size)
-        self.next = self._function("ecg_watch_next", c.c_int32, handle, c.POINTER(_Beat), c.c_void_p)
+        self.push = self._function("ecg_watch_push", c.c_int32, handle, c.c_void_p, size, c.c_void_p, size)
+        self.take = self._function("ecg_watch_take", c.c_int32, handle, *[c.c_void_p] * 3, size)
+        self.decide = self._function("ecg_watch_decision", None, handle, c.c_void_p)
+        self.known_baseline = self._function("ecg_day_baseline_known", handle, c.c_void_p, c.c_void_p, text, size)
+        self.close_baseline = self._function("ecg_day_baseline_close", None, handle)
+        self.fingerprint = self._function("ecg_watch_fingerprint", None, handle, c.c_void_p)
         self.beat_reasons = self._names("ecg_beat_reason")
+        self.recording_reasons = self._names("ecg_recording_reason")
         self._bundles: dict[int, int] = {}
 
     def bundle(self, bundle: Bundle) -> int:
@@ -100,43 +119,139 @@ def open_watch(
     return CoreWatch(_core(path), bundle, sample_rate_hz, day, day_baseline)
 
 
+def _number(day: date | None) -> int:
+    return day.year * 10000 + day.month * 100 + day.day if day else 0
+
+
 class CoreWatch(Watch):
-    """A watch whose beats are found, cut and compared by the compiled core; their votes are counted here."""
+    """A watch of the compiled core: it finds, cuts and compares the beats, and decides."""
 
     def __init__(
         self, core: Core, bundle: Bundle, sample_rate_hz: float, day: date | None, day_baseline: DayBaseline | None
     ):
-        super().__init__(bundle, sample_rate_hz, day, day_baseline)  # which checks all of them
-        self._core, self._error, self._beat = core, c.create_string_buffer(_ROOM), _Beat()
-        self._values = np.zeros(bundle.contract.beat_length, np.float32)
-        self._values_at = self._values.ctypes.data
-        number = day.year * 10000 + day.month * 100 + day.day if day else 0
-        self._handle = core.new_watch(core.bundle(bundle), sample_rate_hz, number, None, self._error, _ROOM)
+        require_watchable(bundle, sample_rate_hz, day, day_baseline)
+        self._core, self._bundle, self._sample_rate_hz, self._pushed_samples = core, bundle, sample_rate_hz, 0
+        self._length = bundle.contract.beat_length
+        self._labels = (*bundle.labels, INCONCLUSIVE)
+        self._error, self._now = c.create_string_buffer(_ROOM), np.zeros(1, _DECISION)
+        self._push, self._error_at = core.push, c.addressof(self._error)
+        self._make_room(8)
+        baseline = self._baseline(day_baseline) if day_baseline else None
+        opened = core.bundle(bundle)
+        self._handle = core.new_watch(opened, sample_rate_hz, _number(day), baseline, self._error, _ROOM)
+        core.close_baseline(baseline)
         if not self._handle:
             raise RecordingError(self._error.value.decode(errors="replace"))
         weakref.finalize(self, core.close_watch, self._handle)
 
+    def _baseline(self, known: DayBaseline) -> int:
+        level = np.array(
+            [(known.level.level, known.level.recordings, known.level.beats, _number(known.day))], _DAY_LEVEL
+        )
+        prints = np.array([(each.evidence, each.covered_s, each.beats) for each in known.fingerprints], _FINGERPRINT)
+        found: int = self._core.known_baseline(level.ctypes.data, prints.ctypes.data, self._error, _ROOM)
+        return found
+
+    def _make_room(self, beats: int) -> None:
+        self._beats_room = beats
+        self._found, self._decided_at = np.zeros(beats, _BEAT), np.zeros(beats, _DECISION)
+        self._values = np.zeros((beats, self._length), np.float32)
+        self._addresses = [array.ctypes.data for array in (self._found, self._decided_at, self._values)]
+
     def reset(self) -> None:
         """Start a new recording of the same day."""
-        super().reset()
         self._core.reset_watch(self._handle)
+        self._pushed_samples = 0
 
     def push(self, samples_uv: np.ndarray) -> list[Judged]:
+<<<<<<< HEAD
         """Take the next raw samples in microvolts; return the beats completed since. Errors as in `Watch.push`."""
         samples = np.ascontiguousarray(one_lead(samples_uv), np.float64)
+=======
+        """Take the next raw samples in microvolts; return the beats judged since. Raises as `Watch.push` does."""
+        samples = samples_uv
+        if not (type(samples) is np.ndarray and samples.dtype == np.float64 and samples.ndim == 1):
+            samples = one_lead(samples)
+        samples = np.ascontiguousarray(samples, np.float64)
+>>>>>>> f5cd956 (Take all waiting beats and their decisions from the core at once, know a day's baseline by its fingerprints in C, and optimize the WebAssembly)
         address = samples.__array_interface__["data"][0]  # at a fifth of what samples.ctypes costs
-        found = self._core.push(self._handle, address, len(samples), self._error, _ROOM)
+        found = self._push(self._handle, address, len(samples), self._error_at, _ROOM)
         if found < 0:
             raise RecordingError(self._error.value.decode(errors="replace"))
         self._pushed_samples += len(samples)
-        return [self._next() for _ in range(found)]
+        return self._take(found) if found else []
 
-    def _next(self) -> Judged:
-        beat = self._beat
-        self._core.next(self._handle, c.byref(beat), self._values_at)
-        unusable = tuple(name for bit, name in enumerate(self._core.beat_reasons) if beat.reasons >> bit & 1)
-        cut = Beat(beat.r_index, beat.known_at_s, self._values.copy(), bool(beat.is_turned), unusable)
-        if unusable:
-            return self._skipped(cut, *unusable)
-        vote = Vote(beat.same_as_baseline, beat.same_as_target, bool(beat.hard_target), beat.evidence)
-        return self._voted(cut, vote)
+    def judge(self, beats: Sequence[Beat]) -> list[Judged]:
+        """Not in the core, which cuts its beats itself: raises RecordingError."""
+        raise RecordingError(f"{len(beats)} beats were cut elsewhere; the core of {ENGINE} takes samples")
+
+    def _take(self, found: int) -> list[Judged]:
+        if found > self._beats_room:
+            self._make_room(2 * found)
+        self._core.take(self._handle, *self._addresses, found)
+        values, names = self._values[:found].copy(), self._core.beat_reasons
+        judged = []
+        rows = zip(self._found[:found].tolist(), self._decided_at[:found].tolist(), values, strict=True)
+        for (r_index, known_at_s, _, evidence, _, _, _, reasons, baseline, target, hard, turned), now, cut in rows:
+            unusable = _set(reasons, names) if reasons else ()
+            # Only what the signal says is of the beat; the rest the watch knows.
+            of_beat = tuple(reason for reason in unusable if reason not in OF_WATCH) if unusable else ()
+            vote = None if unusable else Vote(baseline, target, bool(hard), evidence)
+            beat = Beat(r_index, known_at_s, cut, bool(turned), of_beat)
+            judged.append(Judged(beat, vote, self._decision_of(now), unusable))
+        return judged
+
+    def _decision_of(self, now: tuple[Any, ...]) -> Decision:
+        confidence, _, _, seconds, covered_s, label, first, beats, for_baseline, for_target, unusable, _, reasons = now
+        labels = self._labels
+        return Decision(
+            labels[label],
+            confidence,
+            for_baseline + for_target,
+            Provisional(labels[first], beats, seconds) if first >= 0 else None,
+            {labels[0]: for_baseline, labels[1]: for_target},
+            unusable,
+            _set(reasons, self._core.recording_reasons) if reasons else (),
+            covered_s,
+        )
+
+    @property
+    def _known(self) -> np.void:
+        self._core.decide(self._handle, self._now.ctypes.data)
+        known: np.void = self._now[0]
+        return known
+
+    @property
+    def decision(self) -> Decision:
+        """The decision on the recording so far; final when all its samples were pushed."""
+        known: Any = self._known.item()
+        return self._decision_of(known)
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Of the beats that voted: the same only for the same recording."""
+        found = np.zeros(1, _FINGERPRINT)
+        self._core.fingerprint(self._handle, found.ctypes.data)
+        evidence, covered_s, beats = found[0].item()
+        return Fingerprint(beats, evidence, covered_s)
+
+    @property
+    def log_odds(self) -> float:
+        """Log odds of the beats so far; above 0 speaks for the target."""
+        return float(self._known["log_odds"])
+
+    @property
+    def level(self) -> float:
+        """Mean evidence of the beats so far."""
+        return float(self._known["level"])
+
+    @property
+    def can_decide(self) -> bool:
+        """Whether enough beats have voted so far."""
+        return bool(self._known["is_enough"])
+
+
+@cache
+def _set(bits: int, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of the bits that are set."""
+    return tuple(name for bit, name in enumerate(names) if bits >> bit & 1)

@@ -114,6 +114,23 @@ def _why_not(judged: list[Judged], bundle: Bundle) -> str:
     return f"{len(judged) - votes} of {len(judged)} beats are unusable: {reason}{advice}"
 
 
+def require_watchable(
+    bundle: Bundle, sample_rate_hz: float, day: date | None, day_baseline: DayBaseline | None
+) -> None:
+    """Raises BundleError or RecordingError for what no watch can be made of."""
+    if not isinstance(bundle, Bundle):
+        raise BundleError(f"bundle is a {type(bundle).__name__}, expected what load_bundle returns")
+    low, high = RATE_RANGE_HZ
+    if not is_finite(sample_rate_hz) or not low <= sample_rate_hz <= high:
+        raise RecordingError(f"sample rate is {sample_rate_hz!r}, expected {low:g} to {high:g} Hz")
+    if not isinstance(day_baseline, DayBaseline | None):
+        raise RecordingError(f"day_baseline is a {type(day_baseline).__name__}, expected DayBaseline.of(...)")
+    if day is not None and (not isinstance(day, date) or isinstance(day, datetime)):
+        raise RecordingError(f"day is {day!r}, expected a datetime.date or None")
+    if day_baseline and day_baseline.day and day and day_baseline.day != day:
+        raise RecordingError(f"the day's baseline is of {day_baseline.day}, the recording of {day}")
+
+
 class Watch:
     """Decide on a recording while it arrives. Any chunk size gives the same votes and decision, bit for bit.
 
@@ -132,17 +149,7 @@ class Watch:
         day: date | None = None,
         day_baseline: DayBaseline | None = None,
     ):
-        if not isinstance(bundle, Bundle):
-            raise BundleError(f"bundle is a {type(bundle).__name__}, expected what load_bundle returns")
-        low, high = RATE_RANGE_HZ
-        if not is_finite(sample_rate_hz) or not low <= sample_rate_hz <= high:
-            raise RecordingError(f"sample rate is {sample_rate_hz!r}, expected {low:g} to {high:g} Hz")
-        if not isinstance(day_baseline, DayBaseline | None):
-            raise RecordingError(f"day_baseline is a {type(day_baseline).__name__}, expected DayBaseline.of(...)")
-        if day is not None and (not isinstance(day, date) or isinstance(day, datetime)):
-            raise RecordingError(f"day is {day!r}, expected a datetime.date or None")
-        if day_baseline and day_baseline.day and day and day_baseline.day != day:
-            raise RecordingError(f"the day's baseline is of {day_baseline.day}, the recording of {day}")
+        require_watchable(bundle, sample_rate_hz, day, day_baseline)
         self._bundle = bundle
         self._is_out_of_date = (
             bundle.references.distribution is not None and bundle.references.distribution.is_out_of_date(day)

@@ -145,6 +145,17 @@ def test_each_surface_gives_the_golden_events(
     assert assert_same(SURFACES[name](golden_pack, jobs), wanted) > 40
 
 
+@pytest.mark.parametrize("name", [name for name in SURFACES if name != "swift"])
+def test_a_recording_is_known_as_its_own_baseline_under_another_name(
+    name: str, golden_pack: Path, golden: tuple[list[Job], list[Events]], tmp_path: Path
+) -> None:
+    baseline, copy = golden[0][-1][1], tmp_path / "other.csv"
+    copy.write_bytes(baseline.read_bytes())
+    (events,) = SURFACES[name](golden_pack, [[copy, baseline]])
+    assert events["decision"]["reasons"] == ["its own day's baseline"]
+    assert events["decision"]["decision"] == "inconclusive"
+
+
 @pytest.mark.parametrize("name", [name for name in SURFACES if name != "python"])
 def test_each_surface_gives_the_events_of_python_for_real_recordings(
     name: str, packed: Path, real: tuple[list[Job], list[Events]]
@@ -157,9 +168,10 @@ def test_each_surface_gives_the_events_of_python_for_real_recordings(
 def test_the_webassembly_in_the_package_is_what_its_sources_build() -> None:
     """Byte for byte, where the toolchain is the one that the package was built with."""
     wanted = next(line for line in (BRIDGE / "C/build.sh").read_text().splitlines() if line.startswith("# Swift "))
-    version = run([tool("swiftc"), "--version"])
-    if wanted.removeprefix("# ").split(":")[0] not in version.replace("Swift version", "Swift"):
-        pytest.skip(f"{version.splitlines()[0]} here: edge_ecg.wasm.gz was NOT built again")
+    swift, binaryen = wanted.removeprefix("# ").split(":")[0].split(" and ")
+    for version, name in ((run([tool("swiftc"), "--version"]), swift), (run([tool("wasm-opt"), "--version"]), binaryen)):
+        if name not in version.replace("Swift version", "Swift"):
+            pytest.skip(f"{version.splitlines()[0]} here: edge_ecg.wasm.gz was NOT built again")
     assert gzip.decompress(WASM.read_bytes()) == (built("wasm32") / "edge_ecg.wasm").read_bytes()
 
 

@@ -29,7 +29,7 @@ from edge_ecg.records import MOST_NUMBER, Record, to_whole_record
 
 TOO_LITTLE, ANOTHER_PERSON, CHANGE = "too little of it usable", "long out of distribution", "its parts disagree"
 COPIES, IRREGULAR, OWN_BASELINE = "repeated beats", "irregular rhythm", "its own day's baseline"
-
+SAME_EVIDENCE, SAME_SECONDS = 1e-4, 1e-6  # of a beat, in which engines differ; of a recording
 
 Above = Annotated[float, Meta(gt=0, le=MOST_NUMBER)]
 
@@ -53,6 +53,15 @@ class Fingerprint:
     beats: int
     evidence: float  # the sum over the beats
     covered_s: float
+
+    def matches(self, other: "Fingerprint") -> bool:
+        """Whether it is of the same beats, whatever engine took it."""
+        is_covered_alike = abs(self.covered_s - other.covered_s) < SAME_SECONDS
+        return (
+            self.beats == other.beats
+            and is_covered_alike
+            and abs(self.evidence - other.evidence) <= SAME_EVIDENCE * self.beats
+        )
 
 
 class Seen(NamedTuple):
@@ -140,7 +149,7 @@ class Guards:
             CHANGE: limits is not None and largest_change(seen.evidence, c.part_beats) > limits.change,
             COPIES: seen.copies > c.copies * seen.beats,
             IRREGULAR: seen.irregular_pairs * 2 > max(seen.rr_pairs, c.part_beats),
-            OWN_BASELINE: seen.beats > 0 and seen.fingerprint in self._baseline,
+            OWN_BASELINE: seen.beats > 0 and any(map(seen.fingerprint.matches, self._baseline)),
         }
         return tuple(reason for reason, is_so in doubts.items() if is_so)
 

@@ -36,7 +36,7 @@ private final class OpenRecording {
 private final class OpenWatch {
   private let blockSamples: Int
   private var judge: BeatJudge<PortableEncoder, PortableComparator>
-  private var waiting: [(judged: ECGJudgedBeat, logOdds: Double)] = []
+  private var waiting: [(judged: ECGJudgedBeat, tally: Tally)] = []
   private var taken = 0
 
   init(_ judge: BeatJudge<PortableEncoder, PortableComparator>, blockSamples: Int) {
@@ -44,23 +44,26 @@ private final class OpenWatch {
     self.blockSamples = blockSamples
   }
 
-  var tally: Tally { judge.tally }
-  var decision: ECGDecision { judge.decision }
+  var fingerprint: Fingerprint { judge.guards.fingerprint }
+  var known: ecg_decision { ecg_decision(judge.decision, judge.tally) }
   var count: Int { waiting.count - taken }
 
-  /// In blocks that complete one beat at most, so that the log odds after each beat are known.
+  /// In blocks that complete one beat at most, so that the tally after each beat is known.
   func push(_ samples: UnsafeBufferPointer<Double>) throws(EdgeECGError) {
-    if count == 0 { (waiting, taken) = ([], 0) }
+    if count == 0 {
+      waiting.removeAll(keepingCapacity: true)
+      taken = 0
+    }
     for start in stride(from: 0, to: samples.count, by: blockSamples) {
       let block = Array(samples[start..<min(start + blockSamples, samples.count)])
-      for judged in try judge.push(block) { waiting.append((judged, judge.tally.logOdds)) }
+      for judged in try judge.push(block) { waiting.append((judged, judge.tally)) }
     }
   }
 
-  func next() -> (judged: ECGJudgedBeat, logOdds: Double)? {
-    guard count > 0 else { return nil }
-    taken += 1
-    return waiting[taken - 1]
+  func take(_ most: Int) -> ArraySlice<(judged: ECGJudgedBeat, tally: Tally)> {
+    let next = waiting[taken..<min(waiting.count, taken + max(0, most))]
+    taken = next.endIndex
+    return next
   }
 
   func reset() {
@@ -289,6 +292,28 @@ private func flag(_ isSet: Bool) -> Int32 { isSet ? 1 : 0 }
   }
 }
 
+@c @implementation public func ecg_day_baseline_known(
+  _ level: UnsafePointer<ecg_day_level>!, _ fingerprints: UnsafePointer<ecg_fingerprint>!,
+  _ error: UnsafeMutablePointer<CChar>!, _ most: Int
+) -> OpaquePointer! {
+  do throws(EdgeECGError) {
+    let known = level.pointee
+    guard known.level.isFinite, known.recordings > 0, known.beats > 0 else {
+      throw EdgeECGError.recording("the day's baseline has no level, or no recordings with beats")
+    }
+    let of = UnsafeBufferPointer(start: fingerprints, count: fingerprints == nil ? 0 : Int(known.recordings))
+    return handle(
+      OpenBaseline(
+        ECGDayBaseline(
+          level: ECGDayLevel(level: known.level, recordings: Int(known.recordings), beats: Int(known.beats)),
+          day: try day(known.day),
+          fingerprints: of.map { Fingerprint(beats: Int($0.beats), evidence: $0.evidence, coveredSeconds: $0.covered_s) })))
+  } catch let problem {
+    write(problem.message, into: error, most)
+    return nil
+  }
+}
+
 @c @implementation public func ecg_day_baseline_close(_ baseline: OpaquePointer!) {
   release(baseline, OpenBaseline.self)
 }
@@ -366,28 +391,52 @@ private func flag(_ isSet: Bool) -> Int32 { isSet ? 1 : 0 }
 @c @implementation public func ecg_watch_next(
   _ watch: OpaquePointer!, _ beat: UnsafeMutablePointer<ecg_beat>!, _ values: UnsafeMutablePointer<Float>!
 ) -> Int32 {
-  guard let (judged, logOdds) = object(watch, OpenWatch.self).next() else { return 0 }
-  beat.pointee = ecg_beat(
-    r_index: judged.beat.rIndex, known_at_s: judged.beat.knownAtSeconds, rr_s: Double(judged.beat.values.last ?? .nan),
-    evidence: judged.vote?.evidence ?? .nan, log_odds: logOdds, confidence: judged.decision.confidence,
-    decision: judged.decision.outcome.code, reasons: mask(judged.unusable),
-    same_as_baseline: Int32(clamping: judged.vote?.sameAsBaseline ?? 0),
-    same_as_target: Int32(clamping: judged.vote?.sameAsTarget ?? 0),
-    hard_target: flag(judged.vote?.hardTarget == true), is_turned: flag(judged.beat.isTurned))
-  if let values { values.update(from: judged.beat.values, count: judged.beat.values.count) }
-  return 1
+  ecg_watch_take(watch, beat, nil, values, 1)
+}
+
+@c @implementation public func ecg_watch_take(
+  _ watch: OpaquePointer!, _ beats: UnsafeMutablePointer<ecg_beat>!, _ decisions: UnsafeMutablePointer<ecg_decision>!,
+  _ values: UnsafeMutablePointer<Float>!, _ room: Int
+) -> Int32 {
+  let taken = object(watch, OpenWatch.self).take(room)
+  for (place, (judged, tally)) in taken.enumerated() {
+    let (beat, vote) = (judged.beat, judged.vote)
+    beats[place] = ecg_beat(
+      r_index: beat.rIndex, known_at_s: beat.knownAtSeconds, rr_s: Double(beat.values.last ?? .nan),
+      evidence: vote?.evidence ?? .nan, log_odds: tally.logOdds, confidence: judged.decision.confidence,
+      decision: judged.decision.outcome.code, reasons: mask(judged.unusable),
+      same_as_baseline: Int32(clamping: vote?.sameAsBaseline ?? 0),
+      same_as_target: Int32(clamping: vote?.sameAsTarget ?? 0), hard_target: flag(vote?.hardTarget == true),
+      is_turned: flag(beat.isTurned))
+    if let decisions { decisions[place] = ecg_decision(judged.decision, tally) }
+    if let values { (values + place * beat.values.count).update(from: beat.values, count: beat.values.count) }
+  }
+  return Int32(clamping: taken.count)
 }
 
 @c @implementation public func ecg_watch_decision(
   _ watch: OpaquePointer!, _ decision: UnsafeMutablePointer<ecg_decision>!
 ) {
-  let open = object(watch, OpenWatch.self)
-  let (tally, now) = (open.tally, open.decision)
-  decision.pointee = ecg_decision(
-    confidence: now.confidence, log_odds: tally.logOdds, level: tally.level,
-    provisional_s: now.provisional?.seconds ?? .nan, covered_s: now.coveredSeconds, decision: now.outcome.code,
-    provisional: now.provisional?.outcome.code ?? Int32(ECG_NONE),
-    provisional_beats: Int32(clamping: now.provisional?.beats ?? 0),
-    votes_for_baseline: Int32(clamping: now.votesForBaseline), votes_for_target: Int32(clamping: now.votesForTarget),
-    unusable: Int32(clamping: now.unusable), is_enough: flag(tally.isEnough), reasons: mask(now.reasons))
+  decision.pointee = object(watch, OpenWatch.self).known
+}
+
+@c @implementation public func ecg_watch_fingerprint(
+  _ watch: OpaquePointer!, _ fingerprint: UnsafeMutablePointer<ecg_fingerprint>!
+) {
+  let found = object(watch, OpenWatch.self).fingerprint
+  fingerprint.pointee = ecg_fingerprint(
+    evidence: found.evidence, covered_s: found.coveredSeconds, beats: Int32(clamping: found.beats))
+}
+
+extension ecg_decision {
+  fileprivate init(_ now: ECGDecision, _ tally: Tally) {
+    self.init(
+      confidence: now.confidence, log_odds: tally.logOdds, level: tally.level,
+      provisional_s: now.provisional?.seconds ?? .nan, covered_s: now.coveredSeconds, decision: now.outcome.code,
+      provisional: now.provisional?.outcome.code ?? Int32(ECG_NONE),
+      provisional_beats: Int32(clamping: now.provisional?.beats ?? 0),
+      votes_for_baseline: Int32(clamping: now.votesForBaseline),
+      votes_for_target: Int32(clamping: now.votesForTarget), unusable: Int32(clamping: now.unusable),
+      is_enough: flag(tally.isEnough), reasons: mask(now.reasons))
+  }
 }

@@ -4,9 +4,9 @@
 #   x86_64   libedge_ecg.a and libedge_ecg.so for Linux
 #   aarch64  the same for Linux and Android: pages of 16 KB, and no use of x18, which Android keeps for itself
 #   arm32    the same for 32-bit Arm Linux (hard float)
-# Swift 6.3.1: built edge_ecg.wasm.gz of the Python package; `gzip -9n` of what this writes
-# Needs swiftc on the PATH, and of Debian wasi-libc and libclang-rt-19-dev-wasm32 (wasm32), gcc-aarch64-linux-gnu or
-# gcc-arm-linux-gnueabihf. No Swift runtime is shipped beside the result.
+# Swift 6.3.1 and wasm-opt version 108: built edge_ecg.wasm.gz of the Python package; `gzip -9n` of what this writes
+# Needs swiftc on the PATH, and of Debian wasi-libc, libclang-rt-19-dev-wasm32 and binaryen (wasm32),
+# gcc-aarch64-linux-gnu or gcc-arm-linux-gnueabihf. No Swift runtime is shipped beside the result.
 set -eu
 target=$1
 mkdir -p "$2"
@@ -41,7 +41,9 @@ if [ "$target" = wasm32 ]; then
   # shellcheck disable=SC2086
   wasm-ld --no-entry --gc-sections --strip-all --stack-first -z stack-size=262144 $exports "$work/core.o" \
     "$work/runtime.o" /usr/lib/wasm32-wasi/libc.a \
-    /usr/lib/llvm-19/lib/clang/19/lib/wasi/libclang_rt.builtins-wasm32.a -o "$out/edge_ecg.wasm"
+    /usr/lib/llvm-19/lib/clang/19/lib/wasi/libclang_rt.builtins-wasm32.a -o "$work/linked.wasm"
+  wasm-opt -Oz --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext --enable-mutable-globals \
+    "$work/linked.wasm" -o "$out/edge_ecg.wasm"
 else
   # shellcheck disable=SC2086
   $cc $strict -fPIC -c runtime.c -o "$work/runtime.o"

@@ -107,6 +107,13 @@ typedef struct {
   int32_t day;        /* 0: no recording states it */
 } ecg_day_level;
 
+/* What two recordings share only if they have the same beats: how a day's baseline is known that is of the recording. */
+typedef struct {
+  double evidence;  /* sum over the beats that voted */
+  double covered_s; /* by them */
+  int32_t beats;    /* how many */
+} ecg_fingerprint;
+
 /* How far an enrollment moved a bundle. */
 typedef struct {
   double distance;    /* of the way from the usual baseline to the usual target */
@@ -150,6 +157,9 @@ size_t ecg_recording_samples(const ecg_recording *recording, const double **micr
  * days, or their level is that of the target. */
 ecg_day_baseline *ecg_day_baseline_of(const ecg_bundle *bundle, const ecg_recording *const *recordings, size_t count,
                                       char *error, size_t most);
+/* The same from what is known of `level->recordings` recordings already, of this core or of the Python package. */
+ecg_day_baseline *ecg_day_baseline_known(const ecg_day_level *level, const ecg_fingerprint *fingerprints, char *error,
+                                         size_t most);
 void ecg_day_baseline_close(ecg_day_baseline *baseline);
 void ecg_day_baseline_level(const ecg_day_baseline *baseline, ecg_day_level *level);
 
@@ -172,7 +182,12 @@ void ecg_watch_reset(ecg_watch *watch);
 int32_t ecg_watch_push(ecg_watch *watch, const double *microvolts, size_t count, char *error, size_t most);
 /* Takes the next beat, and its ecg_rule.beat_length numbers where `values` is not NULL. 1, or 0: there is none. */
 int32_t ecg_watch_next(ecg_watch *watch, ecg_beat *beat, float *values);
+/* Takes up to `room` beats at once, with the decision after each and their numbers, one beat after the other; all but
+ * `beats` may be NULL. Returns how many. */
+int32_t ecg_watch_take(ecg_watch *watch, ecg_beat *beats, ecg_decision *decisions, float *values, size_t room);
 void ecg_watch_decision(const ecg_watch *watch, ecg_decision *decision);
+/* Of the beats so far. */
+void ecg_watch_fingerprint(const ecg_watch *watch, ecg_fingerprint *fingerprint);
 
 #ifdef __cplusplus
 }

@@ -48,6 +48,8 @@ static void reasons(uint32_t set, size_t (*name)(int32_t, char *, size_t)) {
   printf("]");
 }
 
+static void whole(const char *name, int32_t value) { printf("\"%s\":%d,", name, value); }
+
 /* A label as JSON; -1 is null. */
 static void label(const ecg_bundle *bundle, const char *name, int32_t decision) {
   char text[256];
@@ -69,8 +71,10 @@ static void print_beat(const ecg_bundle *bundle, const ecg_beat *beat) {
   number("log_odds", beat->log_odds);
   number("confidence", beat->confidence);
   label(bundle, "decision", beat->decision);
-  printf("\"same_as_baseline\":%d,\"same_as_target\":%d,", beat->same_as_baseline, beat->same_as_target);
-  printf("\"hard_target\":%d,\"is_turned\":%d,", beat->hard_target, beat->is_turned);
+  whole("same_as_baseline", beat->same_as_baseline);
+  whole("same_as_target", beat->same_as_target);
+  whole("hard_target", beat->hard_target);
+  whole("is_turned", beat->is_turned);
   reasons(beat->reasons, ecg_beat_reason);
   printf("}");
 }
@@ -84,9 +88,11 @@ static void print_decision(const ecg_bundle *bundle, const ecg_decision *decisio
   number("covered_s", decision->covered_s);
   label(bundle, "decision", decision->decision);
   label(bundle, "provisional", decision->provisional);
-  printf("\"provisional_beats\":%d,\"votes_for_baseline\":%d,", decision->provisional_beats, decision->votes_for_baseline);
-  printf("\"votes_for_target\":%d,\"unusable\":%d,", decision->votes_for_target, decision->unusable);
-  printf("\"is_enough\":%d,", decision->is_enough);
+  whole("provisional_beats", decision->provisional_beats);
+  whole("votes_for_baseline", decision->votes_for_baseline);
+  whole("votes_for_target", decision->votes_for_target);
+  whole("unusable", decision->unusable);
+  whole("is_enough", decision->is_enough);
   reasons(decision->reasons, ecg_recording_reason);
   printf("}");
 }

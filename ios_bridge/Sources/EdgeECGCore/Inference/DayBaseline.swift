@@ -8,6 +8,11 @@ public struct ECGDayBaseline: Hashable, Sendable {
   public let day: ECGCalendarDay?
   let fingerprints: [Fingerprint]
 
+  /// What is known of some recordings already.
+  init(level: ECGDayLevel, day: ECGCalendarDay?, fingerprints: [Fingerprint]) {
+    (self.level, self.day, self.fingerprints, sources) = (level, day, fingerprints, [])
+  }
+
   /// The level of some recordings.
   /// - Throws: ``EdgeECGError/recording(_:)`` for a recording that can't be used or is there twice, for recordings of two
   ///   days, for none at all, and for a level at the target's.
@@ -29,7 +34,7 @@ public struct ECGDayBaseline: Hashable, Sendable {
         throw EdgeECGError.recording("\(recording.source): can't be the day's baseline: \(why)")
       }
       let fingerprint = judge.guards.fingerprint
-      if let same = fingerprints.firstIndex(where: { $0 == fingerprint }) {
+      if let same = fingerprints.firstIndex(where: { $0.matches(fingerprint) }) {
         throw EdgeECGError.recording(
           "\(recording.source): is the same recording as \(recordings[same].source); give it once")
       }

@@ -72,9 +72,18 @@ package struct GuardLimits: Hashable, Sendable {
 
 /// What two recordings share only if they have the same beats.
 struct Fingerprint: Hashable, Sendable {
+  private static let sameEvidence = 1e-4  // of a beat: engines add up in other orders
+  private static let sameSeconds = 1e-6
+
   var beats = 0
   var evidence = 0.0
   var coveredSeconds = 0.0
+
+  /// Whether it is of the same beats, whatever engine took it.
+  func matches(_ other: Fingerprint) -> Bool {
+    beats == other.beats && abs(coveredSeconds - other.coveredSeconds) < Self.sameSeconds
+      && abs(evidence - other.evidence) <= Self.sameEvidence * Double(beats)
+  }
 }
 
 /// Watches one recording for reasons not to decide. Its memory does not grow with the recording.
@@ -171,7 +180,7 @@ struct Guards: Sendable {
     if let limits, largestChange > limits.change { reasons.append(.change) }
     if Double(copies) > constants.copies * Double(beats) { reasons.append(.copies) }
     if irregularPairs * 2 > max(rrPairs, constants.partBeats) { reasons.append(.irregular) }
-    if beats > 0, baseline.contains(where: { $0 == fingerprint }) { reasons.append(.ownBaseline) }
+    if beats > 0, baseline.contains(where: { $0.matches(fingerprint) }) { reasons.append(.ownBaseline) }
     return reasons
   }
 

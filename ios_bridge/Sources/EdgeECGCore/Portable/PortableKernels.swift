@@ -81,51 +81,18 @@ func addProduct(
 ) {
   var row = 0
   while row + 4 <= rows {
-    let (a0, a1) = (a + row * inner, a + (row + 1) * inner)
-    let (a2, a3) = (a + (row + 2) * inner, a + (row + 3) * inner)
+    let (rowsOfA, rowsOfC) = (a + row * inner, c + row * columns)
     var column = 0
     while column + 8 <= columns {
-      let target = c + row * columns + column
-      var (c0, c1) = (load(target), load(target + columns))
-      var (c2, c3) = (load(target + 2 * columns), load(target + 3 * columns))
-      var source = b + column
-      for k in 0..<inner {
-        let lanes = load(source)
-        c0 += a0[k] * lanes
-        c1 += a1[k] * lanes
-        c2 += a2[k] * lanes
-        c3 += a3[k] * lanes
-        source += columns
-      }
-      store(c0, target)
-      store(c1, target + columns)
-      store(c2, target + 2 * columns)
-      store(c3, target + 3 * columns)
+      addFourRows(Lanes.self, rowsOfA, b + column, to: rowsOfC + column, inner: inner, columns: columns)
       column += 8
     }
     if column + 4 <= columns {
-      let target = c + row * columns + column
-      var c0 = load(target, as: HalfLanes.self)
-      var c1 = load(target + columns, as: HalfLanes.self)
-      var c2 = load(target + 2 * columns, as: HalfLanes.self)
-      var c3 = load(target + 3 * columns, as: HalfLanes.self)
-      var source = b + column
-      for k in 0..<inner {
-        let lanes = load(source, as: HalfLanes.self)
-        c0 += a0[k] * lanes
-        c1 += a1[k] * lanes
-        c2 += a2[k] * lanes
-        c3 += a3[k] * lanes
-        source += columns
-      }
-      store(c0, target)
-      store(c1, target + columns)
-      store(c2, target + 2 * columns)
-      store(c3, target + 3 * columns)
+      addFourRows(HalfLanes.self, rowsOfA, b + column, to: rowsOfC + column, inner: inner, columns: columns)
       column += 4
     }
-    for rest in row..<row + 4 {
-      addRow(a + rest * inner, b, to: c + rest * columns, inner: inner, columns: columns, from: column)
+    for rest in 0..<4 {
+      addRow(rowsOfA + rest * inner, b, to: rowsOfC + rest * columns, inner: inner, columns: columns, from: column)
     }
     row += 4
   }
@@ -133,6 +100,32 @@ func addProduct(
     addRow(a + row * inner, b, to: c + row * columns, inner: inner, columns: columns, from: 0)
     row += 1
   }
+}
+
+/// As many columns of four rows as there are lanes.
+@inline(__always)
+private func addFourRows<L: SIMD>(
+  _: L.Type, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, to c: UnsafeMutablePointer<Float>, inner: Int,
+  columns: Int
+) where L.Scalar == Float {
+  let (a1, a2, a3) = (a + inner, a + 2 * inner, a + 3 * inner)
+  var c0 = load(c, as: L.self)
+  var c1 = load(c + columns, as: L.self)
+  var c2 = load(c + 2 * columns, as: L.self)
+  var c3 = load(c + 3 * columns, as: L.self)
+  var source = b
+  for k in 0..<inner {
+    let lanes = load(source, as: L.self)
+    c0 += a[k] * lanes
+    c1 += a1[k] * lanes
+    c2 += a2[k] * lanes
+    c3 += a3[k] * lanes
+    source += columns
+  }
+  store(c0, c)
+  store(c1, c + columns)
+  store(c2, c + 2 * columns)
+  store(c3, c + 3 * columns)
 }
 
 private func addRow(
@@ -159,23 +152,11 @@ private func addRow(
     column += 32
   }
   while column + 8 <= columns {
-    var lanes = load(c + column)
-    var source = b + column
-    for k in 0..<inner {
-      lanes += a[k] * load(source)
-      source += columns
-    }
-    store(lanes, c + column)
+    addLanes(Lanes.self, a, b + column, to: c + column, inner: inner, columns: columns)
     column += 8
   }
   if column + 4 <= columns {
-    var lanes = load(c + column, as: HalfLanes.self)
-    var source = b + column
-    for k in 0..<inner {
-      lanes += a[k] * load(source, as: HalfLanes.self)
-      source += columns
-    }
-    store(lanes, c + column)
+    addLanes(HalfLanes.self, a, b + column, to: c + column, inner: inner, columns: columns)
     column += 4
   }
   while column < columns {
@@ -184,6 +165,21 @@ private func addRow(
     c[column] = number
     column += 1
   }
+}
+
+/// As many columns of a row as there are lanes.
+@inline(__always)
+private func addLanes<L: SIMD>(
+  _: L.Type, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, to c: UnsafeMutablePointer<Float>, inner: Int,
+  columns: Int
+) where L.Scalar == Float {
+  var lanes = load(c, as: L.self)
+  var source = b
+  for k in 0..<inner {
+    lanes += a[k] * load(source, as: L.self)
+    source += columns
+  }
+  store(lanes, c)
 }
 
 /// The sum in eight lanes: quicker than one by one, and nearer to the truth.
