@@ -169,7 +169,8 @@ def test_the_webassembly_in_the_package_is_what_its_sources_build() -> None:
     """Byte for byte, where the toolchain is the one that the package was built with."""
     wanted = next(line for line in (BRIDGE / "C/build.sh").read_text().splitlines() if line.startswith("# Swift "))
     swift, binaryen = wanted.removeprefix("# ").split(":")[0].split(" and ")
-    for version, name in ((run([tool("swiftc"), "--version"]), swift), (run([tool("wasm-opt"), "--version"]), binaryen)):
+    for program, name in (("swiftc", swift), ("wasm-opt", binaryen)):
+        version = run([tool(program), "--version"])
         if name not in version.replace("Swift version", "Swift"):
             pytest.skip(f"{version.splitlines()[0]} here: edge_ecg.wasm.gz was NOT built again")
     assert gzip.decompress(WASM.read_bytes()) == (built("wasm32") / "edge_ecg.wasm").read_bytes()

@@ -32,7 +32,8 @@ from tests.browser import ENTER, Browser, browser, drop, in_a_browser, settled, 
 MOST_BYTES = 600_000
 # What a screen reader has no name for, or would read aloud at every frame.
 NAMELESS = """
-const name = (e) => e.getAttribute("aria-label") || [...(e.labels ?? [])].map((l) => l.innerText).join("") || e.innerText;
+const labels = (e) => [...(e.labels ?? [])].map((label) => label.innerText).join("");
+const name = (e) => e.getAttribute("aria-label") || labels(e) || e.innerText;
 return [...document.querySelectorAll("button, input, select, progress, canvas, summary, output:not([aria-live=off])")]
   .filter((e) => e.tagName === "OUTPUT" || !name(e)?.trim()).map((e) => e.outerHTML.slice(0, 80))"""
 

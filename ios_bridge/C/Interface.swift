@@ -301,13 +301,11 @@ private func flag(_ isSet: Bool) -> Int32 { isSet ? 1 : 0 }
     guard known.level.isFinite, known.recordings > 0, known.beats > 0 else {
       throw EdgeECGError.recording("the day's baseline has no level, or no recordings with beats")
     }
-    let of = UnsafeBufferPointer(start: fingerprints, count: fingerprints == nil ? 0 : Int(known.recordings))
-    return handle(
-      OpenBaseline(
-        ECGDayBaseline(
-          level: ECGDayLevel(level: known.level, recordings: Int(known.recordings), beats: Int(known.beats)),
-          day: try day(known.day),
-          fingerprints: of.map { Fingerprint(beats: Int($0.beats), evidence: $0.evidence, coveredSeconds: $0.covered_s) })))
+    let of = UnsafeBufferPointer(start: fingerprints, count: fingerprints == nil ? 0 : Int(known.recordings)).map {
+      Fingerprint(beats: Int($0.beats), evidence: $0.evidence, coveredSeconds: $0.covered_s)
+    }
+    let level = ECGDayLevel(level: known.level, recordings: Int(known.recordings), beats: Int(known.beats))
+    return handle(OpenBaseline(ECGDayBaseline(level: level, day: try day(known.day), fingerprints: of)))
   } catch let problem {
     write(problem.message, into: error, most)
     return nil

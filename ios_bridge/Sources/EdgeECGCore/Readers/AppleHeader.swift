@@ -150,7 +150,8 @@ struct AppleHeader {
 
   private func ofHeading(_ heading: Scalars) -> Scalars? {
     let words = Vocabulary.letters.all(heading).compactMap { $0[0] }.map { Scalars(heading[$0]) }
-    if let known = words.last(where: { ECGRecording.microvoltsPer($0) != nil && $0.casefolded != [0x76] }) { return known }
+    let isUnit = { (word: Scalars) in ECGRecording.microvoltsPer(word) != nil && word.casefolded != [0x76] }
+    if let known = words.last(where: isUnit) { return known }
     let bracketed = Vocabulary.bracketed.search(heading).flatMap { $0[1] }.map { Scalars(heading[$0]) }
     return bracketed.flatMap { Vocabulary.noVolts.isIn($0) ? nil : $0 }
   }
@@ -162,7 +163,8 @@ struct AppleHeader {
     let seen = fields.compactMap { field -> Scalars? in
       if Vocabulary.noUnit.isIn((field.key + [0x20] + field.value).casefolded) { return nil }
       let word = Vocabulary.letters.all(field.value).last.flatMap { $0[0] }.map { Scalars(field.value[$0]) }
-      return word.flatMap { $0.count > 1 && ECGRecording.microvoltsPer($0) != nil ? $0 : nil }  // a lone V may be anything
+      // A lone V may be anything.
+      return word.flatMap { $0.count > 1 && ECGRecording.microvoltsPer($0) != nil ? $0 : nil }
     }
     return seen.min { $0.lexicographicallyPrecedes($1) }
   }
