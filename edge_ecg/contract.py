@@ -102,6 +102,8 @@ class QualityConstants(Record, frozen=True):
     # The top of a QRS stays within 1/1000 of the span for 4 samples at most: 6 (12 ms) are a rail.
     clipped: Counted = 6
     clipped_part: Part = 0.001
+    # Only a deflection has a rail to hit, of more than this part of the span: the baseline is flat by nature. Chosen.
+    rail_part: Part = 1 / 3
     # Less than the span of the faintest QRS that a monitor must find (150 uV, ANSI/AAMI EC13) by far ...
     least_span_uv: Unsigned = 50.0
     # ... more than a monitor must be able to show (10 mV), an offset beyond what it must bear (300 mV).
@@ -115,6 +117,8 @@ class QualityConstants(Record, frozen=True):
     wander_part: Times = 0.5
     # Samples at either end of a beat whose mean is the baseline there.
     baseline: Counted = 32
+    # R points to where the mean of so many samples on either side of it lies (10 ms in all): noise turns none. Chosen.
+    r_side: Count = 2
     # The QRS ends this long after R (86 ms).
     qrs: Counted = 44
     # No RR interval is shorter (240 a minute) or, in a person at rest without a pause, longer (30 a minute).
@@ -206,6 +210,7 @@ LIMITS: dict[str, tuple[Limit, Limit]] = {
     ),
     "quality.most_span_uv": (lambda c: c.quality.least_span_uv, lambda c: MOST_NUMBER),
     "quality.qrs": (lambda c: 1, lambda c: min(c.before_r_samples, c.after_r_samples - 3)),
+    "quality.r_side": (lambda c: 0, lambda c: min(c.before_r_samples, c.after_r_samples - 1)),
     "quality.noise_lag": (lambda c: 1, lambda c: (c.after_r_samples - c.quality.qrs - 1) // 2),
     "quality.baseline": (lambda c: 1, lambda c: c.window_samples),
     "quality.rr_max": (lambda c: c.quality.rr_min, lambda c: 100_000),

@@ -80,7 +80,7 @@ class BeatCutter:
 
     def _points_down(self, window: np.ndarray) -> bool:
         """Whether R lies below the baseline at the window's two ends."""
-        ends, r, around_r = self._contract.quality.baseline, self._contract.before_r_samples, 2
-        top = sum(window[r - around_r : r + around_r + 1].tolist()) / (2 * around_r + 1)
+        ends, r, side = self._contract.quality.baseline, self._contract.before_r_samples, self._contract.quality.r_side
+        top = sum(window[r - side : r + side + 1].tolist()) / (2 * side + 1)
         baseline = float(window[:ends].dot(self._ones) + window[-ends:].dot(self._ones)) / (2 * ends)
         return top < baseline

@@ -71,9 +71,8 @@ class Quality:
         if float(rough.dot(rough)) > NOISE_GAIN * len(rough) * (c.noise_part * height) ** 2:
             uncertain.append(NOISE)
         baseline, near = (left + right) / 2, c.clipped_part * span
-        # Only a deflection has a rail to hit: the baseline is flat by nature.
-        is_high = top - baseline > span / 3 and _has_run(qrs >= top - near, c.clipped)
-        is_low = baseline - bottom > span / 3 and _has_run(qrs <= bottom + near, c.clipped)
+        is_high = top - baseline > c.rail_part * span and _has_run(qrs >= top - near, c.clipped)
+        is_low = baseline - bottom > c.rail_part * span and _has_run(qrs <= bottom + near, c.clipped)
         if is_high or is_low:
             shape.append(CLIPPED)
         if abs(right - left) > c.wander_part * height:

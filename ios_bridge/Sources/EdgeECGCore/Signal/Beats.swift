@@ -95,9 +95,9 @@ package struct BeatCutter: Sendable {
 
   /// Whether R lies below the baseline at the window's two ends.
   private func pointsDown(_ window: ArraySlice<Double>) -> Bool {
-    let (ends, aroundR) = (contract.quality.baseline, 2)
+    let (ends, side) = (contract.quality.baseline, contract.quality.rSide)
     let r = window.startIndex + contract.beforeRSamples
-    let top = pairwiseSum(window[r - aroundR...r + aroundR]) / Double(2 * aroundR + 1)
+    let top = pairwiseSum(window[r - side...r + side]) / Double(2 * side + 1)
     let baseline = (pairwiseSum(window.prefix(ends)) + pairwiseSum(window.suffix(ends))) / Double(2 * ends)
     return top < baseline
   }

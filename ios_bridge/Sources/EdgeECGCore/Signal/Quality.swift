@@ -92,9 +92,9 @@ package struct Quality: Sendable {
     var reasons: [ECGBeatReason] = []
     let (bottom, top, span) = (extent.bottom, extent.top, extent.span)
     let (baseline, near) = ((extent.left + extent.right) / 2, constants.clippedPart * span)
-    // Only a deflection has a rail to hit: the baseline is flat by nature.
-    let railAbove = top - baseline > span / 3 ? longestRun(qrs(of: window)) { $0 >= top - near } : 0
-    let railBelow = baseline - bottom > span / 3 ? longestRun(qrs(of: window)) { $0 <= bottom + near } : 0
+    let least = constants.railPart * span
+    let railAbove = top - baseline > least ? longestRun(qrs(of: window)) { $0 >= top - near } : 0
+    let railBelow = baseline - bottom > least ? longestRun(qrs(of: window)) { $0 <= bottom + near } : 0
     if max(railAbove, railBelow) >= constants.clipped { reasons.append(.clipped) }
     if abs(extent.right - extent.left) > constants.wanderPart * extent.height { reasons.append(.wander) }
     return reasons

@@ -10,6 +10,8 @@ package struct QualityConstants: Hashable, Sendable {
   package let clipped: Int
   /// ... if they are within this part of the span.
   package let clippedPart: Double
+  /// ... and only a deflection of more than this part of the span has a rail to hit.
+  package let railPart: Double
   /// A smaller span is no heartbeat.
   package let leastSpanMicrovolts: Double
   /// A larger one is none either.
@@ -24,6 +26,8 @@ package struct QualityConstants: Hashable, Sendable {
   package let wanderPart: Double
   /// Samples at either end of a beat whose mean is the baseline there.
   package let baseline: Int
+  /// R points to where the mean of so many samples on either side of it lies.
+  package let rSide: Int
   /// The QRS ends this long after R.
   package let qrs: Int
   /// No RR interval is shorter.
@@ -39,6 +43,7 @@ package struct QualityConstants: Hashable, Sendable {
     heldMicrovolts = try entries.number("held_uv", in: 0...1e9)
     clipped = try entries.integer("clipped", in: 1...ContractEntries.most)
     clippedPart = try entries.number("clipped_part", in: 0...1)
+    railPart = try entries.number("rail_part", in: 0...1)
     leastSpanMicrovolts = try entries.number("least_span_uv", in: 0...1e9)
     mostSpanMicrovolts = try entries.number("most_span_uv", in: leastSpanMicrovolts...1e9)
     mostOffsetMicrovolts = try entries.number("most_offset_uv", in: 0...1e9)
@@ -47,6 +52,7 @@ package struct QualityConstants: Hashable, Sendable {
     noiseLag = try entries.integer("noise_lag", from: 1, to: (afterR - qrs - 1) / 2)
     wanderPart = try entries.number("wander_part", in: 0...1000)
     baseline = try entries.integer("baseline", in: 1...(beforeR + afterR))
+    rSide = try entries.integer("r_side", from: 0, to: min(beforeR, afterR - 1))
     rrMin = try entries.count("rr_min")
     rrMax = try entries.integer("rr_max", from: rrMin, to: 100_000)
     try entries.requireNoOthers()
