@@ -110,7 +110,7 @@ def _why_not(judged: list[Judged], bundle: Bundle) -> str:
     if votes < bundle.contract.voting.fewest_beats and not reasons:
         return f"{votes} usable beats, expected at least {bundle.contract.voting.fewest_beats}"
     reason = reasons.most_common(1)[0][0]
-    advice = " (enrol recent baselines of three dates first)" if reason == OUT_OF_DATE else ""
+    advice = " (enroll recent baselines of three dates first)" if reason == OUT_OF_DATE else ""
     return f"{len(judged) - votes} of {len(judged)} beats are unusable: {reason}{advice}"
 
 

@@ -49,7 +49,7 @@ import Testing
   ]
 
   @Test(arguments: spellings)
-  func numbersAreSpeltAsInPython(number: Double, text: String) {
+  func numbersAreSpelledAsInPython(number: Double, text: String) {
     #expect(number.pythonRepr == text)
   }
 }

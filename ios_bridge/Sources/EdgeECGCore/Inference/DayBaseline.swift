@@ -72,7 +72,7 @@ public struct ECGDayBaseline: Hashable, Sendable {
     else {
       return "\(votes) usable beats, expected at least \(fewestBeats)"
     }
-    let advice = reason == .outOfDate ? " (enrol recent baselines of three dates first)" : ""
+    let advice = reason == .outOfDate ? " (enroll recent baselines of three dates first)" : ""
     return "\(judged.count - votes) of \(judged.count) beats can't be judged: \(reason.rawValue)\(advice)"
   }
 }

@@ -1,8 +1,8 @@
-/// Enrolment: fresh baseline recordings of three dates move a bundle's references after a drift, without training.
+/// Enrollment: fresh baseline recordings of three dates move a bundle's references after a drift, without training.
 ///
 /// From month to month the level of a person's ECG drifts, and a bundle that has not seen these months is out of date.
 /// So its references, all of them, move by the way from training's baseline to where the fresh one lies. The limit of
-/// what is out of distribution grows as far as what enrolled lies further from the moved centre than usual beats do,
+/// what is out of distribution grows as far as what enrolled lies further from the moved center than usual beats do,
 /// and the bundle knows the days of what enrolled. `edge_ecg/enroll.py` gives the reasons of each number.
 public struct ECGEnrollment: Hashable, Sendable {
   private static let fewestDates = 3  // one may differ from training's without a drift
@@ -31,7 +31,7 @@ public struct ECGEnrollment: Hashable, Sendable {
     }
 
     /// The middle of its embeddings.
-    fileprivate var centre: [Double] {
+    fileprivate var center: [Double] {
       (embeddings.first ?? []).indices.map { index in median(embeddings.map { Double($0[index]) }) }
     }
   }
@@ -105,8 +105,8 @@ public struct ECGEnrollment: Hashable, Sendable {
   /// From training's usual baseline to that of recordings, every date weighing the same.
   private static func shift(_ samples: [Sample], from distribution: TrainingDistribution) -> [Double] {
     let counts = Dictionary(grouping: samples, by: { $0.day }).mapValues { Double($0.count) }
-    let place = geometricMedian(samples.map { $0.centre }, weights: samples.map { 1 / (counts[$0.day] ?? 1) })
-    return zip(place, distribution.baselineCentre).map { $0 - $1 }
+    let place = geometricMedian(samples.map { $0.center }, weights: samples.map { 1 / (counts[$0.day] ?? 1) })
+    return zip(place, distribution.baselineCenter).map { $0 - $1 }
   }
 
   private static func length(_ step: [Double]) -> Double {

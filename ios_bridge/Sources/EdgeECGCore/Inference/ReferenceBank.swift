@@ -1,4 +1,4 @@
-/// The reference bank: embeddings of labelled beats that every new beat is compared with.
+/// The reference bank: embeddings of labeled beats that every new beat is compared with.
 public struct ECGReferences: Hashable, Sendable {
   /// The embeddings one after the other, ``count`` times ``embeddingLength`` numbers.
   public let embeddings: [Float]
@@ -62,7 +62,7 @@ public struct ECGReferences: Hashable, Sendable {
       bytes: [("is_target", isTarget.map { $0 ? 1 : 0 })])
   }
 
-  /// The same bank, all of it `by` (one embedding) further on: what enrolment does.
+  /// The same bank, all of it `by` (one embedding) further on: what enrollment does.
   /// - Throws: ``EdgeECGError/bundle(_:)`` for a step of another length or one that is not finite.
   func moved(by: [Double], distribution: TrainingDistribution) throws(EdgeECGError) -> ECGReferences {
     guard by.count == embeddingLength else {

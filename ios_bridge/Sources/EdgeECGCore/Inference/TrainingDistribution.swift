@@ -1,6 +1,6 @@
 /// What training has seen, and what lies beyond all of it: another person's beat, or a day long after.
 ///
-/// The distance of a beat is Mahalanobis' from the nearer of two centres, the usual beat of either state: differences
+/// The distance of a beat is Mahalanobis' from the nearer of two centers, the usual beat of either state: differences
 /// count in units of how much beats of one state usually differ in that direction. No distance finds a drift along the
 /// axis on which the states differ, so the calendar says the rest. `edge_ecg/inference/novelty.py` names the sources and the reasons.
 package struct TrainingDistribution: Hashable, Sendable {
@@ -15,7 +15,7 @@ package struct TrainingDistribution: Hashable, Sendable {
   package let days: ClosedRange<Int>?
 
   private let length: Int
-  private let centres: [Double]  // (2, D): the usual beat of the baseline, and of the target
+  private let centers: [Double]  // (2, D): the usual beat of the baseline, and of the target
   private let directions: [Double]  // (K, D), orthonormal: where beats of one state differ most, ...
   private let variances: [Double]  // (K + 1,): ... how much along each of them, and along any other
 
@@ -39,7 +39,7 @@ package struct TrainingDistribution: Hashable, Sendable {
     }
     func number(_ name: String) throws(EdgeECGError) -> Double { try tensor(name) { $0 == [] }.first ?? .nan }
     self.length = length
-    centres = try tensor("centres") { $0 == [2, length] }
+    centers = try tensor("centres") { $0 == [2, length] }
     directions = try tensor("directions") { $0.count == 2 && $0[0] < length && $0[1] == length }
     let kept = directions.count / max(length, 1)
     variances = try tensor("variances") { $0 == [kept + 1] }
@@ -69,8 +69,8 @@ package struct TrainingDistribution: Hashable, Sendable {
   package func distance(of embedding: [Float]) -> Double {
     precondition(embedding.count == length, "an embedding of the bundle's length")
     var nearest = Double.infinity
-    for centre in 0..<2 {
-      let away = (0..<length).map { Double(embedding[$0]) - centres[centre * length + $0] }
+    for center in 0..<2 {
+      let away = (0..<length).map { Double(embedding[$0]) - centers[center * length + $0] }
       var rest = away.reduce(0) { $0 + $1 * $1 }
       var squared = 0.0
       for direction in 0..<variances.count - 1 {
@@ -86,33 +86,33 @@ package struct TrainingDistribution: Hashable, Sendable {
   }
 
   /// The usual beat of the baseline.
-  var baselineCentre: ArraySlice<Double> { centres.prefix(length) }
+  var baselineCenter: ArraySlice<Double> { centers.prefix(length) }
 
   /// How far the usual beats of the two states lie from each other.
   var betweenStates: Double {
-    (0..<length).reduce(0) { $0 + (centres[length + $1] - centres[$1]) * (centres[length + $1] - centres[$1]) }
+    (0..<length).reduce(0) { $0 + (centers[length + $1] - centers[$1]) * (centers[length + $1] - centers[$1]) }
       .squareRoot()
   }
 
   /// The same, `by` further on.
   func moved(by: [Double]) -> TrainingDistribution {
-    TrainingDistribution(self, centres: centres.indices.map { centres[$0] + by[$0 % length] }, limit: limit, days: days)
+    TrainingDistribution(self, centers: centers.indices.map { centers[$0] + by[$0 % length] }, limit: limit, days: days)
   }
 
   /// The same with another limit.
   func widened(to limit: Double) -> TrainingDistribution {
-    TrainingDistribution(self, centres: centres, limit: limit, days: days)
+    TrainingDistribution(self, centers: centers, limit: limit, days: days)
   }
 
   /// The same, knowing these days as well as its own; where its own are not known, nothing can be out of date.
   func with(days more: [ECGCalendarDay]) -> TrainingDistribution {
     let ordinals = more.map { $0.ordinal }
     let known = days.map { min($0.lowerBound, ordinals.min() ?? .max)...max($0.upperBound, ordinals.max() ?? 0) }
-    return TrainingDistribution(self, centres: centres, limit: limit, days: known)
+    return TrainingDistribution(self, centers: centers, limit: limit, days: known)
   }
 
-  private init(_ other: TrainingDistribution, centres: [Double], limit: Double, days: ClosedRange<Int>?) {
-    self.centres = centres
+  private init(_ other: TrainingDistribution, centers: [Double], limit: Double, days: ClosedRange<Int>?) {
+    self.centers = centers
     self.limit = limit
     self.days = days
     (length, directions, variances) = (other.length, other.directions, other.variances)
@@ -122,7 +122,7 @@ package struct TrainingDistribution: Hashable, Sendable {
   var tensors: [Safetensors.FloatTensor] {
     [
       ("distribution.limit", [], [Float(limit)]),
-      ("distribution.centres", [2, length], centres.map { Float($0) }),
+      ("distribution.centres", [2, length], centers.map { Float($0) }),
       ("distribution.directions", [variances.count - 1, length], directions.map { Float($0) }),
       ("distribution.variances", [variances.count], variances.map { Float($0) }),
       ("distribution.days", [days == nil ? 0 : 2], days.map { [Float($0.lowerBound), Float($0.upperBound)] } ?? []),

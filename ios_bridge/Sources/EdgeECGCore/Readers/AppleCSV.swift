@@ -3,7 +3,7 @@
 /// Nothing here keeps or repeats the person's name or birth date. No error shows text of the file but a line of the
 /// values that is made of numbers alone.
 enum AppleCSV {
-  private static let mostOfCounter = 1e11
+  private static let mostOfCounter = 1e11  // a count of milliseconds since 1970 is above it, one of rows is not
 
   /// A line of the values, and its number in the file.
   private struct Row {
@@ -79,7 +79,7 @@ enum AppleCSV {
     return withoutLead(String(plain))
   }
 
-  /// The compatibility form (NFKC) of what a number or a unit may be spelt with.
+  /// The compatibility form (NFKC) of what a number or a unit may be spelled with.
   private static func compatible(_ text: String) -> String {
     var plain = String.UnicodeScalarView()
     for scalar in text.unicodeScalars {
@@ -207,7 +207,7 @@ enum AppleCSV {
   }
 
   private static func areMost(_ ups: Int, of steps: Int) -> Bool {
-    steps > 0 && Double(ups) / Double(steps) > 0.9
+    steps > 0 && Double(ups) / Double(steps) > 0.9  // chosen: far from the half of an ECG, and a tenth may be damaged
   }
 
   /// The line for an error message, if it can be nothing but numbers (a date, say, is not).

@@ -9,12 +9,12 @@ struct Deflections {
 
   init(of candidate: RPeakDetector.Candidate, in raw: StreamBuffer, _ constants: DetectorConstants) {
     let taps = constants.smoothSamples
-    let centre = candidate.at - Int64(constants.envelopeDelay)
+    let center = candidate.at - Int64(constants.envelopeDelay)
     let margin = Int64(constants.refineReach + taps / 2)
-    let first = max(centre - margin, 0, raw.start)
-    let count = Int(clamping: min(centre + margin + 1, raw.end) - first) - taps + 1
+    let first = max(center - margin, 0, raw.start)
+    let count = Int(clamping: min(center + margin + 1, raw.end) - first) - taps + 1
     guard count > constants.baselineSamples else {  // constants of another heart: too few samples for a baseline
-      (top, bottom, side) = (max(centre, 0), max(centre, 0), 1)
+      (top, bottom, side) = (max(center, 0), max(center, 0), 1)
       return
     }
     // A short mean against muscle noise, as a sum in a fixed order; the scale does not matter here.

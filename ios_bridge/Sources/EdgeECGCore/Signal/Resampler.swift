@@ -6,7 +6,7 @@
 ///
 /// Between samples it is the cubic through the four nearest (Lagrange's formula; Laakso et al., Splitting the
 /// unit delay, IEEE Signal Processing Magazine 13(1), 1996). At the first and the last sample there are no
-/// neighbours outside, so the cubic of the outermost four is used, and not an invented sample. There is no
+/// neighbors outside, so the cubic of the outermost four is used, and not an invented sample. There is no
 /// filter against aliasing: rates above the target must bring no content above half of it.
 package struct Resampler: Sendable {
   private static let taps = 4
