@@ -23,7 +23,7 @@ import Testing
     ("Fréquence,510,5 mesures\n", 510.5), ("", 512), ("Software,1.90\n", 512),
     ("# Sampling Rate (Hz):= 1000.00\n", 1000),
     ("Sample Rate (Hz),250\n", 250), ("fs,250\n", 250), ("sampling frequency = 0.25 kHz\n", 250), ("SR: 500\n", 500),
-    ("Heart rate,112 bpm\n", 512), ("Filter,0.5 - 40 Hz\n", 512),
+    ("Heart rate,112 bpm\n", 512), ("Filter,0.5 - 40 Hz\n", 512), ("sampling interval,2 ms\n", 500),
   ]
 
   @Test(arguments: headers)
@@ -35,15 +35,15 @@ import Testing
 
   @Test(arguments: [
     "Sampling rate,fast\n", "Sample Rate,0 hertz\n", "Sample Rate,-512 hertz\n", "fs,inf\n", "fs,nan\n",
-    "sampling interval,2 ms\n", "fs,250\nSample Rate,500 hertz\n", "rate,1 2\n",
+    "sampling interval,0 ms\n", "fs,250\nSample Rate,500 hertz\n", "Serial,9,9e999 Hz\n",
   ])
   func aRateThatCannotBeReadIsRefused(header: String) {
     #expect(throws: EdgeECGError.self) { try signal(header) }
   }
 
   @Test(arguments: [
-    ("Recorded Date,2023/10/5 8:30 PM\n", "2023-10-05"), ("Date de début,2023-10-05\n", nil),
-    ("Start time,2566-10-05 12:00\n", "2023-10-05"), ("Geburtstag,1860-05-21\n", nil),
+    ("Recorded Date,2023/10/5 8:30 PM\n", "2023-10-05 20:30:00"), ("Date de début,2023-10-05\n", nil),
+    ("Start time,2566-10-05 12:00\n", "2023-10-05 12:00:00"), ("Geburtstag,1860-05-21\n", nil),
   ])
   func theDayIsFoundInOtherSpellings(header: String, day: String?) throws {
     #expect(try signal(header).recordedAt == day)
@@ -66,10 +66,9 @@ import Testing
   }
 
   /// A number that no integer holds, wherever it stands, is no reason to stop.
-  @Test(arguments: ["99999999999999999999 abc", "4155550123 abc", "-99999999999999999999 Hz", "9,9e999 Hz"])
+  @Test(arguments: ["99999999999999999999 abc", "4155550123 abc", "-99999999999999999999 Hz"])
   func numbersBeyondAllIntegersAreNoRate(text: String) throws {
-    let rate = try signal("Serial,\(text)\n").sampleRateHz
-    #expect(rate == 512 || rate == 999)
+    #expect(try signal("Serial,\(text)\n").sampleRateHz == 512)
   }
 
   /// NumPy's own bytes for 1, -2, 6.1e-5 (subnormal), 65504 and infinity.
