@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -123,6 +123,29 @@ def _number(day: date | None) -> int:
     return day.year * 10000 + day.month * 100 + day.day if day else 0
 
 
+class _Known(NamedTuple):
+    """A recording up to one of its beats, as the core's `ecg_decision` has it."""
+
+    now: tuple[Any, ...]
+    labels: tuple[str, ...]
+    reasons: tuple[str, ...]  # names of the bits
+
+    def decision_after(self, _: float = 0.0) -> Decision:
+        """The decision after this beat: the core has counted the seconds."""
+        (confidence, _, _, seconds, covered_s, label, first, beats, *counts, _, reasons), labels = self.now, self.labels
+        for_baseline, for_target, unusable = counts
+        return Decision(
+            labels[label],
+            confidence,
+            for_baseline + for_target,
+            Provisional(labels[first], beats, seconds) if first >= 0 else None,
+            {labels[0]: for_baseline, labels[1]: for_target},
+            unusable,
+            _set(reasons, self.reasons) if reasons else (),
+            covered_s,
+        )
+
+
 class CoreWatch(Watch):
     """A watch of the compiled core: it finds, cuts and compares the beats, and decides."""
 
@@ -164,16 +187,11 @@ class CoreWatch(Watch):
         self._pushed_samples = 0
 
     def push(self, samples_uv: np.ndarray) -> list[Judged]:
-<<<<<<< HEAD
         """Take the next raw samples in microvolts; return the beats completed since. Errors as in `Watch.push`."""
-        samples = np.ascontiguousarray(one_lead(samples_uv), np.float64)
-=======
-        """Take the next raw samples in microvolts; return the beats judged since. Raises as `Watch.push` does."""
         samples = samples_uv
         if not (type(samples) is np.ndarray and samples.dtype == np.float64 and samples.ndim == 1):
             samples = one_lead(samples)
         samples = np.ascontiguousarray(samples, np.float64)
->>>>>>> f5cd956 (Take all waiting beats and their decisions from the core at once, know a day's baseline by its fingerprints in C, and optimize the WebAssembly)
         address = samples.__array_interface__["data"][0]  # at a fifth of what samples.ctypes costs
         found = self._push(self._handle, address, len(samples), self._error_at, _ROOM)
         if found < 0:
@@ -198,22 +216,8 @@ class CoreWatch(Watch):
             of_beat = tuple(reason for reason in unusable if reason not in OF_WATCH) if unusable else ()
             vote = None if unusable else Vote(baseline, target, bool(hard), evidence)
             beat = Beat(r_index, known_at_s, cut, bool(turned), of_beat)
-            judged.append(Judged(beat, vote, self._decision_of(now), unusable))
+            judged.append(Judged(beat, vote, unusable, _Known(now, self._labels, self._core.recording_reasons)))
         return judged
-
-    def _decision_of(self, now: tuple[Any, ...]) -> Decision:
-        confidence, _, _, seconds, covered_s, label, first, beats, for_baseline, for_target, unusable, _, reasons = now
-        labels = self._labels
-        return Decision(
-            labels[label],
-            confidence,
-            for_baseline + for_target,
-            Provisional(labels[first], beats, seconds) if first >= 0 else None,
-            {labels[0]: for_baseline, labels[1]: for_target},
-            unusable,
-            _set(reasons, self._core.recording_reasons) if reasons else (),
-            covered_s,
-        )
 
     @property
     def _known(self) -> np.void:
@@ -225,7 +229,7 @@ class CoreWatch(Watch):
     def decision(self) -> Decision:
         """The decision on the recording so far; final when all its samples were pushed."""
         known: Any = self._known.item()
-        return self._decision_of(known)
+        return _Known(known, self._labels, self._core.recording_reasons).decision_after()
 
     @property
     def fingerprint(self) -> Fingerprint:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class Judged:
     beat: Beat
     vote: Vote | None  # None: the beat does not vote, and `unusable` says why
     unusable: tuple[str, ...]  # why the beat did not vote: of the signal, or of what the watch knows
-    _so_far: "_SoFar" = field(repr=False)
+    _so_far: "SoFar" = field(repr=False)
 
     @cached_property
     def decision(self) -> Decision:
@@ -38,8 +38,15 @@ class Judged:
         return self._so_far.decision_after(self.beat.known_at_s)
 
 
-class _SoFar(NamedTuple):
+class SoFar(Protocol):
     """A recording up to one of its beats."""
+
+    def decision_after(self, seconds: float) -> Decision:
+        """The decision if the recording ends after so many seconds."""
+
+
+class _SoFar(NamedTuple):
+    """The same as the votes and guards of this package counted it."""
 
     tally: Tally
     counted: Counted
