@@ -32,8 +32,8 @@ from tests.browser import ENTER, Browser, browser, drop, in_a_browser, settled, 
 MOST_BYTES = 600_000
 # What a screen reader has no name for, or would read aloud at every frame.
 NAMELESS = """
-const labels = (e) => [...(e.labels ?? [])].map((label) => label.innerText).join("");
-const name = (e) => e.getAttribute("aria-label") || labels(e) || e.innerText;
+const labels = (e) => [...(e.labels ?? [])].map((label) => label.textContent).join("");
+const name = (e) => e.getAttribute("aria-label") || labels(e) || e.textContent;
 return [...document.querySelectorAll("button, input, select, progress, canvas, summary, output:not([aria-live=off])")]
   .filter((e) => e.tagName === "OUTPUT" || !name(e)?.trim()).map((e) => e.outerHTML.slice(0, 80))"""
 
