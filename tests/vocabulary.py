@@ -14,7 +14,7 @@ from edge_ecg.readers.text import MOST_HEADER
 from edge_ecg.readers.times import PER_SECOND
 from edge_ecg.recording import MICROVOLTS_PER
 
-FILE = Path(__file__).parent.parent / "ios_bridge/Sources/EdgeECGCore/Readers/Vocabulary.swift"
+FILE = Path(__file__).parent.parent / "ios_bridge/Sources/EdgeECGCore/Readers/Text/Vocabulary.swift"
 _LAST = 0xFFFF  # letters beyond are taken for letters
 _CASED = (*range(0xC0, 0x180), *range(0x370, 0x588))  # Latin, Greek, Cyrillic and Armenian
 _WIDTH = 118

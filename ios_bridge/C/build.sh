@@ -30,7 +30,7 @@ core=../Sources/EdgeECGCore
 swiftc -target $triple -enable-experimental-feature Embedded -enable-experimental-feature Extern -swift-version 6 -wmo \
   -parse-as-library -package-name edgeecg -module-name EdgeECGCore -Xfrontend -function-sections \
   -Xfrontend -disable-incremental-llvm-codegen $options \
-  -import-objc-header edge_ecg.h -c $core/*.swift $core/*/*.swift Interface.swift -o "$work/core.o"
+  -import-objc-header edge_ecg.h -c $core/*.swift $core/*/*.swift $core/*/*/*.swift Interface.swift -o "$work/core.o"
 strict="-std=c11 -Wall -Wextra -Werror -O2 -ffunction-sections"
 
 if [ "$target" = wasm32 ]; then

@@ -34,15 +34,6 @@ public struct ECGRecording: Hashable, Sendable {
     try self.init(signal, source: source)
   }
 
-  /// The recording in the bytes of a file, chosen by content, and `source`'s extension.
-  ///
-  /// An Apple ECG file in any language (its own rate and unit), a column of numbers or a 1-D `.npy` (512 Hz,
-  /// microvolts).
-  /// - Throws: ``EdgeECGError/recording(_:)`` if it can't be read or can't be an ECG.
-  public init(content: [UInt8], source: String) throws(EdgeECGError) {
-    try self.init(try Self.signal(content, path: source), source: source)
-  }
-
   /// What a file said, judged and converted to microvolts.
   init(_ signal: Signal, source: String) throws(EdgeECGError) {
     let values = signal.values
@@ -59,28 +50,10 @@ public struct ECGRecording: Hashable, Sendable {
         "lasts \((duration * 10).rounded(.down) / 10) s; at least 4 s are needed: the first 3 s settle")
     }
     try Self.requireFinite(values)
-    samplesMicrovolts = try Self.microvolts(values, unit: signal.unit)
+    samplesMicrovolts = try Self.microvolts(values, unit: signal.unit, scale: signal.microvoltsPerUnit)
     sampleRateHz = signal.sampleRateHz
     recordedAt = signal.recordedAt
     self.source = source
-  }
-
-  /// What the bytes of a file say.
-  static func signal(_ content: [UInt8], path: String) throws(EdgeECGError) -> Signal {
-    guard content.contains(where: { ![9, 10, 11, 12, 13, 32].contains($0) }) else {
-      throw EdgeECGError.recording("is empty; expected a recording")
-    }
-    if content.starts(with: NumpyFile.magic) || path.utf8.reversed().starts(with: ".npy".utf8.reversed()) {
-      return Signal(values: try NumpyFile.values(content))
-    }
-    if content.starts(with: [0x50, 0x4b, 3, 4]) {
-      throw EdgeECGError.recording(
-        "is a zip archive; unpack it and give one of its recordings (electrocardiograms/*.csv)")
-    }
-    if content.starts(with: Array("0       ".utf8)) {
-      throw EdgeECGError.recording("is an EDF file, which only Edge ECG for Python reads")
-    }
-    return try AppleCSV.signal(content)
   }
 
   private static func requireFinite(_ values: [Double]) throws(EdgeECGError) {
@@ -93,8 +66,10 @@ public struct ECGRecording: Hashable, Sendable {
     }
   }
 
-  private static func microvolts(_ values: [Double], unit: String) throws(EdgeECGError) -> [Double] {
-    guard let scale = microvoltsPer(Scalars(unit)) else {
+  private static func microvolts(
+    _ values: [Double], unit: String, scale: Double?
+  ) throws(EdgeECGError) -> [Double] {
+    guard let scale else {
       throw EdgeECGError.recording("unit is not known; expected µV, mV or V")  // of a damaged header, it may be a name
     }
     let largest = scale * values.reduce(0) { abs($1) > $0 ? abs($1) : $0 }
@@ -111,18 +86,13 @@ public struct ECGRecording: Hashable, Sendable {
     }
     return values.map { $0 * scale }
   }
-
-  /// What one of a unit is; nothing for a word that is none.
-  static func microvoltsPer(_ unit: Scalars) -> Double? {
-    let folded = unit.casefolded
-    return Vocabulary.microvoltsPer.first { folded.isOne(of: [$0.word]) }?.value
-  }
 }
 
 /// What a file says, before it is judged and converted to microvolts.
 struct Signal: Sendable {
   var values: [Double]
   var unit = "µV"
+  var microvoltsPerUnit: Double? = 1  // nothing for a unit that is not known
   var sampleRateHz = ECGRecording.defaultRateHz
   var recordedAt: String?
 }

@@ -33,8 +33,9 @@ enum AppleCSV {
     }
     let rate = try header.sampleRateHz()
     let (values, separator) = try values(file.lines[start...], in: file)
+    let unit = header.unit(heading: heading(above, behind: separator))
     return Signal(
-      values: values, unit: header.unit(heading: heading(above, behind: separator)), sampleRateHz: rate,
+      values: values, unit: unit, microvoltsPerUnit: ECGRecording.microvoltsPer(Scalars(unit)), sampleRateHz: rate,
       recordedAt: header.recordedAt)
   }
 
