@@ -28,6 +28,7 @@ from train.studies.confounders import (
     equal_heights,
     matched_pairs,
     occlusion,
+    share_lost,
     state_axis,
     state_effect,
 )
@@ -274,3 +275,8 @@ def test_withholding_changes_nothing_where_there_is_nothing_of_it(small_run: Pat
     rows = ablated_inputs(RunEvidence(load_run(small_run)), load_run(small_run).validation)
     by_name = {row.name.partition(":")[0]: row for row in rows}
     assert by_name["gain equal"].beats_right == by_name["as recorded"].beats_right  # the encoder scales each beat
+
+
+def test_nothing_is_lost_where_there_was_no_evidence() -> None:
+    assert share_lost(np.array([0.0, 1.0, 2.0]), np.array([0.0, 0.0, 4.0])).tolist() == [0.0, 0.0, 0.5]
+    assert share_lost(np.float64(1.0), np.float64(4.0)) == 0.75

@@ -135,6 +135,11 @@ def ablated_inputs(run: RunEvidence, beats: BeatSet) -> tuple[AblatedInput, ...]
     return tuple(rows)
 
 
+def share_lost(left: Any, whole: Any) -> Any:
+    """Share of evidence that is lost; none where there was none, as of a person without a difference."""
+    return 1 - np.divide(left, whole, out=np.ones(np.shape(whole)), where=np.asarray(whole) != 0)
+
+
 def occlusion(run: RunEvidence, beats: BeatSet) -> Occlusion:
     """Share of the evidence for the right state that is lost when a window or a part of the beat is covered.
 
@@ -153,8 +158,8 @@ def occlusion(run: RunEvidence, beats: BeatSet) -> Occlusion:
 
     def lost(part: slice) -> dict[str, Any]:
         left = margin(covered(beats.values, halfway, part))
-        low, high = np.percentile(1 - left[chosen].mean(1) / whole[chosen].mean(1), [2.5, 97.5])
-        share = float(1 - left.mean() / whole.mean())
+        low, high = np.percentile(share_lost(left[chosen].mean(1), whole[chosen].mean(1)), [2.5, 97.5])
+        share = float(share_lost(left.mean(), whole.mean()))
         return {
             "start": part.start,
             "stop": part.stop,
