@@ -15,7 +15,7 @@ compile() { # name, sources: a module that others can import
 for stub in CoreML HealthKit WatchConnectivity WatchKit UIKit UniformTypeIdentifiers SwiftUI; do
   compile "$stub" "Tests/AppleStubs/$stub.swift"
 done
-compile EdgeECGCore Sources/EdgeECGCore/*.swift Sources/EdgeECGCore/*/*.swift
+compile EdgeECGCore $(find Sources/EdgeECGCore -name "*.swift" | sort)
 compile EdgeECG Sources/EdgeECG/*.swift
 compile EdgeECGApple -warnings-as-errors Sources/EdgeECGApple/*.swift
 compile EdgeECGUI -warnings-as-errors Sources/EdgeECGUI/*.swift
