@@ -54,7 +54,7 @@ function whyText(result) {
     else if (decision.provisional) notes.push(`first ${decision.provisional} after ${decision.provisional_s.toFixed(1)} s, but later beats did not agree`);
     else if (!decision.reasons.length) notes.push(`the evidence lies between the two states${result.recordings ? "" : "; a baseline of the day would help"}`);
   }
-  if (listed && !unusable["out of date"]) notes.push(`not judged: ${listed}`);
+  if (listed && !unusable["out of date"]) notes.push(`skipped beats: ${listed}`);
   if (2 * result.inverted > result.found) notes.push("lead inverted: worn on the other wrist, or the watch turned?");
   return notes.join("; ");
 }
@@ -239,8 +239,8 @@ function row(recording) {
 function newRow(recording) {
   const { result, isChosen, problem } = recording, decision = result?.decision;
   const kind = isChosen ? "chosen" : decision ? side(decision) : "";
-  const word = isChosen ? "baseline" : decision?.decision ?? (problem ? "not judged" : "…");
-  const sure = isChosen ? "of the day, not judged" : decision ? [isDecided(decision) ? percent(decision.confidence) : "", capText(result)].filter(Boolean).join(", ") : "";
+  const word = isChosen ? "baseline" : decision?.decision ?? (problem ? "not read" : "…");
+  const sure = isChosen ? "of the day" : decision ? [isDecided(decision) ? percent(decision.confidence) : "", capText(result)].filter(Boolean).join(", ") : "";
   const open = make("button", { type: "button", class: "open-row", "aria-label": `${recording.name}: ${word} ${sure}. Open` },
     make("span", { class: "what" }, make("b", {}, timeText(recording) || recording.name), ...(timeText(recording) ? [recording.name, make("br")] : []),
       [recording.heart_rate && `${Math.round(recording.heart_rate)} bpm`, `${Math.round(recording.duration_s)} s`].filter(Boolean).join(", ")));
@@ -355,7 +355,7 @@ function showDetail(result) {
   result.duration = result.samples.length / result.rate_hz;
   Object.assign(player, { result, at: result.duration, beat: null });
   $("moment").max = result.duration;
-  $("beat").textContent = "Touch a beat to see what the core says of it.";
+  $("beat").textContent = "Touch a beat to see its vote and evidence.";
   $("beats").replaceChildren(...result.beats.map((beat) => {
     const cells = [`${beat.known_at_s.toFixed(2)} s`, `${Math.round(1000 * beat.rr_s)} ms`, beat.reasons.join(", ") || bundle.labels[+(beat.evidence > 0)],
       beat.evidence === null ? "–" : beat.evidence.toFixed(2), beat.log_odds.toFixed(2), beat.decision, percent(beat.confidence)];
@@ -442,7 +442,7 @@ function drawPaper(result, at) {
     else { pen.moveTo(x - 5, y); pen.lineTo(x + 5, y); pen.lineTo(x, y + 9); pen.fill(); }
     if (beat === player.beat) { pen.beginPath(); pen.arc(x, y + 4, 9, 0, 7); pen.strokeStyle = color("ink"); pen.stroke(); }
   }
-  $("paper").setAttribute("aria-label", `ECG of ${result.duration.toFixed(0)} s with ${plural(result.beats.length, "beat")} marked, ${result.decision.unusable} of them not judged`);
+  $("paper").setAttribute("aria-label", `ECG of ${result.duration.toFixed(0)} s with ${plural(result.beats.length, "beat")} marked, ${result.decision.unusable} of them skipped`);
 }
 
 function drawEvidence(result, known, at) {
@@ -498,7 +498,7 @@ function drawVotes(known, at) {
 function tell(beat) {
   player.beat = beat;
   const [baseline, target] = bundle.labels, when = `Beat at ${rSeconds(beat).toFixed(2)} s, RR ${Math.round(1000 * beat.rr_s)} ms`;
-  $("beat").textContent = beat.reasons.length ? `${when}: not judged (${beat.reasons.join(", ")}).`
+  $("beat").textContent = beat.reasons.length ? `${when}: skipped (${beat.reasons.join(", ")}).`
     : `${when}: votes for ${beat.evidence > 0 ? target : baseline}, evidence ${beat.evidence.toFixed(2)}. `
       + `References that call it the same: ${beat.same_as_baseline} of ${baseline}, ${beat.same_as_target} of ${target}. `
       + `Known by then: ${beat.decision}, log odds ${beat.log_odds.toFixed(2)}.`;
