@@ -98,12 +98,18 @@ def test_weights_of_another_version_are_refused(networks: str) -> None:
         build_model(name, "sha256 0000")
 
 
-def test_a_run_says_which_network_is_missing(small_run: Path, tmp_path: Path) -> None:
+def test_a_run_names_its_file_where_its_network_is_missing_or_it_is_of_another_version(
+    small_run: Path, tmp_path: Path
+) -> None:
     run = tmp_path / "run"
     run.mkdir()
     for file in small_run.glob("*.*"):
         (run / file.name).write_bytes(file.read_bytes())
     config = json.loads((run / "config.json").read_text())
+    for name, entries in (("contract", {"quality": {}}), ("levels", {"target": {}}), ("guards", {"change": {}})):
+        (run / "config.json").write_text(json.dumps(config | {name: (config[name] or {}) | entries}))
+        with pytest.raises(RunError, match=rf"config.json: {name}.*; train again with this version"):
+            load_run(run)
     config["settings"] |= {"architecture": "not_installed_here:factory", "architecture_version": "nets 1.0"}
     (run / "config.json").write_text(json.dumps(config))
     with pytest.raises(RunError, match=r"not_installed_here:factory can't be found: No module named"):

@@ -20,7 +20,7 @@ import torch
 
 from edge_ecg.contract import CONTRACT, Contract
 from edge_ecg.datasets.dataset_file import UNKNOWN, Dataset
-from edge_ecg.errors import EdgeEcgError, RunError
+from edge_ecg.errors import ContractError, EdgeEcgError, RunError
 from edge_ecg.inference.guards import GuardLimits
 from edge_ecg.inference.levels import Levels
 from edge_ecg.inference.novelty import TrainingDistribution
@@ -171,9 +171,11 @@ def load_run(path: str | Path) -> Run:
         read_weights(path / WEIGHTS, model)
         sets = read_beats(path / BEATS)
         training, validation = sets["train"], sets["validation"]
+    except ContractError as error:
+        raise RunError(f"{path / CONFIG}: {error}; train again with this version") from None
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, EdgeEcgError):
             raise
-        raise RunError(f"{path / CONFIG}: lacks an entry or holds a wrong one: {error}") from None
+        raise RunError(f"{path / CONFIG}: lacks an entry or has a wrong one: {error}") from None
     model.eval()
     return Run(path, config, model, training, validation, contract, (baseline, target))
