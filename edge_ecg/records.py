@@ -143,13 +143,7 @@ def _sentence(kind: Any, value: Any, problem: str, name: str) -> str:
     expected = reason.removeprefix("Expected ").partition(", got")[0]
     expected = re.sub(r"`(\w+)", lambda match: TYPES.get(match[1], "entries by name"), expected)
     expected = expected.replace("`", "").replace(" | ", " or ")
-    for sign, word in (
-        ("of length >=", "of at least"),
-        ("of length", "of"),
-        ("<=", "up to"),
-        (">=", "from"),
-        (">", "above"),
-    ):
+    for sign, word in SIGNS.items():
         expected = expected.replace(f" {sign} ", f" {word} ")
     return f"{whole} is {repr(_at(value, steps))[:60]}, expected {expected}"
 
