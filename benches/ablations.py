@@ -29,7 +29,7 @@ from train.fit.loop import Settings
 from train.model.aligned import AlignedEncoder, AlignTWave, means_of_four
 from train.model.architectures import whiten
 from train.model.model import SAMPLES, Architecture, DistanceComparator, Model, centred_rr, millivolts
-from train.options import on_scheduler
+from train.options import DATA, on_scheduler
 
 
 class Unaligned(AlignTWave):
@@ -142,7 +142,7 @@ def ablations_text(rows: list[dict[str, Any]]) -> str:
 @click.command()
 @click.argument("dataset_file", metavar="DATASET.toml", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for scores and figures.")
-@click.option("--data", type=click.Path(path_type=Path), help="Folder of the recordings [that of DATASET.toml].")
+@DATA
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="How many, from 0 on.")
 @on_scheduler
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")

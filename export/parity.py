@@ -34,6 +34,7 @@ from export.graphs import Files
 from export.pipeline import REFERENCE_ARTIFACT, RUNNABLE, artifact
 from train.data import read_beats
 from train.fit.decision import decide
+from train.options import DATA
 
 LAYER_BEATS, WORST = 8, 6
 MOST_ERROR = 1e-3  # of the largest number: another machine adds in another order
@@ -120,7 +121,7 @@ def _are_numbers(values: Iterable[Any]) -> bool:
 @click.command()
 @click.argument("bundle_path", metavar="BUNDLE", type=click.Path(path_type=Path))
 @click.argument("dataset_file", metavar="DATASET.toml", type=click.Path(path_type=Path))
-@click.option("--data", type=click.Path(path_type=Path), help="Folder of the recordings [that of DATASET.toml].")
+@DATA
 @click.option(
     "--set", "sets", multiple=True, default=("validation", "test"), type=click.Choice(SETS), show_default=True
 )

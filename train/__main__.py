@@ -11,13 +11,13 @@ from edge_ecg.errors import RunError
 from edge_ecg.terminal.console import claim_folder, countdown, run_command, unused_path, wrapped
 from edge_ecg.terminal.interrupts import quitting_at_once
 from train.model import DEFAULT_ARCHITECTURE
-from train.options import DATASET, RUN_HERE, ArchitectureName, given_beats
+from train.options import DATA, DATASET, RUN_HERE, ArchitectureName, given_beats
 
 
 @click.command()
 @DATASET
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the run. [run, numbered if it exists]")
-@click.option("--data", type=click.Path(path_type=Path), help="Folder of the recordings [that of DATASET.toml].")
+@DATA
 @given_beats
 @click.option("--arch", type=ArchitectureName(), default=DEFAULT_ARCHITECTURE, show_default=True)
 @click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True)

@@ -20,7 +20,7 @@ from edge_ecg.results import Accuracy, Evaluation, SetMetrics, between, percent,
 from edge_ecg.terminal.console import claim_folder, columns, run_command, wrapped
 from train.data import read_sets
 from train.fit.decision import decide
-from train.options import DATASET, RUN, given_beats
+from train.options import DATA, DATASET, RUN, given_beats
 from train.run import Run, load_run
 
 EVALUATION = "evaluation.json"
@@ -59,7 +59,7 @@ def metrics_text(sets: Mapping[str, SetMetrics], labels: tuple[str, str]) -> str
 @click.command()
 @RUN
 @DATASET
-@click.option("--data", type=click.Path(path_type=Path), help="Folder of the recordings [that of DATASET.toml].")
+@DATA
 @given_beats
 @click.option("--set", "which", type=click.Choice(SETS), default="test", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")

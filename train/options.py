@@ -60,6 +60,7 @@ RUN = click.argument(
 DATASET = click.argument(
     "dataset_file", metavar="[DATASET.toml]", required=False, callback=_dataset_here, type=click.Path(path_type=Path)
 )  # without it, the one data set here
+DATA = click.option("--data", type=click.Path(path_type=Path), help="Folder of the recordings [that of DATASET.toml].")
 
 
 def compared(

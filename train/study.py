@@ -25,7 +25,7 @@ from edge_ecg.results import StudyNote, read_record, write_record
 from edge_ecg.terminal.console import claim_folder, columns, duration, run_command, wrapped
 from train.data import digest_of, read_sets
 from train.evaluation.folds import SLOW
-from train.options import DATASET, RUN, compared, given_beats, on_scheduler
+from train.options import DATA, DATASET, RUN, compared, given_beats, on_scheduler
 from train.run import Run, load_run
 from train.studies.confounders import CONFOUNDERS, confounders
 from train.studies.controls import PLACEBO, PLAN, RIVALS
@@ -67,7 +67,7 @@ def pairs(_context: click.Context, _option: click.Parameter, value: tuple[str, .
 @click.command()
 @RUN
 @DATASET
-@click.option("--data", type=click.Path(path_type=Path), help="Folder of the recordings [that of DATASET.toml].")
+@DATA
 @given_beats
 @click.option("--quick", is_flag=True, help="Rough figures in minutes: fewer trainings, draws and benchmark methods.")
 @click.option("--only", "names", callback=chosen, metavar="PART,PART", help=f"Some of {', '.join(NAMES)}.")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from edge_ecg.cli.options import AS_JSON
-from edge_ecg.datasets.plan import RECORDINGS, Plan, plan_from, sessions_without_model
+from edge_ecg.datasets.plan import RECORDINGS, TOO_FEW, Plan, plan_from, sessions_without_model
 from edge_ecg.errors import ContractError, RunError
 from edge_ecg.inference.levels import Levels
 from edge_ecg.storage.files import read_json
@@ -27,7 +27,7 @@ def plan_of_run(run: Path, recordings: int = RECORDINGS, confidence: float = 0.9
     except (ContractError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"{run / CONFIG}: lacks labels or levels: {error}") from None
     if levels is None:
-        raise RunError(f"{run}: too few sessions to estimate how much they differ; record both states in more sessions")
+        raise RunError(f"{run}: {TOO_FEW}")
     return plan_from(levels, recordings, confidence), (str(baseline), str(target))
 
 

@@ -20,6 +20,7 @@ DRAWS = 300  # simulated studies
 RECORDINGS = 6  # of each state and session
 SESSIONS = (3, 4, 5, 6, 8, 10, 13, 19, 30)
 FEWEST_SESSIONS = 2
+TOO_FEW = "too few sessions to estimate how much they differ; record both states in more sessions"
 ENOUGH = 0.95  # share of recordings decided
 LEAST_WITHIN = 1e-6  # of the variance between sessions, as where levels are fitted
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_ecg.datasets.plan import plan_from, simulate
+from edge_ecg.datasets.plan import TOO_FEW, plan_from, simulate
 from edge_ecg.errors import RunError
 from edge_ecg.results import (
     Control,
@@ -162,9 +162,7 @@ def measure_plan(subject: Subject, out: Path, say: Say) -> SessionPlan:
     run = subject.run
     levels = run.rule.levels
     if levels is None:
-        raise RunError(
-            f"{run.path}: too few sessions to estimate how much they differ; record both states in more sessions"
-        )
+        raise RunError(f"{run.path}: {TOO_FEW}")
     beats = BeatSet.joined([run.training, run.validation])
     settings = settings_for(subject.architecture, subject.seed)
     models = {}
